@@ -1,0 +1,173 @@
+"""What makes a network a classifier: labels, class weights and probabilities."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skreg.base import SHARE, BaseNetwork
+from skreg.losses import CLASSIFICATION_LOSSES
+
+
+class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
+    """A network for binary, multiclass or multilabel classification."""
+
+    _parameter_constraints = {
+        **BaseNetwork._parameter_constraints,
+        "label_smoothing": [SHARE],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _check_targets(self, y, continuing, classes):
+        check_classification_targets(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not continuing:
+            self._fit_labels(y, classes)
+        elif type_of_target(y).startswith("multilabel"):
+            if y.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"y must have one column for each of {len(self.classes_)} labels, "
+                    f"got {y.shape[1]} columns."
+                )
+        else:
+            unseen = np.setdiff1d(y, self.classes_)
+            if len(unseen):
+                raise ValueError(
+                    f"The labels {unseen.tolist()} are not among the classes "
+                    f"{self.classes_.tolist()} of the training data."
+                )
+        return y
+
+    def _fit_labels(self, y, classes):
+        """Learn the classes."""
+        labels = y if classes is None else np.asarray(classes)
+        self._label_binarizer = LabelBinarizer().fit(labels)
+        found = self._label_binarizer.classes_
+        if len(found) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs two classes at least, got one class: "
+                f"{found.tolist()}."
+            )
+        self.classes_ = found
+        self.n_outputs_ = 1 if len(found) == 2 and not self._multilabel else len(found)
+        if classes is not None:
+            self._check_targets(y, continuing=True, classes=None)
+
+    @property
+    def _multilabel(self):
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
+    def _make_loss(self):
+        multiclass = self.n_outputs_ > 1 and not self._multilabel
+        return CLASSIFICATION_LOSSES["log_loss" if multiclass else "binary_log_loss"]()
+
+    def _fit_encoding(self, y, index, weight):
+        """Labels need nothing but the classes."""
+
+    def _encode(self, y, dtype):
+        encoded = self._label_binarizer.transform(y)
+        return encoded.astype(dtype).reshape(len(y), self.n_outputs_)
+
+    def _strata(self, y):
+        return None if self._multilabel else y
+
+    def _row_weights(self, X, y, sample_weight, incremental=False):
+        weight = super()._row_weights(X, y, sample_weight)
+        if self.class_weight is None:
+            return weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once and cannot be used with "
+                "partial_fit. Give a dict of weights instead."
+            )
+        of_class = compute_sample_weight(self.class_weight, y)
+        return of_class if weight is None else weight * of_class
+
+    def decision_function(self, X):
+        """Return the raw outputs of the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Log-odds of the second of two classes, or one number for each class or
+            label; the largest, or for labels those above 0, are predicted.
+        """
+        score = self._raw_predict(X)
+        return score[:, 0] if self.n_outputs_ == 1 else score
+
+    def predict_proba(self, X):
+        """Return probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. For multilabel targets, the probability of each
+            label; otherwise rows sum to one.
+        """
+        probability = self._mean_prediction(X)
+        if self.n_outputs_ == 1:
+            probability = np.hstack([1 - probability, probability])
+        return probability
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X):
+        """Return the most probable class, or the labels more probable than not.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        score = self._raw_predict(X)
+        if self._multilabel:
+            return (score > 0).astype(int)
+        if self.n_outputs_ == 1:
+            return self.classes_[(score[:, 0] > 0).astype(int)]
+        return self.classes_[score.argmax(axis=1)]
+
+    @property
+    def coef_(self):
+        """Coefficients of a linear model, of shape (n_outputs, n_features)."""
+        return self._linear_coef()[0]
+
+    @property
+    def intercept_(self):
+        """Intercepts of a linear model, of shape (n_outputs,)."""
+        return self._linear_coef()[1]

@@ -1,0 +1,201 @@
+"""The documentation that several estimators share, written once."""
+
+REGULARISATION = """
+    l1 : float or sequence of float, default=0.0
+        Strength of the sum of absolute weights: one number, or one for each layer of
+        weights, input side first. Acts through proximal steps, so that weights become
+        exactly zero. Biases are free.
+    l2 : float or sequence of float, default=0.0
+        Strength of the sum of squared weights (without a factor 1/2), as `l1`.
+    group_l1 : float, default=0.0
+        Strength of the group lasso over inputs: the sum of the Euclidean norms of each
+        input's outgoing weights. Whole inputs are dropped, exactly.
+    weight_decay : float, default=0.0
+        Decoupled weight decay: each step multiplies the weights by
+        ``1 - learning_rate * weight_decay`` [1]_. Not the same as `l2`.
+    max_norm : float, default=None
+        Largest Euclidean norm of each unit's incoming weights; larger ones are scaled
+        down after each step [2]_.
+    dropout : float or sequence of float, default=0.0
+        Share of the units of each hidden layer dropped in every training batch [2]_:
+        one number, or one for each hidden layer. The others are scaled up, so that
+        nothing changes at prediction.
+    input_dropout : float, default=0.0
+        Share of the inputs set to zero, which is their mean if standardised.
+    input_noise : float, default=0.0
+        Standard deviation of the Gaussian noise added to the (standardised) inputs.
+    batchnorm : bool or {"before", "after"}, default=False
+        Batch normalisation [3]_ of each hidden layer, before (the same as True) or
+        after the activation. A batch never holds one row only.
+"""
+
+MIXUP = """
+    mixup : float, default=0.0
+        Mix every row of a batch with another one, by a weight drawn from
+        Beta(mixup, mixup) [4]_.
+"""
+
+TRAINING = """
+    early_stopping : bool, default=False
+        Watch validation rows and stop when they no longer improve.
+    monitor : str or callable, default="loss"
+        What is watched: "loss", the loss without penalties, or a scorer's name or
+        function, of which more is better.
+    validation_fraction : float or None, default=0.1
+        Share of the rows set aside if `fit` gets no `X_val`. With None the training
+        loss is watched.
+    n_iter_no_change : int, default=10
+        Stop after more than so many epochs in a row without an improvement by `tol`.
+    tol : float, default=1e-4
+        Smallest change that counts as an improvement. For "lbfgs", the largest
+        component of the gradient at which to stop.
+    restore_best_weights : bool, default=True
+        After early stopping, go back to the weights of the best epoch.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam, stochastic gradient descent with momentum, or full-batch L-BFGS, which is
+        deterministic and refuses random regularisers.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        "invscaling" divides the initial rate by the root of the number of rows seen;
+        "adaptive" divides it by 5 whenever training would stop, down to 1e-6.
+    learning_rate_init : float, default=1e-3
+        Initial learning rate.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch; "auto" is ``min(200, n_samples)``.
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of L-BFGS.
+    shuffle : bool, default=True
+        Take the rows in a new order in every epoch.
+    momentum : float, default=0.9
+        Momentum of "sgd".
+    nesterovs_momentum : bool, default=True
+        Use Nesterov's momentum for "sgd".
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments.
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    clip_norm : float, default=None
+        Largest norm of the gradient of all parameters together.
+    standardize : bool, default=True
+        Centre and scale the inputs inside the fit, by the weighted mean and standard
+        deviation of the training rows. Sparse inputs are scaled only. Strengths then
+        mean what they mean on standardised data.
+"""
+
+RUN = """
+    warm_start : bool, default=False
+        Continue from the last fit's weights and standardising.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, the validation split, the order of rows and all noise.
+        No global random state is read or changed; None takes fresh entropy.
+    device : str or torch.device, default="cpu"
+        Where to train and predict.
+    dtype : {"float32", "float64"} or None, default=None
+        Precision. None is that of X on the CPU, as in scikit-learn: float32 stays,
+        everything else is float64. On other devices None is float32.
+    callbacks : list of skorch callbacks, default=None
+        Called with the skorch net during training. scikit-learn's own callbacks are
+        set by `set_callbacks`.
+    verbose : bool or int, default=False
+        Print a line after each epoch.
+"""
+
+ATTRIBUTES = """
+    n_outputs_ : int
+        Number of outputs of the network.
+    out_activation_ : str
+        What the outputs go through at prediction.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer, for standardised inputs.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    coef_, intercept_ : ndarray
+        Of a linear model (``hidden_layer_sizes=()``), on the scale of the data.
+    feature_offset_, feature_scale_ : ndarray of shape (n_features_in_,) or None
+        What inputs are centred and divided by.
+    support_ : ndarray of bool of shape (n_features_in_,)
+        Inputs that have a weight other than zero.
+    sparsity_ : float
+        Share of the weights that are exactly zero.
+    kkt_violation_ : float
+        With l1 or group_l1, the largest distance of a weight from its optimality
+        condition, 0 at a minimum; nan where the objective is random.
+    loss_, best_loss_ : float
+        Last and lowest value of the objective, penalties included. best_loss_ is None
+        with validation rows.
+    loss_curve_ : list of float
+        Objective of each epoch, the mean over its batches.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation rows after each epoch, without penalties.
+    validation_scores_, best_validation_score_ : list of float and float, or None
+        What early stopping watched; more is better ("loss" counts negatively).
+    best_iter_ : int
+        Epoch with the best value of what was watched, counted from 1.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    t_ : int
+        Number of training rows seen.
+    n_layers_ : int
+        Number of layers, inputs and outputs included.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X had names that are all strings.
+    history_ : skorch.history.History
+        One entry for each epoch.
+    net_ : StackedNet
+        The skorch net.
+"""
+
+REFERENCES = """
+    .. [1] Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization".
+    .. [2] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014),
+       "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    .. [3] Ioffe and Szegedy (2015), "Batch Normalization: Accelerating Deep Network
+       Training by Reducing Internal Covariate Shift".
+    .. [4] Zhang, Cisse, Dauphin and Lopez-Paz (2018), "mixup: Beyond Empirical Risk
+       Minimization".
+    .. [5] Yun, Lozano and Yang (2021), "Adaptive Proximal Gradient Methods for
+       Structured Neural Networks".
+"""
+
+FIT = """
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts in every mean. A weight of 2 is a row given twice, one
+            of 0 a row not given.
+        X_val, y_val : array-like, default=None
+            Validation rows for early stopping, instead of a share of X. Without
+            early_stopping they give `validation_loss_curve_` and nothing else.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+"""
+
+SECTIONS = {
+    "regularisation": REGULARISATION,
+    "mixup": MIXUP,
+    "training": TRAINING,
+    "run": RUN,
+    "attributes": ATTRIBUTES,
+    "references": REFERENCES,
+    "fit": FIT,
+}
+
+
+def fill_docstring(target):
+    """Replace ``{section}`` lines in the docstring of a class or function."""
+    for name, text in SECTIONS.items():
+        for indent in (" " * 4, " " * 8):
+            target.__doc__ = target.__doc__.replace(
+                f"\n{indent}{{{name}}}\n", text.rstrip() + "\n"
+            )
+    return target

@@ -1,0 +1,38 @@
+"""The nearest valid name, for error messages about a mistyped one."""
+
+from difflib import get_close_matches
+
+_MAX_SHOWN = 10
+
+
+def suggest(name, options):
+    """Say which of the valid names a mistyped one is nearest to.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    options : iterable of str
+        The valid names.
+
+    Returns
+    -------
+    str
+        ``"did you mean 'x'?"`` where one option is near, else the options.
+
+    Examples
+    --------
+    >>> from skreg._suggest import suggest
+    >>> suggest("brest_cancer", ["breast_cancer", "iris"])
+    "did you mean 'breast_cancer'?"
+    >>> suggest("mnist", ["breast_cancer", "iris"])
+    "expected one of 'breast_cancer', 'iris'"
+    """
+    by_lower = {option.lower(): option for option in options}
+    nearest = get_close_matches(name.lower(), by_lower, n=1)
+    if nearest:
+        return f"did you mean {by_lower[nearest[0]]!r}?"
+    shown = [repr(option) for option in by_lower.values()]
+    # A table may have thousands of columns.
+    more = ", ..." if len(shown) > _MAX_SHOWN else ""
+    return f"expected one of {', '.join(shown[:_MAX_SHOWN])}{more}"

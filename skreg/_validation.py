@@ -1,0 +1,169 @@
+"""Checks and conversions of parameters and data, before torch sees either."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+
+# Elements standardised at a time, so that memory maps and sparse data stay small.
+ELEMENTS_AT_A_TIME = 2**22
+
+
+def check_hidden_layer_sizes(value):
+    """Return `hidden_layer_sizes` as a tuple of positive ints; () is a linear model."""
+    sizes = [value] if isinstance(value, Integral) else list(value)
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be positive integers, one for each hidden layer, "
+            f"got {value!r}."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def per_layer(name, value, n_layers, layers, upper=math.inf):
+    """Return a parameter that is one number or one per layer as a list of floats.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the error message.
+    value : float or sequence of float
+    n_layers : int
+        Expected length of a sequence.
+    layers : str
+        What the elements stand for, for the error message.
+    upper : float, default=inf
+        Exclusive upper bound; the lower bound is 0, inclusive.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    ValueError
+        If the length or an element is wrong.
+
+    Examples
+    --------
+    >>> from skreg._validation import per_layer
+    >>> per_layer("l1", 0.1, 2, "layers of weights")
+    [0.1, 0.1]
+    """
+    values = [value] * n_layers if isinstance(value, Real) else list(value)
+    if len(values) != n_layers:
+        raise ValueError(
+            f"{name} must be one number or a sequence of {n_layers}, one for each of "
+            f"the {layers} given by hidden_layer_sizes, got {value!r} of length "
+            f"{len(values)}."
+        )
+    for element in values:
+        if not isinstance(element, Real) or not 0 <= element < upper:
+            bound = "" if upper == math.inf else f" and less than {upper:g}"
+            raise ValueError(
+                f"{name} must be finite and not negative{bound}, got {value!r}."
+            )
+    return [float(element) for element in values]
+
+
+def check_device(device):
+    """Return the torch device, if this machine has it."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} cannot be used on this machine ({reason}). "
+            "Use device='cpu' or a device that torch reports as available."
+        ) from None
+    return found
+
+
+# What makes an objective random, with the value that turns it off.
+STOCHASTIC = {
+    "dropout": 0,
+    "input_dropout": 0,
+    "input_noise": 0,
+    "mixup": 0,
+    "batchnorm": False,
+}
+
+
+def check_full_batch(estimator):
+    """Raise if a parameter is set that solver="lbfgs" cannot honour."""
+    params = estimator.get_params(deep=False)
+    # group_l1, max_norm and weight_decay are defined by what they do in a step.
+    steps = {"group_l1": 0, "weight_decay": 0, "max_norm": None}
+    for name, off in (STOCHASTIC | steps).items():
+        value = params[name]
+        if np.any(np.asarray(value) != off) if off is not None else value is not None:
+            raise ValueError(
+                f"solver='lbfgs' minimises a deterministic objective and cannot use "
+                f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
+            )
+
+
+def split_validation(index, fraction, strata, seed):
+    """Split row numbers into a training and a validation part.
+
+    Parameters
+    ----------
+    index : ndarray of shape (n_rows,)
+    fraction : float
+    strata : ndarray of shape (n_rows,) or None
+        Classes whose shares both parts keep.
+    seed : int
+
+    Returns
+    -------
+    train, validation : ndarray
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows.
+    """
+    try:
+        return train_test_split(
+            index, test_size=fraction, stratify=strata, random_state=seed
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True cannot set aside validation_fraction={fraction:g} of "
+            f"n_samples={len(index)} rows ({error}) Give more rows, another fraction, "
+            "validation rows of your own by fit(..., X_val=, y_val=), or "
+            "validation_fraction=None to watch the training loss."
+        ) from None
+
+
+def standardisation(array, index, weight, with_mean=True):
+    """Return the weighted mean and standard deviation of some rows of an array.
+
+    Parameters
+    ----------
+    array : {ndarray, CSR} of shape (n, n_columns)
+    index : ndarray of shape (n_rows,)
+    weight : ndarray of shape (n,) or None
+    with_mean : bool, default=True
+        False is for sparse data, which centring would make dense.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_columns,) or None
+    scale : ndarray of shape (n_columns,)
+        The standard deviation, 1 for constant columns.
+    """
+    scaler = StandardScaler(with_mean=with_mean)
+    size = max(1, ELEMENTS_AT_A_TIME // max(1, array.shape[1]))
+    for part in gen_batches(len(index), size):
+        rows = index[part]
+        scaler.partial_fit(
+            array[rows], sample_weight=None if weight is None else weight[rows]
+        )
+    mean = scaler.mean_.astype(array.dtype) if with_mean else None
+    return mean, scaler.scale_.astype(array.dtype)

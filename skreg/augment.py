@@ -1,0 +1,180 @@
+"""What changes a training batch at random: masks, noise and mixed rows.
+
+Every model draws from streams of its own, one per purpose, which depend on its seed
+and on nothing else. So a model sees the same randomness whichever models train
+beside it, and whichever other regularisers it uses.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
+
+
+class Streams:
+    """The random number generators of one model.
+
+    Parameters
+    ----------
+    seed : int
+        The model's own seed.
+    epochs_seen : int, default=0
+        Number of epochs trained in earlier calls, so that a continued fit does not
+        repeat its draws.
+
+    Examples
+    --------
+    >>> from skreg.augment import ORDER, Streams
+    >>> one, same = Streams(0), Streams(0)
+    >>> bool((one[ORDER].permutation(9) == same[ORDER].permutation(9)).all())
+    True
+    """
+
+    def __init__(self, seed, epochs_seen=0):
+        self.entropy = (seed, epochs_seen)
+        self._generators = {}
+
+    def __getitem__(self, purpose):
+        """Return the generator for `purpose`, an int, making it at first use."""
+        if purpose not in self._generators:
+            sequence = np.random.SeedSequence([*self.entropy, purpose])
+            self._generators[purpose] = np.random.Generator(np.random.PCG64(sequence))
+        return self._generators[purpose]
+
+
+@dataclass
+class Noise:
+    """Strengths of the stochastic regularisers of a stack; 0 is off.
+
+    Parameters
+    ----------
+    dropout : Tensor of shape (n_models, n_hidden)
+        Share of the hidden units dropped.
+    input_dropout : Tensor of shape (n_models,)
+        Share of the (standardised) inputs set to zero.
+    input_noise : Tensor of shape (n_models,)
+        Standard deviation of Gaussian noise added to the (standardised) inputs.
+    label_smoothing : Tensor of shape (n_models,)
+        Share of each target spread evenly over the classes.
+    mixup : Tensor of shape (n_models,)
+        Parameter alpha of the Beta distribution of the mixing weight.
+    """
+
+    dropout: torch.Tensor
+    input_dropout: torch.Tensor
+    input_noise: torch.Tensor
+    label_smoothing: torch.Tensor
+    mixup: torch.Tensor
+
+    def __post_init__(self):
+        self.active = {f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)}
+
+    def select(self, models):
+        """Return the noise of the models in the index `models`."""
+        return Noise(*(getattr(self, f.name)[models] for f in fields(self)))
+
+    def masks(self, batch, streams, widths):
+        """Return a dropout mask for each hidden layer, or nothing to drop nothing.
+
+        Parameters
+        ----------
+        batch : Batch
+        streams : list of Streams
+        widths : sequence of int
+            Number of units in each hidden layer.
+        """
+        if not self.active["dropout"]:
+            return ()
+        return [
+            _keep_mask(
+                [s[DROPOUT + layer] for s in streams], self.dropout[:, layer], batch, n
+            )
+            for layer, n in enumerate(widths)
+        ]
+
+    def apply(self, batch, streams):
+        """Return the batch with mixed rows, noisy and dropped inputs, soft labels.
+
+        Parameters
+        ----------
+        batch : Batch
+            Left as it is.
+        streams : list of Streams
+
+        Returns
+        -------
+        Batch
+        """
+        if self.active["mixup"]:
+            batch = _mix(batch, [s[MIXUP] for s in streams], self.mixup)
+        if self.active["input_noise"]:
+            generators = [s[INPUT_NOISE] for s in streams]
+            batch = batch.replace(x=batch.x + _normal(generators, self.input_noise, batch))
+        if self.active["input_dropout"]:
+            generators = [s[INPUT_DROPOUT] for s in streams]
+            width = batch.x.shape[2]
+            mask = _keep_mask(generators, self.input_dropout, batch, width)
+            batch = batch.replace(x=batch.x * mask)
+        if self.active["label_smoothing"]:
+            smoothing = self.label_smoothing[: len(batch.x)].view(-1, 1, 1)
+            n_classes = max(batch.target.shape[2], 2)
+            target = batch.target + smoothing * (1 / n_classes - batch.target)
+            batch = batch.replace(target=target)
+        return batch
+
+
+def _keep_mask(generators, rates, batch, width):
+    """Draw masks that are 0 with probability `rates` and else ``1 / (1 - rates)``.
+
+    Sixteen random bits decide each unit, so a rate is used as the nearest multiple of
+    2^-16; the survivors are scaled by that same number.
+    """
+    k, n_rows, x = len(batch.x), batch.x.shape[1], batch.x
+    draws = np.zeros((k, n_rows, width), np.int16)
+    cuts = (rates[:k] * 65536).round_().clamp_(max=65535)
+    for model, cut in enumerate(cuts.tolist()):
+        if cut:
+            size = batch.rows[model] * width
+            words = generators[model].bit_generator.random_raw(-(-size // 4))
+            draws[model].reshape(-1)[:size] = words.view(np.int16)[:size]
+    cuts = cuts.view(-1, 1, 1)
+    keep = torch.from_numpy(draws).to(x.device) >= (cuts - 32768).to(torch.int16)
+    return keep * (65536 / (65536 - cuts)).to(x.dtype)
+
+
+def _normal(generators, scales, batch):
+    """Draw Gaussian noise of standard deviation `scales` in the shape of the inputs."""
+    k, _, width = batch.x.shape
+    noise = torch.zeros(batch.x.shape, dtype=batch.x.dtype)
+    for model, scale in enumerate(scales[:k].tolist()):
+        if scale:
+            draws = generators[model].standard_normal((batch.rows[model], width))
+            noise[model, : batch.rows[model]] = torch.from_numpy(draws).mul_(scale)
+    return noise.to(batch.x.device)
+
+
+def _mix(batch, generators, alphas):
+    """Mix each row with a random partner of its batch (mixup, Zhang et al. 2018).
+
+    Inputs, targets and weights become ``lam * own + (1 - lam) * partner's`` with one
+    ``lam ~ Beta(alpha, alpha)`` for each model and batch.
+    """
+    k, n_rows, _ = batch.x.shape
+    partner = torch.arange(n_rows).repeat(k, 1)
+    lam = torch.ones(k, 1, 1, dtype=batch.x.dtype)
+    for model, alpha in enumerate(alphas[:k].tolist()):
+        if alpha:
+            lam[model] = generators[model].beta(alpha, alpha)
+            order = generators[model].permutation(batch.rows[model])
+            partner[model, : len(order)] = torch.from_numpy(order)
+    partner, lam = partner.to(batch.x.device), lam.to(batch.x.device)
+    model = torch.arange(k, device=partner.device)[:, None]
+
+    def mixed(tensor):
+        return None if tensor is None else torch.lerp(tensor[model, partner], tensor, lam)
+
+    return batch.replace(
+        x=mixed(batch.x), target=mixed(batch.target), weight=mixed(batch.weight)
+    )

@@ -1,0 +1,422 @@
+"""The abstract estimator: validate, encode, request, and keep the result."""
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from inspect import signature
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skreg._fitted import FittedNetworkMixin, architecture_of
+from skreg._validation import (
+    check_device,
+    check_full_batch,
+    check_hidden_layer_sizes,
+    per_layer,
+    split_validation,
+    standardisation,
+)
+from skreg.augment import SPLIT, Streams
+from skreg.batches import Rows
+from skreg.modules import ACTIVATIONS
+from skreg.training import FitRequest, train
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+SHARE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+
+class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
+    """What every skreg estimator shares; subclasses add targets and a loss."""
+
+    _doc_link_module = "skreg"
+    _doc_link_template = (
+        "https://skreg.readthedocs.io/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": ["array-like", COUNT],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "l1": [NON_NEGATIVE, "array-like"],
+        "l2": [NON_NEGATIVE, "array-like"],
+        "group_l1": [NON_NEGATIVE],
+        "weight_decay": [NON_NEGATIVE],
+        "max_norm": [POSITIVE, None],
+        "dropout": [SHARE, "array-like"],
+        "input_dropout": [SHARE],
+        "input_noise": [NON_NEGATIVE],
+        "batchnorm": ["boolean", StrOptions({"before", "after"})],
+        "mixup": [NON_NEGATIVE],
+        "early_stopping": ["boolean"],
+        "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "n_iter_no_change": [COUNT],
+        "tol": [NON_NEGATIVE],
+        "restore_best_weights": ["boolean"],
+        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [POSITIVE],
+        "batch_size": [StrOptions({"auto"}), COUNT],
+        "max_iter": [COUNT],
+        "shuffle": ["boolean"],
+        "momentum": [SHARE],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [SHARE],
+        "beta_2": [SHARE],
+        "epsilon": [POSITIVE],
+        "clip_norm": [POSITIVE, None],
+        "standardize": ["boolean"],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "device": [str, torch.device],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+        "callbacks": [list, tuple, None],
+        "verbose": ["verbose"],
+    }
+
+    # Whether targets are numbers rather than classes.
+    _numeric_targets = False
+
+    @abstractmethod
+    def _check_targets(self, y, continuing, classes):
+        """Return `y` checked, after setting what the estimator must know of it."""
+
+    @abstractmethod
+    def _fit_encoding(self, y, index, weight):
+        """Learn from the training rows what `_encode` needs."""
+
+    @abstractmethod
+    def _encode(self, y, dtype):
+        """Return the targets of the loss, an array of shape (n_samples, n_outputs)."""
+
+    @abstractmethod
+    def _make_loss(self):
+        """Return the loss."""
+
+    def _strata(self, y):
+        """Return the classes whose shares a validation split keeps, or None."""
+        return None
+
+    def _row_weights(self, X, y, sample_weight, incremental=False):
+        """Return what each row counts, or None if all count the same."""
+        if sample_weight is None:
+            return None
+        return _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _validate(self, X, y, reset):
+        """Check `X` and `y` as scikit-learn does."""
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=self._numeric_targets,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+        )
+
+    def _fit(
+        self, X, y, sample_weight, validation=(), incremental=False, classes=None
+    ):
+        """Fit, or continue a fit, and return self.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As the user gave them.
+        validation : tuple, default=()
+            ``X_val, y_val, sample_weight_val`` or nothing.
+        incremental : bool, default=False
+            Do one epoch from where the last call ended.
+        classes : array-like, default=None
+            All classes, for the first call of partial_fit.
+        """
+        self._check_parameters()
+        continuing = hasattr(self, "coefs_") and (incremental or self.warm_start)
+        ctx = self._init_callback_context(max_subtasks=self.max_iter)
+        ctx.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        hook = self._epoch_hook(ctx, X, y)
+        X_checked, y_checked = self._validate(X, y, reset=not continuing)
+        y_checked = self._check_targets(y_checked, continuing, classes)
+        weight = self._row_weights(X_checked, y_checked, sample_weight, incremental)
+        seed = self._draw_seed(continuing)
+        data = self._split(X_checked, y_checked, weight, validation, seed, incremental)
+        self._prepare(data[0], continuing)
+        request = self._request(*data, seed, continuing, incremental)
+        request.on_epoch = hook
+        (result,) = train([request])
+        self._keep(result, request, continuing, incremental)
+        ctx.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes={}
+        )
+        return self
+
+    def _check_parameters(self):
+        """Check what depends on several parameters."""
+        self._hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        if self.solver == "lbfgs":
+            check_full_batch(self)
+        for item in self.callbacks or ():
+            callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+            if not hasattr(callback, "on_epoch_end"):
+                raise TypeError(
+                    "callbacks must be skorch callbacks or (name, callback) pairs, got "
+                    f"{item!r}. Callbacks of scikit-learn go to set_callbacks."
+                )
+
+    def _draw_seed(self, continuing):
+        """Return the seed of this call; only a RandomState instance is advanced."""
+        if isinstance(self.random_state, Integral):
+            return int(self.random_state)
+        if continuing:
+            return self._seed
+        if self.random_state is None:
+            return np.random.SeedSequence().entropy
+        return int(self.random_state.randint(2**31 - 1))
+
+    def _split(self, X, y, weight, validation, seed, incremental):
+        """Return training and validation rows, the latter None without any.
+
+        Rows of weight zero are left out: they are rows that were not given.
+        """
+        n_samples = X.shape[0]
+        index = np.arange(n_samples) if weight is None else np.flatnonzero(weight)
+        if any(part is not None for part in validation):
+            return Rows(X, y, weight, index), self._given_validation(*validation)
+        inside = self.early_stopping and self.validation_fraction is not None
+        if not inside or incremental:
+            return Rows(X, y, weight, index), None
+        strata = self._strata(y)
+        train_index, validation_index = split_validation(
+            index,
+            self.validation_fraction,
+            None if strata is None else strata[index],
+            int(Streams(seed)[SPLIT].integers(2**31)),
+        )
+        return Rows(X, y, weight, train_index), Rows(X, y, weight, validation_index)
+
+    def _given_validation(self, X_val, y_val, sample_weight_val=None):
+        """Return the rows that the user gave for validation."""
+        if X_val is None or y_val is None:
+            raise ValueError(
+                "X_val and y_val must be given together, got "
+                f"{'y_val' if X_val is None else 'X_val'} only."
+            )
+        X_val, y_val = self._validate(X_val, y_val, reset=False)
+        y_val = self._check_targets(y_val, continuing=True, classes=None)
+        weight = self._row_weights(X_val, y_val, sample_weight_val)
+        index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
+        return Rows(X_val, y_val, weight, index)
+
+    def _prepare(self, rows, continuing):
+        """Learn the standardising and the layout; a continued fit keeps its own."""
+        architecture = architecture_of(
+            rows.X.shape[1],
+            self._hidden,
+            self.n_outputs_,
+            self.activation,
+            self.batchnorm,
+        )
+        if continuing and architecture != self._architecture:
+            raise ValueError(
+                f"The layers changed from {self._architecture} to {architecture}; a fit "
+                "can be continued only with the same. Set warm_start=False."
+            )
+        if architecture.batchnorm and len(rows.index) < 2:
+            raise ValueError(
+                f"batchnorm={self.batchnorm!r} needs two training rows at least, got "
+                f"n_samples={len(rows.index)}."
+            )
+        if continuing:
+            return
+        self._architecture, self._loss = architecture, self._make_loss()
+        self._device = check_device(self.device)
+        self.feature_offset_ = self.feature_scale_ = None
+        if self.standardize:
+            self.feature_offset_, self.feature_scale_ = standardisation(
+                rows.X, rows.index, rows.weight, with_mean=not sp.issparse(rows.X)
+            )
+        self._fit_encoding(rows.y, rows.index, rows.weight)
+
+    def _settings(self):
+        """Return the regularisation and optimisation of the request."""
+        n_hidden, inf = len(self._hidden), float("inf")
+        weights, hidden = "layers of weights", "hidden layers"
+        return {
+            "l1": per_layer("l1", self.l1, n_hidden + 1, weights),
+            "l2": per_layer("l2", self.l2, n_hidden + 1, weights),
+            "group_l1": self.group_l1,
+            "dropout": per_layer("dropout", self.dropout, n_hidden, hidden, 1),
+            "input_dropout": self.input_dropout,
+            "input_noise": self.input_noise,
+            "label_smoothing": getattr(self, "label_smoothing", 0.0),
+            "mixup": self.mixup,
+            "lr": float(self.learning_rate_init),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+            "max_norm": inf if self.max_norm is None else self.max_norm,
+            "clip_norm": inf if self.clip_norm is None else self.clip_norm,
+        }
+
+    def _request(self, train_rows, validation, seed, continuing, incremental):
+        """Return the request that training this estimator comes down to."""
+        watches = self.early_stopping and not incremental
+        if watches and validation is None and self.monitor != "loss":
+            raise ValueError(
+                f"monitor={self.monitor!r} needs validation rows. Give X_val and y_val "
+                "to fit, set validation_fraction to a number between 0 and 1, or use "
+                "monitor='loss', which watches the training loss without them."
+            )
+        score = None
+        if watches and validation is not None and self.monitor != "loss":
+            score = self._validation_scorer(validation)
+        dtype = self._compute_dtype(train_rows.X)
+        patient = self.solver == "lbfgs" and not watches
+        return FitRequest(
+            architecture=self._architecture,
+            loss=self._loss,
+            solver=self.solver,
+            dtype=getattr(torch, dtype),
+            device=self._device,
+            train=self._encoded(train_rows, dtype),
+            validation=None if validation is None else self._encoded(validation, dtype),
+            scaling=(self.feature_offset_, self.feature_scale_)
+            if self.feature_scale_ is not None
+            else None,
+            settings=self._settings(),
+            batch_size=200 if self.batch_size == "auto" else self.batch_size,
+            max_iter=1 if incremental else self.max_iter,
+            # L-BFGS judges its convergence by the gradient.
+            n_iter_no_change=self.max_iter if patient else self.n_iter_no_change,
+            tol=self.tol,
+            shuffle=self.shuffle,
+            nesterov=self.nesterovs_momentum,
+            watch_validation=watches and validation is not None,
+            restore_best=watches and self.restore_best_weights,
+            learning_rate=self.learning_rate,
+            seed=seed,
+            initial=self._state if continuing else None,
+            epochs_seen=self._epochs_seen if continuing else 0,
+            samples_seen=self.t_ if continuing else 0,
+            optimizer_state=self._optimizer_state if incremental and continuing else None,
+            keep_optimizer=incremental,
+            score=score,
+            callbacks=list(self.callbacks or ()),
+        )
+
+    def _compute_dtype(self, X):
+        """Return the precision to train in: that of X on the CPU, single elsewhere."""
+        if self.dtype is not None:
+            return self.dtype
+        return X.dtype.name if self._device.type == "cpu" else "float32"
+
+    def _encoded(self, rows, dtype):
+        return Rows(rows.X, self._encode(rows.y, dtype), rows.weight, rows.index)
+
+    def _snapshot(self, state):
+        """Return this estimator as it would be fitted with a network's state."""
+        estimator = copy.copy(self)
+        estimator.__dict__.update(self._state_attributes(state))
+        return estimator
+
+    def _validation_scorer(self, rows):
+        """Return a function from a network's state to the monitored score."""
+        scorer = get_scorer(self.monitor)
+        X, y, options = rows.X[rows.index], rows.y[rows.index], {}
+        if rows.weight is not None:
+            takes_weight = isinstance(self.monitor, str) or (
+                "sample_weight" in signature(self.monitor).parameters
+            )
+            options = {"sample_weight": rows.weight[rows.index]} if takes_weight else {}
+
+        def score(state):
+            estimator = self._snapshot(state)
+            # The rows are an array by now, which is no reason to warn of names.
+            estimator.__dict__.pop("feature_names_in_", None)
+            return float(scorer(estimator, X, y, **options))
+
+        return score
+
+    def _epoch_hook(self, ctx, X, y):
+        """Return what happens after each epoch: scikit-learn's callbacks and verbose."""
+        if not self.verbose and not getattr(self, "_skl_callbacks", None):
+            return None
+
+        def hook(tracker, state):
+            if self.verbose:
+                print(tracker.summary(), flush=True)
+            epoch = ctx.subcontext(task_name="epoch")
+            epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            return epoch.call_on_fit_task_end(
+                estimator=self,
+                X=X,
+                y=y,
+                reconstruction_attributes=lambda: self._state_attributes(state()),
+            )
+
+        return hook
+
+    def _keep(self, result, request, continuing, incremental):
+        """Set the fitted attributes, then raise or warn of what went wrong."""
+        tracker = result.tracker
+        if tracker.error is not None:
+            raise tracker.error
+        self.__dict__.update(self._state_attributes(result.state))
+        self._seed, self._optimizer_state = request.seed, result.optimizer_state
+        self._history = result.history
+        self._keep_curves(tracker, continuing)
+        n_seen = tracker.n_iter * len(request.train.index)
+        self.t_ = request.samples_seen + n_seen
+        self._epochs_seen = request.epochs_seen + tracker.n_iter
+        self.n_iter_, self.kkt_violation_ = tracker.n_iter, result.kkt_violation
+        self.n_layers_ = len(self._architecture.layer_sizes)
+        self.out_activation_ = self._loss.out_activation
+        if result.interrupted:
+            raise KeyboardInterrupt
+        if not tracker.converged and self.n_iter_ == self.max_iter and not incremental:
+            warnings.warn(
+                f"Training stopped at max_iter={self.max_iter} before it converged. "
+                "Increase max_iter or learning_rate_init, or use early_stopping=True.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _keep_curves(self, tracker, continuing):
+        """Set the curves, a continued fit's after those of the calls before."""
+        validated = bool(tracker.validation_scores)
+        curves = {
+            "loss_curve_": tracker.loss_curve,
+            "validation_loss_curve_": tracker.validation_loss_curve,
+            "validation_scores_": tracker.validation_scores,
+        }
+        for name, curve in curves.items():
+            earlier = getattr(self, name) if continuing else None
+            setattr(self, name, [*(earlier or []), *curve] or None)
+        watched = tracker.request.watch_validation
+        self.loss_ = tracker.loss_curve[-1] if tracker.loss_curve else float("nan")
+        self.best_loss_ = None if watched else min(self.loss_curve_ or [self.loss_])
+        self.best_validation_score_ = tracker.best_score if validated else None
+        self.best_iter_ = tracker.best_iter

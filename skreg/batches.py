@@ -1,0 +1,316 @@
+"""Index batches over dense, sparse and memory-mapped data.
+
+The rows of all models of a stack live in one `Pool`, where equal arrays are stored
+once; a model's training or validation set is an index into it. A batch gathers the
+rows of all models at once, then centres and scales them with each model's own
+statistics.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from skreg.augment import ORDER
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a data set: arrays that may be shared, and which of their rows.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR} of shape (n, n_features)
+    y : ndarray of shape (n, n_outputs)
+        Encoded (classes) or standardised (numbers) targets.
+    weight : ndarray of shape (n,), default=None
+        Sample weights.
+    index : ndarray of shape (n_rows,)
+        The rows that are meant.
+    """
+
+    X: object
+    y: np.ndarray
+    weight: np.ndarray | None
+    index: np.ndarray
+
+
+@dataclass
+class Batch:
+    """The batch of the first `k` models of a stack; ragged ends have weight zero.
+
+    Parameters
+    ----------
+    x : Tensor of shape (k, n_rows, n_features)
+    target : Tensor of shape (k, n_rows, n_outputs)
+    weight : Tensor of shape (k, n_rows, 1) or None
+        What each row counts in the mean; None is ``1 / n_rows`` for all.
+    rows : list of int
+        Number of true rows of each model.
+    portion : Tensor of shape (k,)
+        Number of true rows over the number of rows in the model's epoch.
+    """
+
+    x: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor | None
+    rows: list
+    portion: torch.Tensor
+
+    def replace(self, **changes):
+        """Return a batch in which the named parts are others."""
+        return replace(self, **changes)
+
+
+class Pool:
+    """The data of a stack, each array once.
+
+    Parameters
+    ----------
+    parts : list of Rows
+        Parts with equal arrays share them.
+    dtype : torch.dtype
+    device : torch.device or str
+
+    Attributes
+    ----------
+    indices : list of ndarray
+        For each part, the positions of its rows in the pool.
+    """
+
+    def __init__(self, parts, dtype, device):
+        unique, offsets, n_rows = {}, [], 0
+        for part in parts:
+            key = _content(part) if len(parts) > 1 else None
+            if key not in unique:
+                unique[key] = (part, n_rows)
+                n_rows += part.X.shape[0]
+            offsets.append(unique[key][1])
+        stored = [part for part, _ in unique.values()]
+        self.dtype, self.device = dtype, device
+        self._take_x = _row_getter([p.X for p in stored], device)
+        self._y = self._stack([p.y for p in stored])
+        self._weight = None
+        if any(p.weight is not None for p in stored):
+            ones = [np.ones(p.X.shape[0]) if p.weight is None else p.weight for p in stored]
+            self._weight = self._stack(ones)
+        self.indices = [p.index + offset for p, offset in zip(parts, offsets)]
+
+    def _stack(self, arrays):
+        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return torch.tensor(array, dtype=self.dtype, device=self.device)
+
+    def gather(self, index):
+        """Return the inputs, targets and weights (or None) of an index tensor.
+
+        Parameters
+        ----------
+        index : LongTensor of shape (k, n_rows)
+
+        Returns
+        -------
+        x : Tensor of shape (k, n_rows, n_features)
+        target : Tensor of shape (k, n_rows, n_outputs)
+        weight : Tensor of shape (k, n_rows, 1) or None
+        """
+        flat, shape = index.reshape(-1), (*index.shape, -1)
+        x = self._take_x(flat).view(shape)
+        target = self._y.index_select(0, flat).view(shape)
+        if self._weight is None:
+            return x, target, None
+        return x, target, self._weight.index_select(0, flat).view(shape)
+
+    def mean_weight(self, index):
+        """Return the mean sample weight of the rows in `index`."""
+        return 1.0 if self._weight is None else self._weight[index].mean().item()
+
+
+def _content(part):
+    """Return a key that is equal for equal arrays."""
+    arrays = [part.y, part.weight]
+    if sp.issparse(part.X):
+        arrays += [part.X.data, part.X.indices, part.X.indptr]
+    else:
+        arrays.append(part.X)
+    digest = blake2b(digest_size=16)
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B"))
+    return digest.digest()
+
+
+def _row_getter(arrays, device):
+    """Return a function from an index tensor to the dense rows of stacked `arrays`."""
+    if sp.issparse(arrays[0]):
+        stacked = arrays[0] if len(arrays) == 1 else sp.vstack(arrays, format="csr")
+
+        def take(index):
+            dense = stacked[index.cpu().numpy()].toarray()
+            return torch.from_numpy(dense).to(device)
+
+    elif len(arrays) == 1 and not arrays[0].flags.writeable:
+        # A memory map, or another array that torch would warn of: numpy gathers.
+        def take(index):
+            rows = arrays[0].take(index.cpu().numpy(), axis=0)
+            return torch.from_numpy(rows).to(device)
+
+    else:
+        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        tensor = torch.from_numpy(array).to(device)
+
+        def take(index):
+            return tensor.index_select(0, index)
+
+    return take
+
+
+@dataclass
+class Scaling:
+    """Centre and scale of the inputs of each model; None is the identity.
+
+    Parameters
+    ----------
+    offset, scale : Tensor of shape (n_models, 1, n_features) or None
+        In the precision of the data: large offsets are removed before rounding.
+    """
+
+    offset: torch.Tensor | None = None
+    scale: torch.Tensor | None = None
+
+    def select(self, models):
+        """Return the scaling of the models in the index `models`."""
+        parts = (self.offset, self.scale)
+        return Scaling(*(None if part is None else part[models] for part in parts))
+
+    def apply(self, x, dtype):
+        """Centre and scale, in place, a tensor of the first models of the stack."""
+        k = len(x)
+        if self.offset is not None:
+            x.sub_(self.offset[:k])
+        if self.scale is not None:
+            x.div_(self.scale[:k])
+        return x.to(dtype)
+
+
+class Batches:
+    """Batches over index sets of a pool, one set per model.
+
+    A batch holds the models up to the last one that still has rows. In training the
+    models come with their numbers of batches in descending order, so that each of
+    them has.
+
+    Parameters
+    ----------
+    pool : Pool
+    indices : list of ndarray
+        The rows of each model.
+    scaling : Scaling
+    batch_size : int
+    streams : list of Streams, default=None
+        Where each model's order comes from; None keeps the rows in order.
+    min_rows : {1, 2}, default=1
+        With 2, a last batch of a single row joins the batch before it.
+    """
+
+    def __init__(self, pool, indices, scaling, batch_size, streams=None, min_rows=1):
+        self.pool, self.indices, self.scaling = pool, indices, scaling
+        self.batch_size, self.streams, self.min_rows = batch_size, streams, min_rows
+        self.n_batches = [
+            count_batches(len(index), batch_size, min_rows) for index in indices
+        ]
+        self._mean_weight = [pool.mean_weight(index) for index in indices]
+        lengths = torch.tensor([len(index) for index in indices], dtype=pool.dtype)
+        self._one_row = (1 / lengths).to(pool.device)
+        self._order = self._padded(indices)
+        self._whole = None
+
+    def select(self, models):
+        """Return the batches of the models in the list `models`."""
+        streams = self.streams and [self.streams[m] for m in models]
+        return Batches(
+            self.pool,
+            [self.indices[m] for m in models],
+            self.scaling.select(models),
+            self.batch_size,
+            streams,
+            self.min_rows,
+        )
+
+    def _padded(self, indices):
+        order = np.zeros((len(indices), max(map(len, indices))), np.int64)
+        for model, index in enumerate(indices):
+            order[model, : len(index)] = index
+        return torch.from_numpy(order).to(self.pool.device)
+
+    def epoch(self):
+        """Yield the batches of one epoch, in a new order if there are streams."""
+        if max(self.n_batches) == 1:
+            # The order within a single batch does not matter: gather it once.
+            if self._whole is None:
+                self._whole = self._batch(0)
+            yield self._whole
+            return
+        if self.streams:
+            shuffled = [
+                stream[ORDER].permutation(index)
+                for stream, index in zip(self.streams, self.indices)
+            ]
+            self._order = self._padded(shuffled)
+        for step in range(max(self.n_batches)):
+            yield self._batch(step)
+
+    def _batch(self, step):
+        """Gather the batch number `step` of the models that have one."""
+        start = step * self.batch_size
+        rows = []
+        for n, index in zip(self.n_batches, self.indices):
+            stop = len(index) if step >= n - 1 else start + self.batch_size
+            rows.append(stop - start if step < n else 0)
+        while rows[-1] == 0:
+            rows.pop()
+        positions = self._order[: len(rows), start : start + max(rows)]
+        x, target, weight = self.pool.gather(positions)
+        x = self.scaling.apply(x, self.pool.dtype)
+        one_row = self._one_row[: len(rows)]
+        if min(rows) == max(rows):
+            counts, portion = None, one_row * rows[0]
+        else:
+            counts = torch.tensor(rows, device=self.pool.device)
+            portion = one_row * counts
+        return Batch(x, target, self._share(weight, rows, counts), rows, portion)
+
+    def _share(self, weight, rows, counts):
+        """Turn sample weights into what each row counts in the batch mean.
+
+        The weights are divided by their mean over the training set, not over the
+        batch, so that the gradients of an epoch's batches average to the full one.
+        """
+        if weight is None and counts is None:
+            return None
+        pool, width = self.pool, max(rows)
+        mean = torch.tensor(self._mean_weight[: len(rows)], dtype=pool.dtype)
+        mean = mean.to(pool.device).view(-1, 1, 1)
+        if counts is None:
+            return weight / (width * mean)
+        counts = counts.view(-1, 1, 1)
+        valid = torch.arange(width, device=pool.device).view(1, -1, 1) < counts
+        share = valid / (counts.clamp(min=1) * mean)
+        return share if weight is None else share * weight
+
+
+def count_batches(n_rows, batch_size, min_rows=1):
+    """Return the number of batches in an epoch.
+
+    Examples
+    --------
+    >>> from skreg.batches import count_batches
+    >>> count_batches(33, 16), count_batches(33, 16, min_rows=2)
+    (3, 2)
+    """
+    full, rest = divmod(n_rows, batch_size)
+    return max(1, full + (rest >= min_rows))

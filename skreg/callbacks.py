@@ -1,0 +1,116 @@
+"""Per-model progress: curves, the best epoch, learning-rate schedules and stopping."""
+
+import math
+
+DIVERGED = (
+    "Training diverged: the loss is {loss} in epoch {epoch}. Lower "
+    "learning_rate_init (got {lr:g}), set clip_norm, or scale the data "
+    "(standardize={standardize})."
+)
+
+
+class Tracker:
+    """The course of one model's training.
+
+    Parameters
+    ----------
+    request : FitRequest
+
+    Attributes
+    ----------
+    loss_curve, validation_loss_curve, validation_scores : list of float
+        One value for each epoch; scores are "greater is better".
+    best_score, best_iter : float and int
+        Best value of what is watched and the (one-based) epoch that had it.
+    best_state : list of ndarray or None
+        The network at that epoch, if it is to be restored.
+    lr : float
+        Present learning rate.
+    converged : bool
+        Whether training stopped because it no longer improved.
+    error : Exception or None
+    """
+
+    def __init__(self, request):
+        self.request = request
+        self.loss_curve, self.validation_loss_curve = [], []
+        self.validation_scores = []
+        self.best_score, self.best_iter, self.best_state = -math.inf, 0, None
+        self.lr = request.settings["lr"]
+        self.converged, self.error = False, None
+        self._no_improvement = 0
+
+    @property
+    def n_iter(self):
+        return len(self.loss_curve)
+
+    def update(self, loss, validation_loss, state):
+        """Take note of an epoch and return whether training goes on.
+
+        Parameters
+        ----------
+        loss : float
+            The objective, averaged over the epoch's batches.
+        validation_loss : float or None
+        state : callable
+            Returns the network's present state.
+        """
+        request = self.request
+        self.loss_curve.append(loss)
+        if not math.isfinite(loss):
+            self.diverged(loss)
+            return False
+        score = -loss
+        if validation_loss is not None:
+            self.validation_loss_curve.append(validation_loss)
+        if request.watch_validation:
+            score = request.score(state()) if request.score else -validation_loss
+            self.validation_scores.append(score)
+        self._compare(score, state)
+        stopped = self._patience_is_over() or self.n_iter >= request.max_iter
+        if request.on_epoch:
+            stopped |= bool(request.on_epoch(self, state))
+        return not stopped
+
+    def summary(self):
+        """Return a line about the last epoch."""
+        text = f"Iteration {self.n_iter}, loss = {self.loss_curve[-1]:.8f}"
+        if self.validation_loss_curve:
+            text += f", validation loss = {self.validation_loss_curve[-1]:.8f}"
+        if self.request.score:
+            text += f", validation score = {self.validation_scores[-1]:.6f}"
+        return text
+
+    def diverged(self, loss):
+        """Note that training failed, with what the user can do about it."""
+        self.error = ValueError(
+            DIVERGED.format(
+                loss=loss,
+                epoch=self.n_iter,
+                lr=self.request.settings["lr"],
+                standardize=self.request.scaling is not None,
+            )
+        )
+
+    def _compare(self, score, state):
+        improved = not score < self.best_score + self.request.tol
+        self._no_improvement = 0 if improved else self._no_improvement + 1
+        if score > self.best_score:
+            self.best_score, self.best_iter = score, self.n_iter
+            if self.request.restore_best:
+                self.best_state = state()
+
+    def _patience_is_over(self):
+        """Apply the schedule, as scikit-learn's MLP does, and return whether to stop."""
+        request, lr_init = self.request, self.request.settings["lr"]
+        if request.learning_rate == "invscaling":
+            samples = request.samples_seen + self.n_iter * len(request.train.index)
+            self.lr = lr_init / (samples + 1) ** 0.5
+        if self._no_improvement <= request.n_iter_no_change:
+            return False
+        if request.learning_rate == "adaptive" and self.lr > 1e-6:
+            self.lr /= 5
+            self._no_improvement = 0
+            return False
+        self.converged = True
+        return True

@@ -1,0 +1,461 @@
+"""Comparison of estimators on the same cross-validation splits."""
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import (
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    check_cv,
+    cross_validate,
+)
+from sklearn.utils import check_consistent_length, indexable
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples
+
+from skreg._choices import chosen_hyperparameters, most_chosen
+from skreg._report import comparison_table, format_table
+from skreg._suggest import suggest
+from skreg._ttest import corrected_ttest
+
+__all__ = ["ComparisonResult", "Statistics", "compare"]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the splits say about one estimator.
+
+    Attributes
+    ----------
+    mean, sd : float
+        Mean and standard deviation of the scores over the splits.
+    difference : float
+        Mean score minus the baseline's; 0 for the baseline itself.
+    p_value : float
+        Of the corrected resampled t-test against the baseline; NaN for the
+        baseline itself.
+    ci_low, ci_high : float
+        Confidence interval of the difference; NaN for the baseline itself.
+    fit_time : float
+        Mean seconds of one fit, a search's whole search included.
+    """
+
+    mean: float
+    sd: float
+    difference: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+    fit_time: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparisonResult:
+    """Scores and statistics of estimators compared on the same splits.
+
+    Made by :func:`compare`. Printing it shows a table.
+
+    Attributes
+    ----------
+    baseline : str
+        Name of the estimator that the others are compared with.
+    scoring : str
+        Name of the score; greater is better.
+    scores : dict of str to ndarray of shape (n_splits,)
+        Test scores per estimator, in the order of the splits.
+    fit_times : dict of str to ndarray of shape (n_splits,)
+        Seconds of each fit.
+    score_times : dict of str to ndarray of shape (n_splits,)
+        Seconds of each scoring.
+    chosen : dict of str to list of dict
+        Hyperparameters that a search or a ``...CV`` estimator chose on each
+        split; empty dictionaries where nothing was tuned.
+    n_train, n_test : ndarray of shape (n_splits,)
+        Number of training and test rows of each split.
+    confidence_level : float
+        Level of the confidence intervals.
+    test_train_ratio : float
+        Number of test rows over number of training rows, over all splits.
+    statistics : dict of str to Statistics
+        Mean, spread, and the difference from the baseline with its corrected
+        p-value and confidence interval.
+    """
+
+    baseline: str
+    scoring: str
+    scores: dict
+    fit_times: dict
+    score_times: dict
+    chosen: dict
+    n_train: np.ndarray
+    n_test: np.ndarray
+    confidence_level: float = 0.95
+    test_train_ratio: float = field(init=False)
+    statistics: dict = field(init=False)
+
+    def __post_init__(self):
+        ratio = float(self.n_test.sum() / self.n_train.sum())
+        object.__setattr__(self, "test_train_ratio", ratio)
+        statistics = {name: self._statistics_of(name) for name in self.scores}
+        object.__setattr__(self, "statistics", statistics)
+
+    def most_chosen(self, name):
+        """Summarise the hyperparameters that an estimator chose most often.
+
+        Parameters
+        ----------
+        name : str
+            Name of the estimator.
+
+        Returns
+        -------
+        list of Choice
+            For each hyperparameter its `name`, `value`, and on `n_chosen` of
+            `n_splits` splits: the most frequent value, or for a strength that
+            was on in most splits its median when on.
+        """
+        return most_chosen(self.chosen[name])
+
+    def to_frame(self):
+        """Return the statistics as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_estimators, n_statistics)
+            One row per estimator, one column per field of :class:`Statistics`.
+        """
+        import pandas as pd
+
+        rows = {name: vars(of_name) for name, of_name in self.statistics.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimator")
+
+    def to_dict(self):
+        """Return everything as a dictionary that JSON can hold.
+
+        Returns
+        -------
+        dict
+            NaN is None.
+            ``baseline``, ``scoring``, ``confidence_level``,
+            ``test_train_ratio``, ``n_train``, ``n_test``, and under
+            ``estimators`` for each name its statistics, ``scores``,
+            ``fit_times``, ``score_times`` and ``chosen``.
+        """
+        statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
+        return {
+            "baseline": self.baseline,
+            "scoring": self.scoring,
+            "confidence_level": self.confidence_level,
+            "test_train_ratio": self.test_train_ratio,
+            "n_train": self.n_train.tolist(),
+            "n_test": self.n_test.tolist(),
+            "estimators": {
+                name: {
+                    **{key: _none_if_nan(value) for key, value in values.items()},
+                    "scores": self.scores[name].tolist(),
+                    "fit_times": self.fit_times[name].tolist(),
+                    "score_times": self.score_times[name].tolist(),
+                    "chosen": [dict(split) for split in self.chosen[name]],
+                }
+                for name, values in statistics.items()
+            },
+        }
+
+    def __repr__(self):
+        return format_table(*comparison_table(self))
+
+    def _statistics_of(self, name):
+        scores = self.scores[name]
+        difference = scores - self.scores[self.baseline]
+        if name == self.baseline:
+            p_value, ci_low, ci_high = np.nan, np.nan, np.nan
+        else:
+            p_value, ci_low, ci_high = corrected_ttest(
+                difference,
+                self.test_train_ratio,
+                confidence_level=self.confidence_level,
+            )
+        return Statistics(
+            mean=float(scores.mean()),
+            sd=float(scores.std(ddof=1)),
+            difference=float(difference.mean()),
+            p_value=float(p_value),
+            ci_low=float(ci_low),
+            ci_high=float(ci_high),
+            fit_time=float(self.fit_times[name].mean()),
+        )
+
+
+_PARAMETER_CONSTRAINTS = {
+    "estimators": [dict, list],
+    "y": ["array-like"],
+    "baseline": [str, None],
+    "cv": ["cv_object"],
+    "scoring": [str, callable, None],
+    "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+    "random_state": ["random_state"],
+    "n_jobs": [Integral, None],
+    "progress": [callable, None],
+}
+
+
+def compare(
+    estimators,
+    X,
+    y,
+    *,
+    baseline=None,
+    cv=None,
+    scoring=None,
+    confidence_level=0.95,
+    random_state=None,
+    n_jobs=None,
+    progress=None,
+):
+    """Compare estimators with a baseline on the same cross-validation splits.
+
+    Each estimator is cloned, fitted and scored on every split with
+    :func:`sklearn.model_selection.cross_validate`. Its difference from the
+    baseline is judged by the corrected resampled t-test of Nadeau and Bengio
+    [1]_, because the training sets of the splits overlap and an ordinary t-test
+    would be overconfident:
+
+    .. math::
+
+        t = \\frac{\\bar d}{\\sqrt{(1/J + n_{test}/n_{train})\\, s_d^2}}
+
+    with the differences :math:`d_j` of the scores on the :math:`J` splits, their
+    mean :math:`\\bar d` and variance :math:`s_d^2`, and Student's distribution of
+    :math:`J - 1` degrees of freedom. :math:`n_{test}/n_{train}` is taken from
+    the splits. p-values are not adjusted for the number of estimators.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator, or list of (str, estimator)
+        At least two, all classifiers or all regressors; pipelines and searches
+        included.
+    X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+        Input, passed to the estimators as it is.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Target.
+    baseline : str, default=None
+        Name of the estimator that the others are compared with. By default the
+        first.
+    cv : int, cross-validation generator or iterable, default=None
+        The splits, at least two. ``None`` is 5 folds, drawn twice at random and
+        stratified for classes; an int or anything else means what it means in
+        :func:`~sklearn.model_selection.cross_validate`.
+    scoring : str or callable, default=None
+        One score, greater is better. ``None`` is ``"accuracy"`` for classifiers
+        and ``"r2"`` for regressors; it is never the estimators' own ``score``,
+        which differs between them: ``LogisticRegressionCV`` scores by what it
+        was tuned for.
+    confidence_level : float, default=0.95
+        Level of the confidence intervals, between 0 and 1.
+    random_state : int, RandomState instance or None, default=None
+        Draws the default `cv`. The estimators keep their own ``random_state``.
+    n_jobs : int, default=None
+        Number of fits that run at the same time, as in joblib. ``None`` is 1
+        unless a :func:`joblib.parallel_config` says otherwise.
+    progress : callable, default=None
+        Called as ``progress(n_done, n_fits)`` after each fit.
+
+    Returns
+    -------
+    ComparisonResult
+        The scores, times and chosen hyperparameters of each split, and their
+        statistics.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described, if `X` and `y` differ in length, or
+        if a score is not finite. An estimator that fails to fit or score raises
+        its own error, with a note that names the estimator and the split.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the Generalization Error",
+       Machine Learning 52, 2003, pages 239-281.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skreg import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> estimators = {
+    ...     "majority": DummyClassifier(),
+    ...     "logistic": LogisticRegression(max_iter=1000),
+    ... }
+    >>> result = compare(estimators, X, y, random_state=0)
+    >>> result.scores["logistic"].shape
+    (10,)
+    >>> result.statistics["logistic"].p_value < 0.001
+    True
+    """
+    # Not the decorator of the same name: it would claim an estimator's own
+    # parameter errors for this function, and lose whose they are.
+    validate_parameter_constraints(_PARAMETER_CONSTRAINTS, locals(), "compare")
+    estimators = _check_estimators(estimators)
+    baseline = _check_baseline(baseline, estimators)
+    scoring = _check_scoring(scoring, estimators)
+    check_consistent_length(X, y)
+    X, y = indexable(X, y)
+    splits = _make_splits(cv, X, y, is_classifier(estimators[baseline]), random_state)
+    evaluations = _evaluate_all(estimators, X, y, splits, scoring, n_jobs, progress)
+    return ComparisonResult(
+        baseline=baseline,
+        scoring=_scoring_name(scoring),
+        scores=_per_estimator("score", evaluations),
+        fit_times=_per_estimator("fit_time", evaluations),
+        score_times=_per_estimator("score_time", evaluations),
+        chosen={
+            name: [evaluation["chosen"] for evaluation in of_splits]
+            for name, of_splits in evaluations.items()
+        },
+        n_train=np.array([len(train) for train, _ in splits]),
+        n_test=np.array([len(test) for _, test in splits]),
+        confidence_level=confidence_level,
+    )
+
+
+def _evaluate_all(estimators, X, y, splits, scoring, n_jobs, progress):
+    """Fit and score every estimator on every split: name -> one per split."""
+    tasks = [(name, i) for i in range(len(splits)) for name in estimators]
+    finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(_evaluate)(name, estimators[name], X, y, i, splits[i], scoring)
+        for name, i in tasks
+    )
+    evaluations = {}
+    for evaluation in finished:
+        evaluations[evaluation["name"], evaluation["split"]] = evaluation
+        if progress is not None:
+            progress(len(evaluations), len(tasks))
+    return {
+        name: [evaluations[name, i] for i in range(len(splits))] for name in estimators
+    }
+
+
+def _evaluate(name, estimator, X, y, i, split, scoring):
+    try:
+        scored = cross_validate(
+            clone(estimator),
+            X,
+            y,
+            cv=[split],
+            scoring=scoring,
+            return_estimator=True,
+            error_score="raise",
+        )
+    except Exception as error:
+        error.add_note(f"raised by {name!r} on split {i} of the comparison")
+        raise
+    score = scored["test_score"][0]
+    if not np.isfinite(score):
+        raise ValueError(
+            f"scoring={_scoring_name(scoring)!r} gave {score} for {name!r} on split"
+            f" {i}: a score must be finite; use another score, or splits whose test"
+            " rows hold every class."
+        )
+    # The fitted estimator stays in its process: only what it chose goes back.
+    return {
+        "name": name,
+        "split": i,
+        "score": score,
+        "fit_time": scored["fit_time"][0],
+        "score_time": scored["score_time"][0],
+        "chosen": chosen_hyperparameters(scored["estimator"][0]),
+    }
+
+
+def _none_if_nan(value):
+    return None if np.isnan(value) else value
+
+
+def _per_estimator(key, evaluations):
+    return {
+        name: np.array([evaluation[key] for evaluation in of_splits])
+        for name, of_splits in evaluations.items()
+    }
+
+
+def _check_estimators(estimators):
+    pairs = list(estimators.items()) if isinstance(estimators, dict) else estimators
+    for pair in pairs:
+        if not (
+            isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        ):
+            raise ValueError(
+                f"estimators must hold (name, estimator) pairs, got {pair!r}."
+            )
+        if not hasattr(pair[1], "fit") or isinstance(pair[1], type):
+            raise ValueError(
+                f"estimators[{pair[0]!r}] must be an estimator instance, got"
+                f" {pair[1]!r}."
+            )
+    names = [name for name, _ in pairs]
+    if len(set(names)) < max(2, len(names)):
+        raise ValueError(
+            f"estimators must have at least two different names, got {names}."
+        )
+    if len({is_classifier(estimator) for _, estimator in pairs}) > 1:
+        kinds = {name: is_classifier(estimator) for name, estimator in pairs}
+        raise ValueError(
+            "estimators must be all classifiers or all regressors, got"
+            f" is_classifier: {kinds}."
+        )
+    return dict(pairs)
+
+
+def _check_baseline(baseline, estimators):
+    if baseline is None:
+        return next(iter(estimators))
+    if baseline not in estimators:
+        raise ValueError(
+            f"baseline={baseline!r} is not one of the estimators;"
+            f" {suggest(baseline, estimators)}"
+        )
+    return baseline
+
+
+def _check_scoring(scoring, estimators):
+    if scoring is None:
+        first = next(iter(estimators.values()))
+        return "accuracy" if is_classifier(first) else "r2"
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ValueError(
+            f"scoring={scoring!r} is not a score of scikit-learn;"
+            f" {suggest(scoring, get_scorer_names())}"
+        )
+    return scoring
+
+
+def _scoring_name(scoring):
+    if isinstance(scoring, str):
+        return scoring
+    return getattr(scoring, "__name__", repr(scoring))
+
+
+def _make_splits(cv, X, y, classify, random_state):
+    """Draw the splits once, so that every estimator gets the same rows."""
+    if cv is None:
+        # Several labels per row cannot be stratified.
+        stratify = classify and type_of_target(y) in ("binary", "multiclass")
+        splitter = RepeatedStratifiedKFold if stratify else RepeatedKFold
+        cv = splitter(n_splits=5, n_repeats=2, random_state=random_state)
+    splits = list(check_cv(cv, y, classifier=classify).split(X, y))
+    if len(splits) < 2:
+        raise ValueError(
+            f"cv must give at least two splits, got {len(splits)}: the spread of"
+            " the differences cannot be estimated from one."
+        )
+    # An iterable may hold boolean masks, whose length is not their size.
+    rows = np.arange(_num_samples(X))
+    return [(rows[train], rows[test]) for train, test in splits]

@@ -1,0 +1,239 @@
+"""Tables to learn from: scikit-learn's bundled data sets, CSV and Parquet files."""
+
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from sklearn import datasets as bundled
+from sklearn.utils.multiclass import type_of_target
+
+from skreg._suggest import suggest
+
+__all__ = ["DataError", "Table", "load_table"]
+
+_BUNDLED = {
+    "breast_cancer": bundled.load_breast_cancer,
+    "diabetes": bundled.load_diabetes,
+    "digits": bundled.load_digits,
+    "iris": bundled.load_iris,
+    "wine": bundled.load_wine,
+}
+_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
+_TARGET_NAMES = ("target", "label", "class", "y")
+# More values than this, or fewer rows per value than that, and an integer
+# target is a count or a measurement, not a class.
+_MAX_CLASSES = 20
+_MIN_ROWS_PER_CLASS = 5
+
+
+class DataError(ValueError):
+    """Data that cannot be used, with a message of one line that says why."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Table:
+    """A data set with its target set apart.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data set, or of the file without its folder.
+    X : pandas.DataFrame of shape (n_samples, n_features)
+        Columns of any type, missing values included.
+    y : ndarray of shape (n_samples,)
+        Target without missing values.
+    target : str
+        Name of the target's column.
+    task : {"classification", "regression"}
+        What kind of target it is.
+    """
+
+    name: str
+    X: object
+    y: np.ndarray
+    target: str
+    task: str
+
+    def check_folds(self, n_folds, n_inner_folds=1):
+        """Raise if there are too few rows for stratified nested folds.
+
+        Parameters
+        ----------
+        n_folds : int
+            Number of outer folds.
+        n_inner_folds : int, default=1
+            Number of folds inside each training part. They leave at least two
+            rows of each class, one to train on and one to validate on.
+
+        Raises
+        ------
+        DataError
+            If a class (classification) or the table (regression) has fewer rows
+            than that needs.
+        """
+        needed = next(
+            n for n in count(n_folds) if n - -(-n // n_folds) >= n_inner_folds + 1
+        )
+        if self.task == "regression":
+            # Two rows per fold: R2 is not defined on one.
+            needed = max(needed, 2 * n_folds)
+            if len(self.y) < needed:
+                raise DataError(
+                    f"{self.name} has {len(self.y)} rows, and {n_folds} folds need at"
+                    f" least {needed}: use fewer folds"
+                )
+            return
+        classes, counts = np.unique(self.y, return_counts=True)
+        if counts.min() < needed:
+            raise DataError(
+                f"class {classes[counts.argmin()]!s} of {self.target!r} has only"
+                f" {counts.min()} of {len(self.y)} rows, and {n_folds} folds need at"
+                f" least {needed} of each class: use fewer folds, or merge or remove"
+                " the rare classes"
+            )
+
+
+def load_table(source, target=None):
+    """Load a bundled data set or a file and set its target apart.
+
+    Parameters
+    ----------
+    source : str
+        Name of a data set that scikit-learn bundles ("breast_cancer",
+        "diabetes", "digits", "iris", "wine"), or path of a CSV or Parquet file.
+    target : str, default=None
+        Column to predict. By default the column called target, label, class or
+        y, in whatever case, else the last.
+
+    Returns
+    -------
+    Table
+        The data set. Text, booleans, categories and whole numbers of two values,
+        or of at most 20 values and 5 rows per value, are classes; other numbers
+        are a regression target.
+
+    Raises
+    ------
+    DataError
+        If the source or the target is not found, or the target is constant, has
+        missing values or is a date, or a text column is an identifier: as many
+        values as rows.
+
+    Examples
+    --------
+    >>> from skreg.datasets import load_table
+    >>> table = load_table("wine")
+    >>> table.X.shape, table.target, table.task
+    ((178, 13), 'target', 'classification')
+    """
+    name, frame = _read(str(source))
+    if frame.shape[1] < 2 or len(frame) < 2:
+        raise DataError(
+            f"{name} has {len(frame)} rows and {frame.shape[1]} columns, expected at"
+            " least two of each, in columns separated by commas"
+        )
+    frame = frame.rename(columns=str)
+    target = _find_target(list(frame.columns), target)
+    y = _target_values(frame[target])
+    X = frame.drop(columns=target)
+    _check_no_identifier(X)
+    return Table(name, X, y, target, _task_of(y))
+
+
+def _read(source):
+    if source in _BUNDLED:
+        return source, _BUNDLED[source](as_frame=True).frame
+    path = Path(source)
+    if not path.exists():
+        if not path.suffix:
+            raise DataError(
+                f"no data set or file is called {source!r}; {suggest(source, _BUNDLED)}"
+            )
+        raise DataError(f"file {source!r} does not exist")
+    if not path.is_file() or not path.name.lower().endswith(_SUFFIXES):
+        raise DataError(
+            f"{source!r} is not a file of a supported type; expected one of"
+            f" {', '.join(_SUFFIXES)}"
+        )
+    return path.name, _read_file(path)
+
+
+def _read_file(path):
+    import pandas as pd
+
+    is_csv = ".csv" in path.name.lower()
+    try:
+        return pd.read_csv(path) if is_csv else pd.read_parquet(path)
+    except ImportError as error:
+        raise DataError("reading Parquet needs pyarrow: pip install pyarrow") from error
+    # What pandas and pyarrow raise on a broken file are all of these.
+    except (ValueError, OSError, EOFError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"file {str(path)!r} cannot be read: {reason}") from error
+
+
+def _find_target(columns, target):
+    if target is None:
+        by_lower = {column.lower(): column for column in reversed(columns)}
+        named = (by_lower[name] for name in _TARGET_NAMES if name in by_lower)
+        return next(named, columns[-1])
+    if target not in columns:
+        raise DataError(f"there is no column {target!r}; {suggest(target, columns)}")
+    return target
+
+
+def _target_values(column):
+    """Check the target and return it as numbers, booleans or strings."""
+    from pandas.api import types
+
+    n_missing = int(column.isna().sum())
+    if n_missing:
+        raise DataError(
+            f"target {column.name!r} has {n_missing} missing values of"
+            f" {len(column)}: remove those rows"
+        )
+    if column.nunique() == 1:
+        raise DataError(
+            f"target {column.name!r} is constant: every row is {column.iloc[0]!s}"
+        )
+    if types.is_bool_dtype(column) or types.is_numeric_dtype(column):
+        y = column.to_numpy()
+        if not np.all(np.isfinite(y)):
+            raise DataError(f"target {column.name!r} has infinite values")
+        return y
+    if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
+        raise DataError(
+            f"target {column.name!r} is a {column.dtype}: expected numbers or classes"
+        )
+    return column.astype(str).to_numpy(dtype=object)
+
+
+def _task_of(y):
+    if type_of_target(y) == "continuous":
+        return "regression"
+    n_values = len(np.unique(y))
+    most = max(2, min(_MAX_CLASSES, len(y) / _MIN_ROWS_PER_CLASS))
+    if y.dtype.kind in "iuf" and n_values > most:
+        return "regression"
+    return "classification"
+
+
+def _check_no_identifier(X):
+    """Raise on a text column with as many values as rows that are not dates."""
+    from pandas.api import types
+    from skrub import Cleaner
+
+    suspects = [
+        name
+        for name in X.columns
+        if not types.is_numeric_dtype(X[name]) and X[name].nunique() == len(X)
+    ]
+    # Numbers and dates written as text have many values, too.
+    cleaned = Cleaner(parse_numbers=True).fit_transform(X[suspects])
+    for name in cleaned.columns:
+        if types.is_string_dtype(cleaned[name]) or types.is_object_dtype(cleaned[name]):
+            raise DataError(
+                f"column {name!r} is text with as many values as rows ({len(X)}), an"
+                " identifier that nothing can be learnt from: remove it"
+            )

@@ -1,0 +1,357 @@
+"""Stacked layers and networks: every parameter has a leading axis, the model.
+
+A layer has three methods. ``predict`` maps inputs at prediction, ``forward`` maps
+them in training and returns what ``backward`` needs to turn the gradient of its
+output into that of its input, writing its parameters' gradients on the way. The
+derivatives are written by hand: for networks of this size automatic differentiation
+costs several times the arithmetic.
+
+A batch may hold the first `k` models of the stack only; every layer then works on
+the first `k` of its parameters, which are contiguous views.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the networks of one stack have in common.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+        Number of inputs, of units in each hidden layer, and of outputs.
+    activation : str
+        A key of `ACTIVATIONS`.
+    batchnorm : {None, "before", "after"}
+        Where batch normalisation stands with respect to the activation.
+    """
+
+    layer_sizes: tuple
+    activation: str = "relu"
+    batchnorm: str | None = None
+
+    @property
+    def n_hidden(self):
+        return len(self.layer_sizes) - 2
+
+
+# Name: (function of the input, gradient from (gradient, input, output)).
+ACTIVATIONS = {
+    "identity": (lambda x: x, lambda g, x, y: g),
+    "relu": (torch.relu, lambda g, x, y: aten.threshold_backward(g, y, 0)),
+    "tanh": (torch.tanh, lambda g, x, y: aten.tanh_backward(g, y)),
+    "logistic": (torch.sigmoid, lambda g, x, y: aten.sigmoid_backward(g, y)),
+    "elu": (
+        torch.nn.functional.elu,
+        lambda g, x, y: aten.elu_backward(g, 1, 1, 1, False, x),
+    ),
+    "selu": (torch.selu, lambda g, x, y: _selu_backward(g, x)),
+    "gelu": (torch.nn.functional.gelu, lambda g, x, y: aten.gelu_backward(g, x)),
+    "silu": (torch.nn.functional.silu, lambda g, x, y: aten.silu_backward(g, x)),
+    "mish": (torch.nn.functional.mish, lambda g, x, y: aten.mish_backward(g, x)),
+    "leaky_relu": (
+        torch.nn.functional.leaky_relu,
+        lambda g, x, y: aten.leaky_relu_backward(g, x, 0.01, False),
+    ),
+}
+
+# Klambauer et al. 2017, "Self-Normalizing Neural Networks".
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _selu_backward(gradient, x):
+    return aten.elu_backward(gradient, _SELU_ALPHA, _SELU_SCALE, 1, False, x)
+
+
+def first(tensor, k):
+    """Return the first `k` models of a stacked tensor, without work if it is all."""
+    return tensor if len(tensor) == k else tensor[:k]
+
+
+class Linear:
+    """``x @ W + b`` for each model.
+
+    Parameters
+    ----------
+    weight : Parameter of shape (n_models, n_in, n_out)
+    bias : Parameter of shape (n_models, 1, n_out)
+    is_first : bool
+        The gradient of the first layer's input is not needed.
+    """
+
+    def __init__(self, weight, bias, is_first):
+        self.weight, self.bias, self.is_first = weight, bias, is_first
+
+    def predict(self, x):
+        return torch.baddbmm(self.bias, x, self.weight)
+
+    def forward(self, x, weight, mask):
+        k = len(x)
+        return torch.baddbmm(first(self.bias, k), x, first(self.weight, k)), x
+
+    def backward(self, gradient, x):
+        k = len(x)
+        torch.bmm(x.mT, gradient, out=first(self.weight.grad, k))
+        torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
+        return None if self.is_first else torch.bmm(gradient, first(self.weight, k).mT)
+
+
+class Activation:
+    """An elementwise function of `ACTIVATIONS`."""
+
+    def __init__(self, name):
+        self.function, self.derivative = ACTIVATIONS[name]
+
+    def predict(self, x):
+        return self.function(x)
+
+    def forward(self, x, weight, mask):
+        y = self.function(x)
+        return y, (x, y)
+
+    def backward(self, gradient, saved):
+        return self.derivative(gradient, *saved)
+
+
+class Dropout:
+    """Multiply by a mask of zeros and ``1 / (1 - rate)`` (Srivastava et al. 2014).
+
+    The survivors are scaled up in training, so nothing is left to do at prediction.
+    """
+
+    def predict(self, x):
+        return x
+
+    def forward(self, x, weight, mask):
+        return (x, None) if mask is None else (x * mask, mask)
+
+    def backward(self, gradient, mask):
+        return gradient if mask is None else gradient * mask
+
+
+class BatchNorm:
+    """``gamma * (x - mean) / sqrt(var + eps) + beta`` (Ioffe and Szegedy 2015).
+
+    Mean and (population) variance are those of the batch in training, weighted by the
+    rows' weights, and running averages at prediction.
+
+    Parameters
+    ----------
+    gamma, beta : Parameter of shape (n_models, 1, n_units)
+    running_mean, running_var : Tensor of shape (n_models, 1, n_units)
+    """
+
+    momentum, eps = 0.1, 1e-5
+
+    def __init__(self, gamma, beta, running_mean, running_var):
+        self.gamma, self.beta = gamma, beta
+        self.running_mean, self.running_var = running_mean, running_var
+
+    def predict(self, x):
+        scale = self.gamma * torch.rsqrt(self.running_var + self.eps)
+        return torch.addcmul(self.beta, x - self.running_mean, scale)
+
+    def forward(self, x, weight, mask):
+        k = len(x)
+        share = 1 / x.shape[1] if weight is None else weight / weight.sum(1, True)
+        mean = (x * share).sum(1, keepdim=True)
+        normed = x - mean
+        var = (normed * normed * share).sum(1, keepdim=True)
+        scale = torch.rsqrt(var + self.eps)
+        normed *= scale
+        first(self.running_mean, k).lerp_(mean, self.momentum)
+        first(self.running_var, k).lerp_(var, self.momentum)
+        output = torch.addcmul(first(self.beta, k), normed, first(self.gamma, k))
+        return output, (normed, scale, share)
+
+    def backward(self, gradient, saved):
+        normed, scale, share = saved
+        k = len(normed)
+        sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
+        torch.sum(gradient, 1, keepdim=True, out=sum_g)
+        torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
+        centred = gradient - share * torch.addcmul(sum_g, normed, sum_gx)
+        return centred * (first(self.gamma, k) * scale)
+
+
+class StackedMLP(torch.nn.Module):
+    """Multilayer perceptrons of one architecture, side by side.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    states : list of list of ndarray
+        For each model its tensors without the leading axis, in the order of
+        `state_names`.
+    dtype : torch.dtype
+    device : torch.device or str, default="cpu"
+
+    Attributes
+    ----------
+    weights : list of Parameter of shape (n_models, n_in, n_out)
+    state : list of Tensor
+        Everything that a trained network consists of: parameters and running
+        statistics, each with the leading axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from skreg.modules import Architecture, StackedMLP
+    >>> linear = Architecture((2, 1))
+    >>> one = [np.ones((2, 1)), np.zeros((1, 1))]
+    >>> two = [2 * np.ones((2, 1)), np.ones((1, 1))]
+    >>> net = StackedMLP(linear, [one, two], torch.float64)
+    >>> net(torch.ones(2, 1, 2, dtype=torch.float64)).flatten().tolist()
+    [2.0, 5.0]
+    """
+
+    def __init__(self, architecture, states, dtype, device="cpu"):
+        super().__init__()
+        self.architecture = architecture
+        for name, *arrays in zip(state_names(architecture), *states):
+            tensors = [torch.as_tensor(array, dtype=dtype) for array in arrays]
+            # The arrays of a single model are shared with the caller.
+            stacked = torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
+            self._register(name, stacked.to(device))
+        self._build()
+
+    @property
+    def state(self):
+        return [getattr(self, name) for name in state_names(self.architecture)]
+
+    @property
+    def n_models(self):
+        return len(self.weights[0])
+
+    def _register(self, name, tensor):
+        if name.startswith("running"):
+            self.register_buffer(name, tensor)
+        else:
+            self.register_parameter(name, torch.nn.Parameter(tensor, False))
+
+    def _build(self):
+        """Chain the layers over the registered parameters."""
+        names, norm = state_names(self.architecture), self.architecture.batchnorm
+        self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
+        self.layers = []
+        for i, weight in enumerate(self.weights):
+            self.layers.append(Linear(weight, getattr(self, f"bias_{i}"), i == 0))
+            if i < self.architecture.n_hidden:
+                tail = [Activation(self.architecture.activation)]
+                if norm:
+                    parts = [getattr(self, f"{p}_{i}") for p in _BATCHNORM]
+                    tail.insert(0 if norm == "before" else 1, BatchNorm(*parts))
+                self.layers += [*tail, Dropout()]
+
+    def prepare_training(self):
+        """Allocate the gradients once; steps write into them."""
+        for parameter in self.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        return self
+
+    def select(self, models):
+        """Return a new network of the models in the index tensor `models`."""
+        other = StackedMLP.__new__(StackedMLP)
+        torch.nn.Module.__init__(other)
+        other.architecture = self.architecture
+        for name, tensor in zip(state_names(self.architecture), self.state):
+            other._register(name, tensor.detach()[models].contiguous())
+        other._build()
+        return other
+
+    def forward(self, x):
+        """Return raw outputs at prediction.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_models, n_rows, n_inputs)
+
+        Returns
+        -------
+        Tensor of shape (n_models, n_rows, n_outputs)
+        """
+        for layer in self.layers:
+            x = layer.predict(x)
+        return x
+
+    def forward_training(self, x, weight=None, masks=()):
+        """Return raw outputs in training and what `backward` needs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (k, n_rows, n_inputs)
+            The batch of the first `k` models.
+        weight : Tensor of shape (k, n_rows, 1), default=None
+            Weights of the rows, for the statistics of batch normalisation.
+        masks : sequence of Tensor of shape (k, n_rows, n_units) or None
+            A dropout mask for each hidden layer, or None to keep all units.
+
+        Returns
+        -------
+        score : Tensor of shape (k, n_rows, n_outputs)
+        tape : list
+        """
+        tape, masks = [], iter(masks)
+        for layer in self.layers:
+            mask = next(masks, None) if isinstance(layer, Dropout) else None
+            x, saved = layer.forward(x, weight, mask)
+            tape.append(saved)
+        return x, tape
+
+    def backward(self, gradient, tape):
+        """Write the gradients of all parameters, given that of the raw outputs."""
+        for layer, saved in zip(reversed(self.layers), reversed(tape)):
+            gradient = layer.backward(gradient, saved)
+
+
+_BATCHNORM = ("gamma", "beta", "running_mean", "running_var")
+
+
+def state_names(architecture):
+    """Return the names of a network's tensors: all weights, biases, then batch norm."""
+    n_hidden = architecture.n_hidden
+    names = [f"weight_{i}" for i in range(n_hidden + 1)]
+    names += [f"bias_{i}" for i in range(n_hidden + 1)]
+    if architecture.batchnorm:
+        names += [f"{part}_{i}" for part in _BATCHNORM for i in range(n_hidden)]
+    return names
+
+
+def initial_state(architecture, rng, dtype):
+    """Draw the initial weights of one network.
+
+    Uniform in ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010), with 2 for 6
+    under the logistic activation, biases too, as in scikit-learn. A network without
+    hidden layers is convex and starts at zero.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    rng : numpy.random.Generator
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    list of ndarray
+        In the order of `state_names`.
+    """
+    factor = 2.0 if architecture.activation == "logistic" else 6.0
+    weights, biases = [], []
+    for fan_in, fan_out in pairwise(architecture.layer_sizes):
+        bound = (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
+        weights.append(rng.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype))
+        biases.append(rng.uniform(-bound, bound, (1, fan_out)).astype(dtype))
+    norms = []
+    if architecture.batchnorm:
+        for value in (1.0, 0.0, 0.0, 1.0):  # in the order of _BATCHNORM
+            widths = architecture.layer_sizes[1:-1]
+            norms += [np.full((1, width), value, dtype) for width in widths]
+    return weights + biases + norms

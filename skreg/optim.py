@@ -1,0 +1,309 @@
+"""Stacked Adam and SGD with proximal steps.
+
+The settings are vectors over the stack. The fused kernels of torch take one number
+for each setting, so neighbouring models with equal settings form a *run*, and every
+run is one call. l1 and group_l1 never enter the gradient: after each step the weights
+go through the proximal operator in the optimiser's own metric (ProxGen: Yun, Lozano
+and Yang 2021, "Adaptive Proximal Gradient Methods for Structured Neural Networks").
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+
+from skreg.modules import first
+from skreg.prox import clip_unit_norm, group_soft_threshold, soft_threshold
+
+
+@dataclass
+class StepSettings:
+    """Settings of the optimiser, one number per model.
+
+    Parameters
+    ----------
+    lr, beta_1, beta_2, epsilon, momentum, weight_decay : Tensor of shape (n_models,)
+    max_norm, clip_norm : Tensor of shape (n_models,)
+        Infinity is off.
+    """
+
+    lr: torch.Tensor
+    beta_1: torch.Tensor
+    beta_2: torch.Tensor
+    epsilon: torch.Tensor
+    momentum: torch.Tensor
+    weight_decay: torch.Tensor
+    max_norm: torch.Tensor
+    clip_norm: torch.Tensor
+
+    def select(self, models):
+        """Return the settings of the models in the index `models`."""
+        return StepSettings(*(getattr(self, f.name)[models] for f in fields(self)))
+
+
+class ProximalOptimizer(torch.optim.Optimizer):
+    """What the stacked optimisers have in common; subclasses add the update.
+
+    Parameters
+    ----------
+    module : StackedMLP
+        With gradients allocated.
+    penalties : Penalties
+    settings : StepSettings
+    n_batches : list of int
+        Steps an epoch of each model, descending: in a step that some models have no
+        batch for, the runs of the others are a prefix of the stack.
+    nesterov : bool, default=True
+    buffers : list of list of Tensor, default=None
+        Moving averages to continue from, as in `buffers`.
+    steps : list of float, default=None
+        Number of steps done before, for each model.
+    """
+
+    # Settings that the update formula takes one number of.
+    run_settings = ()
+    n_buffers = 1
+
+    def __init__(
+        self, module, penalties, settings, n_batches, nesterov=True, buffers=None, steps=None
+    ):
+        self.module, self.penalties, self.settings = module, penalties, settings
+        self.n_batches, self.nesterov = n_batches, nesterov
+        parameters = list(module.parameters())
+        super().__init__(parameters, {"lr": None})
+        self.lr = settings.lr.tolist()
+        self.buffers = buffers or [
+            [torch.zeros_like(p) for p in parameters] for _ in range(self.n_buffers)
+        ]
+        device = parameters[0].device
+        self.steps = torch.tensor(
+            steps or [0.0] * module.n_models, dtype=torch.float32, device=device
+        ).view(-1, 1, 1)
+        self._lr_of_runs = None
+        self._make_runs()
+        self._decays = bool((settings.weight_decay > 0).any())
+        self._clips = bool(torch.isfinite(settings.clip_norm).any())
+        self._limits = bool(torch.isfinite(settings.max_norm).any())
+
+    @property
+    def lr(self):
+        """The learning rate of each model, a list.
+
+        A stack of one keeps it as a number, where the schedulers of torch and skorch
+        find and change it.
+        """
+        lr = self.param_groups[0]["lr"]
+        return lr if isinstance(lr, list) else [float(lr)]
+
+    @lr.setter
+    def lr(self, values):
+        self.param_groups[0]["lr"] = values[0] if len(values) == 1 else values
+
+    def select(self, module, models):
+        """Return the optimiser of the models in the index `models`, now in `module`."""
+        settings = self.settings.select(models)
+        other = type(self)(
+            module,
+            self.penalties.select(models),
+            settings,
+            [self.n_batches[m] for m in models.tolist()],
+            self.nesterov,
+            [[b[models].contiguous() for b in kind] for kind in self.buffers],
+            self.steps[models].flatten().tolist(),
+        )
+        other.lr = [self.lr[m] for m in models.tolist()]
+        return other
+
+    def _make_runs(self):
+        """Find the runs: neighbours with equal settings, learning rate and steps."""
+        lr, device = self.lr, self.settings.lr.device
+        columns = [getattr(self.settings, name).tolist() for name in self.run_settings]
+        keys = list(zip(lr, self.n_batches, self.steps.flatten().tolist(), *columns))
+        bounds = [m for m in range(len(keys)) if m == 0 or keys[m] != keys[m - 1]]
+        parameters = self._run_parameters()
+        gradients = [p.grad for p in parameters]
+        buffers = [kind[-len(parameters) :] for kind in self.buffers]
+        self._runs = []
+        for start, stop in zip(bounds, [*bounds[1:], len(keys)]):
+            part = [
+                [tensor[start:stop] for tensor in kind]
+                for kind in (parameters, gradients, *buffers)
+            ]
+            options = dict(zip(self.run_settings, keys[start][3:]))
+            count = torch.tensor(keys[start][2], device=device)
+            self._runs.append((stop, lr[start], options, count, part))
+        self._rates = torch.tensor(lr, dtype=self.settings.lr.dtype, device=device)
+        self._rates = self._rates.view(-1, 1, 1)
+        self._lr_of_runs = self.param_groups[0]["lr"]
+
+    def _run_parameters(self):
+        """Return the parameters that the fused kernel moves, a tail of all of them."""
+        return list(self.module.parameters())
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Update all models; `closure`, if any, computes the gradients first."""
+        loss = None if closure is None else closure()
+        self.update(self.module.n_models)
+        return loss
+
+    def update(self, k):
+        """Update the first `k` models, those that the gradients were computed for.
+
+        The loop calls this and not `step`, which torch wraps in a profiling record
+        that costs more than the arithmetic of a small network.
+        """
+        # The rates are replaced, never changed, so identity tells if they are new.
+        if self.param_groups[0]["lr"] is not self._lr_of_runs:
+            self._make_runs()
+        penalties = self.penalties
+        weights = [first(w, k) for w in self.module.weights]
+        if penalties.has_l2:
+            gradients = [first(w.grad, k) for w in self.module.weights]
+            penalties.add_smooth_gradient(weights, gradients)
+        if self._clips:
+            self._clip(k)
+        if self._decays:
+            for weight in weights:
+                weight.mul_(1 - self._column("weight_decay", k) * self._rates[:k])
+        self._move(k)
+        if penalties.has_l1 or penalties.has_group_l1:
+            self._shrink(weights, k)
+        if self._limits:
+            for weight in weights:
+                weight.copy_(clip_unit_norm(weight, self._column("max_norm", k)))
+
+    def _move(self, k):
+        """Apply the update formula to the first `k` models, run by run."""
+        self.steps[:k] += 1
+        for stop, lr, options, count, part in self._runs:
+            if stop > k:
+                break
+            count += 1
+            self._move_run(lr, options, count, *part)
+
+    def _move_run(self, lr, options, count, parameters, gradients, *buffers):
+        raise NotImplementedError
+
+    def _metric(self, layer, k):
+        """Return the diagonal metric of the update, broadcastable with the weights."""
+        raise NotImplementedError
+
+    def _column(self, name, k):
+        return getattr(self.settings, name)[:k].view(-1, 1, 1)
+
+    def _clip(self, k):
+        """Scale each model's gradient to a norm of `clip_norm` at most."""
+        gradients = [first(p.grad, k) for p in self.module.parameters()]
+        squares = [(g * g).sum((1, 2), keepdim=True) for g in gradients]
+        norm = torch.stack(squares).sum(0).sqrt()
+        factor = (self._column("clip_norm", k) / (norm + 1e-6)).clamp(max=1)
+        for gradient in gradients:
+            gradient.mul_(factor)
+
+    def _shrink(self, weights, k):
+        """Take the proximal step of l1 and group_l1 in the metric of the update.
+
+        The operator of the sum is the soft threshold followed by that of the group,
+        provided that the metric is the same within each group.
+        """
+        for layer, weight in enumerate(weights):
+            rate = self._rates[:k] / self._metric(layer, k)
+            if self.penalties.has_l1:
+                l1 = self.penalties.l1[:k, layer].view(-1, 1, 1)
+                weight.copy_(soft_threshold(weight, rate * l1))
+            if self.penalties.has_group_l1 and layer == 0:
+                group = self.penalties.group_l1[:k].view(-1, 1, 1)
+                weight.copy_(group_soft_threshold(weight, rate * group))
+
+
+class ProximalAdam(ProximalOptimizer):
+    """Adam (Kingma and Ba 2015) with proximal steps.
+
+    ``W <- prox(W - lr * m_hat / D)`` with ``D = sqrt(v_hat) + epsilon``. Under
+    group_l1 the second moment of each input's outgoing weights is their mean, so that
+    the metric is constant in each group and the proximal step exact.
+    """
+
+    run_settings = ("beta_1", "beta_2", "epsilon")
+    n_buffers = 2
+
+    def _run_parameters(self):
+        parameters = super()._run_parameters()
+        return parameters[1:] if self.penalties.has_group_l1 else parameters
+
+    def _move(self, k):
+        super()._move(k)
+        if self.penalties.has_group_l1:
+            self._move_inputs(k)
+
+    def _move_inputs(self, k):
+        """Update the first layer's weights with one metric for each input."""
+        weight = self.module.weights[0]
+        gradient, weight = weight.grad[:k], weight[:k]
+        first_m, second_m = self.buffers[0][0][:k], self.buffers[1][0][:k]
+        beta_1, beta_2 = self._column("beta_1", k), self._column("beta_2", k)
+        first_m.lerp_(gradient, (1 - beta_1).expand_as(gradient))
+        mean_square = (gradient * gradient).mean(2, keepdim=True)
+        second_m.copy_(beta_2 * second_m + (1 - beta_2) * mean_square)
+        correction = 1 - beta_1 ** self.steps[:k]
+        rate = self._rates[:k] / (correction * self._metric(0, k))
+        weight.addcmul_(first_m, rate, value=-1)
+
+    def _move_run(self, lr, options, count, parameters, gradients, first_m, second_m):
+        # The kernel behind torch.optim.Adam(fused=True), called on our own buffers:
+        # the class spends several times the kernel's time on bookkeeping.
+        torch._fused_adam_(
+            parameters,
+            gradients,
+            first_m,
+            second_m,
+            [],
+            [count] * len(parameters),
+            lr=lr,
+            beta1=options["beta_1"],
+            beta2=options["beta_2"],
+            eps=options["epsilon"],
+            weight_decay=0.0,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _metric(self, layer, k):
+        # The weights are the first parameters, so layer and position agree.
+        second_m = self.buffers[1][layer][:k]
+        if layer == 0 and self.penalties.has_group_l1:
+            second_m = second_m[:, :, :1]
+        correction = 1 - self._column("beta_2", k) ** self.steps[:k]
+        return (second_m / correction).sqrt_() + self._column("epsilon", k)
+
+
+class ProximalSGD(ProximalOptimizer):
+    """Stochastic gradient descent with (Nesterov) momentum and proximal steps.
+
+    ``V <- momentum * V + G`` and ``W <- prox(W - lr * V)``, or, with Nesterov's
+    momentum, ``W <- prox(W - lr * (G + momentum * V))``; the metric is 1.
+    """
+
+    run_settings = ("momentum",)
+
+    def _move_run(self, lr, options, count, parameters, gradients, velocity):
+        momentum = options["momentum"]
+        torch._fused_sgd_(
+            parameters,
+            gradients,
+            velocity if momentum else [],
+            weight_decay=0.0,
+            momentum=momentum,
+            lr=lr,
+            dampening=0.0,
+            nesterov=self.nesterov and momentum > 0,
+            maximize=False,
+            # The velocity starts at zero, so the first step needs no exception.
+            is_first_step=False,
+        )
+
+    def _metric(self, layer, k):
+        return torch.ones_like(self._rates[:k])
+
+
+OPTIMIZERS = {"adam": ProximalAdam, "sgd": ProximalSGD}

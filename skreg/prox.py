@@ -1,0 +1,93 @@
+"""Proximal operators: pure functions that broadcast over leading axes.
+
+Each one is ``argmin_w  penalty(w) + ||w - z||^2 / (2 * step)`` for the penalty in
+its name, with ``step`` already multiplied into the threshold.
+"""
+
+import torch
+
+
+def soft_threshold(z, threshold):
+    """Shrink towards zero: ``sign(z) * max(|z| - threshold, 0)``.
+
+    The proximal operator of ``threshold * |w|``. Zeros are exact.
+
+    Parameters
+    ----------
+    z : Tensor
+        Any shape.
+    threshold : Tensor
+        Non-negative, broadcastable with `z`. May be infinite.
+
+    Returns
+    -------
+    Tensor of the shape of `z`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.prox import soft_threshold
+    >>> soft_threshold(torch.tensor([-3.0, 0.5, 1.0]), torch.tensor(1.0))
+    tensor([-2.,  0.,  0.])
+    """
+    return z - torch.clamp(z, -threshold, threshold)
+
+
+def group_soft_threshold(z, threshold):
+    """Shrink each row's Euclidean norm: ``z * max(0, 1 - threshold / ||z||)``.
+
+    The proximal operator of ``threshold * ||w||_2`` for every row `w` of the last
+    axis. Rows at or below the threshold become exactly zero (Yuan and Lin 2006).
+
+    Parameters
+    ----------
+    z : Tensor of shape (..., n_groups, group_size)
+    threshold : Tensor
+        Non-negative, broadcastable with shape (..., n_groups, 1).
+
+    Returns
+    -------
+    Tensor of the shape of `z`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.prox import group_soft_threshold
+    >>> z = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+    >>> group_soft_threshold(z, torch.tensor(2.5))
+    tensor([[1.5000, 2.0000],
+            [0.0000, 0.0000]])
+    """
+    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    # Where the norm does not exceed the threshold the factor is a true zero, also
+    # for 0/0 and for an infinite threshold.
+    shrink = torch.where(norm > threshold, 1 - threshold / norm, 0.0)
+    return z * shrink
+
+
+def clip_unit_norm(weight, max_norm):
+    """Scale each unit's incoming weights onto the ball of radius `max_norm`.
+
+    The projection onto ``||w||_2 <= max_norm`` (Srivastava et al. 2014, section 5.1)
+    for every column of the last axis.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (..., n_in, n_units)
+    max_norm : Tensor
+        Positive, broadcastable with shape (..., 1, n_units). May be infinite.
+
+    Returns
+    -------
+    Tensor of the shape of `weight`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.prox import clip_unit_norm
+    >>> clip_unit_norm(torch.tensor([[3.0, 0.3], [4.0, 0.4]]), torch.tensor(1.0))
+    tensor([[0.6000, 0.3000],
+            [0.8000, 0.4000]])
+    """
+    norm = torch.linalg.vector_norm(weight, dim=-2, keepdim=True)
+    return weight * torch.where(norm > max_norm, max_norm / norm, 1.0)
