@@ -16,7 +16,7 @@ class FittedNetworkMixin:
     """Attributes, prediction and pickling of an estimator with a trained network.
 
     The network lives in numpy arrays (`coefs_`, `intercepts_`, `_norms`); the torch
-    module that predicts is built from them when first needed and is not pickled.
+    module that predicts shares their memory and is not pickled.
     """
 
     def _state_attributes(self, state):
@@ -26,8 +26,15 @@ class FittedNetworkMixin:
             "coefs_": list(state[:n]),
             "intercepts_": [bias[0] for bias in state[n : 2 * n]],
             "_norms": list(state[2 * n :]),
-            "_module": None,
+            "_module": self._inference_module(state),
         }
+
+    def _inference_module(self, state):
+        """Return a network's state as a stack of one."""
+        # torch cannot hold arrays that are read-only, as those of a memory map are.
+        state = [np.require(array, requirements="W") for array in state]
+        dtype = torch.from_numpy(state[0]).dtype
+        return StackedMLP(self._architecture, [state], dtype, self._device)
 
     @property
     def _state(self):
@@ -36,12 +43,8 @@ class FittedNetworkMixin:
 
     @property
     def _network(self):
-        """The network as a stack of one, for inference."""
-        if self.__dict__.get("_module") is None:
-            # Arrays loaded with mmap_mode="r" are copied; torch cannot hold them.
-            state = [np.require(array, requirements="W") for array in self._state]
-            dtype = torch.from_numpy(state[0]).dtype
-            self._module = StackedMLP(self._architecture, [state], dtype, self._device)
+        if "_module" not in self.__dict__:  # as after unpickling
+            self._module = self._inference_module(self._state)
         return self._module
 
     def __getstate__(self):

@@ -125,7 +125,8 @@ def format_choice(choice):
     if choice.value is True:
         return name
     if isinstance(choice.value, float):
-        return f"{name}={choice.value:.2g}"
+        # Rounded first, so that 100.0 is 100 rather than 1e+02.
+        return f"{name}={float(f'{choice.value:.2g}'):g}"
     return f"{name}={choice.value}"
 
 
@@ -149,7 +150,7 @@ def format_signed(number, decimals):
 
 
 def score_decimals(result):
-    """Find the decimals that show two digits of the largest spread of the scores.
+    """Find the decimals that show two digits of the spread of the scores.
 
     Parameters
     ----------
@@ -161,8 +162,12 @@ def score_decimals(result):
     int
         Between 0 and 6.
     """
-    largest = max(values.sd for values in result.statistics.values())
-    return 3 if largest == 0 else min(max(1 - math.floor(math.log10(largest)), 0), 6)
+    spreads = [values.sd for values in result.statistics.values()]
+    if max(spreads) == 0:
+        return 3
+    # Of the smallest spread, but not of one that is nothing beside the largest.
+    spread = max(min(spreads), max(spreads) / 10)
+    return min(max(1 - math.floor(math.log10(spread)), 0), 6)
 
 
 def _with_share(choice):

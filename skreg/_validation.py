@@ -115,6 +115,7 @@ def split_validation(index, fraction, strata, seed):
     ----------
     index : ndarray of shape (n_rows,)
     fraction : float
+        Share of the validation rows; at least one of each class is taken.
     strata : ndarray of shape (n_rows,) or None
         Classes whose shares both parts keep.
     seed : int
@@ -128,16 +129,18 @@ def split_validation(index, fraction, strata, seed):
     ValueError
         If there are too few rows.
     """
+    n_classes = 1 if strata is None else len(np.unique(strata))
+    n_validation = max(math.ceil(fraction * len(index)), n_classes)
     try:
         return train_test_split(
-            index, test_size=fraction, stratify=strata, random_state=seed
+            index, test_size=n_validation, stratify=strata, random_state=seed
         )
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True cannot set aside validation_fraction={fraction:g} of "
-            f"n_samples={len(index)} rows ({error}) Give more rows, another fraction, "
-            "validation rows of your own by fit(..., X_val=, y_val=), or "
-            "validation_fraction=None to watch the training loss."
+            f"n_samples={len(index)} rows: {error} Give more rows, validation rows of "
+            "your own by fit(..., X_val=, y_val=), or validation_fraction=None to watch "
+            "the training loss."
         ) from None
 
 

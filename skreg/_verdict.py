@@ -35,11 +35,16 @@ def _answer(result, data_name, network):
     size = _size(result, values.difference)
     baseline, p = result.baseline, _p_text(values.p_value)
     if values.p_value >= _SIGNIFICANCE_LEVEL:
+        side = "above" if values.difference > 0 else "below"
+        # "0.000 above" would read as a mistake.
+        place = (
+            f"{size} {side} {baseline} in {result.scoring}, no more than chance gives"
+            if float(size)
+            else f"the same as {baseline} in {result.scoring}"
+        )
         return (
-            f"No clear difference on {data_name}: the {network} scores {size}"
-            f" {'above' if values.difference >= 0 else 'below'} {baseline} in"
-            f" {result.scoring}, no more than chance gives ({p}); if you use the"
-            " network,"
+            f"No clear difference on {data_name}: the {network} scores {place} ({p});"
+            " if you use the network,"
         )
     if values.difference > 0:
         return (
@@ -76,4 +81,4 @@ def _size(result, difference):
 
 def _p_text(p_value):
     text = format_p(p_value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"

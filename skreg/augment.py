@@ -94,8 +94,21 @@ class Noise:
             for layer, n in enumerate(widths)
         ]
 
+    @property
+    def is_random(self):
+        """Whether any regulariser draws; label smoothing does not."""
+        return any(on for name, on in self.active.items() if name != "label_smoothing")
+
+    def smooth(self, batch, loss):
+        """Return the batch with soft labels, for a loss that has `uniform_target`."""
+        if not self.active["label_smoothing"]:
+            return batch
+        smoothing = self.label_smoothing[: len(batch.rows)].view(-1, 1, 1)
+        uniform = loss.uniform_target(batch.target.shape[2])
+        return batch.replace(target=batch.target + smoothing * (uniform - batch.target))
+
     def apply(self, batch, streams):
-        """Return the batch with mixed rows, noisy and dropped inputs, soft labels.
+        """Return the batch with mixed rows, noisy and dropped inputs.
 
         Parameters
         ----------
@@ -117,11 +130,6 @@ class Noise:
             width = batch.x.shape[2]
             mask = _keep_mask(generators, self.input_dropout, batch, width)
             batch = batch.replace(x=batch.x * mask)
-        if self.active["label_smoothing"]:
-            smoothing = self.label_smoothing[: len(batch.x)].view(-1, 1, 1)
-            n_classes = max(batch.target.shape[2], 2)
-            target = batch.target + smoothing * (1 / n_classes - batch.target)
-            batch = batch.replace(target=target)
         return batch
 
 

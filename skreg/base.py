@@ -202,7 +202,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         n_samples = X.shape[0]
         index = np.arange(n_samples) if weight is None else np.flatnonzero(weight)
         if any(part is not None for part in validation):
-            return Rows(X, y, weight, index), self._given_validation(*validation)
+            return Rows(X, y, weight, index), self._given_validation(X, *validation)
         inside = self.early_stopping and self.validation_fraction is not None
         if not inside or incremental:
             return Rows(X, y, weight, index), None
@@ -215,14 +215,18 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
         return Rows(X, y, weight, train_index), Rows(X, y, weight, validation_index)
 
-    def _given_validation(self, X_val, y_val, sample_weight_val=None):
-        """Return the rows that the user gave for validation."""
+    def _given_validation(self, X, X_val, y_val, sample_weight_val=None):
+        """Return the rows that the user gave for validation, sparse if `X` is."""
         if X_val is None or y_val is None:
             raise ValueError(
                 "X_val and y_val must be given together, got "
                 f"{'y_val' if X_val is None else 'X_val'} only."
             )
         X_val, y_val = self._validate(X_val, y_val, reset=False)
+        if sp.issparse(X) and not sp.issparse(X_val):
+            X_val = sp.csr_array(X_val)
+        elif sp.issparse(X_val) and not sp.issparse(X):
+            X_val = X_val.toarray()
         y_val = self._check_targets(y_val, continuing=True, classes=None)
         weight = self._row_weights(X_val, y_val, sample_weight_val)
         index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
@@ -246,6 +250,11 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(
                 f"batchnorm={self.batchnorm!r} needs two training rows at least, got "
                 f"n_samples={len(rows.index)}."
+            )
+        if architecture.batchnorm and self.batch_size == 1:
+            raise ValueError(
+                f"batchnorm={self.batchnorm!r} normalises over the rows of a batch and "
+                "needs batch_size=2 at least, got batch_size=1."
             )
         if continuing:
             return

@@ -6,6 +6,7 @@ rows of all models at once, then centres and scales them with each model's own
 statistics.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -14,6 +15,9 @@ import scipy.sparse as sp
 import torch
 
 from skreg.augment import ORDER
+
+# Elements gathered at a time; what is gathered should stay in a core's cache.
+GATHERED_ELEMENTS = 2**18
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Pool:
             offsets.append(unique[key][1])
         stored = [part for part, _ in unique.values()]
         self.dtype, self.device = dtype, device
+        self.n_features = stored[0].X.shape[1]
         self._take_x = _row_getter([p.X for p in stored], device)
         self._y = self._stack([p.y for p in stored])
         self._weight = None
@@ -121,6 +126,11 @@ class Pool:
         if self._weight is None:
             return x, target, None
         return x, target, self._weight.index_select(0, flat).view(shape)
+
+    @property
+    def weighted(self):
+        """Whether there are sample weights."""
+        return self._weight is not None
 
     def mean_weight(self, index):
         """Return the mean sample weight of the rows in `index`."""
@@ -189,7 +199,7 @@ class Scaling:
 
     def apply(self, x, dtype):
         """Centre and scale, in place, a tensor of the first models of the stack."""
-        k = len(x)
+        k = x.size(0)
         if self.offset is not None:
             x.sub_(self.offset[:k])
         if self.scale is not None:
@@ -242,9 +252,12 @@ class Batches:
         )
 
     def _padded(self, indices):
-        order = np.zeros((len(indices), max(map(len, indices))), np.int64)
+        order = np.empty((len(indices), max(map(len, indices))), np.int64)
         for model, index in enumerate(indices):
             order[model, : len(index)] = index
+            # Ragged ends repeat a row of the model's own: another model's could
+            # overflow under its scaling, and a weight of zero would make that nan.
+            order[model, len(index) :] = index[0]
         return torch.from_numpy(order).to(self.pool.device)
 
     def epoch(self):
@@ -252,55 +265,81 @@ class Batches:
         if max(self.n_batches) == 1:
             # The order within a single batch does not matter: gather it once.
             if self._whole is None:
-                self._whole = self._batch(0)
+                self._whole = self._last_batch(0)
             yield self._whole
             return
         if self.streams:
+            # As above for a model with one batch, which it must not see in another
+            # order, and with other masks, beside models that have several.
             shuffled = [
-                stream[ORDER].permutation(index)
-                for stream, index in zip(self.streams, self.indices)
+                stream[ORDER].permutation(index) if n > 1 else index
+                for stream, index, n in zip(self.streams, self.indices, self.n_batches)
             ]
             self._order = self._padded(shuffled)
-        for step in range(max(self.n_batches)):
-            yield self._batch(step)
+        full = min(self.n_batches) - 1
+        yield from self._full_batches(full)
+        for step in range(full, max(self.n_batches)):
+            yield self._last_batch(step)
 
-    def _batch(self, step):
+    def _full_batches(self, n_steps):
+        """Yield the steps that are full for all models.
+
+        They are gathered many at a time and then cut: a gather costs as much as a
+        layer of a small network.
+        """
+        if n_steps == 0:
+            return
+        size = self.batch_size
+        rows, width, portion, share = self._shape(0)
+        elements = len(rows) * size * self.pool.n_features
+        at_a_time = size * max(1, GATHERED_ELEMENTS // elements)
+        for part in self._order[:, : n_steps * size].split(at_a_time, 1):
+            x, target, weight = self._gather(part)
+            shares = itertools.repeat(share)
+            if weight is not None:
+                shares = [w * share for w in weight.split(size, 1)]
+            for x_, target_, share_ in zip(x.split(size, 1), target.split(size, 1), shares):
+                yield Batch(x_, target_, share_, rows, portion)
+
+    def _last_batch(self, step):
         """Gather the batch number `step` of the models that have one."""
         start = step * self.batch_size
-        rows = []
+        rows, width, portion, share = self._shape(step)
+        x, target, weight = self._gather(self._order[: len(rows), start : start + width])
+        if weight is not None:
+            share = weight * share
+        return Batch(x, target, share, rows, portion)
+
+    def _gather(self, positions):
+        x, target, weight = self.pool.gather(positions)
+        return self.scaling.apply(x, self.pool.dtype), target, weight
+
+    def _shape(self, step):
+        """Return what `step` has: rows, the most rows, portions, and shares or None."""
+        start, rows = step * self.batch_size, []
         for n, index in zip(self.n_batches, self.indices):
             stop = len(index) if step >= n - 1 else start + self.batch_size
             rows.append(stop - start if step < n else 0)
         while rows[-1] == 0:
             rows.pop()
-        positions = self._order[: len(rows), start : start + max(rows)]
-        x, target, weight = self.pool.gather(positions)
-        x = self.scaling.apply(x, self.pool.dtype)
-        one_row = self._one_row[: len(rows)]
-        if min(rows) == max(rows):
-            counts, portion = None, one_row * rows[0]
-        else:
-            counts = torch.tensor(rows, device=self.pool.device)
-            portion = one_row * counts
-        return Batch(x, target, self._share(weight, rows, counts), rows, portion)
+        width, device = max(rows), self.pool.device
+        portion = self._one_row[: len(rows)] * torch.tensor(rows, device=device)
+        uneven = min(rows) < width
+        share = self._share(rows, width) if uneven or self.pool.weighted else None
+        return rows, width, portion, share
 
-    def _share(self, weight, rows, counts):
-        """Turn sample weights into what each row counts in the batch mean.
+    def _share(self, rows, width):
+        """Return what a row of weight 1 counts in the batch mean; 0 beyond the end.
 
-        The weights are divided by their mean over the training set, not over the
-        batch, so that the gradients of an epoch's batches average to the full one.
+        Weights are divided by their mean over the training set, not over the batch, so
+        that the gradients of an epoch's batches average to the full one.
         """
-        if weight is None and counts is None:
-            return None
-        pool, width = self.pool, max(rows)
+        pool = self.pool
+        counts = torch.tensor(rows, device=pool.device).view(-1, 1, 1)
         mean = torch.tensor(self._mean_weight[: len(rows)], dtype=pool.dtype)
         mean = mean.to(pool.device).view(-1, 1, 1)
-        if counts is None:
-            return weight / (width * mean)
-        counts = counts.view(-1, 1, 1)
         valid = torch.arange(width, device=pool.device).view(1, -1, 1) < counts
-        share = valid / (counts.clamp(min=1) * mean)
-        return share if weight is None else share * weight
+        return valid / (counts.clamp(min=1) * mean)
 
 
 def count_batches(n_rows, batch_size, min_rows=1):

@@ -50,7 +50,7 @@ class Tracker:
         Parameters
         ----------
         loss : float
-            The objective, averaged over the epoch's batches.
+            The penalties before the epoch plus the mean loss over its batches.
         validation_loss : float or None
         state : callable
             Returns the network's present state.

@@ -19,9 +19,9 @@ class _Problem:
     positive parts, followed by the negative parts of the penalised weights.
     """
 
-    def __init__(self, module, loss, penalties, batches):
-        self.module, self.loss = module, loss
-        self.penalties, self.batches = penalties, batches
+    def __init__(self, module, loss, penalties, batches, noise):
+        self.module = module
+        self.objective = module, loss, penalties, batches, noise
         strengths = [
             penalties.l1[0, layer].expand_as(weight).reshape(-1)
             for layer, weight in enumerate(module.weights)
@@ -53,11 +53,16 @@ class _Problem:
 
     def __call__(self, vector):
         self.write(vector)
-        value = value_and_gradient(self.module, self.loss, self.penalties, self.batches)
+        value = value_and_gradient(*self.objective).item()
+        # Where both parts are positive, as within a line search, the penalty counts
+        # their sum and not their difference.
+        positive = vector[self.penalised]
+        negative = vector[len(vector) - len(positive) :]
+        value += 2 * self.strength @ np.minimum(positive, negative)
         flat = np.concatenate([_flat(p.grad) for p in self.module.parameters()])
-        negative = self.strength - flat[self.penalised]
+        slope_of_negative = self.strength - flat[self.penalised]
         flat[self.penalised] += self.strength
-        return value.item(), np.concatenate([flat, negative])
+        return value, np.concatenate([flat, slope_of_negative])
 
 
 def _flat(tensor):
@@ -65,7 +70,7 @@ def _flat(tensor):
 
 
 @torch.no_grad()
-def minimise(module, loss, penalties, batches, max_iter, tol, on_iteration):
+def minimise(module, loss, penalties, batches, noise, max_iter, tol, on_iteration):
     """Minimise the objective of a stack of one network, in place.
 
     Parameters
@@ -77,6 +82,8 @@ def minimise(module, loss, penalties, batches, max_iter, tol, on_iteration):
         Without group_l1.
     batches : Batches
         In a fixed order.
+    noise : Noise
+        Of which label smoothing alone is on.
     max_iter : int
     tol : float
         The solver stops where the largest component of the projected gradient is
@@ -90,7 +97,7 @@ def minimise(module, loss, penalties, batches, max_iter, tol, on_iteration):
     bool
         Whether the solver converged.
     """
-    problem = _Problem(module, loss, penalties, batches)
+    problem = _Problem(module, loss, penalties, batches, noise)
     vector, bounds = problem.start()
 
     def callback(intermediate_result):

@@ -31,6 +31,10 @@ class Loss(ABC):
             The loss and its derivative with respect to `score`, unweighted.
         """
 
+    def uniform_target(self, n_outputs):
+        """Return the target that favours no class; label smoothing leans to it."""
+        raise NotImplementedError
+
     def inverse_link(self, score):
         """Map raw outputs to the predicted mean, probability or quantile."""
         return score
@@ -63,8 +67,13 @@ class LogLoss(Loss):
     out_activation = "softmax"
 
     def terms(self, score, target):
-        log_p = torch.log_softmax(score, 2)
-        return -target * log_p, log_p.exp_().sub_(target)
+        # torch vectorises a softmax over rows that lie side by side, not one over a
+        # last axis as short as the classes: several times faster, the same numbers.
+        log_p = torch.log_softmax(score.mT.contiguous(), 1).mT.contiguous()
+        return (log_p * target).neg_(), log_p.exp_().sub_(target)
+
+    def uniform_target(self, n_outputs):
+        return 1 / n_outputs
 
     def inverse_link(self, score):
         return torch.softmax(score, -1)
@@ -86,6 +95,9 @@ class BinaryLogLoss(Loss):
             target, score, value=-1
         )
         return loss, torch.sigmoid(score).sub_(target)
+
+    def uniform_target(self, n_outputs):
+        return 0.5
 
     def inverse_link(self, score):
         return torch.sigmoid(score)

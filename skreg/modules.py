@@ -72,7 +72,8 @@ def _selu_backward(gradient, x):
 
 def first(tensor, k):
     """Return the first `k` models of a stacked tensor, without work if it is all."""
-    return tensor if len(tensor) == k else tensor[:k]
+    # size(0) and not len(), which is a Python function of torch.
+    return tensor if tensor.size(0) == k else tensor[:k]
 
 
 class Linear:
@@ -84,22 +85,29 @@ class Linear:
     bias : Parameter of shape (n_models, 1, n_out)
     is_first : bool
         The gradient of the first layer's input is not needed.
+    is_centred : bool, default=False
+        Whether batch normalisation follows and takes the bias out again. Its gradient
+        is zero then; computed, it would be rounding errors, which Adam scales up to
+        steps of full length.
     """
 
-    def __init__(self, weight, bias, is_first):
-        self.weight, self.bias, self.is_first = weight, bias, is_first
+    def __init__(self, weight, bias, is_first, is_centred=False):
+        self.weight, self.bias = weight, bias
+        self.is_first, self.is_centred = is_first, is_centred
 
     def predict(self, x):
-        return torch.baddbmm(self.bias, x, self.weight)
+        k = x.size(0)
+        return torch.baddbmm(first(self.bias, k), x, first(self.weight, k))
 
     def forward(self, x, weight, mask):
-        k = len(x)
+        k = x.size(0)
         return torch.baddbmm(first(self.bias, k), x, first(self.weight, k)), x
 
     def backward(self, gradient, x):
-        k = len(x)
+        k = x.size(0)
         torch.bmm(x.mT, gradient, out=first(self.weight.grad, k))
-        torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
+        if not self.is_centred:
+            torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
         return None if self.is_first else torch.bmm(gradient, first(self.weight, k).mT)
 
 
@@ -155,11 +163,14 @@ class BatchNorm:
         self.running_mean, self.running_var = running_mean, running_var
 
     def predict(self, x):
-        scale = self.gamma * torch.rsqrt(self.running_var + self.eps)
-        return torch.addcmul(self.beta, x - self.running_mean, scale)
+        gamma, beta, mean, var = (
+            first(tensor, x.size(0))
+            for tensor in (self.gamma, self.beta, self.running_mean, self.running_var)
+        )
+        return torch.addcmul(beta, x - mean, gamma * torch.rsqrt(var + self.eps))
 
     def forward(self, x, weight, mask):
-        k = len(x)
+        k = x.size(0)
         share = 1 / x.shape[1] if weight is None else weight / weight.sum(1, True)
         mean = (x * share).sum(1, keepdim=True)
         normed = x - mean
@@ -173,7 +184,7 @@ class BatchNorm:
 
     def backward(self, gradient, saved):
         normed, scale, share = saved
-        k = len(normed)
+        k = normed.size(0)
         sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
         torch.sum(gradient, 1, keepdim=True, out=sum_g)
         torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
@@ -229,7 +240,7 @@ class StackedMLP(torch.nn.Module):
 
     @property
     def n_models(self):
-        return len(self.weights[0])
+        return self.weights[0].size(0)
 
     def _register(self, name, tensor):
         if name.startswith("running"):
@@ -243,8 +254,11 @@ class StackedMLP(torch.nn.Module):
         self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
         self.layers = []
         for i, weight in enumerate(self.weights):
-            self.layers.append(Linear(weight, getattr(self, f"bias_{i}"), i == 0))
-            if i < self.architecture.n_hidden:
+            is_hidden = i < self.architecture.n_hidden
+            is_centred = is_hidden and norm == "before"
+            bias = getattr(self, f"bias_{i}")
+            self.layers.append(Linear(weight, bias, i == 0, is_centred))
+            if is_hidden:
                 tail = [Activation(self.architecture.activation)]
                 if norm:
                     parts = [getattr(self, f"{p}_{i}") for p in _BATCHNORM]

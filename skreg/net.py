@@ -6,6 +6,7 @@ import torch
 from skorch import NeuralNet
 
 from skreg.lbfgs import minimise
+from skreg.modules import first
 
 
 class StackedNet(NeuralNet):
@@ -82,6 +83,7 @@ class StackedNet(NeuralNet):
             stack.loss,
             stack.penalties,
             stack.batches,
+            stack.noise,
             request.max_iter,
             request.tol,
             on_iteration,
@@ -113,10 +115,11 @@ class StackedNet(NeuralNet):
         stack, watched = self.stack, bool(self.callbacks)
         total = stack.penalties.value(stack.module.weights)
         for batch in stack.batches.epoch():
+            k = len(batch.rows)
             if watched:
                 self.notify("on_batch_begin", batch=(batch.x, batch.target), training=True)
             loss = self._train_step(batch, watched)
-            total[: len(loss)] += batch.portion * loss
+            first(total, k).addcmul_(batch.portion, loss)
             if watched:
                 self.notify(
                     "on_batch_end", batch=(batch.x, batch.target), training=True, loss=loss
@@ -126,9 +129,9 @@ class StackedNet(NeuralNet):
     def _train_step(self, batch, watched):
         """Update the models that have a batch and return their losses."""
         stack = self.stack
-        noisy = stack.noise.apply(batch, stack.streams)
-        masks = stack.noise.masks(batch, stack.streams, stack.widths)
-        module, k = stack.module, len(batch.x)
+        noise, module = stack.noise, stack.module
+        noisy = noise.apply(noise.smooth(batch, stack.loss), stack.streams)
+        masks = noise.masks(batch, stack.streams, stack.widths)
         score, tape = module.forward_training(noisy.x, noisy.weight, masks)
         loss, gradient = stack.loss.value_and_gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
@@ -141,7 +144,7 @@ class StackedNet(NeuralNet):
             )
             stack.optimizer.step()
         else:
-            stack.optimizer.update(k)
+            stack.optimizer.update(len(batch.rows))
         return loss
 
     def _valid_epoch(self):

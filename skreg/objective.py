@@ -4,8 +4,8 @@ import torch
 
 
 @torch.no_grad()
-def value_and_gradient(module, loss, penalties, batches):
-    """Return the smooth part of each model's objective and write its gradient.
+def value_and_gradient(module, loss, penalties, batches, noise):
+    """Return each model's objective and write the gradient of its smooth part.
 
     Parameters
     ----------
@@ -16,6 +16,8 @@ def value_and_gradient(module, loss, penalties, batches):
     batches : Batches
         In a fixed order. Several batches bound the memory and do not change the
         result beyond rounding.
+    noise : Noise
+        Of which label smoothing changes the objective.
 
     Returns
     -------
@@ -27,6 +29,7 @@ def value_and_gradient(module, loss, penalties, batches):
     value = penalties.value(module.weights)
     total = None
     for batch in batches.epoch():
+        batch = noise.smooth(batch, loss)
         score, tape = module.forward_training(batch.x, batch.weight)
         part, gradient = loss.value_and_gradient(score, batch.target, batch.weight)
         module.backward(gradient, tape)

@@ -83,6 +83,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._decays = bool((settings.weight_decay > 0).any())
         self._clips = bool(torch.isfinite(settings.clip_norm).any())
         self._limits = bool(torch.isfinite(settings.max_norm).any())
+        self._shrinks = penalties.has_l1 or penalties.has_group_l1
+        # Whether anything but the update formula acts on the weights.
+        self._acts = penalties.has_l2 or self._shrinks or self._decays or self._limits
 
     @property
     def lr(self):
@@ -129,8 +132,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
                 for kind in (parameters, gradients, *buffers)
             ]
             options = dict(zip(self.run_settings, keys[start][3:]))
-            count = torch.tensor(keys[start][2], device=device)
-            self._runs.append((stop, lr[start], options, count, part))
+            self._runs.append((stop, lr[start], options, self.steps[start, 0, 0], part))
         self._rates = torch.tensor(lr, dtype=self.settings.lr.dtype, device=device)
         self._rates = self._rates.view(-1, 1, 1)
         self._lr_of_runs = self.param_groups[0]["lr"]
@@ -156,7 +158,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         if self.param_groups[0]["lr"] is not self._lr_of_runs:
             self._make_runs()
         penalties = self.penalties
-        weights = [first(w, k) for w in self.module.weights]
+        weights = [first(w, k) for w in self.module.weights] if self._acts else ()
         if penalties.has_l2:
             gradients = [first(w.grad, k) for w in self.module.weights]
             penalties.add_smooth_gradient(weights, gradients)
@@ -166,7 +168,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
             for weight in weights:
                 weight.mul_(1 - self._column("weight_decay", k) * self._rates[:k])
         self._move(k)
-        if penalties.has_l1 or penalties.has_group_l1:
+        if self._shrinks:
             self._shrink(weights, k)
         if self._limits:
             for weight in weights:
@@ -174,11 +176,10 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
     def _move(self, k):
         """Apply the update formula to the first `k` models, run by run."""
-        self.steps[:k] += 1
+        first(self.steps, k).add_(1)
         for stop, lr, options, count, part in self._runs:
             if stop > k:
                 break
-            count += 1
             self._move_run(lr, options, count, *part)
 
     def _move_run(self, lr, options, count, parameters, gradients, *buffers):

@@ -107,9 +107,9 @@ def _scaled(strength, norm):
 def _subdifferential_distance(weight, gradient, l1, group):
     """Return the distance of ``-gradient`` to the subdifferential, elementwise.
 
-    At a row that is zero the condition is ``||soft_threshold(g, l1)|| <= group``;
-    elsewhere it is stationarity in the nonzero weights and ``|g| <= l1`` in the zero
-    ones.
+    At a row that is zero and penalised as a group the condition is
+    ``||soft_threshold(g, l1)|| <= group``; elsewhere it is stationarity in the nonzero
+    weights and ``|g| <= l1`` in the zero ones.
     """
     norm = torch.linalg.vector_norm(weight, dim=2, keepdim=True)
     smooth = gradient + group * weight / torch.where(norm > 0, norm, 1.0)
@@ -117,4 +117,4 @@ def _subdifferential_distance(weight, gradient, l1, group):
     distance = torch.where(weight != 0, (smooth + l1 * weight.sign()).abs(), inside)
     excess = torch.linalg.vector_norm(torch.relu(gradient.abs() - l1), dim=2)
     at_zero = torch.relu(excess.unsqueeze(2) - group)
-    return torch.where(norm > 0, distance, at_zero)
+    return torch.where((norm > 0) | (group == 0), distance, at_zero)

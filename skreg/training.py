@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, fields
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from skreg.augment import INIT, Noise, Streams
@@ -114,6 +115,7 @@ class FitRequest:
             self.scaling is None,
             self.train.X.dtype,
             self.train.X.shape[1:],
+            sp.issparse(self.train.X),
             # The metric of group_l1 is not that of the others.
             self.settings["group_l1"] > 0,
             id(self) if alone else None,
@@ -329,13 +331,14 @@ class Stack:
 
     def _kkt_violation(self, position):
         """Return how far a model is from the optimum of its deterministic objective."""
-        if any(self.noise.active.values()) or self.module.architecture.batchnorm:
-            return math.nan
         index = torch.tensor([position], device=self.device)
+        noise = self.noise.select(index)
+        if noise.is_random or self.module.architecture.batchnorm:
+            return math.nan
         module = self.module.select(index).prepare_training()
         penalties, one = self.penalties.select(index), self.batches.select([position])
         batches = _in_order(one.pool, one.indices, one.scaling)
-        value_and_gradient(module, self.loss, penalties, batches)
+        value_and_gradient(module, self.loss, penalties, batches, noise)
         gradients = [weight.grad for weight in module.weights]
         return penalties.kkt_violation(module.weights, gradients).item()
 
