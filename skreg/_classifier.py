@@ -31,7 +31,18 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
             y = column_or_1d(y, warn=True)
         if not continuing:
             self._fit_labels(y, classes)
-        elif type_of_target(y).startswith("multilabel"):
+            return y
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} are not the {self.classes_.tolist()} of the first "
+                "call of partial_fit."
+            )
+        if (y.ndim == 2) != self._multilabel:
+            raise ValueError(
+                f"y must be of the kind of the training data, "
+                f"{self._label_binarizer.y_type_!r}, got {type_of_target(y)!r}."
+            )
+        if self._multilabel:
             if y.shape[1] != len(self.classes_):
                 raise ValueError(
                     f"y must have one column for each of {len(self.classes_)} labels, "
@@ -48,7 +59,8 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
 
     def _fit_labels(self, y, classes):
         """Learn the classes."""
-        labels = y if classes is None else np.asarray(classes)
+        # The labels of a multilabel target are its columns, whatever `classes` says.
+        labels = y if classes is None or y.ndim == 2 else np.asarray(classes)
         self._label_binarizer = LabelBinarizer().fit(labels)
         found = self._label_binarizer.classes_
         if len(found) < 2:
@@ -59,7 +71,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         self.classes_ = found
         self.n_outputs_ = 1 if len(found) == 2 and not self._multilabel else len(found)
         if classes is not None:
-            self._check_targets(y, continuing=True, classes=None)
+            self._check_targets(y, continuing=True, classes=classes)
 
     @property
     def _multilabel(self):

@@ -1,5 +1,7 @@
 """What a fitted estimator is made of, and how it predicts."""
 
+import math
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -7,9 +9,10 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.modules import Architecture, StackedMLP
+from skreg.threads import threads_for
 
-# Elements of the widest layer computed at a time, which bounds the memory.
-ELEMENTS_AT_A_TIME = 2**22
+# Elements of the widest layer computed at a time: few enough for a core's cache.
+ELEMENTS_AT_A_TIME = 2**16
 
 
 class FittedNetworkMixin:
@@ -26,68 +29,103 @@ class FittedNetworkMixin:
             "coefs_": list(state[:n]),
             "intercepts_": [bias[0] for bias in state[n : 2 * n]],
             "_norms": list(state[2 * n :]),
-            "_module": self._inference_module(state),
+            "_inference": self._make_inference(state),
         }
 
-    def _inference_module(self, state):
-        """Return a network's state as a stack of one."""
+    def _make_inference(self, state):
+        """Return a network's state as a stack of one, and its inputs' scaling."""
         # torch cannot hold arrays that are read-only, as those of a memory map are.
         state = [np.require(array, requirements="W") for array in state]
         dtype = torch.from_numpy(state[0]).dtype
-        return StackedMLP(self._architecture, [state], dtype, self._device)
+        network = StackedMLP(self._architecture, [state], dtype, self._device)
+        scaling = [
+            None if array is None else torch.tensor(array)
+            for array in (self.feature_offset_, self.feature_scale_)
+        ]
+        return network, *scaling
 
     @property
     def _state(self):
         biases = [bias[None] for bias in self.intercepts_]
         return [*self.coefs_, *biases, *self._norms]
 
-    @property
-    def _network(self):
-        if "_module" not in self.__dict__:  # as after unpickling
-            self._module = self._inference_module(self._state)
-        return self._module
+    def _get_inference(self):
+        if "_inference" not in self.__dict__:  # as after unpickling
+            self._inference = self._make_inference(self._state)
+        return self._inference
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coefs_")
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {key: value for key, value in state.items() if key != "_module"}
+        return {key: value for key, value in state.items() if key != "_inference"}
 
-    @torch.no_grad()
     def _raw_predict(self, X):
         """Return the raw outputs, an array of shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=False,
-        )
-        network, widths = self._network, self._architecture.layer_sizes
-        size = max(1, ELEMENTS_AT_A_TIME // max(widths))
-        if X.shape[0] <= size:
-            return self._score_rows(network, X)
-        parts = gen_batches(X.shape[0], size)
-        return np.concatenate([self._score_rows(network, X[part]) for part in parts])
+        return self._forward(X).numpy()
 
-    def _score_rows(self, network, X):
+    def _mean_prediction(self, X):
+        """Return the inverse link of the raw outputs."""
+        score = self._forward(X)  # which first checks that there is a loss
+        return self._loss.inverse_link(score).numpy()
+
+    def _forward(self, X):
+        """Check `X` and return the raw outputs as a tensor on the CPU."""
+        check_is_fitted(self)
+        if not self._is_valid(X):
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=(np.float64, np.float32),
+                order="C",
+                reset=False,
+            )
+        sizes, n_rows = self._architecture.layer_sizes, X.shape[0]
+        size = max(1, ELEMENTS_AT_A_TIME // max(sizes))
+        with threads_for(min(size, n_rows) * sizes[0] * max(sizes[1:])):
+            if n_rows <= size:
+                return self._forward_rows(X)
+            return torch.cat(
+                [self._forward_rows(X[part]) for part in gen_batches(n_rows, size)]
+            )
+
+    def _is_valid(self, X):
+        """Tell arrays that scikit-learn's validation would return as they are.
+
+        Its checks take three times as long as predicting a row.
+        """
+        like_training = (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == self.n_features_in_
+            and X.flags.c_contiguous
+            and not hasattr(self, "feature_names_in_")
+        )
+        if not like_training:
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            return math.isfinite(X.sum())
+
+    def _forward_rows(self, X):
         if sp.issparse(X):
             X = X.toarray()
         elif not X.flags.writeable:
             X = X.copy()  # torch warns of arrays that it could write to
-        x = torch.from_numpy(X)
+        network, offset, scale = self._get_inference()
+        x, weight = torch.from_numpy(X).unsqueeze(0), network.weights[0]
         # Centred in the precision of the data, as in training.
-        if self.feature_offset_ is not None:
-            x = x - torch.from_numpy(self.feature_offset_)
-        if self.feature_scale_ is not None:
-            x = x / torch.from_numpy(self.feature_scale_)
-        weight = network.weights[0]
-        return network(x.to(weight.device, weight.dtype)[None])[0].cpu().numpy()
-
-    def _mean_prediction(self, X):
-        """Return the inverse link of the raw outputs."""
-        score = torch.from_numpy(self._raw_predict(X))
-        return self._loss.inverse_link(score).numpy()
+        if offset is not None:
+            x = x - offset
+        if scale is not None:
+            x = x / scale
+        if x.dtype != weight.dtype or weight.device.type != "cpu":
+            x = x.to(weight.device, weight.dtype)
+        score = network.forward(x).squeeze(0)
+        return score if score.device.type == "cpu" else score.cpu()
 
     @property
     def support_(self):
@@ -125,7 +163,8 @@ class FittedNetworkMixin:
         """The trained network as an initialised skorch net, a stack of one model."""
         from skreg.net import inference_net
 
-        return inference_net(self._network, self._loss, self.history_)
+        network = self._get_inference()[0]
+        return inference_net(network, self._loss, self.history_)
 
     def _linear_coef(self):
         """Return coefficients and intercepts of a linear model on the inputs' scale.

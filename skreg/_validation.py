@@ -74,7 +74,8 @@ def check_device(device):
     """Return the torch device, if this machine has it."""
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
+        # A tensor that cannot come back, as from "meta", is of no use either.
+        torch.empty(0, device=found).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(

@@ -36,13 +36,23 @@ SHARE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
+def takes_steps(estimator):
+    """Tell whether `partial_fit` is available, as `available_if` asks it."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit takes up where the last step ended, and solver='lbfgs' keeps "
+            "nothing between calls. Use solver='adam' or 'sgd'."
+        )
+    return True
+
+
 class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """What every skreg estimator shares; subclasses add targets and a loss."""
 
     _doc_link_module = "skreg"
+    # The documentation lists an estimator where users import it from.
     _doc_link_template = (
-        "https://skreg.readthedocs.io/generated/"
-        "{estimator_module}.{estimator_name}.html"
+        "https://skreg.readthedocs.io/generated/skreg.{estimator_name}.html"
     )
 
     _parameter_constraints = {
@@ -123,7 +133,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _validate(self, X, y, reset):
         """Check `X` and `y` as scikit-learn does."""
-        return validate_data(
+        X, y = validate_data(
             self,
             X,
             y,
@@ -134,6 +144,8 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             order="C",
             reset=reset,
         )
+        # Targets of several columns may come sparse.
+        return X, y.toarray() if sp.issparse(y) else y
 
     def _fit(
         self, X, y, sample_weight, validation=(), incremental=False, classes=None
@@ -173,7 +185,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _check_parameters(self):
         """Check what depends on several parameters."""
-        self._hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.solver == "lbfgs":
             check_full_batch(self)
         for item in self.callbacks or ():
@@ -236,7 +248,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Learn the standardising and the layout; a continued fit keeps its own."""
         architecture = architecture_of(
             rows.X.shape[1],
-            self._hidden,
+            check_hidden_layer_sizes(self.hidden_layer_sizes),
             self.n_outputs_,
             self.activation,
             self.batchnorm,
@@ -269,7 +281,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _settings(self):
         """Return the regularisation and optimisation of the request."""
-        n_hidden, inf = len(self._hidden), float("inf")
+        n_hidden, inf = self._architecture.n_hidden, float("inf")
         weights, hidden = "layers of weights", "hidden layers"
         return {
             "l1": per_layer("l1", self.l1, n_hidden + 1, weights),

@@ -36,7 +36,7 @@ class Tracker:
         self.loss_curve, self.validation_loss_curve = [], []
         self.validation_scores = []
         self.best_score, self.best_iter, self.best_state = -math.inf, 0, None
-        self.lr = request.settings["lr"]
+        self.lr = self._scheduled_rate()
         self.converged, self.error = False, None
         self._no_improvement = 0
 
@@ -100,12 +100,19 @@ class Tracker:
             if self.request.restore_best:
                 self.best_state = state()
 
-    def _patience_is_over(self):
-        """Apply the schedule, as scikit-learn's MLP does, and return whether to stop."""
-        request, lr_init = self.request, self.request.settings["lr"]
+    def _scheduled_rate(self):
+        """Return the learning rate that the rows seen so far have led to."""
+        request, rate = self.request, self.request.settings["lr"]
         if request.learning_rate == "invscaling":
             samples = request.samples_seen + self.n_iter * len(request.train.index)
-            self.lr = lr_init / (samples + 1) ** 0.5
+            rate /= (samples + 1) ** 0.5
+        return rate
+
+    def _patience_is_over(self):
+        """Apply the schedule, as scikit-learn's MLP does, and return whether to stop."""
+        request = self.request
+        if request.learning_rate == "invscaling":
+            self.lr = self._scheduled_rate()
         if self._no_improvement <= request.n_iter_no_change:
             return False
         if request.learning_rate == "adaptive" and self.lr > 1e-6:

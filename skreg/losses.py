@@ -18,8 +18,8 @@ class Loss(ABC):
     out_activation = "identity"
 
     @abstractmethod
-    def terms(self, score, target):
-        """Return the loss of every row and output.
+    def elementwise(self, score, target):
+        """Return the loss of every row and output, unweighted.
 
         Parameters
         ----------
@@ -27,9 +27,12 @@ class Loss(ABC):
 
         Returns
         -------
-        loss, gradient : Tensor of shape (n_models, n_rows, n_outputs)
-            The loss and its derivative with respect to `score`, unweighted.
+        Tensor of shape (n_models, n_rows, n_outputs)
         """
+
+    @abstractmethod
+    def derivative(self, score, target):
+        """Return the derivative of `elementwise` with respect to `score`, anew."""
 
     def uniform_target(self, n_outputs):
         """Return the target that favours no class; label smoothing leans to it."""
@@ -39,8 +42,8 @@ class Loss(ABC):
         """Map raw outputs to the predicted mean, probability or quantile."""
         return score
 
-    def value_and_gradient(self, score, target, weight=None):
-        """Return the weighted loss of each model and its gradient.
+    def value(self, score, target, weight=None):
+        """Return the weighted loss of each model.
 
         Parameters
         ----------
@@ -50,14 +53,22 @@ class Loss(ABC):
 
         Returns
         -------
-        value : Tensor of shape (n_models,)
-        gradient : Tensor of shape (n_models, n_rows, n_outputs)
+        Tensor of shape (n_models,)
         """
-        loss, gradient = self.terms(score, target)
+        loss = self.elementwise(score, target)
         if weight is None:
-            share = 1 / score.shape[1]
-            return loss.sum((1, 2)).mul_(share), gradient.mul_(share)
-        return (loss * weight).sum((1, 2)), gradient.mul_(weight)
+            return loss.sum((1, 2)).mul_(1 / score.shape[1])
+        return (loss * weight).sum((1, 2))
+
+    def gradient(self, score, target, weight=None):
+        """Return the gradient of `value`, a tensor of the shape of `score`."""
+        derivative = self.derivative(score, target)
+        return derivative.mul_(1 / score.shape[1] if weight is None else weight)
+
+    def value_and_gradient(self, score, target, weight=None):
+        """Return both."""
+        value = self.value(score, target, weight)
+        return value, self.gradient(score, target, weight)
 
 
 @dataclass(frozen=True)
@@ -66,17 +77,28 @@ class LogLoss(Loss):
 
     out_activation = "softmax"
 
-    def terms(self, score, target):
-        # torch vectorises a softmax over rows that lie side by side, not one over a
-        # last axis as short as the classes: several times faster, the same numbers.
-        log_p = torch.log_softmax(score.mT.contiguous(), 1).mT.contiguous()
-        return (log_p * target).neg_(), log_p.exp_().sub_(target)
+    def elementwise(self, score, target):
+        return _over_classes(torch.log_softmax, score).mul_(target).neg_()
+
+    def derivative(self, score, target):
+        return _over_classes(torch.softmax, score).sub_(target)
 
     def uniform_target(self, n_outputs):
         return 1 / n_outputs
 
     def inverse_link(self, score):
-        return torch.softmax(score, -1)
+        return _over_classes(torch.softmax, score)
+
+
+def _over_classes(softmax, score):
+    """Apply a softmax to the last axis.
+
+    torch vectorises one over rows that lie side by side, not one over a last axis as
+    short as the classes are: several times faster, the same numbers.
+    """
+    if score.numel() < 256:
+        return softmax(score, -1)  # the copies would cost more
+    return softmax(score.mT.contiguous(), -2).mT.contiguous()
 
 
 @dataclass(frozen=True)
@@ -88,13 +110,14 @@ class BinaryLogLoss(Loss):
 
     out_activation = "logistic"
 
-    def terms(self, score, target):
+    def elementwise(self, score, target):
         # threshold=inf would lose the exact form; beyond 40 softplus(z) - z is below
         # the spacing of float64.
-        loss = functional.softplus(score, threshold=40).addcmul_(
-            target, score, value=-1
-        )
-        return loss, torch.sigmoid(score).sub_(target)
+        log_partition = functional.softplus(score, threshold=40)
+        return log_partition.addcmul_(target, score, value=-1)
+
+    def derivative(self, score, target):
+        return torch.sigmoid(score).sub_(target)
 
     def uniform_target(self, n_outputs):
         return 0.5
@@ -107,18 +130,22 @@ class BinaryLogLoss(Loss):
 class SquaredError(Loss):
     """``(z - t)^2 / 2``."""
 
-    def terms(self, score, target):
-        residual = score - target
-        return residual * residual * 0.5, residual
+    def elementwise(self, score, target):
+        return (score - target).square_().mul_(0.5)
+
+    def derivative(self, score, target):
+        return score - target
 
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
     """``|z - t|``, whose minimiser is the conditional median."""
 
-    def terms(self, score, target):
-        residual = score - target
-        return residual.abs(), residual.sign_()
+    def elementwise(self, score, target):
+        return (score - target).abs_()
+
+    def derivative(self, score, target):
+        return (score - target).sign_()
 
 
 @dataclass(frozen=True)
@@ -133,10 +160,13 @@ class HuberLoss(Loss):
 
     delta: float = 1.0
 
-    def terms(self, score, target):
+    def elementwise(self, score, target):
         residual = score - target
         clipped = residual.clamp(-self.delta, self.delta)
-        return clipped * (residual - clipped * 0.5), clipped
+        return clipped * (residual - clipped * 0.5)
+
+    def derivative(self, score, target):
+        return (score - target).clamp_(-self.delta, self.delta)
 
 
 @dataclass(frozen=True)
@@ -145,10 +175,12 @@ class PoissonLoss(Loss):
 
     out_activation = "exp"
 
-    def terms(self, score, target):
-        mean = score.exp()
+    def elementwise(self, score, target):
         saturated = torch.special.xlogy(target, target) - target
-        return mean - target * score + saturated, mean - target
+        return score.exp().addcmul_(target, score, value=-1).add_(saturated)
+
+    def derivative(self, score, target):
+        return score.exp().sub_(target)
 
     def inverse_link(self, score):
         return torch.exp(score)
@@ -168,10 +200,13 @@ class QuantileLoss(Loss):
 
     quantile: float = 0.5
 
-    def terms(self, score, target):
+    def elementwise(self, score, target):
         residual = target - score
-        slope = (residual < 0).to(score.dtype).sub_(self.quantile)
-        return -slope * residual, torch.where(residual == 0, 0.0, slope)
+        return torch.maximum(self.quantile * residual, (self.quantile - 1) * residual)
+
+    def derivative(self, score, target):
+        below = (score > target).to(score.dtype).sub_(self.quantile)
+        return torch.where(score == target, 0.0, below)
 
 
 REGRESSION_LOSSES = {

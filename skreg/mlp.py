@@ -1,10 +1,12 @@
 """Multilayer perceptrons: the public estimators."""
 
 from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
 
 from skreg._classifier import BaseClassifierNetwork
 from skreg._docs import fill_docstring
 from skreg._regressor import BaseRegressorNetwork
+from skreg.base import takes_steps
 
 
 @fill_docstring
@@ -169,6 +171,7 @@ class MLPClassifier(BaseClassifierNetwork):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
+    @available_if(takes_steps)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch, going on where the last call ended.
@@ -361,6 +364,7 @@ class MLPRegressor(BaseRegressorNetwork):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
+    @available_if(takes_steps)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, going on where the last call ended.

@@ -24,13 +24,6 @@ class StackedNet(NeuralNet):
         What is trained. None is a net for inference.
     callbacks : list, default=None
         The user's skorch callbacks.
-
-    Attributes
-    ----------
-    train_losses : list of float
-        The last epoch's objective, one value for each live model.
-    valid_losses : list of float or None
-        The last epoch's validation loss, without penalties.
     """
 
     def __init__(self, module, criterion, stack=None, callbacks=None, **kwargs):
@@ -60,24 +53,23 @@ class StackedNet(NeuralNet):
             self._fit_full_batch()
             return self
         while self.stack.trackers:
-            self._begin_epoch()
-            self.train_losses = self._train_epoch()
-            self._end_epoch()
+            start = self._begin_epoch()
+            self._end_epoch(start, self._train_epoch())
         return self
 
     def _fit_full_batch(self):
         """Run L-BFGS; an iteration is an epoch."""
         stack = self.stack
         tracker, request = stack.trackers[0], stack.trackers[0].request
+        start = self._begin_epoch()
 
         def on_iteration(objective):
-            self.train_losses = [objective]
-            self._end_epoch()
+            nonlocal start
+            self._end_epoch(start, [objective])
             if stack.trackers:
-                self._begin_epoch()
+                start = self._begin_epoch()
             return not stack.trackers
 
-        self._begin_epoch()
         tracker.converged = minimise(
             stack.module,
             stack.loss,
@@ -91,49 +83,46 @@ class StackedNet(NeuralNet):
         stack.retire([])
 
     def _begin_epoch(self):
-        self._epoch_start = time.perf_counter()
+        """Tell the callbacks and return the time."""
         self.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
+        return time.perf_counter()
 
-    def _end_epoch(self):
+    def _end_epoch(self, start, train_losses):
         """Validate, write the history and retire the models that are done."""
-        self.valid_losses = self._valid_epoch()
-        alone = len(self.train_losses) == 1
-        keep = self.stack.note_epoch(self.train_losses, self.valid_losses)
-        self.history.record("dur", time.perf_counter() - self._epoch_start)
-        for key, losses in (
-            ("train_loss", self.train_losses),
-            ("valid_loss", self.valid_losses),
-        ):
-            if losses is not None:
-                self.history.record(key, losses[0] if alone else losses)
+        stack, valid_losses = self.stack, self._valid_epoch()
+        keep = stack.note_epoch(train_losses, valid_losses)
+        alone = len(train_losses) == 1
+        row = self.history[-1]
+        row["dur"] = time.perf_counter() - start
+        row["train_loss"] = train_losses[0] if alone else train_losses
+        if valid_losses is not None:
+            row["valid_loss"] = valid_losses[0] if alone else valid_losses
         self.notify("on_epoch_end", dataset_train=None, dataset_valid=None)
-        self.stack.retire(keep)
-        self.module_, self.optimizer_ = self.stack.module, self.stack.optimizer
+        stack.retire(keep)
+        # skorch's attributes are slow to set, so only where they change.
+        if self.module_ is not stack.module:
+            self.module_, self.optimizer_ = stack.module, stack.optimizer
 
     def _train_epoch(self):
         """Run one epoch and return the mean objective of each model."""
         stack, watched = self.stack, bool(self.callbacks)
-        total = stack.penalties.value(stack.module.weights)
+        meter = LossMeter(stack.loss, stack.penalties.value(stack.module.weights))
         for batch in stack.batches.epoch():
-            k = len(batch.rows)
             if watched:
                 self.notify("on_batch_begin", batch=(batch.x, batch.target), training=True)
-            loss = self._train_step(batch, watched)
-            first(total, k).addcmul_(batch.portion, loss)
+            meter.add(*self._train_step(batch, watched))
             if watched:
-                self.notify(
-                    "on_batch_end", batch=(batch.x, batch.target), training=True, loss=loss
-                )
-        return total.tolist()
+                self.notify("on_batch_end", batch=(batch.x, batch.target), training=True)
+        return meter.total().tolist()
 
     def _train_step(self, batch, watched):
-        """Update the models that have a batch and return their losses."""
+        """Update the models that have a batch; return it and what came out."""
         stack = self.stack
         noise, module = stack.noise, stack.module
         noisy = noise.apply(noise.smooth(batch, stack.loss), stack.streams)
         masks = noise.masks(batch, stack.streams, stack.widths)
         score, tape = module.forward_training(noisy.x, noisy.weight, masks)
-        loss, gradient = stack.loss.value_and_gradient(score, noisy.target, noisy.weight)
+        gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
         if watched:
             self.notify(
@@ -145,21 +134,64 @@ class StackedNet(NeuralNet):
             stack.optimizer.step()
         else:
             stack.optimizer.update(len(batch.rows))
-        return loss
+        return score, noisy
 
     def _valid_epoch(self):
         """Return each model's mean validation loss, or None without validation rows."""
         stack = self.stack
         if stack.validation is None:
             return None
-        total = 0.0
+        meter = LossMeter(stack.loss, torch.zeros_like(stack.penalties.group_l1))
         for batch in stack.validation.epoch():
-            loss, _ = stack.loss.value_and_gradient(
-                stack.module(batch.x), batch.target, batch.weight
-            )
-            part = batch.portion * loss
-            total = total + torch.nn.functional.pad(part, (0, stack.module.n_models - len(part)))
-        return total.tolist()
+            meter.add(stack.module(batch.x), batch)
+        return meter.total().tolist()
+
+
+class LossMeter:
+    """The mean loss of each model over the batches of an epoch.
+
+    Nothing waits for the losses until the epoch ends, so those of many batches are
+    computed together: on their own they are a sixth of the time of a small step.
+
+    Parameters
+    ----------
+    loss : Loss
+    start : Tensor of shape (n_models,)
+        What to add them to, in place.
+    """
+
+    n_pending = 64
+
+    def __init__(self, loss, start):
+        self.loss, self._total, self._pending = loss, start, []
+
+    def add(self, score, batch):
+        """Take note of a batch and its raw outputs."""
+        pending = self._pending
+        # Batches of one shape share their portion.
+        alike = not pending or pending[-1][1].portion is batch.portion
+        if not alike or len(pending) == self.n_pending:
+            self._flush()
+        self._pending.append((score, batch))
+
+    def _flush(self):
+        scores, batches = zip(*self._pending)
+        score = torch.cat(scores, 1)
+        target = torch.cat([batch.target for batch in batches], 1)
+        portion, weight = batches[0].portion, None
+        if batches[0].weight is None:
+            portion = portion * len(batches)  # of which the value is the mean
+        else:
+            weight = torch.cat([batch.weight for batch in batches], 1)
+        value = self.loss.value(score, target, weight)
+        first(self._total, len(batches[0].rows)).addcmul_(portion, value)
+        self._pending = []
+
+    def total(self):
+        """Return the sum for each model."""
+        if self._pending:
+            self._flush()
+        return self._total
 
 
 def inference_net(module, loss, history):

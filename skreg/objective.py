@@ -33,7 +33,7 @@ def value_and_gradient(module, loss, penalties, batches, noise):
         score, tape = module.forward_training(batch.x, batch.weight)
         part, gradient = loss.value_and_gradient(score, batch.target, batch.weight)
         module.backward(gradient, tape)
-        value += batch.portion * part
+        value[: len(part)] += batch.portion * part
         portion = batch.portion.view(-1, 1, 1)
         if batches.n_batches == [1] * module.n_models:
             break

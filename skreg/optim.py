@@ -282,7 +282,11 @@ class ProximalSGD(ProximalOptimizer):
     """Stochastic gradient descent with (Nesterov) momentum and proximal steps.
 
     ``V <- momentum * V + G`` and ``W <- prox(W - lr * V)``, or, with Nesterov's
-    momentum, ``W <- prox(W - lr * (G + momentum * V))``; the metric is 1.
+    momentum, ``W <- prox(W - lr * (G + momentum * V))``. A steady gradient makes
+    steps of ``(1 - momentum^t) / (1 - momentum)`` times its length (t + 1 for t with
+    Nesterov's), and the proximal operator takes steps as long: the metric is the
+    inverse of that factor. With a metric of 1 a penalty would count ``1 - momentum``
+    times its strength.
     """
 
     run_settings = ("momentum",)
@@ -304,7 +308,9 @@ class ProximalSGD(ProximalOptimizer):
         )
 
     def _metric(self, layer, k):
-        return torch.ones_like(self._rates[:k])
+        momentum = self._column("momentum", k)
+        ahead = 1 if self.nesterov else 0
+        return (1 - momentum) / (1 - momentum ** (self.steps[:k] + ahead))
 
 
 OPTIMIZERS = {"adam": ProximalAdam, "sgd": ProximalSGD}

@@ -16,6 +16,7 @@ from skreg.net import StackedNet
 from skreg.objective import value_and_gradient
 from skreg.optim import OPTIMIZERS, StepSettings
 from skreg.penalties import Penalties
+from skreg.threads import threads_for
 
 # Rows at a time where the order does not matter: validation and full-batch passes.
 ROWS_AT_A_TIME = 4096
@@ -253,9 +254,11 @@ class Stack:
         if head.solver == "lbfgs":
             return
         buffers = steps = None
-        if head.optimizer_state:
-            buffers, steps = head.optimizer_state
-            buffers = [[b.clone() for b in kind] for kind in buffers]
+        # Another solver's moving averages mean something else.
+        if head.optimizer_state and head.optimizer_state[0] == head.solver:
+            _, buffers, steps = head.optimizer_state
+            like = {"dtype": self.dtype, "device": self.device}
+            buffers = [[torch.tensor(b, **like) for b in kind] for kind in buffers]
         self.optimizer = OPTIMIZERS[head.solver](
             self.module,
             self.penalties,
@@ -265,6 +268,13 @@ class Stack:
             buffers,
             steps,
         )
+        # A continued fit may have come some way down its schedule.
+        self.set_rates([tracker.lr for tracker in self.trackers])
+
+    def largest_product(self):
+        """Return the number of multiplications in the largest product of a step."""
+        rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
+        return rows * sum(weight.numel() for weight in self.module.weights)
 
     def state_of(self, position):
         """Return a copy of one live model's state."""
@@ -326,7 +336,9 @@ class Stack:
         if request.keep_optimizer and self.optimizer:
             index = torch.tensor([position])
             chosen = self.optimizer.select(self.module.select(index).prepare_training(), index)
-            result.optimizer_state = (chosen.buffers, chosen.steps.flatten().tolist())
+            buffers = [[b.cpu().numpy() for b in kind] for kind in chosen.buffers]
+            steps = chosen.steps.flatten().tolist()
+            result.optimizer_state = (request.solver, buffers, steps)
         self.results[self._live[position]] = result
 
     def _kkt_violation(self, position):
@@ -370,7 +382,8 @@ def run(stack):
     net.notify("on_train_begin", X=None, y=None)
     interrupted = False
     try:
-        net.fit_loop()
+        with threads_for(stack.largest_product()):
+            net.fit_loop()
     except KeyboardInterrupt as interrupt:
         interrupted = not _raised_by_skorch(interrupt)
     stack.retire([])

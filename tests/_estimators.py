@@ -1,0 +1,61 @@
+"""The one list of estimators and configurations that the contract tests run over."""
+
+import numpy as np
+
+from skreg import MLPClassifier, MLPRegressor
+
+ESTIMATORS = (MLPClassifier, MLPRegressor)
+
+# Few epochs keep the tests quick, as no contract depends on convergence; some
+# configurations need more of them to reach the score floors of scikit-learn's checks.
+QUICK = {"max_iter": 40}
+
+# Name: parameters. "default" is what a user gets who sets nothing. scikit-learn's
+# checks run on all of these.
+CONFIGURATIONS = {
+    "default": {},
+    "early_stopping": {"max_iter": 100, "early_stopping": True},
+    "batchnorm_before": QUICK | {"batchnorm": "before"},
+    "batchnorm_after": QUICK | {"batchnorm": "after"},
+    "dropout": {"max_iter": 80, "dropout": 0.2, "input_dropout": 0.05},
+    "l1": {"max_iter": 80, "l1": 1e-4},
+    "group_l1": {"max_iter": 80, "group_l1": 1e-4},
+    "l2": {"max_iter": 60, "l2": 1e-3, "weight_decay": 0.1, "max_norm": 3, "clip_norm": 1},
+    "sgd": {"max_iter": 60, "solver": "sgd", "learning_rate_init": 0.1},
+    "lbfgs": QUICK | {"solver": "lbfgs"},
+    "linear": {"hidden_layer_sizes": (), "solver": "lbfgs"},
+    "linear_sgd": {"hidden_layer_sizes": (), "solver": "sgd", "learning_rate_init": 0.1},
+    "deep": QUICK | {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
+    "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
+}
+
+# What scikit-learn's checks cannot run on: rows fall into batches at random, or draw
+# noise each, so that a row of weight 2 is not the same as two rows.
+RANDOM_CONFIGURATIONS = {
+    "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
+    "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
+    "adaptive": QUICK | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},
+}
+
+ALL_CONFIGURATIONS = CONFIGURATIONS | RANDOM_CONFIGURATIONS
+
+
+def make(kind, configuration="default", **parameters):
+    """Return an estimator of a configuration, with other parameters on top."""
+    return kind(**(ALL_CONFIGURATIONS[configuration] | parameters))
+
+
+def every_checked_estimator():
+    """Return one estimator of each kind in each checked configuration."""
+    return [make(kind, name) for kind in ESTIMATORS for name in CONFIGURATIONS]
+
+
+def data(kind, n_samples=60, n_features=5, seed=0, n_classes=3):
+    """Return unscaled inputs and targets that a network can learn, but not perfectly."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features)) * 3 + np.arange(n_features)
+    signal = X[:, 0] - 0.5 * X[:, 1] + rng.normal(size=n_samples)
+    if kind is MLPRegressor:
+        return X, signal * 10 + 100
+    cuts = np.quantile(signal, np.arange(1, n_classes) / n_classes)
+    return X, np.searchsorted(cuts, signal)

@@ -1,0 +1,288 @@
+"""Random changes of a batch: their distributions, and whose randomness they use."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from _numeric import request_of
+from scipy import stats
+
+from skreg import MLPClassifier
+from skreg.augment import DROPOUT, INPUT_DROPOUT, INPUT_NOISE, MIXUP, Noise, Streams
+from skreg.batches import Batch
+from skreg.losses import BinaryLogLoss, LogLoss
+from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.training import Stack
+
+# A statistic may be this many standard errors off: once in two million draws. The
+# seeds are fixed, so a test that passes goes on passing.
+SIGMAS = 5
+
+
+def noise(n_models=1, n_hidden=1, **rates):
+    """Return a `Noise` with some rates, each one number or one per model."""
+
+    def vector(value, *shape):
+        value = torch.as_tensor(value, dtype=torch.float64)
+        return value.expand(*shape).clone()
+
+    return Noise(
+        vector(rates.pop("dropout", 0.0), n_models, n_hidden),
+        **{
+            name: vector(rates.pop(name, 0.0), n_models)
+            for name in ("input_dropout", "input_noise", "label_smoothing", "mixup")
+        },
+    )
+
+
+def batch(n_models=1, n_rows=8, n_features=3, n_outputs=2, rows=None, weighted=False):
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(n_models, n_rows, n_features, generator=rng, dtype=torch.float64)
+    target = torch.rand(n_models, n_rows, n_outputs, generator=rng, dtype=torch.float64)
+    weight = None
+    if weighted:
+        weight = torch.rand(n_models, n_rows, 1, generator=rng, dtype=torch.float64)
+    return Batch(x, target, weight, rows or [n_rows] * n_models, torch.ones(n_models))
+
+
+def streams(*seeds):
+    return [Streams(seed) for seed in seeds]
+
+
+def test_streams():
+    """One generator for each seed, number of epochs and purpose, made once."""
+    draws = {
+        (seed, epochs, purpose): Streams(seed, epochs)[purpose].random()
+        for seed in (0, 1, 2**40)
+        for epochs in (0, 3)
+        for purpose in range(9)
+    }
+    assert len(set(draws.values())) == len(draws)
+    assert draws == {key: Streams(*key[:2])[key[2]].random() for key in draws}
+    both = Streams(0)
+    both[1].random(5)
+    assert both[2].random() == draws[0, 0, 2]
+    assert both[1].random() != draws[0, 0, 1]
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
+def test_rate_of_a_mask(rate):
+    n = 200_000
+    (mask,) = noise(dropout=rate).masks(batch(n_rows=n), streams(0), [1])
+    dropped = int((mask == 0).sum())
+    assert abs(dropped - n * rate) < SIGMAS * np.sqrt(n * rate * (1 - rate))
+    # The rate is a multiple of 2^-16, and the survivors are scaled by that one.
+    kept = 1 - round(rate * 65536) / 65536
+    assert mask.unique().tolist() == [0, 1 / kept]
+    assert abs(1 / kept - 1 / (1 - rate)) < 2**-16 / (1 - rate) ** 2
+
+
+def test_extreme_rates_of_a_mask():
+    """A rate next to one keeps something; rates of zero and near it keep all."""
+    for rate, (low, high) in {1 - 1e-9: (0, 60), 1e-9: (2**20, 2**20)}.items():
+        (mask,) = noise(dropout=rate).masks(batch(n_rows=2**20), streams(1), [1])
+        # 16 survivors are expected of 2^20 at the least rate of survival, 2^-16.
+        assert low < (mask != 0).sum() + 1 and (mask != 0).sum() <= high
+        assert torch.isfinite(mask).all()
+
+
+def test_units_and_rows_are_dropped_independently():
+    n = 20_000
+    (mask,) = noise(dropout=0.3).masks(batch(n_rows=n), streams(2), [6])
+    kept = (mask[0] != 0).double()
+    # The products of neighbours, of units and of rows, have the mean 0.7^2.
+    errors = [kept[:, i] @ kept[:, j] / n - 0.49 for i, j in pairwise(range(6))]
+    errors.append((kept[1:] * kept[:-1]).mean() - 0.49)
+    assert max(map(abs, errors)) < SIGMAS * np.sqrt(0.49 * 0.51 / n)
+
+
+def test_dropout_keeps_the_expectation():
+    """At training the mean over masks is, for what follows linearly, the prediction.
+
+    The hidden layer's activation comes before the mask, so the output of a network
+    with one hidden layer is linear in the mask.
+    """
+    architecture, n = Architecture((3, 8, 2), "tanh"), 20_000
+    state = initial_state(architecture, np.random.default_rng(0), np.float64)
+    module = StackedMLP(architecture, [state], torch.float64)
+    x = batch(n_rows=1).x
+    many = x.expand(1, n, 3)
+    rates = noise(dropout=0.4)
+    masks = rates.masks(batch(n_rows=n), streams(3), [8])
+    score, _ = module.forward_training(many, None, masks)
+    error = score[0].std(0) / np.sqrt(n)
+    assert ((score[0].mean(0) - module(x)[0, 0]).abs() < SIGMAS * error).all()
+    assert error.max() < 0.01
+
+
+def test_dropout_keeps_the_expectation_exactly():
+    """Over all masks of four units, each as probable as its rate makes it."""
+    architecture, rate = Architecture((3, 4, 2), "tanh"), 0.25
+    state = initial_state(architecture, np.random.default_rng(0), np.float64)
+    module = StackedMLP(architecture, [state], torch.float64)
+    drawn = noise(dropout=rate).masks(batch(n_rows=1000), streams(0), [4])[0].unique()
+    corners = torch.cartesian_prod(*[torch.arange(2)] * 4)
+    masks = drawn[corners]
+    probability = (rate ** (4 - corners.sum(1)) * (1 - rate) ** corners.sum(1)).double()
+    x = batch(n_rows=1).x
+    score, _ = module.forward_training(x.expand(1, 16, 3), None, [masks[None]])
+    mean = (probability[:, None] * score[0]).sum(0)
+    torch.testing.assert_close(mean, module(x)[0, 0], rtol=1e-14, atol=1e-15)
+
+
+def test_input_dropout():
+    n = 100_000
+    one = batch(n_rows=n, n_features=2)
+    dropped = noise(input_dropout=0.2).apply(one, streams(0))
+    share = (dropped.x == 0).double().mean().item()
+    assert abs(share - 0.2) < SIGMAS * np.sqrt(0.16 / (2 * n))
+    kept = dropped.x != 0
+    torch.testing.assert_close(dropped.x[kept], one.x[kept] / 0.8, rtol=2e-5, atol=0)
+    assert dropped.target is one.target
+
+
+def test_input_noise():
+    n = 50_000
+    one = batch(n_rows=n, n_features=2)
+    noisy = noise(input_noise=0.3).apply(one, streams(0))
+    added = (noisy.x - one.x).numpy().ravel() / 0.3
+    # Normal, of mean 0 and standard deviation 1: by Kolmogorov and Smirnov.
+    assert stats.kstest(added, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(added[::2], added[1::2])[0, 1]) < SIGMAS / np.sqrt(n)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mixup_is_its_formula(weighted):
+    """lam * own + (1 - lam) * partner's, with a partner within the batch."""
+    one = batch(n_rows=6, weighted=weighted)
+    mixed = noise(mixup=0.7).apply(one, streams(4))
+    generator = Streams(4)[MIXUP]
+    lam = generator.beta(0.7, 0.7)
+    order = torch.tensor(generator.permutation(6))
+    for own, result in [
+        (one.x, mixed.x),
+        (one.target, mixed.target),
+        (one.weight, mixed.weight),
+    ]:
+        if own is not None:
+            expected = lam * own + (1 - lam) * own[:, order]
+            torch.testing.assert_close(result, expected, rtol=1e-13, atol=1e-15)
+    if weighted:
+        torch.testing.assert_close(mixed.weight.sum(), one.weight.sum())
+    else:
+        assert mixed.weight is None
+
+
+def test_mixup_draws_a_weight_from_the_beta_distribution_for_each_batch():
+    one, own = batch(n_rows=2, n_features=1), streams(0)
+    rates, lams = noise(mixup=0.4), []
+    while len(lams) < 2000:
+        # Of two rows, half the permutations leave each in its place.
+        x = rates.apply(one, own).x
+        lam = ((x[0, 0] - one.x[0, 1]) / (one.x[0, 0] - one.x[0, 1])).item()
+        if lam < 1 - 1e-12:
+            lams.append(lam)
+    assert stats.kstest(lams, stats.beta(0.4, 0.4).cdf).pvalue > 1e-3
+
+
+def test_label_smoothing():
+    one = batch(n_models=2, n_outputs=4)
+    smooth = noise(2, label_smoothing=[0.0, 0.2]).smooth(one, LogLoss())
+    torch.testing.assert_close(smooth.target[0], one.target[0], rtol=0, atol=0)
+    torch.testing.assert_close(smooth.target[1], 0.8 * one.target[1] + 0.2 / 4)
+    # Each label has two classes, however many labels there are.
+    smooth = noise(2, label_smoothing=[0.0, 0.2]).smooth(one, BinaryLogLoss())
+    torch.testing.assert_close(smooth.target[1], 0.8 * one.target[1] + 0.2 / 2)
+
+
+def test_rates_of_zero_change_nothing():
+    one = batch()
+    off = noise()
+    assert off.apply(one, streams(0)) is one
+    assert off.smooth(one, LogLoss()) is one
+    assert not len(off.masks(one, streams(0), [5]))
+    assert not off.is_random and not noise(label_smoothing=0.1).is_random
+    assert all(
+        noise(**{name: 0.1}).is_random for name in ALL if name != "label_smoothing"
+    )
+
+
+ALL = ["dropout", "input_dropout", "input_noise", "mixup", "label_smoothing"]
+
+
+def changed(rates, one, own):
+    """Return all that the noise makes of a batch, with 4 and 2 hidden units."""
+    result = rates.apply(rates.smooth(one, LogLoss()), own)
+    return [result.x, result.target, *rates.masks(one, own, [4, 2])]
+
+
+@pytest.mark.parametrize("rows", [[8, 8, 8], [8, 5, 3]])
+def test_a_model_draws_the_same_whichever_models_train_beside_it(rows):
+    """Over two batches, with companions of all kinds and with ragged ends."""
+    on = {name: torch.tensor([0.0, 0.4, 0.2]) for name in ALL if name != "dropout"}
+    on["dropout"] = torch.tensor([[0.0, 0.3], [0.5, 0.0], [0.2, 0.2]])
+    one = batch(3, rows=rows)
+    rates, own = noise(3, 2, **on), streams(5, 6, 7)
+    together = [changed(rates, one, own) for _ in range(2)]
+    for model, n in enumerate(rows):
+        part = Batch(
+            one.x[[model], :n], one.target[[model], :n], None, [n], torch.ones(1)
+        )
+        single, alone = rates.select(torch.tensor([model])), streams(5 + model)
+        for step in together:
+            parts = changed(single, part, alone)
+            for number, result in enumerate(step):
+                if number < 2 or len(parts) > 2:
+                    torch.testing.assert_close(
+                        result[model, :n], parts[number][0], rtol=1e-15, atol=1e-16
+                    )
+                else:  # no mask at all is a mask of ones
+                    assert (result[model] == 1).all()
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "input_noise", "mixup"])
+def test_a_model_draws_the_same_whichever_other_regularisers_it_has(name):
+    """Each purpose has a stream of its own: compare where each stream has come to."""
+    purposes = {
+        "dropout": DROPOUT,
+        "input_dropout": INPUT_DROPOUT,
+        "input_noise": INPUT_NOISE,
+        "mixup": MIXUP,
+    }
+    one, (alone,), (among,) = batch(), streams(0), streams(0)
+    changed(noise(**{name: 0.3}, n_hidden=2), one, [alone])
+    changed(noise(**dict.fromkeys(ALL, 0.3), n_hidden=2), one, [among])
+    assert alone[purposes[name]].random() == among[purposes[name]].random()
+    others = [purpose for other, purpose in purposes.items() if other != name]
+    assert all(alone[p].random() == Streams(0)[p].random() for p in others)
+
+
+def test_the_batch_is_left_as_it_is():
+    one = batch(weighted=True)
+    copies = [one.x.clone(), one.target.clone(), one.weight.clone()]
+    changed(noise(**dict.fromkeys(ALL, 0.3), n_hidden=2), one, streams(0))
+    assert all(map(torch.equal, copies, [one.x, one.target, one.weight]))
+
+
+def test_seeds_of_models_decide_alone():
+    """Weights, order and masks of a stack's model are those of its own seed."""
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    y = np.arange(30) % 2
+
+    def stack(*seeds):
+        estimators = [
+            MLPClassifier((4,), dropout=0.5, batch_size=8, random_state=seed)
+            for seed in seeds
+        ]
+        return Stack([request_of(estimator, X, y) for estimator in estimators])
+
+    pair, single = stack(3, 4), stack(4)
+    for together, alone in zip(pair.module.state, single.module.state):
+        assert torch.equal(together[1], alone[0])
+    for one, other in zip(pair.batches.epoch(), single.batches.epoch(), strict=True):
+        assert torch.equal(one.x[1], other.x[0])
+        assert torch.equal(
+            pair.noise.masks(one, pair.streams, [4])[0][1],
+            single.noise.masks(other, single.streams, [4])[0][0],
+        )

@@ -1,0 +1,455 @@
+"""compare: splits, scores, the corrected t-test, choices, validation."""
+
+import json
+
+import joblib
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.sparse import csr_array
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import (
+    BayesianRidge,
+    LogisticRegression,
+    LogisticRegressionCV,
+    Ridge,
+    RidgeCV,
+)
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    cross_validate,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skreg
+from skreg._choices import Choice, chosen_hyperparameters, most_chosen
+from skreg._report import format_choices, format_signed, format_table
+from skreg._suggest import suggest
+from skreg._ttest import corrected_ttest
+from skreg._verdict import verdict
+from skreg.compare import ComparisonResult, compare
+
+IRIS = load_iris(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+CLASSIFIERS = {"majority": DummyClassifier(), "knn": KNeighborsClassifier()}
+REGRESSORS = {"mean": DummyRegressor(), "ridge": Ridge()}
+
+
+def make_result(scores, chosen=None, baseline="base"):
+    """A comparison of given scores: 4 splits of 80 and 20 rows."""
+    scores = {name: np.asarray(values, dtype=float) for name, values in scores.items()}
+    n_splits = len(scores[baseline])
+    times = {name: np.full(n_splits, 0.5) for name in scores}
+    empty = {name: [{}] * n_splits for name in scores}
+    return ComparisonResult(
+        baseline=baseline,
+        scoring="accuracy",
+        scores=scores,
+        fit_times=times,
+        score_times=times,
+        chosen=empty | (chosen or {}),
+        n_train=np.full(n_splits, 80),
+        n_test=np.full(n_splits, 20),
+    )
+
+
+# the test
+
+
+def test_corrected_ttest_equals_the_closed_form():
+    differences = np.array([0.01, 0.04, -0.01, 0.03, 0.02])
+    ratio = 0.25
+    spread = np.sqrt(sum((differences - 0.018) ** 2) / 4 * (1 / 5 + ratio))
+    expected_p = 2 * (1 - stats.t(df=4).cdf(0.018 / spread))
+    half_width = stats.t(df=4).ppf(0.95) * spread
+
+    p_value, low, high = corrected_ttest(differences, ratio, confidence_level=0.9)
+
+    assert p_value == pytest.approx(expected_p, rel=1e-10)
+    assert (low, high) == pytest.approx((0.018 - half_width, 0.018 + half_width))
+
+
+def test_corrected_ttest_without_overlap_is_the_paired_ttest():
+    first, second = np.random.default_rng(0).normal(size=(2, 10))
+    expected = stats.ttest_rel(first, second)
+    interval = expected.confidence_interval(0.95)
+    p_value, low, high = corrected_ttest(first - second, 0.0)
+    assert p_value == pytest.approx(expected.pvalue)
+    assert (low, high) == pytest.approx((interval.low, interval.high))
+
+
+def test_corrected_ttest_broadcasts_over_leading_axes():
+    differences = np.random.default_rng(0).normal(size=(2, 3, 8))
+    p_value, low, high = corrected_ttest(differences, 0.1)
+    assert p_value.shape == low.shape == high.shape == (2, 3)
+    assert p_value[1, 2] == corrected_ttest(differences[1, 2], 0.1)[0]
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([0.0, 0.0, 0.0], (1.0, 0.0, 0.0)),
+        ([0.5, 0.5, 0.5], (0.0, 0.5, 0.5)),
+        # The same difference, but for rounding.
+        ([0.93 - 0.91, 0.83 - 0.81, 0.53 - 0.51], (0.0, 0.02, 0.02)),
+    ],
+)
+def test_corrected_ttest_of_equal_differences(differences, expected):
+    assert corrected_ttest(differences, 0.25) == pytest.approx(expected)
+
+
+# compare
+
+
+@pytest.mark.parametrize(
+    ("estimators", "data", "cv", "scoring"),
+    [
+        (CLASSIFIERS, IRIS, RepeatedStratifiedKFold, "accuracy"),
+        (REGRESSORS, DIABETES, RepeatedKFold, "r2"),
+    ],
+    ids=["classifiers", "regressors"],
+)
+def test_defaults_equal_cross_validate(estimators, data, cv, scoring):
+    result = compare(estimators, *data, random_state=3)
+    splitter = cv(n_splits=5, n_repeats=2, random_state=3)
+    assert result.scoring == scoring
+    assert list(result.scores) == list(estimators)
+    assert result.baseline == next(iter(estimators))
+    for name, estimator in estimators.items():
+        expected = cross_validate(estimator, *data, cv=splitter, scoring=scoring)
+        np.testing.assert_array_equal(result.scores[name], expected["test_score"])
+        assert np.all(result.fit_times[name] > 0)
+        assert np.all(result.score_times[name] > 0)
+
+
+def test_statistics_come_from_the_scores_and_the_split_sizes():
+    cv = ShuffleSplit(6, train_size=60, test_size=30, random_state=0)
+    result = compare(CLASSIFIERS, *IRIS, cv=cv, baseline="knn", confidence_level=0.8)
+    majority, knn = result.scores["majority"], result.scores["knn"]
+    expected = corrected_ttest(majority - knn, 0.5, confidence_level=0.8)
+
+    statistics = result.statistics["majority"]
+    assert result.test_train_ratio == 0.5
+    assert statistics.mean == pytest.approx(majority.mean())
+    assert statistics.sd == pytest.approx(majority.std(ddof=1))
+    assert statistics.difference == pytest.approx((majority - knn).mean())
+    assert statistics.fit_time == result.fit_times["majority"].mean()
+    assert (statistics.p_value, statistics.ci_low, statistics.ci_high) == pytest.approx(
+        expected
+    )
+    assert result.statistics["knn"].difference == 0
+    assert np.isnan(result.statistics["knn"].p_value)
+
+
+def test_ratio_of_unequal_folds_is_of_all_rows():
+    result = compare(CLASSIFIERS, *IRIS, cv=KFold(4, shuffle=True, random_state=0))
+    assert result.n_test.tolist() == [38, 38, 37, 37]
+    assert result.test_train_ratio == pytest.approx(150 / 450)
+
+
+def test_an_equal_estimator_differs_with_p_1():
+    result = compare({"a": Ridge(), "b": Ridge()}, *DIABETES, cv=3)
+    assert result.statistics["b"].p_value == 1.0
+    assert result.statistics["b"].difference == 0.0
+
+
+def test_pairs_and_splits_as_masks_are_accepted():
+    mask = np.arange(150) % 3 == 0
+    splits = [(~mask, mask), (mask, ~mask)]
+    result = compare(list(CLASSIFIERS.items()), *IRIS, cv=splits)
+    expected = KNeighborsClassifier().fit(IRIS[0][~mask], IRIS[1][~mask])
+    assert result.n_train.tolist() == [100, 50]
+    assert result.scores["knn"][0] == expected.score(IRIS[0][mask], IRIS[1][mask])
+
+
+def test_a_callable_score_is_called_by_its_name():
+    scorer = make_scorer(f1_score, average="macro")
+
+    def macro_f1(estimator, X, y):
+        return scorer(estimator, X, y)
+
+    result = compare(CLASSIFIERS, *IRIS, cv=3, scoring=macro_f1)
+    expected = cross_validate(CLASSIFIERS["knn"], *IRIS, cv=3, scoring=scorer)
+    assert result.scoring == "macro_f1"
+    np.testing.assert_array_equal(result.scores["knn"], expected["test_score"])
+
+
+def test_several_labels_per_row_and_sparse_input():
+    X, y = make_multilabel_classification(60, random_state=0)
+    result = compare(CLASSIFIERS, csr_array(X), y, random_state=0)
+    assert len(result.scores["knn"]) == 10
+
+
+def test_the_input_estimators_are_not_fitted():
+    estimators = {"a": Ridge(), "b": Ridge()}
+    compare(estimators, *DIABETES, cv=2)
+    assert not hasattr(estimators["a"], "coef_")
+
+
+def test_random_state_draws_the_splits():
+    scores = [
+        compare(REGRESSORS, *DIABETES, random_state=seed).scores["ridge"]
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])
+
+
+def test_parallel_fits_give_the_same_scores_and_progress():
+    calls = []
+    alone = compare(REGRESSORS, *DIABETES, random_state=0)
+    with joblib.parallel_config("threading"):
+        parallel = compare(
+            REGRESSORS,
+            *DIABETES,
+            random_state=0,
+            n_jobs=2,
+            progress=lambda n_done, n_fits: calls.append((n_done, n_fits)),
+        )
+    np.testing.assert_array_equal(alone.scores["ridge"], parallel.scores["ridge"])
+    assert calls == [(i + 1, 20) for i in range(20)]
+
+
+def test_the_package_exports_the_function_although_a_module_has_its_name():
+    assert skreg.compare is compare
+    assert skreg.ComparisonResult is ComparisonResult
+
+
+# what was chosen
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [
+        (GridSearchCV(Ridge(), {"alpha": [np.float64(0.5)]}), {"alpha": 0.5}),
+        (
+            GridSearchCV(make_pipeline(Ridge()), {"ridge__alpha": [0.5]}),
+            {"ridge__alpha": 0.5},
+        ),
+        (make_pipeline(StandardScaler(), RidgeCV(alphas=[2.0])), {"alpha": 2.0}),
+        (TransformedTargetRegressor(RidgeCV(alphas=[2.0])), {"alpha": 2.0}),
+        (BayesianRidge(), {}),
+        (Ridge(), {}),
+    ],
+)
+def test_chosen_hyperparameters(estimator, expected):
+    chosen = chosen_hyperparameters(estimator.fit(*DIABETES))
+    assert chosen == expected
+    json.dumps(chosen)
+
+
+def test_chosen_hyperparameters_of_logistic_regression():
+    model = LogisticRegressionCV(
+        Cs=[0.5],
+        l1_ratios=(0,),
+        scoring="neg_log_loss",
+        use_legacy_attributes=False,
+        max_iter=1000,
+    )
+    assert chosen_hyperparameters(model.fit(*IRIS)) == {"C": 0.5, "l1_ratio": 0}
+
+
+def test_compare_keeps_what_each_split_chose():
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.01, 1.0]})
+    result = compare({"majority": DummyClassifier(), "search": search}, *IRIS, cv=3)
+    assert result.chosen["majority"] == [{}, {}, {}]
+    assert result.most_chosen("search") == [Choice("C", 1.0, 3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "text"),
+    [
+        ([0.1, 0.0, 0.3, 0.2], (0.2, 3), "x=0.2 (3/4)"),
+        ([0.1, 0.0, 0.0, 0.2], (0.0, 2), "none"),
+        ([0.0, 0.0, 0.0, 0.2], (0.0, 3), "none"),
+        ([1, 2, 3, 3], (2, 4), "x=2"),
+        ([100.0, 100.0, 123.0, 0.00001234], (100.0, 4), "x=100"),
+        ([1.234e-5, 1.234e-5, 2e-5, 2e-5], (1.234e-5, 4), "x=1.2e-05"),
+        ([True, True, True, False], (True, 3), "x (3/4)"),
+        ([True, False, False, False], (False, 3), "none"),
+        (["before", "before", False, "after"], ("before", 2), "x=before (2/4)"),
+        ([(10,), (10,), (5, 5), (10,)], ((10,), 3), "x=(10,) (3/4)"),
+        ([None, None, 1.0, None], (None, 3), "none"),
+    ],
+)
+def test_most_chosen(values, expected, text):
+    (choice,) = most_chosen([{"step__x": value} for value in values])
+    assert (choice.value, choice.n_chosen, choice.n_splits) == (*expected, 4)
+    assert type(choice.value) is type(expected[0])
+    assert format_choices([choice]) == text
+
+
+def test_nothing_chosen():
+    assert most_chosen([{}, {}]) == []
+    assert format_choices([]) == "-"
+
+
+# the result
+
+
+def test_to_dict_survives_json_and_holds_everything():
+    result = compare(CLASSIFIERS, *IRIS, cv=3)
+    content = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    knn = content["estimators"]["knn"]
+    assert knn["scores"] == result.scores["knn"].tolist()
+    assert knn["p_value"] == result.statistics["knn"].p_value
+    assert content["estimators"]["majority"]["p_value"] is None
+    assert content["n_train"] == [100, 100, 100]
+
+
+def test_to_frame():
+    result = compare(CLASSIFIERS, *IRIS, cv=3)
+    frame = result.to_frame()
+    assert frame.index.tolist() == ["majority", "knn"]
+    assert frame.index.name == "estimator"
+    assert frame.loc["knn", "ci_low"] == result.statistics["knn"].ci_low
+
+
+def test_repr_is_the_table():
+    result = make_result(
+        {"base": [0.9, 0.92, 0.91, 0.93], "net": [0.9, 0.93, 0.92, 0.95]},
+        {"net": [{"l2": 0.001}, {"l2": 0.0}, {"l2": 0.01}, {"l2": 0.1}]},
+    )
+    p_value = result.statistics["net"].p_value
+    assert repr(result).splitlines() == [
+        "model  accuracy       difference  p      fit s  chosen most often",
+        "-----  -------------  ----------  -----  -----  -----------------",
+        "base   0.915 ± 0.013  baseline           0.50   -",
+        f"net    0.925 ± 0.021  +0.010      {p_value:.3f}  0.50   l2=0.01 (3/4)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.0123, "+0.01"), (-0.0123, "-0.01"), (-0.001, "0.00"), (0.0, "0.00")],
+)
+def test_format_signed(number, text):
+    assert format_signed(number, 2) == text
+
+
+def test_format_table_pads_columns():
+    assert format_table(["a", "b"], [["xyz", "1"]]) == "a    b\n---  -\nxyz  1"
+
+
+# the sentence
+
+BASE = [0.90, 0.92, 0.91, 0.93]
+HIGHER = [0.95, 0.96, 0.96, 0.97]
+LOWER = [0.85, 0.86, 0.86, 0.87]
+NEAR = [0.92, 0.91, 0.93, 0.92]
+CHOSEN = [{"batchnorm": True, "dropout": 0.25, "l1": 0.0, "l2": 0.002}] * 4
+
+
+@pytest.mark.parametrize(
+    ("default", "tuned", "chosen", "start", "end"),
+    [
+        (
+            BASE,
+            HIGHER,
+            CHOSEN,
+            "Yes: on toy the tuned network beats base by 0.0450 in accuracy (p = 0.0",
+            "; regularise it with batch normalisation, dropout=0.25 and l2=0.002.",
+        ),
+        (
+            BASE,
+            NEAR,
+            [{"l1": 0.0}] * 4,
+            "No clear difference on toy: the tuned network scores 0.0050 above base",
+            "; if you use the network, leave it unregularised, as tuning mostly did.",
+        ),
+        (
+            LOWER,
+            BASE,
+            [{"l2": 0.5}] * 4,
+            "No clear difference on toy: the tuned network scores the same as base in"
+            " accuracy (p = 1.000)",
+            "; if you use the network, regularise it with l2=0.5.",
+        ),
+        (
+            LOWER,
+            LOWER,
+            [{"early_stopping": True}] * 4,
+            "No: on toy base beats the tuned network by 0.0550 in accuracy (p < 0.001)",
+            "; if it must be a network, regularise it with early stopping.",
+        ),
+        (
+            HIGHER,
+            NEAR,
+            CHOSEN,
+            "Yes: on toy the default network beats base by 0.0450",
+            "; leave it unregularised, as tuning did not improve it.",
+        ),
+    ],
+    ids=["yes", "no clear difference", "the same", "no", "default is best"],
+)
+def test_verdict(default, tuned, chosen, start, end):
+    result = make_result(
+        {"base": BASE, "default network": default, "tuned network": tuned},
+        {"tuned network": chosen},
+    )
+    sentence = verdict(result, "toy", default="default network", tuned="tuned network")
+    assert sentence.startswith(start)
+    assert sentence.endswith(end)
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"estimators": Ridge()}, "'estimators' parameter of compare must be"),
+        ({"estimators": {"ridge": Ridge()}}, "at least two .* got \\['ridge'\\]"),
+        ({"estimators": [("a", Ridge()), ("a", Ridge())]}, "two different names"),
+        ({"estimators": [Ridge(), Ridge()]}, "pairs, got Ridge()"),
+        ({"estimators": {"a": Ridge(), 2: Ridge()}}, "pairs, got \\(2, Ridge"),
+        ({"estimators": {"a": Ridge(), "b": Ridge}}, "'b'.* must be an estimator inst"),
+        ({"estimators": {"a": Ridge(), "b": 3}}, "'b'.* must be an estimator instance"),
+        ({"estimators": {**REGRESSORS, "c": DummyClassifier()}}, "all classifiers or"),
+        ({"baseline": "rigde"}, "baseline='rigde'.* did you mean 'ridge'"),
+        ({"baseline": 0}, "'baseline' parameter of compare must be"),
+        ({"scoring": "neg_mean_square_error"}, "mean 'neg_mean_squared_error'"),
+        ({"scoring": ["r2"]}, "'scoring' parameter of compare must be"),
+        ({"cv": "five"}, "'cv' parameter of compare must be"),
+        ({"cv": [(np.arange(9), np.arange(9, 20))]}, "at least two splits, got 1"),
+        ({"confidence_level": 95}, "'confidence_level' parameter of compare must be"),
+        ({"n_jobs": 0.5}, "'n_jobs' parameter of compare must be"),
+        ({"progress": True}, "'progress' parameter of compare must be"),
+        ({"random_state": "a"}, "'random_state' parameter of compare must be"),
+        ({"y": None}, "'y' parameter of compare must be"),
+        ({"y": DIABETES[1][:-1]}, "inconsistent numbers of samples"),
+    ],
+)
+def test_bad_arguments(changes, match):
+    arguments = {"estimators": REGRESSORS, "X": DIABETES[0], "y": DIABETES[1]}
+    with pytest.raises(ValueError, match=match):
+        compare(**(arguments | changes))
+
+
+def test_a_failing_fit_raises_and_says_whose():
+    estimators = {"mean": DummyRegressor(), "bad": Ridge(alpha=-1)}
+    with pytest.raises(ValueError, match="'alpha' parameter of") as caught:
+        compare(estimators, *DIABETES, cv=2)
+    assert caught.value.__notes__ == ["raised by 'bad' on split 0 of the comparison"]
+
+
+def test_a_score_that_is_not_finite_raises():
+    def undefined(estimator, X, y):
+        return np.nan
+
+    with pytest.raises(ValueError, match="scoring='undefined' gave nan for 'mean'"):
+        compare(REGRESSORS, *DIABETES, scoring=undefined)
+
+
+def test_suggest_shows_the_first_of_many():
+    text = suggest("zzz", [f"column{i}" for i in range(1000)])
+    assert text.endswith("'column9', ...")

@@ -1,0 +1,97 @@
+"""The layers of the package: imports point down only, and files stay small."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import skreg
+
+PACKAGE = Path(skreg.__file__).parent
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+# From the top down, in the order of docs/design.md; a private module stands beside the
+# public one that it is a part of. A module imports from the layers below its own only.
+LAYERS = [
+    ["__main__"],
+    ["__init__"],
+    ["_contenders"],
+    ["mlp"],
+    ["_classifier", "_regressor"],
+    ["compare", "_verdict"],
+    ["_report"],
+    ["_choices", "_ttest"],
+    ["base"],
+    ["_fitted"],
+    ["training"],
+    ["net", "callbacks"],
+    ["batches"],
+    ["optim", "lbfgs"],
+    ["objective"],
+    ["modules", "losses"],
+    ["penalties"],
+    ["prox"],
+    ["augment"],
+    ["datasets", "threads", "_validation"],
+    ["_docs", "_suggest"],
+]
+LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+
+
+def imported(path):
+    """Return the modules of the package that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            names = [node.module]
+            if node.module == "skreg":
+                names = [f"skreg.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, module = name.partition(".")
+            if package == "skreg":
+                found.add(module or "__init__")
+    return found
+
+
+def test_every_module_has_a_layer():
+    assert LAYER_OF.keys() == set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    for name in imported(PACKAGE / f"{module}.py"):
+        assert LAYER_OF[name] > LAYER_OF[module], f"{module} imports {name}"
+
+
+def test_the_parser_sees_imports():
+    """Else the test above could not fail."""
+    assert {"_fitted", "training"} <= imported(PACKAGE / "base.py")
+    assert "net" in imported(PACKAGE / "_fitted.py")  # inside a function
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent])
+def test_files_are_small(folder):
+    """One idea in a file: of 500 lines or more, split it."""
+    lengths = {p.name: len(p.read_text().splitlines()) for p in folder.glob("*.py")}
+    assert not {name: n for name, n in lengths.items() if n >= 500}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "__main__"])
+def test_what_is_exported_exists(module):
+    name = "skreg" if module == "__init__" else f"skreg.{module}"
+    found = importlib.import_module(name)
+    for public in getattr(found, "__all__", ()):
+        assert hasattr(found, public)
+
+
+def test_the_public_names():
+    names = {"ComparisonResult", "MLPClassifier", "MLPRegressor", "compare"}
+    assert set(skreg.__all__) == names
+    with pytest.raises(AttributeError, match="no attribute 'MLP'"):
+        _ = skreg.MLP

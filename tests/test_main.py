@@ -1,0 +1,258 @@
+"""The command line: its report, its files and its errors."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skreg
+from skreg.__main__ import main
+from skreg._contenders import OffOr, contenders
+from skreg.datasets import load_table
+
+QUICK = ["--cv", "2", "--repeats", "1", "--n-iter", "1"]
+NAMES = {
+    "classification": ["LogisticRegressionCV", "default network", "tuned network"],
+    "regression": ["RidgeCV", "default network", "tuned network"],
+}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Fit in this process: starting others takes longer than these fits."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+
+@pytest.fixture
+def mixed_table(tmp_path):
+    """A CSV file with text, dates and missing values, and a number to predict."""
+    rng = np.random.default_rng(0)
+    n = 60
+    size = rng.normal(size=n)
+    frame = pd.DataFrame(
+        {
+            "size": np.where(rng.random(n) < 0.1, np.nan, size),
+            "colour": rng.choice(["red", "green", "blue", None], n),
+            "sold": pd.date_range("2020-01-01", periods=n, freq="9D").astype(str),
+            "price": 3 * size + rng.normal(size=n),
+        }
+    )
+    path = tmp_path / "houses.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def run(capsys, *arguments):
+    """Run the command line: its exit code, its output and its errors."""
+    code = main(list(map(str, arguments)))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_compare_reports_and_writes(capsys, tmp_path):
+    folder = tmp_path / "new" / "folder"
+    code, out, err = run(capsys, "compare", "iris", *QUICK, "--output", folder)
+
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == (
+        "iris: 150 rows, 4 columns; classification of 'target'; 1 x 2-fold"
+        " cross-validation, seed 0"
+    )
+    assert lines[1].split("  ")[0] == "model"
+    assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["classification"]
+    assert lines[-1].startswith(("Yes: ", "No: ", "No clear difference "))
+    assert lines[-1].endswith(".")
+
+    content = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert list(content["estimators"]) == NAMES["classification"]
+    assert content["answer"] == lines[-1]
+    for name in NAMES["classification"]:
+        assert len(content["estimators"][name]["scores"]) == 2
+    tuned = content["estimators"]["tuned network"]["chosen"]
+    assert set(tuned[0]) == {"l1", "l2", "dropout", "batchnorm", "early_stopping"}
+
+    frame = pd.read_csv(folder / "comparison.csv", index_col="estimator")
+    for name in NAMES["classification"]:
+        scores = content["estimators"][name]["scores"]
+        assert frame.loc[name, "mean"] == pytest.approx(np.mean(scores))
+
+
+def test_compare_prepares_a_mixed_file(capsys, mixed_table):
+    code, out, err = run(capsys, "compare", mixed_table, *QUICK, "--scoring", "r2")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("houses.csv: 60 rows, 3 columns; regression of 'price'")
+    assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["regression"]
+
+
+def test_seed_decides_the_scores(capsys, tmp_path):
+    def scores(seed, folder):
+        run(capsys, "compare", "iris", *QUICK, "--seed", seed, "--output", folder)
+        content = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+        return [entry["scores"] for entry in content["estimators"].values()]
+
+    first = scores(1, tmp_path / "a")
+    assert first == scores(1, tmp_path / "b")
+    assert first != scores(2, tmp_path / "c")
+
+
+def test_terminal_gets_a_progress_bar_and_a_drawn_table(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, err = run(capsys, "compare", "iris", *QUICK)
+    assert code == 0
+    assert "\nLogisticRegressionCV  " in out
+    assert "\x1b[1m" in out
+    assert "100%" in err
+
+
+def test_baseline_comes_first_and_the_search_is_reproducible():
+    table = load_table("diabetes")
+    made = contenders(table, scoring=None, n_iter=3, n_folds=5, seed=4)
+    assert list(made) == NAMES["regression"]
+    search = made["tuned network"].steps[-1][1]
+    assert search.scoring == "neg_mean_squared_error"
+    assert search.n_iter == 3
+    assert search.random_state == search.estimator.random_state == 4
+    default = made["default network"].steps[-1][1]
+    assert default.get_params() == search.estimator.get_params()
+
+
+def test_early_stopping_is_not_tried_where_its_split_has_no_room(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+    frame["class"] = np.tile(list("tuvwxyz012"), 6)
+    path = tmp_path / "few.csv"
+    frame.to_csv(path, index=False)
+    made = contenders(load_table(path), scoring=None, n_iter=1, n_folds=5, seed=0)
+    space = made["tuned network"].steps[-1][1].param_distributions
+    assert set(space) == {"l1", "l2", "dropout", "batchnorm"}
+
+
+def test_each_regulariser_is_off_in_half_of_the_draws():
+    class Ones:
+        def rvs(self, random_state):
+            return 1.0
+
+    rng = np.random.RandomState(0)
+    draws = [OffOr(Ones()).rvs(random_state=rng) for _ in range(1000)]
+    assert set(draws) == {0.0, 1.0}
+    assert 450 < sum(draws) < 550
+
+
+# errors
+
+
+def write_csv(path, **columns):
+    """Write a table of 40 rows with the given columns beside two ordinary ones."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.normal(size=40), "result": np.arange(40) % 2})
+    frame.assign(**columns).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "match"),
+    [
+        ({}, ["--target", "resutl"], "no column 'resutl'; did you mean 'result'?"),
+        ({"result": 1}, [], "target 'result' is constant: every row is 1"),
+        ({"result": [None] + [0, 1, 1] * 13}, [], "'result' has 1 missing values"),
+        (
+            {"name": [f"n{i}" for i in range(40)], "target": [0, 1] * 20},
+            [],
+            "column 'name' is text with as many values as rows (40)",
+        ),
+        ({"result": [2] * 3 + [0, 1] * 18 + [0]}, [], "class 2 of 'result' has only 3"),
+        ({}, ["--cv", "25"], "25 folds need at least 25 of each class"),
+        ({}, ["--scoring", "acuracy"], "scoring='acuracy' .* did you mean 'accuracy'?"),
+        (
+            {"result": ["a", "b", "c", "d"] * 10},
+            ["--scoring", "roc_auc", *QUICK],
+            "multi_class must be in .* (raised by 'LogisticRegressionCV' on split 0",
+        ),
+    ],
+)
+def test_unusable_data(columns, arguments, match, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    write_csv(path, **columns)
+    assert_one_line_error(run(capsys, "compare", path, *arguments), match)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["nowhere.csv"], "file 'nowhere.csv' does not exist"),
+        (["brest_cancer"], "called 'brest_cancer'; did you mean 'breast_cancer'?"),
+        ([__file__], "test_main.py' is not a file of a supported type"),
+        (["iris", "--output", __file__], "File exists"),
+    ],
+)
+def test_unusable_files(arguments, match, capsys):
+    assert_one_line_error(run(capsys, "compare", *arguments), match)
+
+
+def assert_one_line_error(outcome, match):
+    """Check for exit code 2 and one line that has the parts of `match`."""
+    code, _, err = outcome
+    assert code == 2
+    assert err.startswith("skreg: error: ")
+    assert err.count("\n") == 1
+    for part in match.split(" .* "):
+        assert part in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cv", "1"],
+        ["--repeats", "0"],
+        ["--n-iter", "many"],
+        ["--seed", "-1"],
+    ],
+)
+def test_bad_numbers(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", "iris", *arguments])
+    assert f"argument {arguments[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["pandas", "rich", "skrub"])
+def test_missing_extra(package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    outcome = run(capsys, "compare", "iris")
+    assert_one_line_error(outcome, f"needs {package}: pip install skreg[cli]")
+
+
+def test_no_command_shows_the_help(capsys):
+    code, out, err = run(capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: python -m skreg")
+
+
+def test_interrupt_ends_without_a_traceback(monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skreg.__main__.compare", interrupt)
+    code, _, err = run(capsys, "compare", "iris")
+    assert (code, err) == (130, "skreg: interrupted\n")
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == skreg.__version__
+
+
+def test_as_a_process():
+    outcome = subprocess.run(
+        [sys.executable, "-m", "skreg", "compare", "nowhere.csv"],
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr == "skreg: error: file 'nowhere.csv' does not exist\n"
