@@ -166,8 +166,11 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         self._check_parameters()
         continuing = hasattr(self, "coefs_") and (incremental or self.warm_start)
         ctx = self._init_callback_context(max_subtasks=self.max_iter)
-        ctx.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        hook = self._epoch_hook(ctx, X, y)
+        about = {"estimator": self, "X": X, "y": y}
+        if sample_weight is not None:
+            about["metadata"] = {"sample_weight": sample_weight}
+        ctx.call_on_fit_task_begin(**about)
+        hook = self._epoch_hook(ctx, about)
         X_checked, y_checked = self._validate(X, y, reset=not continuing)
         y_checked = self._check_targets(y_checked, continuing, classes)
         weight = self._row_weights(X_checked, y_checked, sample_weight, incremental)
@@ -178,9 +181,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         request.on_epoch = hook
         (result,) = train([request])
         self._keep(result, request, continuing, incremental)
-        ctx.call_on_fit_task_end(
-            estimator=self, X=X, y=y, reconstruction_attributes={}
-        )
+        ctx.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
 
     def _check_parameters(self):
@@ -381,7 +382,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
         return score
 
-    def _epoch_hook(self, ctx, X, y):
+    def _epoch_hook(self, ctx, about):
         """Return what happens after each epoch: scikit-learn's callbacks and verbose."""
         if not self.verbose and not getattr(self, "_skl_callbacks", None):
             return None
@@ -390,11 +391,9 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             if self.verbose:
                 print(tracker.summary(), flush=True)
             epoch = ctx.subcontext(task_name="epoch")
-            epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            epoch.call_on_fit_task_begin(**about)
             return epoch.call_on_fit_task_end(
-                estimator=self,
-                X=X,
-                y=y,
+                **about,
                 reconstruction_attributes=lambda: self._state_attributes(state()),
             )
 

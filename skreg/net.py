@@ -97,11 +97,19 @@ class StackedNet(NeuralNet):
         row["train_loss"] = train_losses[0] if alone else train_losses
         if valid_losses is not None:
             row["valid_loss"] = valid_losses[0] if alone else valid_losses
+        if self.callbacks:
+            self._mark_best(row)
         self.notify("on_epoch_end", dataset_train=None, dataset_valid=None)
         stack.retire(keep)
         # skorch's attributes are slow to set, so only where they change.
         if self.module_ is not stack.module:
             self.module_, self.optimizer_ = stack.module, stack.optimizer
+
+    def _mark_best(self, row):
+        """Say which losses are the lowest yet, which is what skorch's Checkpoint asks."""
+        for key in ("train_loss", "valid_loss"):
+            if key in row:
+                row[f"{key}_best"] = row[key] <= min(self.history[:, key])
 
     def _train_epoch(self):
         """Run one epoch and return the mean objective of each model."""

@@ -1,0 +1,69 @@
+# Every target makes its own virtual environment on first use, pinned by
+# constraints.txt, and makes it anew when pyproject.toml or constraints.txt change.
+#
+#   make run                         compare on breast_cancer
+#   make run ARGS="diabetes --cv 3"  compare on anything else
+#   make test                        all tests and doctests
+#   make lint                        ruff and numpydoc validation
+#   make bench                       speed against scikit-learn and skorch
+#   make docs                        HTML in docs/_build/html
+#   make clean                       remove what was built, but not .venv
+
+PYTHON ?= python3.11
+VENV ?= .venv
+JOBS ?= 2
+ARGS ?= breast_cancer
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Each test process computes on one core; pytest runs JOBS of them.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.DELETE_ON_ERROR:
+.PHONY: run test nightly lint format bench docs clean
+
+run: $(VENV)/.has-cli
+	$(BIN)/python -m skreg compare $(ARGS)
+
+# scikit-learn runs its check of array-API input only with SCIPY_ARRAY_API.
+test: $(VENV)/.has-test
+	SCIPY_ARRAY_API=1 $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+# Many more random configurations.
+nightly: export HYPOTHESIS_PROFILE = nightly
+nightly: test
+
+lint: $(VENV)/.has-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python docs/validate_docstrings.py
+
+format: $(VENV)/.has-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.has-bench
+	$(BIN)/python examples/benchmarks/single_fit.py
+
+docs: $(VENV)/.has-docs
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf build dist *.egg-info docs/_build docs/gallery docs/generated \
+		docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
+		.hypothesis .pytest_cache .ruff_cache
+	find skreg tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The pinned torch goes in before anything that asks for a range of torch: a
+# range can resolve to a newer build and its gigabytes of CUDA packages.
+$(VENV)/.has-torch: constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt torch
+	@touch $@
+
+$(VENV)/.has-%: pyproject.toml constraints.txt $(VENV)/.has-torch
+	$(PIP) install --constraint constraints.txt --editable '.[$*]'
+	@touch $@

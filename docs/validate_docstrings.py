@@ -1,0 +1,67 @@
+"""Check the docstrings of the public interface with numpydoc; `make lint` runs it.
+
+``numpydoc lint`` reads source files, where the parameters that the estimators share
+are not yet filled in. This reads the docstrings that a user sees. Which checks apply
+is set in setup.cfg.
+"""
+
+import configparser
+import dataclasses
+import inspect
+import sys
+from pathlib import Path
+
+from numpydoc.validate import get_validation_checks, validate
+
+import skreg
+
+SETUP = Path(__file__).parents[1] / "setup.cfg"
+
+
+def public_names():
+    """Yield the full names of what skreg exports, and of its own public members."""
+    for export in skreg.__all__:
+        exported = getattr(skreg, export)
+        # `skreg.compare` is a module, too, and would be taken for it.
+        name = f"{exported.__module__}.{exported.__name__}"
+        yield name
+        if inspect.isclass(exported):
+            for owner in exported.__mro__:
+                if owner.__module__.startswith("skreg"):
+                    for member in vars(owner):
+                        value = getattr(exported, member)
+                        documented = callable(value) or isinstance(value, property)
+                        if documented and not member.startswith("_"):
+                            yield f"{name}.{member}"
+
+
+def is_meant(name, code):
+    """Tell whether a finding is how it should be."""
+    # The fields of a result are documented as its attributes: nobody constructs one.
+    exported = getattr(skreg, name.rpartition(".")[2], None)
+    return code == "PR01" and dataclasses.is_dataclass(exported)
+
+
+def main():
+    """Print every finding and return the exit code."""
+    config = configparser.ConfigParser()
+    config.read(SETUP)
+    setting = config["tool:numpydoc_validation"]["checks"]
+    checks = get_validation_checks({name.strip() for name in setting.split(",")})
+    names = sorted(set(public_names()))
+    findings = [
+        f"{name}: {code} {text}"
+        for name in names
+        for code, text in validate(name)["errors"]
+        if code in checks and not is_meant(name, code)
+    ]
+    print(
+        *findings,
+        f"numpydoc: {len(names)} docstrings, {len(findings)} findings",
+        sep="\n",
+    )
+    return bool(findings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

