@@ -32,7 +32,9 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         if not continuing:
             self._fit_labels(y, classes)
             return y
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
             raise ValueError(
                 f"classes={classes!r} are not the {self.classes_.tolist()} of the first "
                 "call of partial_fit."
@@ -166,6 +168,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
+            One of `classes_` for each row, or for each label 0 or 1.
         """
         score = self._raw_predict(X)
         if self._multilabel:

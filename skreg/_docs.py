@@ -110,9 +110,9 @@ ATTRIBUTES = """
         Biases of each layer.
     coef_, intercept_ : ndarray
         Of a linear model (``hidden_layer_sizes=()``), on the scale of the data.
-    feature_offset_, feature_scale_ : ndarray of shape (n_features_in_,) or None
+    feature_offset_, feature_scale_ : ndarray of shape (`n_features_in_`,) or None
         What inputs are centred and divided by.
-    support_ : ndarray of bool of shape (n_features_in_,)
+    support_ : ndarray of bool of shape (`n_features_in_`,)
         Inputs that have a weight other than zero.
     sparsity_ : float
         Share of the weights that are exactly zero.
@@ -120,7 +120,7 @@ ATTRIBUTES = """
         With l1 or group_l1, the largest distance of a weight from its optimality
         condition, 0 at a minimum; nan where the objective is random.
     loss_, best_loss_ : float
-        Last and lowest value of the objective, penalties included. best_loss_ is None
+        Last and lowest value of the objective, penalties included. `best_loss_` is None
         with validation rows.
     loss_curve_ : list of float
         Objective of each epoch, the mean over its batches.
@@ -138,7 +138,7 @@ ATTRIBUTES = """
         Number of layers, inputs and outputs included.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had names that are all strings.
     history_ : skorch.history.History
         One entry for each epoch.

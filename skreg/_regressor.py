@@ -83,6 +83,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of the targets.
         """
         prediction = self._on_target_scale(self._mean_prediction(X))
         return prediction[:, 0] if self._flat else prediction

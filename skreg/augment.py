@@ -69,7 +69,9 @@ class Noise:
     mixup: torch.Tensor
 
     def __post_init__(self):
-        self.active = {f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)}
+        self.active = {
+            f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)
+        }
 
     def select(self, models):
         """Return the noise of the models in the index `models`."""
@@ -124,7 +126,9 @@ class Noise:
             batch = _mix(batch, [s[MIXUP] for s in streams], self.mixup)
         if self.active["input_noise"]:
             generators = [s[INPUT_NOISE] for s in streams]
-            batch = batch.replace(x=batch.x + _normal(generators, self.input_noise, batch))
+            batch = batch.replace(
+                x=batch.x + _normal(generators, self.input_noise, batch)
+            )
         if self.active["input_dropout"]:
             generators = [s[INPUT_DROPOUT] for s in streams]
             width = batch.x.shape[2]
@@ -181,7 +185,9 @@ def _mix(batch, generators, alphas):
     model = torch.arange(k, device=partner.device)[:, None]
 
     def mixed(tensor):
-        return None if tensor is None else torch.lerp(tensor[model, partner], tensor, lam)
+        return (
+            None if tensor is None else torch.lerp(tensor[model, partner], tensor, lam)
+        )
 
     return batch.replace(
         x=mixed(batch.x), target=mixed(batch.target), weight=mixed(batch.weight)

@@ -147,9 +147,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         # Targets of several columns may come sparse.
         return X, y.toarray() if sp.issparse(y) else y
 
-    def _fit(
-        self, X, y, sample_weight, validation=(), incremental=False, classes=None
-    ):
+    def _fit(self, X, y, sample_weight, validation=(), incremental=False, classes=None):
         """Fit, or continue a fit, and return self.
 
         Parameters
@@ -343,7 +341,9 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
-            optimizer_state=self._optimizer_state if incremental and continuing else None,
+            optimizer_state=self._optimizer_state
+            if incremental and continuing
+            else None,
             keep_optimizer=incremental,
             score=score,
             callbacks=list(self.callbacks or ()),
@@ -421,7 +421,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
                 f"Training stopped at max_iter={self.max_iter} before it converged. "
                 "Increase max_iter or learning_rate_init, or use early_stopping=True.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=5,  # the caller of fit, above scikit-learn's wrapper
             )
 
     def _keep_curves(self, tracker, continuing):

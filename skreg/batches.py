@@ -99,7 +99,9 @@ class Pool:
         self._y = self._stack([p.y for p in stored])
         self._weight = None
         if any(p.weight is not None for p in stored):
-            ones = [np.ones(p.X.shape[0]) if p.weight is None else p.weight for p in stored]
+            ones = [
+                np.ones(p.X.shape[0]) if p.weight is None else p.weight for p in stored
+            ]
             self._weight = self._stack(ones)
         self.indices = [p.index + offset for p, offset in zip(parts, offsets)]
 
@@ -290,7 +292,7 @@ class Batches:
         if n_steps == 0:
             return
         size = self.batch_size
-        rows, width, portion, share = self._shape(0)
+        rows, _, portion, share = self._shape(0)
         elements = len(rows) * size * self.pool.n_features
         at_a_time = size * max(1, GATHERED_ELEMENTS // elements)
         for part in self._order[:, : n_steps * size].split(at_a_time, 1):
@@ -298,14 +300,18 @@ class Batches:
             shares = itertools.repeat(share)
             if weight is not None:
                 shares = [w * share for w in weight.split(size, 1)]
-            for x_, target_, share_ in zip(x.split(size, 1), target.split(size, 1), shares):
+            for x_, target_, share_ in zip(
+                x.split(size, 1), target.split(size, 1), shares
+            ):
                 yield Batch(x_, target_, share_, rows, portion)
 
     def _last_batch(self, step):
         """Gather the batch number `step` of the models that have one."""
         start = step * self.batch_size
         rows, width, portion, share = self._shape(step)
-        x, target, weight = self._gather(self._order[: len(rows), start : start + width])
+        x, target, weight = self._gather(
+            self._order[: len(rows), start : start + width]
+        )
         if weight is not None:
             share = weight * share
         return Batch(x, target, share, rows, portion)

@@ -109,7 +109,7 @@ class Tracker:
         return rate
 
     def _patience_is_over(self):
-        """Apply the schedule, as scikit-learn's MLP does, and return whether to stop."""
+        """Apply the schedule as scikit-learn's MLP and return whether to stop."""
         request = self.request
         if request.learning_rate == "invscaling":
             self.lr = self._scheduled_rate()

@@ -237,7 +237,7 @@ class MLPRegressor(BaseRegressorNetwork):
     Attributes
     ----------
     {attributes}
-    target_offset_, target_scale_ : ndarray of shape (n_outputs_,) or None
+    target_offset_, target_scale_ : ndarray of shape (`n_outputs_`,) or None
         What targets are centred and divided by.
 
     See Also
@@ -257,7 +257,7 @@ class MLPRegressor(BaseRegressorNetwork):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> reg = MLPRegressor(
-    ...     l2=1e-2, dropout=0.5, max_iter=50, tol=0, early_stopping=True, random_state=0
+    ...     l2=1e-2, dropout=0.2, early_stopping=True, random_state=0
     ... ).fit(X_train, y_train)
     >>> bool(reg.score(X_test, y_test) > 0.3)
     True

@@ -106,7 +106,7 @@ class StackedNet(NeuralNet):
             self.module_, self.optimizer_ = stack.module, stack.optimizer
 
     def _mark_best(self, row):
-        """Say which losses are the lowest yet, which is what skorch's Checkpoint asks."""
+        """Say which losses are the lowest yet, which skorch's Checkpoint asks for."""
         for key in ("train_loss", "valid_loss"):
             if key in row:
                 row[f"{key}_best"] = row[key] <= min(self.history[:, key])
@@ -117,10 +117,14 @@ class StackedNet(NeuralNet):
         meter = LossMeter(stack.loss, stack.penalties.value(stack.module.weights))
         for batch in stack.batches.epoch():
             if watched:
-                self.notify("on_batch_begin", batch=(batch.x, batch.target), training=True)
+                self.notify(
+                    "on_batch_begin", batch=(batch.x, batch.target), training=True
+                )
             meter.add(*self._train_step(batch, watched))
             if watched:
-                self.notify("on_batch_end", batch=(batch.x, batch.target), training=True)
+                self.notify(
+                    "on_batch_end", batch=(batch.x, batch.target), training=True
+                )
         return meter.total().tolist()
 
     def _train_step(self, batch, watched):

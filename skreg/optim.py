@@ -64,7 +64,14 @@ class ProximalOptimizer(torch.optim.Optimizer):
     n_buffers = 1
 
     def __init__(
-        self, module, penalties, settings, n_batches, nesterov=True, buffers=None, steps=None
+        self,
+        module,
+        penalties,
+        settings,
+        n_batches,
+        nesterov=True,
+        buffers=None,
+        steps=None,
     ):
         self.module, self.penalties, self.settings = module, penalties, settings
         self.n_batches, self.nesterov = n_batches, nesterov

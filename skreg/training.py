@@ -314,7 +314,10 @@ class Stack:
     def _select(self, keep):
         index = torch.tensor(keep, device=self.device)
         self.module = self.module.select(index).prepare_training()
-        self.noise, self.penalties = self.noise.select(index), self.penalties.select(index)
+        self.noise, self.penalties = (
+            self.noise.select(index),
+            self.penalties.select(index),
+        )
         self.streams = [self.streams[p] for p in keep]
         self.batches = self.batches.select(keep)
         if self.validation:
@@ -335,7 +338,9 @@ class Stack:
             result.kkt_violation = self._kkt_violation(position)
         if request.keep_optimizer and self.optimizer:
             index = torch.tensor([position])
-            chosen = self.optimizer.select(self.module.select(index).prepare_training(), index)
+            chosen = self.optimizer.select(
+                self.module.select(index).prepare_training(), index
+            )
             buffers = [[b.cpu().numpy() for b in kind] for kind in chosen.buffers]
             steps = chosen.steps.flatten().tolist()
             result.optimizer_state = (request.solver, buffers, steps)
