@@ -36,8 +36,8 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
             np.unique(classes), self.classes_
         ):
             raise ValueError(
-                f"classes={classes!r} are not the {self.classes_.tolist()} of the first "
-                "call of partial_fit."
+                f"classes={classes!r} are not the {self.classes_.tolist()} of the "
+                "first call of partial_fit."
             )
         if (y.ndim == 2) != self._multilabel:
             raise ValueError(
@@ -99,8 +99,8 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
             return weight
         if incremental and self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' needs all rows at once and cannot be used with "
-                "partial_fit. Give a dict of weights instead."
+                "class_weight='balanced' needs all rows at once and cannot be used "
+                "with partial_fit. Give a dict of weights instead."
             )
         of_class = compute_sample_weight(self.class_weight, y)
         return of_class if weight is None else weight * of_class

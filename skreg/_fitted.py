@@ -129,7 +129,7 @@ class FittedNetworkMixin:
 
     @property
     def support_(self):
-        """Which inputs the network uses: those with an outgoing weight that is not 0."""
+        """Which inputs the network uses: those with a weight other than zero."""
         return (self.coefs_[0] != 0).any(axis=1)
 
     @property

@@ -140,8 +140,8 @@ def split_validation(index, fraction, strata, seed):
         raise ValueError(
             f"early_stopping=True cannot set aside validation_fraction={fraction:g} of "
             f"n_samples={len(index)} rows: {error} Give more rows, validation rows of "
-            "your own by fit(..., X_val=, y_val=), or validation_fraction=None to watch "
-            "the training loss."
+            "your own by fit(..., X_val=, y_val=), or validation_fraction=None to "
+            "watch the training loss."
         ) from None
 
 

@@ -254,8 +254,8 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
-                f"The layers changed from {self._architecture} to {architecture}; a fit "
-                "can be continued only with the same. Set warm_start=False."
+                f"The layers changed from {self._architecture} to {architecture}; a "
+                "fit can be continued only with the same. Set warm_start=False."
             )
         if architecture.batchnorm and len(rows.index) < 2:
             raise ValueError(
@@ -383,7 +383,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         return score
 
     def _epoch_hook(self, ctx, about):
-        """Return what happens after each epoch: scikit-learn's callbacks and verbose."""
+        """Return what follows each epoch: scikit-learn's callbacks and verbose."""
         if not self.verbose and not getattr(self, "_skl_callbacks", None):
             return None
 

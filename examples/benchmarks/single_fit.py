@@ -129,7 +129,10 @@ def median_seconds(functions, repeats):
 def multiplication_rate(case, n_inputs, rows):
     """Return the flops a second of the largest product of a step, on its own."""
     dtype = getattr(torch, case.dtype)
-    x, w = torch.randn(rows, n_inputs, dtype=dtype), torch.randn(n_inputs, case.units, dtype=dtype)
+    x, w = (
+        torch.randn(rows, n_inputs, dtype=dtype),
+        torch.randn(n_inputs, case.units, dtype=dtype),
+    )
     seconds = median_seconds({"mm": lambda: [x @ w for _ in range(200)]}, 3)["mm"] / 200
     return 2 * rows * n_inputs * case.units / seconds
 
@@ -154,7 +157,8 @@ def fit_table(repeats, with_skorch):
         name = f"{case.data}, {case.units} units, batch {case.batch_size}, {case.dtype}"
         print(
             f"{name:46}"[:46].ljust(44)
-            + f"{micro['skreg']:8.0f}{micro['sklearn']:9.0f}{micro.get('skorch', 0):8.0f}"
+            + f"{micro['skreg']:8.0f}{micro['sklearn']:9.0f}"
+            f"{micro.get('skorch', 0):8.0f}"
             f"{ratio['sklearn']:8.1f}×{ratio.get('skorch', 0):7.1f}×{share:6.0%}"
         )
 
@@ -170,7 +174,9 @@ def predict_table(repeats):
         for rows, times in ((X[:1], 200), (many, 3)):
             seconds = median_seconds(
                 {
-                    "skreg": lambda r=rows, t=times: [ours.predict_proba(r) for _ in range(t)],
+                    "skreg": lambda r=rows, t=times: [
+                        ours.predict_proba(r) for _ in range(t)
+                    ],
                     "sklearn": lambda r=rows, t=times: [
                         theirs.predict_proba(r) for _ in range(t)
                     ],
