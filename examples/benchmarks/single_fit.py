@@ -139,8 +139,8 @@ def multiplication_rate(case, n_inputs, rows):
 
 def fit_table(repeats, with_skorch):
     """Print the table of fits."""
-    print(f"{'fit':38}{'skreg':>8}{'sklearn':>9}{'skorch':>8}   {'faster than'}")
-    print(f"{'':38}{'µs a step':>25}   {'sklearn':>8}{'skorch':>8}{'of mm':>7}")
+    columns = ("skreg", "sklearn", "skorch", "/sklearn", "/skorch", "of mm")
+    print(f"{'fit: µs a step, and times faster':52}" + "".join(map(right, columns)))
     for case in cases():
         X, y = case.load()
         made = contenders(case, X, y, with_skorch)
@@ -148,46 +148,46 @@ def fit_table(repeats, with_skorch):
             {name: lambda m=m: m.fit(X, y) for name, m in made.items()}, repeats
         )
         steps, rows = case.steps(len(X))
-        micro = {name: 1e6 * value / steps for name, value in seconds.items()}
-        ratio = {name: seconds[name] / seconds["skreg"] for name in seconds}
         n_outputs = 1 if len(np.unique(y)) == 2 else len(np.unique(y))
         # Forward and weights' gradients of both layers, inputs' gradient of the second.
         flops = case.epochs * len(X) * case.units * (4 * X.shape[1] + 6 * n_outputs)
         share = flops / seconds["skreg"] / multiplication_rate(case, X.shape[1], rows)
         name = f"{case.data}, {case.units} units, batch {case.batch_size}, {case.dtype}"
-        print(
-            f"{name:46}"[:46].ljust(44)
-            + f"{micro['skreg']:8.0f}{micro['sklearn']:9.0f}"
-            f"{micro.get('skorch', 0):8.0f}"
-            f"{ratio['sklearn']:8.1f}×{ratio.get('skorch', 0):7.1f}×{share:6.0%}"
-        )
+        peers = [seconds.get(peer, np.nan) for peer in ("sklearn", "skorch")]
+        cells = [f"{1e6 * s / steps:.0f}" for s in (seconds["skreg"], *peers)]
+        cells += [f"{s / seconds['skreg']:.1f}×" for s in peers]
+        print(f"{name:52}" + "".join(map(right, [*cells, f"{share:.0%}"])))
+
+
+def right(cell):
+    """Return a cell of a table."""
+    return f"{cell:>10}"
 
 
 def predict_table(repeats):
     """Print the table of predictions."""
-    print(f"\n{'predict_proba':44}{'skreg':>10}{'sklearn':>10}{'faster':>9}")
+    columns = ("skreg", "sklearn", "/sklearn")
+    print(f"\n{'predict_proba: µs, and times faster':52}", end="")
+    print("".join(map(right, columns)))
     for dtype in ("float32", "float64"):
         X, y = Case("digits", 100, 200, 5, dtype).load()
         common = dict(max_iter=5, random_state=0)
-        ours, theirs = MLPClassifier(**common).fit(X, y), SklearnMLP(**common).fit(X, y)
-        many = np.tile(X, (6, 1))[:10_000]
-        for rows, times in ((X[:1], 200), (many, 3)):
-            seconds = median_seconds(
-                {
-                    "skreg": lambda r=rows, t=times: [
-                        ours.predict_proba(r) for _ in range(t)
-                    ],
-                    "sklearn": lambda r=rows, t=times: [
-                        theirs.predict_proba(r) for _ in range(t)
-                    ],
-                },
-                repeats,
-            )
-            micro = {name: 1e6 * value / times for name, value in seconds.items()}
-            print(
-                f"{f'digits, {len(rows)} rows, {dtype}':44}{micro['skreg']:7.0f} µs"
-                f"{micro['sklearn']:7.0f} µs{micro['sklearn'] / micro['skreg']:8.1f}×"
-            )
+        made = {
+            "skreg": MLPClassifier(**common).fit(X, y),
+            "sklearn": SklearnMLP(**common).fit(X, y),
+        }
+        for rows, times in ((X[:1], 200), (np.tile(X, (6, 1))[:10_000], 3)):
+            functions = {
+                name: lambda m=m, r=rows, t=times: [
+                    m.predict_proba(r) for _ in range(t)
+                ]
+                for name, m in made.items()
+            }
+            seconds = median_seconds(functions, repeats)
+            cells = [f"{1e6 * value / times:.0f}" for value in seconds.values()]
+            cells.append(f"{seconds['sklearn'] / seconds['skreg']:.1f}×")
+            name = f"digits, {len(rows)} rows, {dtype}"
+            print(f"{name:52}" + "".join(map(right, cells)))
 
 
 def main():
