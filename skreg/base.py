@@ -1,6 +1,7 @@
 """The abstract estimator: validate, encode, request, and keep the result."""
 
 import copy
+import math
 import warnings
 from abc import ABC, abstractmethod
 from inspect import signature
@@ -34,6 +35,9 @@ NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
+
+# What weights and losses of networks that have not diverged seldom reach.
+USUAL = 100
 
 
 def takes_steps(estimator):
@@ -399,11 +403,31 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
 
         return hook
 
+    def _is_usable(self, result, rows):
+        """Tell whether the predictions are finite, at the training rows at least.
+
+        The losses are those before each step, so the last step is yet to be judged.
+        Numbers of the usual size, on centred inputs, do not overflow in one step,
+        unless by the exponential function.
+        """
+        numbers = [np.abs(array).max() for array in result.state]
+        numbers += result.tracker.loss_curve[-1:]
+        centred = self.feature_offset_ is not None
+        if centred and max(numbers) < USUAL and self._loss.out_activation != "exp":
+            return True
+        estimator = self._snapshot(result.state)
+        estimator.__dict__.pop("feature_names_in_", None)
+        numeric = self._numeric_targets
+        predict = estimator.predict if numeric else estimator.predict_proba
+        return bool(np.isfinite(predict(rows.X[rows.index])).all())
+
     def _keep(self, result, request, continuing, incremental):
         """Set the fitted attributes, then raise or warn of what went wrong."""
         tracker = result.tracker
+        if tracker.error is None and not self._is_usable(result, request.train):
+            tracker.diverged(math.nan)
         if tracker.error is not None:
-            raise tracker.error
+            raise KeyboardInterrupt if result.interrupted else tracker.error
         self.__dict__.update(self._state_attributes(result.state))
         self._seed, self._optimizer_state = request.seed, result.optimizer_state
         self._history = result.history

@@ -20,11 +20,21 @@ CONFIGURATIONS = {
     "dropout": {"max_iter": 80, "dropout": 0.2, "input_dropout": 0.05},
     "l1": {"max_iter": 80, "l1": 1e-4},
     "group_l1": {"max_iter": 80, "group_l1": 1e-4},
-    "l2": {"max_iter": 60, "l2": 1e-3, "weight_decay": 0.1, "max_norm": 3, "clip_norm": 1},
+    "l2": {
+        "max_iter": 60,
+        "l2": 1e-3,
+        "weight_decay": 0.1,
+        "max_norm": 3,
+        "clip_norm": 1,
+    },
     "sgd": {"max_iter": 60, "solver": "sgd", "learning_rate_init": 0.1},
     "lbfgs": QUICK | {"solver": "lbfgs"},
     "linear": {"hidden_layer_sizes": (), "solver": "lbfgs"},
-    "linear_sgd": {"hidden_layer_sizes": (), "solver": "sgd", "learning_rate_init": 0.1},
+    "linear_sgd": {
+        "hidden_layer_sizes": (),
+        "solver": "sgd",
+        "learning_rate_init": 0.1,
+    },
     "deep": QUICK | {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
@@ -34,7 +44,8 @@ CONFIGURATIONS = {
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
-    "adaptive": QUICK | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},
+    "adaptive": QUICK
+    | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},
 }
 
 ALL_CONFIGURATIONS = CONFIGURATIONS | RANDOM_CONFIGURATIONS
@@ -51,7 +62,7 @@ def every_checked_estimator():
 
 
 def data(kind, n_samples=60, n_features=5, seed=0, n_classes=3):
-    """Return unscaled inputs and targets that a network can learn, but not perfectly."""
+    """Return unscaled inputs and targets that can be learnt, if not perfectly."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, n_features)) * 3 + np.arange(n_features)
     signal = X[:, 0] - 0.5 * X[:, 1] + rng.normal(size=n_samples)

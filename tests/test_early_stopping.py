@@ -56,7 +56,9 @@ MONITORS = [
         MLPRegressor,
         "loss",
         # Half the squared error, on standardised targets.
-        lambda e, X, y: -mean_squared_error(y, e.predict(X)) / e.target_scale_[0] ** 2 / 2,
+        lambda e, X, y: (
+            -mean_squared_error(y, e.predict(X)) / e.target_scale_[0] ** 2 / 2
+        ),
     ),
     (MLPRegressor, "r2", lambda e, X, y: r2_score(y, e.predict(X))),
     (

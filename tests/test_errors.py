@@ -69,7 +69,7 @@ class TestData:
 
     def test_predict_other_width(self, kind):
         X, y = data(kind)
-        with pytest.raises(ValueError, match="X has 4 features, but .* 5 features"):
+        with pytest.raises(ValueError, match=r"X has 4 features, but .* 5 features"):
             kind(max_iter=1).fit(X, y).predict(X[:, :4])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -398,7 +398,6 @@ class TestContinuing:
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_batchnorm_of_one_row(kind):
-    X, y = data(kind)
     weight = np.r_[1.0, np.zeros(59)]
     match = "batchnorm=True needs two training rows at least, got n_samples=1"
     check(kind, match, batchnorm=True, fit={"sample_weight": weight})
@@ -408,9 +407,7 @@ def test_batchnorm_of_one_row(kind):
 @pytest.mark.parametrize("monitor", ["accuracy", "r2", lambda est, X, y: 0.0])
 def test_monitor_without_validation_rows(kind, monitor):
     match = "monitor=.* needs validation rows.*X_val.*validation_fraction.*'loss'"
-    check(
-        kind, match, early_stopping=True, validation_fraction=None, monitor=monitor
-    )
+    check(kind, match, early_stopping=True, validation_fraction=None, monitor=monitor)
 
 
 def test_linear_attributes_of_a_network():

@@ -103,7 +103,7 @@ def test_global_state_is_not_read(kind):
     X, y = data(kind)
     fits = []
     for seed in (0, 1):
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)
         torch.manual_seed(seed)
         random.seed(seed)
         fits.append(bits(short(kind, "dropout", random_state=0).fit(X, y)))

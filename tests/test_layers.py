@@ -77,9 +77,9 @@ def test_the_parser_sees_imports():
 
 @pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent])
 def test_files_are_small(folder):
-    """One idea in a file: of 500 lines or more, split it."""
+    """One idea in a file: of more than 500 lines, split it."""
     lengths = {p.name: len(p.read_text().splitlines()) for p in folder.glob("*.py")}
-    assert not {name: n for name, n in lengths.items() if n >= 500}
+    assert not {name: n for name, n in lengths.items() if n > 500}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m != "__main__"])

@@ -250,7 +250,9 @@ def test_the_best_constant(name):
     y = rng.poisson(2.0, 101) if name == "poisson" else rng.uniform(0.1, 0.9, 101)
     grid = torch.linspace(-3, 3, 60001, dtype=torch.float64).view(-1, 1, 1)
     target = torch.tensor(y, dtype=torch.float64).view(1, -1, 1)
-    value = sum(loss.elementwise(grid, t.view(1, 1, 1).expand_as(grid)) for t in target[0])
+    value = sum(
+        loss.elementwise(grid, t.view(1, 1, 1).expand_as(grid)) for t in target[0]
+    )
     best = loss.inverse_link(grid[value[:, 0, 0].argmin()]).item()
     # The grid's step is 1e-4, and the steepest inverse link, the exponential, 2.
     assert best == pytest.approx(MINIMISERS[name](y), abs=3e-4)
