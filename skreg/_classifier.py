@@ -3,10 +3,11 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from skreg._validation import check_weights
 from skreg.base import SHARE, BaseNetwork
 from skreg.losses import CLASSIFICATION_LOSSES
 
@@ -93,17 +94,34 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
     def _strata(self, y):
         return None if self._multilabel else y
 
-    def _row_weights(self, X, y, sample_weight, incremental=False):
-        weight = super()._row_weights(X, y, sample_weight)
-        if self.class_weight is None:
-            return weight
+    def _learn_class_weights(self, y, incremental):
+        """Set what each class counts, for the training and the validation rows."""
+        self._class_weights = None
+        if self.class_weight is None or self._multilabel:
+            return
+        if isinstance(self.class_weight, list):
+            raise ValueError(
+                "class_weight can be a list, of one dict for each label, only if y is "
+                f"multilabel, got {self.class_weight!r}."
+            )
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' needs all rows at once and cannot be used "
                 "with partial_fit. Give a dict of weights instead."
             )
-        of_class = compute_sample_weight(self.class_weight, y)
-        return of_class if weight is None else weight * of_class
+        self._class_weights = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=y
+        )
+
+    def _row_weights(self, X, y, sample_weight):
+        weight = super()._row_weights(X, y, sample_weight)
+        if self.class_weight is None:
+            return weight
+        if self._multilabel:
+            of_class = compute_sample_weight(self.class_weight, y)
+        else:
+            of_class = self._class_weights[np.searchsorted(self.classes_, y)]
+        return check_weights(of_class if weight is None else weight * of_class, X)
 
     def decision_function(self, X):
         """Return the raw outputs of the network.

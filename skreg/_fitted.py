@@ -1,6 +1,7 @@
 """What a fitted estimator is made of, and how it predicts."""
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,7 @@ from skreg.threads import threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**16
+ROWS_AT_LEAST = 64
 
 
 class FittedNetworkMixin:
@@ -83,13 +85,17 @@ class FittedNetworkMixin:
                 reset=False,
             )
         sizes, n_rows = self._architecture.layer_sizes, X.shape[0]
-        size = max(1, ELEMENTS_AT_A_TIME // max(sizes))
+        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // max(sizes))
         with threads_for(min(size, n_rows) * sizes[0] * max(sizes[1:])):
             if n_rows <= size:
                 return self._forward_rows(X)
-            return torch.cat(
-                [self._forward_rows(X[part]) for part in gen_batches(n_rows, size)]
+            # Filled in place: small results kept between large ones tear memory up.
+            score = torch.empty(
+                n_rows, sizes[-1], dtype=self._get_inference()[0].weights[0].dtype
             )
+            for part in gen_batches(n_rows, size):
+                score[part] = self._forward_rows(X[part])
+            return score
 
     def _is_valid(self, X):
         """Tell arrays that scikit-learn's validation would return as they are.
@@ -185,6 +191,24 @@ class FittedNetworkMixin:
         if self.feature_offset_ is not None:
             intercept = intercept - coef @ self.feature_offset_
         return coef, intercept
+
+
+@contextmanager
+def fit_kept_on_failure(estimator):
+    """Put an estimator's attributes back if the block fails.
+
+    A fit that fails would else leave new classes beside old weights. What belongs to
+    scikit-learn's callbacks stays, for their own end is still to come.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        present = vars(estimator)
+        callbacks = {name: present[name] for name in present if "callback" in name}
+        present.clear()
+        present.update(before | callbacks)
+        raise
 
 
 def architecture_of(n_features, hidden_layer_sizes, n_outputs, activation, batchnorm):

@@ -23,6 +23,11 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     _numeric_targets = True
 
     def _check_targets(self, y, continuing, classes):
+        if y.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{type(self).__name__} needs numbers as targets, got y of "
+                f"dtype {y.dtype}."
+            )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -33,7 +38,9 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
                 f"y must have {self.n_outputs_} outputs as in the training data, got "
                 f"{n_outputs}."
             )
-        if self.loss == "poisson" and (np.any(y < 0) or not np.any(y > 0)):
+        if self.loss == "poisson" and (
+            np.any(y < 0) or (not continuing and not np.any(y > 0))
+        ):
             raise ValueError(
                 "loss='poisson' needs targets that are not negative and not all zero, "
                 f"got values from {y.min():g} to {y.max():g}."

@@ -8,6 +8,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
+from sklearn.utils.validation import _check_sample_weight
 
 # Elements standardised at a time, so that memory maps and sparse data stay small.
 ELEMENTS_AT_A_TIME = 2**22
@@ -15,6 +16,7 @@ ELEMENTS_AT_A_TIME = 2**22
 
 def check_hidden_layer_sizes(value):
     """Return `hidden_layer_sizes` as a tuple of positive ints; () is a linear model."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     sizes = [value] if isinstance(value, Integral) else list(value)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(
@@ -54,6 +56,7 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
     >>> per_layer("l1", 0.1, 2, "layers of weights")
     [0.1, 0.1]
     """
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     values = [value] * n_layers if isinstance(value, Real) else list(value)
     if len(values) != n_layers:
         raise ValueError(
@@ -76,7 +79,7 @@ def check_device(device):
         found = torch.device(device)
         # A tensor that cannot come back, as from "meta", is of no use either.
         torch.empty(0, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"device={device!r} cannot be used on this machine ({reason}). "
@@ -102,11 +105,58 @@ def check_full_batch(estimator):
     steps = {"group_l1": 0, "weight_decay": 0, "max_norm": None}
     for name, off in (STOCHASTIC | steps).items():
         value = params[name]
-        if np.any(np.asarray(value) != off) if off is not None else value is not None:
+        is_on = value is not None if off is None else np.any(np.asarray(value) != off)
+        if is_on:
             raise ValueError(
                 f"solver='lbfgs' minimises a deterministic objective and cannot use "
                 f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
             )
+
+
+# skorch callbacks that cannot do here what they are for, and what can.
+_REPLACED = {
+    "EpochScoring": "monitor= with early_stopping=True",
+    "BatchScoring": "monitor= with early_stopping=True",
+    "ParamMapper": "warm_start=True and set_params",
+}
+_OF_STEPS = ("LRScheduler", "GradientNormClipping")
+
+
+def check_callbacks(callbacks, solver):
+    """Raise unless all are skorch callbacks, named or not, that work here."""
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        if not hasattr(callback, "on_epoch_end"):
+            raise TypeError(
+                "callbacks must be skorch callbacks or (name, callback) pairs, got "
+                f"{item!r}. Callbacks of scikit-learn go to set_callbacks."
+            )
+        kind = callback if isinstance(callback, type) else type(callback)
+        names = [base.__name__ for base in kind.__mro__]
+        for name in names:
+            if name in _REPLACED:
+                raise ValueError(
+                    f"The callback {kind.__name__} has no effect on skreg's networks. "
+                    f"Use {_REPLACED[name]}."
+                )
+            if solver == "lbfgs" and name in _OF_STEPS:
+                raise ValueError(
+                    f"The callback {kind.__name__} acts on the steps of an optimiser, "
+                    "of which solver='lbfgs' has none. Use solver='adam' or 'sgd'."
+                )
+
+
+def check_weights(weight, X):
+    """Return weights of the rows of `X` as float64, or None if there are none.
+
+    Where they are very large or very small they are divided by a power of two, which
+    changes no bit of a result and keeps their sums in range.
+    """
+    if weight is None:
+        return None
+    weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    exponent = np.frexp(weight.max())[1]
+    return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)
 
 
 def split_validation(index, fraction, strata, seed):
@@ -139,8 +189,8 @@ def split_validation(index, fraction, strata, seed):
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True cannot set aside validation_fraction={fraction:g} of "
-            f"n_samples={len(index)} rows: {error} Give more rows, validation rows of "
-            "your own by fit(..., X_val=, y_val=), or validation_fraction=None to "
+            f"n_samples={len(index)} rows ({error}). Give more rows, validation rows "
+            "of your own by fit(..., X_val=, y_val=), or validation_fraction=None to "
             "watch the training loss."
         ) from None
 

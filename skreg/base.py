@@ -15,13 +15,19 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
-from skreg._fitted import FittedNetworkMixin, architecture_of
+from skreg._fitted import (
+    FittedNetworkMixin,
+    architecture_of,
+    fit_kept_on_failure,
+)
 from skreg._validation import (
+    check_callbacks,
     check_device,
     check_full_batch,
     check_hidden_layer_sizes,
+    check_weights,
     per_layer,
     split_validation,
     standardisation,
@@ -38,6 +44,8 @@ COUNT = Interval(Integral, 1, None, closed="left")
 
 # What weights and losses of networks that have not diverged seldom reach.
 USUAL = 100
+# Rows whose predictions are looked at where they do.
+JUDGED_ROWS = 200
 
 
 def takes_steps(estimator):
@@ -122,13 +130,12 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Return the classes whose shares a validation split keeps, or None."""
         return None
 
-    def _row_weights(self, X, y, sample_weight, incremental=False):
+    def _learn_class_weights(self, y, incremental):
+        """Set what the classes count; numbers have none."""
+
+    def _row_weights(self, X, y, sample_weight):
         """Return what each row counts, or None if all count the same."""
-        if sample_weight is None:
-            return None
-        return _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        return check_weights(sample_weight, X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -165,24 +172,31 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         classes : array-like, default=None
             All classes, for the first call of partial_fit.
         """
-        self._check_parameters()
         continuing = hasattr(self, "coefs_") and (incremental or self.warm_start)
+        if continuing and incremental:
+            # scikit-learn checks the parameters in the first call only.
+            self._validate_params()
+        self._check_parameters()
         ctx = self._init_callback_context(max_subtasks=self.max_iter)
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             about["metadata"] = {"sample_weight": sample_weight}
         ctx.call_on_fit_task_begin(**about)
         hook = self._epoch_hook(ctx, about)
-        X_checked, y_checked = self._validate(X, y, reset=not continuing)
-        y_checked = self._check_targets(y_checked, continuing, classes)
-        weight = self._row_weights(X_checked, y_checked, sample_weight, incremental)
         seed = self._draw_seed(continuing)
-        data = self._split(X_checked, y_checked, weight, validation, seed, incremental)
-        self._prepare(data[0], continuing)
-        request = self._request(*data, seed, continuing, incremental)
-        request.on_epoch = hook
-        (result,) = train([request])
-        self._keep(result, request, continuing, incremental)
+        with fit_kept_on_failure(self):
+            X_checked, y_checked = self._validate(X, y, reset=not continuing)
+            y_checked = self._check_targets(y_checked, continuing, classes)
+            self._learn_class_weights(y_checked, incremental)
+            weight = self._row_weights(X_checked, y_checked, sample_weight)
+            data = self._split(
+                X_checked, y_checked, weight, validation, seed, incremental
+            )
+            self._prepare(data[0], continuing)
+            request = self._request(*data, seed, continuing, incremental)
+            request.on_epoch = hook
+            (result,) = train([request])
+            self._keep(result, request, continuing, incremental)
         ctx.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
 
@@ -191,13 +205,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.solver == "lbfgs":
             check_full_batch(self)
-        for item in self.callbacks or ():
-            callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
-            if not hasattr(callback, "on_epoch_end"):
-                raise TypeError(
-                    "callbacks must be skorch callbacks or (name, callback) pairs, got "
-                    f"{item!r}. Callbacks of scikit-learn go to set_callbacks."
-                )
+        check_callbacks(self.callbacks or (), self.solver)
 
     def _draw_seed(self, continuing):
         """Return the seed of this call; only a RandomState instance is advanced."""
@@ -233,9 +241,10 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     def _given_validation(self, X, X_val, y_val, sample_weight_val=None):
         """Return the rows that the user gave for validation, sparse if `X` is."""
         if X_val is None or y_val is None:
+            parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": 0}
+            given = [name for name, part in parts.items() if part is not None]
             raise ValueError(
-                "X_val and y_val must be given together, got "
-                f"{'y_val' if X_val is None else 'X_val'} only."
+                f"X_val and y_val must be given together, got {given[0]} only."
             )
         X_val, y_val = self._validate(X_val, y_val, reset=False)
         if sp.issparse(X) and not sp.issparse(X_val):
@@ -261,6 +270,12 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
                 f"The layers changed from {self._architecture} to {architecture}; a "
                 "fit can be continued only with the same. Set warm_start=False."
             )
+        loss = self._make_loss()
+        if continuing and loss != self._loss:
+            raise ValueError(
+                f"The loss changed from {self._loss} to {loss}; a fit can be continued "
+                "only with the same. Set warm_start=False."
+            )
         if architecture.batchnorm and len(rows.index) < 2:
             raise ValueError(
                 f"batchnorm={self.batchnorm!r} needs two training rows at least, got "
@@ -271,10 +286,10 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
                 f"batchnorm={self.batchnorm!r} normalises over the rows of a batch and "
                 "needs batch_size=2 at least, got batch_size=1."
             )
+        self._device = check_device(self.device)
         if continuing:
             return
-        self._architecture, self._loss = architecture, self._make_loss()
-        self._device = check_device(self.device)
+        self._architecture, self._loss = architecture, loss
         self.feature_offset_ = self.feature_scale_ = None
         if self.standardize:
             self.feature_offset_, self.feature_scale_ = standardisation(
@@ -366,23 +381,28 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Return this estimator as it would be fitted with a network's state."""
         estimator = copy.copy(self)
         estimator.__dict__.update(self._state_attributes(state))
+        # It predicts rows that are an array by now, which is no reason to warn.
+        estimator.__dict__.pop("feature_names_in_", None)
         return estimator
 
     def _validation_scorer(self, rows):
         """Return a function from a network's state to the monitored score."""
         scorer = get_scorer(self.monitor)
         X, y, options = rows.X[rows.index], rows.y[rows.index], {}
-        if rows.weight is not None:
-            takes_weight = isinstance(self.monitor, str) or (
-                "sample_weight" in signature(self.monitor).parameters
-            )
-            options = {"sample_weight": rows.weight[rows.index]} if takes_weight else {}
+        # A scorer takes any keyword; what it can use is its metric's to say.
+        metric = getattr(scorer, "_score_func", scorer)
+        if rows.weight is not None and "sample_weight" in signature(metric).parameters:
+            options["sample_weight"] = rows.weight[rows.index]
+        prepared = copy.copy(self)
 
         def score(state):
-            estimator = self._snapshot(state)
-            # The rows are an array by now, which is no reason to warn of names.
-            estimator.__dict__.pop("feature_names_in_", None)
-            return float(scorer(estimator, X, y, **options))
+            value = scorer(prepared._snapshot(state), X, y, **options)
+            if not isinstance(value, Real) or math.isnan(value):
+                raise ValueError(
+                    f"monitor={self.monitor!r} must give a number for the validation "
+                    f"rows, got {value!r}. Do they hold every class?"
+                )
+            return float(value)
 
         return score
 
@@ -404,7 +424,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         return hook
 
     def _is_usable(self, result, rows):
-        """Tell whether the predictions are finite, at the training rows at least.
+        """Tell whether the predictions are finite, at some training rows at least.
 
         The losses are those before each step, so the last step is yet to be judged.
         Numbers of the usual size, on centred inputs, do not overflow in one step,
@@ -416,10 +436,9 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         if centred and max(numbers) < USUAL and self._loss.out_activation != "exp":
             return True
         estimator = self._snapshot(result.state)
-        estimator.__dict__.pop("feature_names_in_", None)
         numeric = self._numeric_targets
         predict = estimator.predict if numeric else estimator.predict_proba
-        return bool(np.isfinite(predict(rows.X[rows.index])).all())
+        return bool(np.isfinite(predict(rows.X[rows.index[:JUDGED_ROWS]])).all())
 
     def _keep(self, result, request, continuing, incremental):
         """Set the fitted attributes, then raise or warn of what went wrong."""
@@ -449,8 +468,11 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             )
 
     def _keep_curves(self, tracker, continuing):
-        """Set the curves, a continued fit's after those of the calls before."""
-        validated = bool(tracker.validation_scores)
+        """Set the curves, a continued fit's after those of the calls before.
+
+        Epochs without validation rows are nan in a curve that others have.
+        """
+        before = len(self.loss_curve_ or ()) if continuing else 0
         curves = {
             "loss_curve_": tracker.loss_curve,
             "validation_loss_curve_": tracker.validation_loss_curve,
@@ -458,9 +480,12 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         }
         for name, curve in curves.items():
             earlier = getattr(self, name) if continuing else None
-            setattr(self, name, [*(earlier or []), *curve] or None)
+            if earlier or curve:
+                earlier = earlier or [math.nan] * before
+                curve = [*earlier, *(curve or [math.nan] * tracker.n_iter)]
+            setattr(self, name, curve or None)
         watched = tracker.request.watch_validation
-        self.loss_ = tracker.loss_curve[-1] if tracker.loss_curve else float("nan")
-        self.best_loss_ = None if watched else min(self.loss_curve_ or [self.loss_])
-        self.best_validation_score_ = tracker.best_score if validated else None
-        self.best_iter_ = tracker.best_iter
+        self.loss_ = tracker.loss_curve[-1] if tracker.loss_curve else math.nan
+        self.best_loss_ = None if watched else min(tracker.loss_curve, default=math.nan)
+        self.best_validation_score_ = tracker.best_score if watched else None
+        self.best_iter_ = before + tracker.best_iter

@@ -4,8 +4,8 @@ import math
 
 DIVERGED = (
     "Training diverged: the loss is {loss} in epoch {epoch}. Lower "
-    "learning_rate_init (got {lr:g}), set clip_norm, or scale the data "
-    "(standardize={standardize})."
+    "learning_rate_init (got {lr:g}), set clip_norm, or look for very large inputs "
+    "(with standardize={standardize}), targets or penalties."
 )
 
 

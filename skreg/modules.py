@@ -115,7 +115,11 @@ class Activation:
     """An elementwise function of `ACTIVATIONS`."""
 
     def __init__(self, name):
+        self.name = name
         self.function, self.derivative = ACTIVATIONS[name]
+
+    def __reduce__(self):
+        return Activation, (self.name,)  # functions without a name have no pickle
 
     def predict(self, x):
         return self.function(x)

@@ -61,13 +61,9 @@ class StackedNet(NeuralNet):
         """Run L-BFGS; an iteration is an epoch."""
         stack = self.stack
         tracker, request = stack.trackers[0], stack.trackers[0].request
-        start = self._begin_epoch()
 
         def on_iteration(objective):
-            nonlocal start
-            self._end_epoch(start, [objective])
-            if stack.trackers:
-                start = self._begin_epoch()
+            self._end_epoch(self._begin_epoch(), [objective])
             return not stack.trackers
 
         tracker.converged = minimise(
@@ -120,10 +116,14 @@ class StackedNet(NeuralNet):
                 self.notify(
                     "on_batch_begin", batch=(batch.x, batch.target), training=True
                 )
-            meter.add(*self._train_step(batch, watched))
+            score, noisy = self._train_step(batch, watched)
+            meter.add(score, noisy)
             if watched:
                 self.notify(
-                    "on_batch_end", batch=(batch.x, batch.target), training=True
+                    "on_batch_end",
+                    batch=(batch.x, batch.target),
+                    training=True,
+                    y_pred=score,
                 )
         return meter.total().tolist()
 
@@ -184,7 +184,8 @@ class LossMeter:
         alike = not pending or pending[-1][1].portion is batch.portion
         if not alike or len(pending) == self.n_pending:
             self._flush()
-        self._pending.append((score, batch))
+        # Without the inputs, which would stay in memory.
+        self._pending.append((score, batch.replace(x=None)))
 
     def _flush(self):
         scores, batches = zip(*self._pending)

@@ -235,6 +235,13 @@ class ProximalAdam(ProximalOptimizer):
     run_settings = ("beta_1", "beta_2", "epsilon")
     n_buffers = 2
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.penalties.has_group_l1:
+            # Steps without groups, before this call, leave it uneven in each group.
+            second_m = self.buffers[1][0]
+            second_m.copy_(second_m.amax(2, keepdim=True))
+
     def _run_parameters(self):
         parameters = super()._run_parameters()
         return parameters[1:] if self.penalties.has_group_l1 else parameters

@@ -1,5 +1,6 @@
 """How many threads a piece of work deserves."""
 
+import threading
 from contextlib import contextmanager
 
 import torch
@@ -8,13 +9,16 @@ import torch
 # for one another costs more than they save.
 SINGLE_THREAD_PRODUCTS = 2**23
 
+_lock = threading.Lock()
+_active = {"count": 0, "found": 1}
+
 
 @contextmanager
 def threads_for(products):
     """Compute small work in one thread, and other work in as many as torch has.
 
-    torch keeps the number of each calling thread apart, so that it is put back as it
-    was found.
+    The number is put back as it was found. torch gives it to threads that begin
+    meanwhile, too, so of several calls at once each puts back what the first found.
 
     Parameters
     ----------
@@ -29,12 +33,19 @@ def threads_for(products):
     ...     torch.get_num_threads()
     1
     """
-    before = torch.get_num_threads()
-    if products >= SINGLE_THREAD_PRODUCTS or before == 1:
+    if products >= SINGLE_THREAD_PRODUCTS:
         yield
         return
-    torch.set_num_threads(1)
+    with _lock:
+        # Asking also makes a new thread take up its number now and not later.
+        found = torch.get_num_threads()
+        if _active["count"] == 0:
+            _active["found"] = found
+        _active["count"] += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            _active["count"] -= 1
+            torch.set_num_threads(_active["found"])

@@ -18,8 +18,9 @@ from skreg.optim import OPTIMIZERS, StepSettings
 from skreg.penalties import Penalties
 from skreg.threads import threads_for
 
-# Rows at a time where the order does not matter: validation and full-batch passes.
-ROWS_AT_A_TIME = 4096
+# Elements of the inputs at a time where the order does not matter: validation and
+# full-batch passes.
+ELEMENTS_AT_A_TIME = 2**22
 
 
 @dataclass
@@ -160,8 +161,9 @@ def train(requests):
     Returns
     -------
     list of FitResult
-        In the order of the requests. A request that failed carries its error; after a
-        keyboard interrupt all results are marked so.
+        In the order of the requests. A request that failed carries its error. After a
+        keyboard interrupt the results of the stack that was training are marked so,
+        and those of stacks that had not begun are None.
     """
     groups = {}
     for position, request in enumerate(requests):
@@ -173,6 +175,8 @@ def train(requests):
         stack = Stack([requests[p] for p in positions])
         for position, result in zip(positions, run(stack)):
             results[position] = result
+        if results[positions[0]].interrupted:
+            break
     return results
 
 
@@ -239,7 +243,7 @@ class Stack:
         scaling = _stack_scaling([r.scaling for r in requests], self.device)
         size, streams = head.batch_size, self.streams if head.shuffle else None
         if head.solver == "lbfgs":
-            size, streams = ROWS_AT_A_TIME, None
+            size, streams = _rows_at_a_time(pool), None
         n_models = len(requests)
         self.batches = Batches(
             pool, indices[:n_models], scaling, size, streams, head.min_rows
@@ -362,7 +366,11 @@ class Stack:
 
 def _in_order(pool, indices, scaling):
     """Return batches over all rows in a fixed order."""
-    return Batches(pool, indices, scaling, ROWS_AT_A_TIME)
+    return Batches(pool, indices, scaling, _rows_at_a_time(pool))
+
+
+def _rows_at_a_time(pool):
+    return max(64, ELEMENTS_AT_A_TIME // pool.n_features)
 
 
 def _stack_scaling(scalings, device):

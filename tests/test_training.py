@@ -323,7 +323,7 @@ def test_a_single_batch_outlives_its_companions():
 
 def test_validation_sets_of_different_sizes(monkeypatch):
     """In pieces, of which the models have different numbers."""
-    monkeypatch.setattr(skreg.training, "ROWS_AT_A_TIME", 8)
+    monkeypatch.setattr(skreg.training, "_rows_at_a_time", lambda pool: 8)
     requests = [
         request_of(
             network(early_stopping=watch, batchnorm=True, random_state=seed),
