@@ -63,7 +63,9 @@ class StackedNet(NeuralNet):
         tracker, request = stack.trackers[0], stack.trackers[0].request
 
         def on_iteration(objective):
-            self._end_epoch(self._begin_epoch(), [objective])
+            start = self._begin_epoch()
+            self.history.new_batch()  # an iteration is one batch of all rows
+            self._end_epoch(start, [objective])
             return not stack.trackers
 
         tracker.converged = minimise(
