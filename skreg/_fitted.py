@@ -13,7 +13,7 @@ from skreg.modules import Architecture, StackedMLP
 from skreg.threads import threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
-ELEMENTS_AT_A_TIME = 2**16
+ELEMENTS_AT_A_TIME = 2**17
 ROWS_AT_LEAST = 64
 
 
@@ -65,15 +65,14 @@ class FittedNetworkMixin:
 
     def _raw_predict(self, X):
         """Return the raw outputs, an array of shape (n_samples, n_outputs)."""
-        return self._forward(X).numpy()
+        return self._forward(X, lambda score: score)
 
     def _mean_prediction(self, X):
         """Return the inverse link of the raw outputs."""
-        score = self._forward(X)  # which first checks that there is a loss
-        return self._loss.inverse_link(score).numpy()
+        return self._forward(X, lambda score: self._loss.inverse_link(score))
 
-    def _forward(self, X):
-        """Check `X` and return the raw outputs as a tensor on the CPU."""
+    def _forward(self, X, link):
+        """Check `X` and return a function of the raw outputs, row by row."""
         check_is_fitted(self)
         if not self._is_valid(X):
             X = validate_data(
@@ -88,14 +87,12 @@ class FittedNetworkMixin:
         size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // max(sizes))
         with threads_for(min(size, n_rows) * sizes[0] * max(sizes[1:])):
             if n_rows <= size:
-                return self._forward_rows(X)
+                return link(self._forward_rows(X)).numpy()
             # Filled in place: small results kept between large ones tear memory up.
-            score = torch.empty(
-                n_rows, sizes[-1], dtype=self._get_inference()[0].weights[0].dtype
-            )
+            result = np.empty((n_rows, sizes[-1]), self.coefs_[0].dtype)
             for part in gen_batches(n_rows, size):
-                score[part] = self._forward_rows(X[part])
-            return score
+                result[part] = link(self._forward_rows(X[part])).numpy()
+            return result
 
     def _is_valid(self, X):
         """Tell arrays that scikit-learn's validation would return as they are.
@@ -127,7 +124,7 @@ class FittedNetworkMixin:
         if offset is not None:
             x = x - offset
         if scale is not None:
-            x = x / scale
+            x = x / scale if offset is None else x.div_(scale)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
         score = network.forward(x).squeeze(0)
