@@ -278,7 +278,7 @@ class Stack:
     def largest_product(self):
         """Return the number of multiplications in the largest product of a step."""
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
-        return rows * sum(weight.numel() for weight in self.module.weights)
+        return rows * max(weight.numel() for weight in self.module.weights)
 
     def state_of(self, position):
         """Return a copy of one live model's state."""
@@ -318,10 +318,8 @@ class Stack:
     def _select(self, keep):
         index = torch.tensor(keep, device=self.device)
         self.module = self.module.select(index).prepare_training()
-        self.noise, self.penalties = (
-            self.noise.select(index),
-            self.penalties.select(index),
-        )
+        self.noise = self.noise.select(index)
+        self.penalties = self.penalties.select(index)
         self.streams = [self.streams[p] for p in keep]
         self.batches = self.batches.select(keep)
         if self.validation:
@@ -341,7 +339,7 @@ class Stack:
         elif request.settings["group_l1"] > 0 or np.any(request.settings["l1"]):
             result.kkt_violation = self._kkt_violation(position)
         if request.keep_optimizer and self.optimizer:
-            index = torch.tensor([position])
+            index = torch.tensor([position], device=self.device)
             chosen = self.optimizer.select(
                 self.module.select(index).prepare_training(), index
             )
