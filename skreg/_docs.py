@@ -16,6 +16,9 @@ REGULARISATION = """
     max_norm : float, default=None
         Largest Euclidean norm of each unit's incoming weights; larger ones are scaled
         down after each step [2]_.
+    positive : bool, default=False
+        Force all weights to be 0 or more, as scikit-learn's Lasso does. With an
+        activation that does not fall, predictions then never fall in any input.
     dropout : float or sequence of float, default=0.0
         Share of the units of each hidden layer dropped in every training batch [2]_:
         one number, or one for each hidden layer. The others are scaled up, so that

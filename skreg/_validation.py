@@ -101,12 +101,10 @@ STOCHASTIC = {
 def check_full_batch(estimator):
     """Raise if a parameter is set that solver="lbfgs" cannot honour."""
     params = estimator.get_params(deep=False)
-    # group_l1, max_norm and weight_decay are defined by what they do in a step.
-    steps = {"group_l1": 0, "weight_decay": 0, "max_norm": None}
-    for name, off in (STOCHASTIC | steps).items():
+    # weight_decay is defined by what it does in a step.
+    for name, off in (STOCHASTIC | {"weight_decay": 0}).items():
         value = params[name]
-        is_on = value is not None if off is None else np.any(np.asarray(value) != off)
-        if is_on:
+        if np.any(np.asarray(value) != off):
             raise ValueError(
                 f"solver='lbfgs' minimises a deterministic objective and cannot use "
                 f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."

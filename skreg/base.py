@@ -1,10 +1,8 @@
 """The abstract estimator: validate, encode, request, and keep the result."""
 
-import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,7 +11,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
@@ -22,20 +20,17 @@ from skreg._fitted import (
     architecture_of,
     fit_kept_on_failure,
 )
+from skreg._request import RequestMixin
 from skreg._validation import (
     check_callbacks,
     check_device,
     check_full_batch,
     check_hidden_layer_sizes,
     check_weights,
-    per_layer,
-    split_validation,
     standardisation,
 )
-from skreg.augment import SPLIT, Streams
-from skreg.batches import Rows
 from skreg.modules import ACTIVATIONS
-from skreg.training import FitRequest, train
+from skreg.training import train
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -58,7 +53,9 @@ def takes_steps(estimator):
     return True
 
 
-class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseNetwork(
+    RequestMixin, FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC
+):
     """What every skreg estimator shares; subclasses add targets and a loss."""
 
     _doc_link_module = "skreg"
@@ -75,6 +72,7 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         "group_l1": [NON_NEGATIVE],
         "weight_decay": [NON_NEGATIVE],
         "max_norm": [POSITIVE, None],
+        "positive": ["boolean"],
         "dropout": [SHARE, "array-like"],
         "input_dropout": [SHARE],
         "input_noise": [NON_NEGATIVE],
@@ -217,45 +215,6 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
             return np.random.SeedSequence().entropy
         return int(self.random_state.randint(2**31 - 1))
 
-    def _split(self, X, y, weight, validation, seed, incremental):
-        """Return training and validation rows, the latter None without any.
-
-        Rows of weight zero are left out: they are rows that were not given.
-        """
-        n_samples = X.shape[0]
-        index = np.arange(n_samples) if weight is None else np.flatnonzero(weight)
-        if any(part is not None for part in validation):
-            return Rows(X, y, weight, index), self._given_validation(X, *validation)
-        inside = self.early_stopping and self.validation_fraction is not None
-        if not inside or incremental:
-            return Rows(X, y, weight, index), None
-        strata = self._strata(y)
-        train_index, validation_index = split_validation(
-            index,
-            self.validation_fraction,
-            None if strata is None else strata[index],
-            int(Streams(seed)[SPLIT].integers(2**31)),
-        )
-        return Rows(X, y, weight, train_index), Rows(X, y, weight, validation_index)
-
-    def _given_validation(self, X, X_val, y_val, sample_weight_val=None):
-        """Return the rows that the user gave for validation, sparse if `X` is."""
-        if X_val is None or y_val is None:
-            parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": 0}
-            given = [name for name, part in parts.items() if part is not None]
-            raise ValueError(
-                f"X_val and y_val must be given together, got {given[0]} only."
-            )
-        X_val, y_val = self._validate(X_val, y_val, reset=False)
-        if sp.issparse(X) and not sp.issparse(X_val):
-            X_val = sp.csr_array(X_val)
-        elif sp.issparse(X_val) and not sp.issparse(X):
-            X_val = X_val.toarray()
-        y_val = self._check_targets(y_val, continuing=True, classes=None)
-        weight = self._row_weights(X_val, y_val, sample_weight_val)
-        index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
-        return Rows(X_val, y_val, weight, index)
-
     def _prepare(self, rows, continuing):
         """Learn the standardising and the layout; a continued fit keeps its own."""
         architecture = architecture_of(
@@ -296,115 +255,6 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
                 rows.X, rows.index, rows.weight, with_mean=not sp.issparse(rows.X)
             )
         self._fit_encoding(rows.y, rows.index, rows.weight)
-
-    def _settings(self):
-        """Return the regularisation and optimisation of the request."""
-        n_hidden, inf = self._architecture.n_hidden, float("inf")
-        weights, hidden = "layers of weights", "hidden layers"
-        return {
-            "l1": per_layer("l1", self.l1, n_hidden + 1, weights),
-            "l2": per_layer("l2", self.l2, n_hidden + 1, weights),
-            "group_l1": self.group_l1,
-            "dropout": per_layer("dropout", self.dropout, n_hidden, hidden, 1),
-            "input_dropout": self.input_dropout,
-            "input_noise": self.input_noise,
-            "label_smoothing": getattr(self, "label_smoothing", 0.0),
-            "mixup": self.mixup,
-            "lr": float(self.learning_rate_init),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "weight_decay": self.weight_decay,
-            "max_norm": inf if self.max_norm is None else self.max_norm,
-            "clip_norm": inf if self.clip_norm is None else self.clip_norm,
-        }
-
-    def _request(self, train_rows, validation, seed, continuing, incremental):
-        """Return the request that training this estimator comes down to."""
-        watches = self.early_stopping and not incremental
-        if watches and validation is None and self.monitor != "loss":
-            raise ValueError(
-                f"monitor={self.monitor!r} needs validation rows. Give X_val and y_val "
-                "to fit, set validation_fraction to a number between 0 and 1, or use "
-                "monitor='loss', which watches the training loss without them."
-            )
-        score = None
-        if watches and validation is not None and self.monitor != "loss":
-            score = self._validation_scorer(validation)
-        dtype = self._compute_dtype(train_rows.X)
-        patient = self.solver == "lbfgs" and not watches
-        return FitRequest(
-            architecture=self._architecture,
-            loss=self._loss,
-            solver=self.solver,
-            dtype=getattr(torch, dtype),
-            device=self._device,
-            train=self._encoded(train_rows, dtype),
-            validation=None if validation is None else self._encoded(validation, dtype),
-            scaling=(self.feature_offset_, self.feature_scale_)
-            if self.feature_scale_ is not None
-            else None,
-            settings=self._settings(),
-            batch_size=200 if self.batch_size == "auto" else self.batch_size,
-            max_iter=1 if incremental else self.max_iter,
-            # L-BFGS judges its convergence by the gradient.
-            n_iter_no_change=self.max_iter if patient else self.n_iter_no_change,
-            tol=self.tol,
-            shuffle=self.shuffle,
-            nesterov=self.nesterovs_momentum,
-            watch_validation=watches and validation is not None,
-            restore_best=watches and self.restore_best_weights,
-            learning_rate=self.learning_rate,
-            seed=seed,
-            initial=self._state if continuing else None,
-            epochs_seen=self._epochs_seen if continuing else 0,
-            samples_seen=self.t_ if continuing else 0,
-            optimizer_state=self._optimizer_state
-            if incremental and continuing
-            else None,
-            keep_optimizer=incremental,
-            score=score,
-            callbacks=list(self.callbacks or ()),
-        )
-
-    def _compute_dtype(self, X):
-        """Return the precision to train in: that of X on the CPU, single elsewhere."""
-        if self.dtype is not None:
-            return self.dtype
-        return X.dtype.name if self._device.type == "cpu" else "float32"
-
-    def _encoded(self, rows, dtype):
-        return Rows(rows.X, self._encode(rows.y, dtype), rows.weight, rows.index)
-
-    def _snapshot(self, state):
-        """Return this estimator as it would be fitted with a network's state."""
-        estimator = copy.copy(self)
-        estimator.__dict__.update(self._state_attributes(state))
-        # It predicts rows that are an array by now, which is no reason to warn.
-        estimator.__dict__.pop("feature_names_in_", None)
-        return estimator
-
-    def _validation_scorer(self, rows):
-        """Return a function from a network's state to the monitored score."""
-        scorer = get_scorer(self.monitor)
-        X, y, options = rows.X[rows.index], rows.y[rows.index], {}
-        # A scorer takes any keyword; what it can use is its metric's to say.
-        metric = getattr(scorer, "_score_func", scorer)
-        if rows.weight is not None and "sample_weight" in signature(metric).parameters:
-            options["sample_weight"] = rows.weight[rows.index]
-        prepared = copy.copy(self)
-
-        def score(state):
-            value = scorer(prepared._snapshot(state), X, y, **options)
-            if not isinstance(value, Real) or math.isnan(value):
-                raise ValueError(
-                    f"monitor={self.monitor!r} must give a number for the validation "
-                    f"rows, got {value!r}. Do they hold every class?"
-                )
-            return float(value)
-
-        return score
 
     def _epoch_hook(self, ctx, about):
         """Return what follows each epoch: scikit-learn's callbacks and verbose."""
@@ -459,13 +309,27 @@ class BaseNetwork(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC):
         self.out_activation_ = self._loss.out_activation
         if result.interrupted:
             raise KeyboardInterrupt
-        if not tracker.converged and self.n_iter_ == self.max_iter and not incremental:
-            warnings.warn(
-                f"Training stopped at max_iter={self.max_iter} before it converged. "
-                "Increase max_iter or learning_rate_init, or use early_stopping=True.",
-                ConvergenceWarning,
-                stacklevel=5,  # the caller of fit, above scikit-learn's wrapper
+        if not (tracker.converged or tracker.halted or incremental):
+            self._warn_of_an_early_end(request)
+
+    def _warn_of_an_early_end(self, request):
+        """Warn that training did not converge, if that was to be expected of it."""
+        if request.solver == "lbfgs" or request.is_certified:
+            message = (
+                f"The optimality conditions are violated by {self.kkt_violation_:.1e}, "
+                f"more than {request.accuracy:.1e}, where the solver stopped. Increase "
+                f"max_iter (got {self.max_iter}), standardise the inputs, or give a "
+                "network a smooth activation, such as 'tanh' or 'silu'."
             )
+        elif self.n_iter_ == self.max_iter:
+            message = (
+                f"Training stopped at max_iter={self.max_iter} before it converged. "
+                "Increase max_iter or learning_rate_init, or use early_stopping=True."
+            )
+        else:
+            return
+        # The caller of fit, above scikit-learn's wrapper.
+        warnings.warn(message, ConvergenceWarning, stacklevel=6)
 
     def _keep_curves(self, tracker, continuing):
         """Set the curves, a continued fit's after those of the calls before.

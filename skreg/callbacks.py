@@ -27,7 +27,11 @@ class Tracker:
     lr : float
         Present learning rate.
     converged : bool
-        Whether training stopped because it no longer improved.
+        Whether training stopped because it no longer improved, or at an optimum.
+    finished : bool
+        Whether a full-batch solver has no more to do.
+    halted : bool
+        Whether a callback stopped the training.
     error : Exception or None
     """
 
@@ -37,7 +41,8 @@ class Tracker:
         self.validation_scores = []
         self.best_score, self.best_iter, self.best_state = -math.inf, 0, None
         self.lr = self._scheduled_rate()
-        self.converged, self.error = False, None
+        self.converged = self.finished = self.halted = False
+        self.error = None
         self._no_improvement = 0
 
     @property
@@ -67,10 +72,10 @@ class Tracker:
             score = request.score(state()) if request.score else -validation_loss
             self.validation_scores.append(score)
         self._compare(score, state)
-        stopped = self._patience_is_over() or self.n_iter >= request.max_iter
-        if request.on_epoch:
-            stopped |= bool(request.on_epoch(self, state))
-        return not stopped
+        if request.on_epoch and request.on_epoch(self, state):
+            self.halted = True
+        over = self._patience_is_over() or self.n_iter >= request.max_iter
+        return not (over or self.finished or self.halted)
 
     def summary(self):
         """Return a line about the last epoch."""

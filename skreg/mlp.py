@@ -80,6 +80,7 @@ class MLPClassifier(BaseClassifierNetwork):
         group_l1=0.0,
         weight_decay=0.0,
         max_norm=None,
+        positive=False,
         dropout=0.0,
         input_dropout=0.0,
         input_noise=0.0,
@@ -120,6 +121,7 @@ class MLPClassifier(BaseClassifierNetwork):
         self.group_l1 = group_l1
         self.weight_decay = weight_decay
         self.max_norm = max_norm
+        self.positive = positive
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.input_noise = input_noise
@@ -275,6 +277,7 @@ class MLPRegressor(BaseRegressorNetwork):
         group_l1=0.0,
         weight_decay=0.0,
         max_norm=None,
+        positive=False,
         dropout=0.0,
         input_dropout=0.0,
         input_noise=0.0,
@@ -315,6 +318,7 @@ class MLPRegressor(BaseRegressorNetwork):
         self.group_l1 = group_l1
         self.weight_decay = weight_decay
         self.max_norm = max_norm
+        self.positive = positive
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.input_noise = input_noise

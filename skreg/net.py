@@ -5,7 +5,7 @@ import time
 import torch
 from skorch import NeuralNet
 
-from skreg.lbfgs import minimise
+from skreg import lbfgs
 from skreg.modules import first
 
 
@@ -58,27 +58,20 @@ class StackedNet(NeuralNet):
         return self
 
     def _fit_full_batch(self):
-        """Run L-BFGS; an iteration is an epoch."""
+        """Run L-BFGS until every model of the stack has stopped."""
         stack = self.stack
-        tracker, request = stack.trackers[0], stack.trackers[0].request
 
-        def on_iteration(objective):
+        def accuracy():
+            return [tracker.request.accuracy for tracker in stack.trackers]
+
+        def on_iteration(objectives, converged, finished):
+            for tracker, *flags in zip(stack.trackers, converged, finished):
+                tracker.converged, tracker.finished = flags
             start = self._begin_epoch()
-            self.history.new_batch()  # an iteration is one batch of all rows
-            self._end_epoch(start, [objective])
-            return not stack.trackers
+            self.history.new_batch()  # an iteration is an epoch of one batch
+            return self._end_epoch(start, objectives)
 
-        tracker.converged = minimise(
-            stack.module,
-            stack.loss,
-            stack.penalties,
-            stack.batches,
-            stack.noise,
-            request.max_iter,
-            request.tol,
-            on_iteration,
-        )
-        stack.retire([])
+        lbfgs.minimise(stack.objective, accuracy, on_iteration)
 
     def _begin_epoch(self):
         """Tell the callbacks and return the time."""
@@ -86,7 +79,10 @@ class StackedNet(NeuralNet):
         return time.perf_counter()
 
     def _end_epoch(self, start, train_losses):
-        """Validate, write the history and retire the models that are done."""
+        """Validate, write the history and retire the models that are done.
+
+        Return the positions of those that go on.
+        """
         stack, valid_losses = self.stack, self._valid_epoch()
         keep = stack.note_epoch(train_losses, valid_losses)
         alone = len(train_losses) == 1
@@ -102,6 +98,7 @@ class StackedNet(NeuralNet):
         # skorch's attributes are slow to set, so only where they change.
         if self.module_ is not stack.module:
             self.module_, self.optimizer_ = stack.module, stack.optimizer
+        return keep
 
     def _mark_best(self, row):
         """Say which losses are the lowest yet, which skorch's Checkpoint asks for."""
@@ -155,7 +152,10 @@ class StackedNet(NeuralNet):
         stack = self.stack
         if stack.validation is None:
             return None
-        meter = LossMeter(stack.loss, torch.zeros_like(stack.penalties.group_l1))
+        meter = LossMeter(
+            stack.loss,
+            torch.zeros(stack.module.n_models, dtype=stack.dtype, device=stack.device),
+        )
         for batch in stack.validation.epoch():
             meter.add(stack.module(batch.x), batch)
         return meter.total().tolist()

@@ -1,49 +1,90 @@
-"""The full objective of a stack: its value and gradient over all training rows."""
+"""The full objective of a stack: values and gradients over all training rows."""
+
+from dataclasses import dataclass
 
 import torch
 
+from skreg.augment import Noise
+from skreg.batches import Batches
+from skreg.losses import Loss
+from skreg.modules import StackedMLP
+from skreg.penalties import Penalties
 
-@torch.no_grad()
-def value_and_gradient(module, loss, penalties, batches, noise):
-    """Return each model's objective and write the gradient of its smooth part.
+
+@dataclass
+class Objective:
+    """The mean loss and the penalties of a stack of models.
 
     Parameters
     ----------
     module : StackedMLP
-        With gradients allocated; they hold the gradient afterwards.
+        With gradients allocated.
     loss : Loss
     penalties : Penalties
     batches : Batches
         In a fixed order. Several batches bound the memory and do not change the
         result beyond rounding.
     noise : Noise
-        Of which label smoothing changes the objective.
-
-    Returns
-    -------
-    Tensor of shape (n_models,)
-        The mean loss and all penalties. l1 and group_l1 count in the value but not in
-        the gradient, which is that of the loss and l2.
+        Of which label smoothing alone changes the objective, unless there are streams.
     """
-    parameters = list(module.parameters())
-    value = penalties.value(module.weights)
-    total = None
-    for batch in batches.epoch():
-        batch = noise.smooth(batch, loss)
-        score, tape = module.forward_training(batch.x, batch.weight)
-        part, gradient = loss.value_and_gradient(score, batch.target, batch.weight)
-        module.backward(gradient, tape)
-        value[: len(part)] += batch.portion * part
-        portion = batch.portion.view(-1, 1, 1)
-        if batches.n_batches == [1] * module.n_models:
-            break
-        if total is None:
-            total = [torch.zeros_like(p) for p in parameters]
-        for sum_, parameter in zip(total, parameters):
-            k = len(portion)
-            sum_[:k].addcmul_(parameter.grad[:k], portion)
-    if total is not None:
-        for sum_, parameter in zip(total, parameters):
-            parameter.grad.copy_(sum_)
-    penalties.add_smooth_gradient(module.weights, [w.grad for w in module.weights])
-    return value
+
+    module: StackedMLP
+    loss: Loss
+    penalties: Penalties
+    batches: Batches
+    noise: Noise
+
+    @torch.no_grad()
+    def loss_and_gradient(self, streams=None):
+        """Return each model's mean loss and write its gradient into the module.
+
+        Parameters
+        ----------
+        streams : list of Streams, default=None
+            What the random regularisers draw from, if they are to act.
+        """
+        parameters, n_models = list(self.module.parameters()), self.module.n_models
+        in_one = self.batches.n_batches == [1] * n_models
+        total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]
+        for batch in self.batches.epoch():
+            batch, masks = self.noise.smooth(batch, self.loss), ()
+            if streams:
+                widths = self.module.architecture.layer_sizes[1:-1]
+                batch = self.noise.apply(batch, streams)
+                masks = self.noise.masks(batch, streams, widths)
+            score, tape = self.module.forward_training(batch.x, batch.weight, masks)
+            value, gradient = self.loss.value_and_gradient(
+                score, batch.target, batch.weight
+            )
+            self.module.backward(gradient, tape)
+            total = _added(total, batch.portion * value)
+            if not in_one:
+                portion = batch.portion.view(-1, 1, 1)
+                for sum_, parameter in zip(sums, parameters):
+                    k = len(portion)
+                    sum_[:k].addcmul_(parameter.grad[:k], portion)
+        if not in_one:
+            for sum_, parameter in zip(sums, parameters):
+                parameter.grad.copy_(sum_)
+        return total
+
+    def violation(self):
+        """Return how far each model is from its optimality conditions.
+
+        The largest element of the subgradient that is nearest to zero, for weights and
+        the parameters that are free. The module's gradients must be those of the loss.
+        """
+        weights = self.module.weights
+        worst = self.penalties.violation(weights, [w.grad for w in weights])
+        # The weights are the first parameters.
+        for parameter in list(self.module.parameters())[len(weights) :]:
+            worst = torch.maximum(worst, parameter.grad.abs().amax((1, 2)))
+        return worst
+
+
+def _added(total, part):
+    """Return the sum, where `part` is that of the first models of the stack."""
+    if isinstance(total, int):
+        return part
+    total[: len(part)] += part
+    return total

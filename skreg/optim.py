@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from skreg.modules import first
-from skreg.prox import clip_unit_norm, group_soft_threshold, soft_threshold
+from skreg.penalties import GroupLasso
 
 
 @dataclass
@@ -22,7 +22,7 @@ class StepSettings:
     Parameters
     ----------
     lr, beta_1, beta_2, epsilon, momentum, weight_decay : Tensor of shape (n_models,)
-    max_norm, clip_norm : Tensor of shape (n_models,)
+    clip_norm : Tensor of shape (n_models,)
         Infinity is off.
     """
 
@@ -32,7 +32,6 @@ class StepSettings:
     epsilon: torch.Tensor
     momentum: torch.Tensor
     weight_decay: torch.Tensor
-    max_norm: torch.Tensor
     clip_norm: torch.Tensor
 
     def select(self, models):
@@ -86,13 +85,13 @@ class ProximalOptimizer(torch.optim.Optimizer):
             steps or [0.0] * module.n_models, dtype=torch.float32, device=device
         ).view(-1, 1, 1)
         self._lr_of_runs = None
+        self._groups = penalties.has(GroupLasso)
         self._make_runs()
         self._decays = bool((settings.weight_decay > 0).any())
         self._clips = bool(torch.isfinite(settings.clip_norm).any())
-        self._limits = bool(torch.isfinite(settings.max_norm).any())
-        self._shrinks = penalties.has_l1 or penalties.has_group_l1
+        self._shrinks, self._bends = any(penalties.nonsmooth), any(penalties.smooth)
         # Whether anything but the update formula acts on the weights.
-        self._acts = penalties.has_l2 or self._shrinks or self._decays or self._limits
+        self._acts = self._bends or self._shrinks or self._decays
 
     @property
     def lr(self):
@@ -164,11 +163,10 @@ class ProximalOptimizer(torch.optim.Optimizer):
         # The rates are replaced, never changed, so identity tells if they are new.
         if self.param_groups[0]["lr"] is not self._lr_of_runs:
             self._make_runs()
-        penalties = self.penalties
         weights = [first(w, k) for w in self.module.weights] if self._acts else ()
-        if penalties.has_l2:
+        if self._bends:
             gradients = [first(w.grad, k) for w in self.module.weights]
-            penalties.add_smooth_gradient(weights, gradients)
+            self.penalties.add_smooth_gradient(weights, gradients)
         if self._clips:
             self._clip(k)
         if self._decays:
@@ -177,9 +175,6 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._move(k)
         if self._shrinks:
             self._shrink(weights, k)
-        if self._limits:
-            for weight in weights:
-                weight.copy_(clip_unit_norm(weight, self._column("max_norm", k)))
 
     def _move(self, k):
         """Apply the update formula to the first `k` models, run by run."""
@@ -209,19 +204,16 @@ class ProximalOptimizer(torch.optim.Optimizer):
             gradient.mul_(factor)
 
     def _shrink(self, weights, k):
-        """Take the proximal step of l1 and group_l1 in the metric of the update.
+        """Take the proximal step of all penalties in the metric of the update.
 
-        The operator of the sum is the soft threshold followed by that of the group,
-        provided that the metric is the same within each group.
+        The constraints are projections in the Euclidean metric.
         """
-        for layer, weight in enumerate(weights):
-            rate = self._rates[:k] / self._metric(layer, k)
-            if self.penalties.has_l1:
-                l1 = self.penalties.l1[:k, layer].view(-1, 1, 1)
-                weight.copy_(soft_threshold(weight, rate * l1))
-            if self.penalties.has_group_l1 and layer == 0:
-                group = self.penalties.group_l1[:k].view(-1, 1, 1)
-                weight.copy_(group_soft_threshold(weight, rate * group))
+        for layer, (weight, parts) in enumerate(zip(weights, self.penalties.nonsmooth)):
+            step = None
+            if not all(penalty.is_constraint for penalty in parts):
+                step = self._rates[:k] / self._metric(layer, k)
+            for penalty in parts:
+                weight.copy_(penalty.prox(weight, step))
 
 
 class ProximalAdam(ProximalOptimizer):
@@ -237,18 +229,18 @@ class ProximalAdam(ProximalOptimizer):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.penalties.has_group_l1:
+        if self._groups:
             # Steps without groups, before this call, leave it uneven in each group.
             second_m = self.buffers[1][0]
             second_m.copy_(second_m.amax(2, keepdim=True))
 
     def _run_parameters(self):
         parameters = super()._run_parameters()
-        return parameters[1:] if self.penalties.has_group_l1 else parameters
+        return parameters[1:] if self._groups else parameters
 
     def _move(self, k):
         super()._move(k)
-        if self.penalties.has_group_l1:
+        if self._groups:
             self._move_inputs(k)
 
     def _move_inputs(self, k):
@@ -286,7 +278,7 @@ class ProximalAdam(ProximalOptimizer):
     def _metric(self, layer, k):
         # The weights are the first parameters, so layer and position agree.
         second_m = self.buffers[1][layer][:k]
-        if layer == 0 and self.penalties.has_group_l1:
+        if layer == 0 and self._groups:
             second_m = second_m[:, :, :1]
         correction = 1 - self._column("beta_2", k) ** self.steps[:k]
         return (second_m / correction).sqrt_() + self._column("epsilon", k)

@@ -65,6 +65,30 @@ def group_soft_threshold(z, threshold):
     return z * shrink
 
 
+def shrink(z, threshold):
+    """Divide by ``1 + 2 * threshold``: the proximal operator of ``threshold * w^2``.
+
+    Parameters
+    ----------
+    z : Tensor
+        Any shape.
+    threshold : Tensor
+        Non-negative, broadcastable with `z`. May be infinite.
+
+    Returns
+    -------
+    Tensor of the shape of `z`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.prox import shrink
+    >>> shrink(torch.tensor([3.0, -1.0]), torch.tensor(0.5))
+    tensor([ 1.5000, -0.5000])
+    """
+    return z / (1 + 2 * threshold)
+
+
 def clip_unit_norm(weight, max_norm):
     """Scale each unit's incoming weights onto the ball of radius `max_norm`.
 

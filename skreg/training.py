@@ -1,21 +1,20 @@
 """The one training path: requests are grouped, stacked, trained and taken apart."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import fields, replace
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 
 from skreg.augment import INIT, Noise, Streams
-from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
+from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
-from skreg.losses import Loss
-from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.fit_request import FitResult
+from skreg.modules import StackedMLP, initial_state
 from skreg.net import StackedNet
-from skreg.objective import value_and_gradient
+from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
-from skreg.penalties import Penalties
+from skreg.penalties import PENALTIES, Penalties
 from skreg.threads import threads_for
 
 # Elements of the inputs at a time where the order does not matter: validation and
@@ -23,136 +22,11 @@ from skreg.threads import threads_for
 ELEMENTS_AT_A_TIME = 2**22
 
 
-@dataclass
-class FitRequest:
-    """Everything that training one network needs, already validated.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    loss : Loss
-    solver : {"adam", "sgd", "lbfgs"}
-    dtype : torch.dtype
-    device : torch.device
-    train : Rows
-    validation : Rows or None
-    scaling : tuple of ndarray of shape (n_features,) or None
-        Offset (or None) and scale of the inputs.
-    settings : dict of float
-        The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
-        layers are sequences.
-    batch_size, max_iter, n_iter_no_change : int
-    tol : float
-    shuffle, nesterov, restore_best : bool
-    watch_validation : bool
-        Whether the validation rows decide on stopping, not only on a curve.
-    learning_rate : {"constant", "invscaling", "adaptive"}
-    seed : int
-    initial : list of ndarray or None
-        State to start from instead of random weights.
-    epochs_seen, samples_seen : int
-        What earlier calls have trained.
-    optimizer_state : tuple or None
-        What `FitResult.optimizer_state` of the last call was.
-    keep_optimizer : bool
-    score : callable or None
-        Maps a state to a validation score, greater is better.
-    on_epoch : callable or None
-        Called with the tracker and a function returning the state after every epoch; a
-        true answer stops training.
-    callbacks : list
-        skorch callbacks.
-    """
-
-    architecture: Architecture
-    loss: Loss
-    solver: str
-    dtype: torch.dtype
-    device: torch.device
-    train: Rows
-    validation: Rows | None
-    scaling: tuple | None
-    settings: dict
-    batch_size: int
-    max_iter: int
-    n_iter_no_change: int
-    tol: float
-    shuffle: bool
-    nesterov: bool
-    watch_validation: bool
-    restore_best: bool
-    learning_rate: str
-    seed: int
-    initial: list | None = None
-    epochs_seen: int = 0
-    samples_seen: int = 0
-    optimizer_state: tuple | None = None
-    keep_optimizer: bool = False
-    score: object = None
-    on_epoch: object = None
-    callbacks: list = field(default_factory=list)
-
-    @property
-    def min_rows(self):
-        return 2 if self.architecture.batchnorm else 1
-
-    @property
-    def n_batches(self):
-        return count_batches(len(self.train.index), self.batch_size, self.min_rows)
-
-    def group_key(self):
-        """Return what requests must have in common to train in one stack."""
-        alone = self.solver == "lbfgs" or self.callbacks or self.optimizer_state
-        return (
-            self.architecture,
-            self.loss,
-            self.solver,
-            self.dtype,
-            self.device,
-            self.batch_size,
-            self.shuffle,
-            self.nesterov,
-            self.validation is None,
-            self.scaling is None or self.scaling[0] is None,
-            self.scaling is None,
-            self.train.X.dtype,
-            self.train.X.shape[1:],
-            sp.issparse(self.train.X),
-            # The metric of group_l1 is not that of the others.
-            self.settings["group_l1"] > 0,
-            id(self) if alone else None,
-        )
-
-
-@dataclass
-class FitResult:
-    """What became of a request.
-
-    Parameters
-    ----------
-    state : list of ndarray
-        The network, in the order of `modules.state_names`.
-    tracker : Tracker
-        The curves, the best epoch, whether training converged, the error if any.
-    kkt_violation : float
-        Distance to optimality, nan where the objective is not deterministic.
-    history : list of dict
-        The skorch history of a net that trained alone, else empty.
-    optimizer_state : tuple or None
-    interrupted : bool
-        Whether a keyboard interrupt ended the training.
-    """
-
-    state: list
-    tracker: Tracker
-    kkt_violation: float = math.nan
-    history: list = field(default_factory=list)
-    optimizer_state: tuple | None = None
-    interrupted: bool = False
-
-
 def train(requests):
     """Train networks, as few stacks as their settings allow.
+
+    Fits that are to end at an optimum and have not come near enough go on with the
+    full-batch solver.
 
     Parameters
     ----------
@@ -165,6 +39,18 @@ def train(requests):
         keyboard interrupt the results of the stack that was training are marked so,
         and those of stacks that had not begun are None.
     """
+    results = _train_stacks(requests)
+    if any(result is None or result.interrupted for result in results):
+        return results
+    rough = [p for p, result in enumerate(results) if _needs_polish(result)]
+    polished = _train_stacks([_polishing(results[p]) for p in rough])
+    for position, result in zip(rough, polished):
+        results[position] = result or results[position]
+    return results
+
+
+def _train_stacks(requests):
+    """Train requests in stacks, with the solver that each asks for."""
     groups = {}
     for position, request in enumerate(requests):
         groups.setdefault(request.group_key(), []).append(position)
@@ -178,6 +64,31 @@ def train(requests):
         if results[positions[0]].interrupted:
             break
     return results
+
+
+def _needs_polish(result):
+    """Tell whether a fit is to go on, and note if it has converged instead."""
+    tracker, request = result.tracker, result.tracker.request
+    if not request.is_certified or tracker.error or tracker.halted:
+        return False
+    tracker.converged = result.kkt_violation <= request.accuracy
+    return request.solver != "lbfgs" and not tracker.converged
+
+
+def _polishing(result):
+    """Return the request that ends a fit at an optimum."""
+    tracker, request = result.tracker, result.tracker.request
+    tracker.request = replace(
+        request,
+        solver="lbfgs",
+        initial=result.state,
+        # Epochs and iterations are different things: each has max_iter to itself.
+        max_iter=request.max_iter + tracker.n_iter,
+        n_iter_no_change=request.max_iter + tracker.n_iter,
+        optimizer_state=None,
+        tracker=tracker,
+    )
+    return tracker.request
 
 
 def _step_key(request):
@@ -203,13 +114,16 @@ class Stack:
     def __init__(self, requests):
         head = requests[0]
         self.dtype, self.device = head.dtype, head.device
+        if head.solver == "lbfgs" and head.device.type != "mps":  # it has no double
+            # Rounded to single precision, gradients vanish to 1e-6 or so only.
+            self.dtype = torch.float64
         self.loss, self.widths = head.loss, head.architecture.layer_sizes[1:-1]
-        self.trackers = [Tracker(request) for request in requests]
+        self.trackers = [request.tracker or Tracker(request) for request in requests]
         self.results = [None] * len(requests)
         self._live = list(range(len(requests)))
         self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
         self.noise = self._vectors(Noise, requests)
-        self.penalties = self._vectors(Penalties, requests)
+        self.penalties = self._stacked_penalties(requests)
         self._make_module(requests)
         self._make_batches(requests)
         self._make_optimizer(requests)
@@ -221,6 +135,13 @@ class Stack:
             values = np.array([request.settings[part.name] for request in requests])
             columns.append(torch.tensor(values, dtype=self.dtype, device=self.device))
         return kind(*columns)
+
+    def _stacked_penalties(self, requests):
+        strengths = {}
+        for name in (kind.parameter for kind in PENALTIES):
+            rows = [request.settings[name] for request in requests]
+            strengths[name] = torch.tensor(rows, dtype=self.dtype, device=self.device)
+        return Penalties(strengths)
 
     def _make_module(self, requests):
         architecture, dtype = requests[0].architecture, np.float64
@@ -281,8 +202,18 @@ class Stack:
         return rows * max(weight.numel() for weight in self.module.weights)
 
     def state_of(self, position):
-        """Return a copy of one live model's state."""
-        return [tensor[position].cpu().numpy().copy() for tensor in self.module.state]
+        """Return a copy of one live model's state, in the precision it asked for."""
+        dtype = self.trackers[position].request.dtype
+        return [
+            tensor[position].to("cpu", dtype, copy=True).numpy()
+            for tensor in self.module.state
+        ]
+
+    def objective(self):
+        """Return the full objective of the live models, without what is random."""
+        return Objective(
+            self.module, self.loss, self.penalties, self.batches, self.noise
+        )
 
     def set_rates(self, rates):
         """Give the optimiser the live models' learning rates, if they changed."""
@@ -336,7 +267,11 @@ class Stack:
         result = FitResult(self.state_of(position), tracker)
         if not all(np.isfinite(array).all() for array in result.state):
             tracker.diverged(math.nan)
-        elif request.settings["group_l1"] > 0 or np.any(request.settings["l1"]):
+        elif (
+            request.solver == "lbfgs"
+            or request.is_certified
+            or any(self.penalties.nonsmooth)
+        ):
             result.kkt_violation = self._kkt_violation(position)
         if request.keep_optimizer and self.optimizer:
             index = torch.tensor([position], device=self.device)
@@ -349,17 +284,24 @@ class Stack:
         self.results[self._live[position]] = result
 
     def _kkt_violation(self, position):
-        """Return how far a model is from the optimum of its deterministic objective."""
+        """Return how far a model is from the optimality conditions.
+
+        Under random regularisers the gradient is an estimate, of one pass.
+        """
         index = torch.tensor([position], device=self.device)
-        noise = self.noise.select(index)
-        if noise.is_random or self.module.architecture.batchnorm:
-            return math.nan
-        module = self.module.select(index).prepare_training()
-        penalties, one = self.penalties.select(index), self.batches.select([position])
-        batches = _in_order(one.pool, one.indices, one.scaling)
-        value_and_gradient(module, self.loss, penalties, batches, noise)
-        gradients = [weight.grad for weight in module.weights]
-        return penalties.kkt_violation(module.weights, gradients).item()
+        module, noise = self.module.select(index), self.noise.select(index)
+        batches = self.batches.select([position])
+        if not (noise.is_random or module.architecture.batchnorm):
+            batches = _in_order(batches.pool, batches.indices, batches.scaling)
+        objective = Objective(
+            module.prepare_training(),
+            self.loss,
+            self.penalties.select(index),
+            batches,
+            noise,
+        )
+        objective.loss_and_gradient([self.streams[position]])
+        return objective.violation().item()
 
 
 def _in_order(pool, indices, scaling):
@@ -397,6 +339,8 @@ def run(stack):
             net.fit_loop()
     except KeyboardInterrupt as interrupt:
         interrupted = not _raised_by_skorch(interrupt)
+        for tracker in stack.trackers:
+            tracker.halted = True
     stack.retire([])
     net.notify("on_train_end", X=None, y=None)
     for result in stack.results:

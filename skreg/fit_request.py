@@ -1,0 +1,176 @@
+"""What training one network needs, and what became of it."""
+
+import math
+from dataclasses import dataclass, field
+
+import scipy.sparse as sp
+import torch
+
+from skreg.batches import Rows, count_batches
+from skreg.callbacks import Tracker
+from skreg.losses import Loss
+from skreg.modules import Architecture
+
+# Largest violation of the optimality conditions that counts as none.
+OPTIMAL = 1e-6
+
+
+@dataclass
+class FitRequest:
+    """Everything that training one network needs, already validated.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    loss : Loss
+    solver : {"adam", "sgd", "lbfgs"}
+    dtype : torch.dtype
+    device : torch.device
+    train : Rows
+    validation : Rows or None
+    scaling : tuple of ndarray of shape (n_features,) or None
+        Offset (or None) and scale of the inputs.
+    settings : dict of float
+        The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
+        layers are sequences.
+    batch_size, max_iter, n_iter_no_change : int
+    tol : float
+    shuffle, nesterov, restore_best : bool
+    watch_validation : bool
+        Whether the validation rows decide on stopping, not only on a curve.
+    learning_rate : {"constant", "invscaling", "adaptive"}
+    seed : int
+    initial : list of ndarray or None
+        State to start from instead of random weights.
+    epochs_seen, samples_seen : int
+        What earlier calls have trained.
+    optimizer_state : tuple or None
+        What `FitResult.optimizer_state` of the last call was.
+    keep_optimizer : bool
+    score : callable or None
+        Maps a state to a validation score, greater is better.
+    on_epoch : callable or None
+        Called with the tracker and a function returning the state after every epoch; a
+        true answer stops training.
+    callbacks : list
+        skorch callbacks.
+    may_polish : bool
+        Whether the full-batch solver may end the fit.
+    tracker : Tracker or None
+        The course so far of a fit that goes on with another solver.
+    """
+
+    architecture: Architecture
+    loss: Loss
+    solver: str
+    dtype: torch.dtype
+    device: torch.device
+    train: Rows
+    validation: Rows | None
+    scaling: tuple | None
+    settings: dict
+    batch_size: int
+    max_iter: int
+    n_iter_no_change: int
+    tol: float
+    shuffle: bool
+    nesterov: bool
+    watch_validation: bool
+    restore_best: bool
+    learning_rate: str
+    seed: int
+    initial: list | None = None
+    epochs_seen: int = 0
+    samples_seen: int = 0
+    optimizer_state: tuple | None = None
+    keep_optimizer: bool = False
+    score: object = None
+    on_epoch: object = None
+    callbacks: list = field(default_factory=list)
+    may_polish: bool = False
+    tracker: Tracker | None = None
+
+    @property
+    def is_deterministic(self):
+        """Whether the steps taken minimise one function, without noise or decay."""
+        settings, noisy = self.settings, ("input_dropout", "input_noise", "mixup")
+        return not (
+            any(settings["dropout"])
+            or any(settings[name] for name in (*noisy, "weight_decay"))
+            or self.architecture.batchnorm
+        )
+
+    @property
+    def is_certified(self):
+        """Whether the fit is to end where the optimality conditions hold.
+
+        That is what l1 and group_l1 are for, and what a linear model is expected to
+        do. Other networks stop where the solver does.
+        """
+        settings = self.settings
+        sparse = any(settings["l1"]) or any(settings["group_l1"])
+        wanted = sparse or self.architecture.n_hidden == 0
+        return self.may_polish and self.is_deterministic and wanted
+
+    @property
+    def accuracy(self):
+        """The violation of the optimality conditions at which a solver may stop."""
+        return min(self.tol, OPTIMAL) if self.is_certified else self.tol
+
+    @property
+    def min_rows(self):
+        return 2 if self.architecture.batchnorm else 1
+
+    @property
+    def n_batches(self):
+        return count_batches(len(self.train.index), self.batch_size, self.min_rows)
+
+    def group_key(self):
+        """Return what requests must have in common to train in one stack."""
+        alone = self.callbacks or self.optimizer_state
+        return (
+            self.architecture,
+            self.loss,
+            self.solver,
+            self.dtype,
+            self.device,
+            self.batch_size,
+            self.shuffle,
+            self.nesterov,
+            self.validation is None,
+            self.scaling is None or self.scaling[0] is None,
+            self.scaling is None,
+            self.train.X.dtype,
+            self.train.X.shape[1:],
+            sp.issparse(self.train.X),
+            # The metric of group_l1 is not that of the others.
+            any(self.settings["group_l1"]),
+            id(self) if alone else None,
+        )
+
+
+@dataclass
+class FitResult:
+    """What became of a request.
+
+    Parameters
+    ----------
+    state : list of ndarray
+        The network, in the order of `modules.state_names`.
+    tracker : Tracker
+        The curves, the best epoch, whether training converged, the error if any.
+    kkt_violation : float
+        Distance to optimality, nan where the objective is not deterministic.
+    history : list of dict
+        The skorch history of a net that trained alone, else empty.
+    optimizer_state : tuple or None
+    interrupted : bool
+        Whether a keyboard interrupt ended the training.
+    """
+
+    state: list
+    tracker: Tracker
+    kkt_violation: float = math.nan
+    history: list = field(default_factory=list)
+    optimizer_state: tuple | None = None
+    interrupted: bool = False
