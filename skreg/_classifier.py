@@ -94,7 +94,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
     def _strata(self, y):
         return None if self._multilabel else y
 
-    def _learn_class_weights(self, y, incremental):
+    def _learn_class_weights(self, y, sample_weight, incremental):
         """Set what each class counts, for the training and the validation rows."""
         self._class_weights = None
         if self.class_weight is None or self._multilabel:
@@ -110,7 +110,10 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
                 "with partial_fit. Give a dict of weights instead."
             )
         self._class_weights = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=y
+            self.class_weight,
+            classes=self.classes_,
+            y=y,
+            sample_weight=sample_weight,
         )
 
     def _row_weights(self, X, y, sample_weight):

@@ -136,6 +136,11 @@ class FittedNetworkMixin:
         return (self.coefs_[0] != 0).any(axis=1)
 
     @property
+    def feature_importances_(self):
+        """Euclidean norm of each input's outgoing weights, 0 outside `support_`."""
+        return np.linalg.norm(self.coefs_[0], axis=1)
+
+    @property
     def sparsity_(self):
         """Share of the weights (biases aside) that are exactly zero."""
         return 1 - sum(map(np.count_nonzero, self.coefs_)) / sum(

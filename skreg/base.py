@@ -128,7 +128,7 @@ class BaseNetwork(
         """Return the classes whose shares a validation split keeps, or None."""
         return None
 
-    def _learn_class_weights(self, y, incremental):
+    def _learn_class_weights(self, y, sample_weight, incremental):
         """Set what the classes count; numbers have none."""
 
     def _row_weights(self, X, y, sample_weight):
@@ -183,20 +183,48 @@ class BaseNetwork(
         hook = self._epoch_hook(ctx, about)
         seed = self._draw_seed(continuing)
         with fit_kept_on_failure(self):
-            X_checked, y_checked = self._validate(X, y, reset=not continuing)
-            y_checked = self._check_targets(y_checked, continuing, classes)
-            self._learn_class_weights(y_checked, incremental)
-            weight = self._row_weights(X_checked, y_checked, sample_weight)
-            data = self._split(
-                X_checked, y_checked, weight, validation, seed, incremental
+            request = self._prepared_request(
+                X, y, sample_weight, validation, seed, continuing, incremental, classes
             )
-            self._prepare(data[0], continuing)
-            request = self._request(*data, seed, continuing, incremental)
             request.on_epoch = hook
             (result,) = train([request])
             self._keep(result, request, continuing, incremental)
         ctx.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
+
+    def _prepared_request(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        validation=(),
+        seed=0,
+        continuing=False,
+        incremental=False,
+        classes=None,
+    ):
+        """Learn all but the weights from the data, and return the request for these.
+
+        Parameters are those of `_fit`; `seed` and `continuing` are what it found.
+        """
+        X, y = self._validate(X, y, reset=not continuing)
+        y = self._check_targets(y, continuing, classes)
+        self._learn_class_weights(y, check_weights(sample_weight, X), incremental)
+        weight = self._row_weights(X, y, sample_weight)
+        data = self._split(X, y, weight, validation, seed, incremental)
+        self._prepare(data[0], continuing)
+        return self._request(*data, seed, continuing, incremental)
+
+    @property
+    def penalty(self):
+        """The kind of the penalty: "l1" if it selects, else "l2" or None.
+
+        scikit-learn's SelectFromModel asks for it: by default it keeps what has a
+        weight at all if this is "l1", and what is above the mean otherwise.
+        """
+        if np.any(np.asarray(self.l1) != 0) or self.group_l1 != 0:
+            return "l1"
+        return "l2" if np.any(np.asarray(self.l2) != 0) else None
 
     def _check_parameters(self):
         """Check what depends on several parameters."""

@@ -22,7 +22,7 @@ MEMORY = 20
 # that before there is none.
 MAX_HALVINGS, MAX_SHORTENINGS = 4, 60
 # Iterations in which rounding hides all progress, after which there is none.
-MAX_STALLED = 10
+MAX_STALLED = 50
 
 
 class _Vectors:
@@ -55,7 +55,8 @@ class _Vectors:
         loss = self.objective.loss_and_gradient()
         gradient = _joined([p.grad for p in self.parameters])
         penalty = self.objective.penalties.value(self.module.weights)
-        return _Point(x, gradient, loss, loss + penalty, step)
+        mapped = self.prox(x - step * gradient, step)
+        return _Point(x, gradient, mapped, loss, loss + penalty, step)
 
     def prox(self, x, step):
         """Return the proximal operator of the penalties."""
@@ -105,12 +106,15 @@ class _Point:
         The iterate and the gradient of the loss there.
     loss, value : Tensor of shape (n_models,)
         The loss and the objective.
+    mapped : Tensor of shape (n_models, n)
+        Where a proximal gradient step leads.
     step : Tensor of shape (n_models, 1)
-        Length of a proximal gradient step.
+        Length of that step.
     """
 
     x: torch.Tensor
     gradient: torch.Tensor
+    mapped: torch.Tensor
     loss: torch.Tensor
     value: torch.Tensor
     step: torch.Tensor
@@ -203,7 +207,7 @@ class _Solver:
         change = there.gradient - point.gradient
         change = torch.linalg.vector_norm(change, dim=1, keepdim=True)
         step = SAFETY * torch.where(change > 0, 1e-6 * size / change, 1.0)
-        return replace(point, step=step.clamp(max=1e6))
+        return self.vectors.evaluate(point.x, step.clamp(max=1e6))
 
     def _violation(self):
         return self.vectors.violation(self.point.x, self.point.gradient)
@@ -214,7 +218,9 @@ class _Solver:
         new, accepted = self._quasi_newton_step(old)
         if not accepted.all():
             new = new.where(accepted, self._gradient_step(old, accepted))
-        change = slope(new.x, new.gradient) - slope(old.x, old.gradient)
+        # At the mapped points, where the curvature of a norm has a bound: at a small
+        # row it grows with the inverse of the row's norm.
+        change = slope(new.mapped, new.gradient) - slope(old.mapped, old.gradient)
         self.memory.add(new.x - old.x, change)
         self.point = new
         self.violation = self._violation()
@@ -229,7 +235,7 @@ class _Solver:
 
         And which models have one.
         """
-        mapped = self.vectors.prox(old.x - old.step * old.gradient, old.step)
+        mapped = old.mapped
         mapping = (old.x - mapped) / old.step
         free = (mapped != 0).to(mapped.dtype)
         inverse = self.memory.apply(mapping * free, free, old.step)

@@ -304,6 +304,22 @@ class Stack:
         return objective.violation().item()
 
 
+def loss_gradient(request):
+    """Return the gradient of the mean loss at the first layer's initial weights.
+
+    Parameters
+    ----------
+    request : FitRequest
+
+    Returns
+    -------
+    Tensor of shape (1, n_in, n_out)
+    """
+    stack = Stack([replace(request, solver="lbfgs")])
+    stack.objective().loss_and_gradient()
+    return stack.module.weights[0].grad
+
+
 def _in_order(pool, indices, scaling):
     """Return batches over all rows in a fixed order."""
     return Batches(pool, indices, scaling, _rows_at_a_time(pool))

@@ -1,0 +1,359 @@
+"""The regularisation path: how a model grows as a penalty gives way."""
+
+import copy
+import math
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_params,
+)
+
+from skreg.base import BaseNetwork
+from skreg.penalties import L2, PENALTIES, Sum
+from skreg.training import loss_gradient, train
+
+# The largest weight that l2, which makes none zero, leaves at the start of its path.
+NEGLIGIBLE = 1e-3
+# Strengths tried at a time in the search for the one that empties a network: first
+# over twelve powers of ten, then between the two that enclose it.
+WIDE, NARROW, ROUNDS = np.geomspace(1e-6, 1e6, 13), 9, 3
+
+
+@dataclass
+class RegularizationPath:
+    """Models of falling strength, from the empty one on.
+
+    Attributes
+    ----------
+    penalty : {"l1", "l2", "group_l1"}
+        The parameter that varies.
+    strengths : ndarray of shape (n_strengths,)
+        Its values, in descending order.
+    estimators : list of estimator
+        Fitted to all rows with each strength.
+    coefs : ndarray of shape (n_strengths, n_features, n_units)
+        Weights of the inputs, for standardised inputs if the estimator standardises.
+    losses : ndarray of shape (n_strengths,)
+        The objective at the end of each fit, penalties included.
+    scores : ndarray of shape (n_strengths, n_folds) or None
+        Score of each strength on the rows held out in each fold.
+    """
+
+    penalty: str
+    strengths: np.ndarray
+    estimators: list
+    coefs: np.ndarray
+    losses: np.ndarray
+    scores: np.ndarray | None
+
+    @property
+    def feature_norms(self):
+        """Norms of each input's weights, of shape (n_strengths, n_features)."""
+        return np.linalg.norm(self.coefs, axis=2)
+
+    @property
+    def support(self):
+        """Which inputs are used, of shape (n_strengths, n_features)."""
+        return (self.coefs != 0).any(axis=2)
+
+    @property
+    def best_index(self):
+        """Position of the best mean score, of the stronger penalty among ties."""
+        self._check_scores()
+        return int(self.scores.mean(axis=1).argmax())
+
+    @property
+    def best_strength(self):
+        """The strength with the best mean score."""
+        return float(self.strengths[self.best_index])
+
+    @property
+    def one_se_index(self):
+        """Position of the strongest penalty within a standard error of the best."""
+        self._check_scores()
+        means = self.scores.mean(axis=1)
+        error = self.scores[self.best_index].std(ddof=1) / self.scores.shape[1] ** 0.5
+        return int((means >= means[self.best_index] - error).argmax())
+
+    @property
+    def one_se_strength(self):
+        """The strongest penalty within one standard error of the best mean score."""
+        return float(self.strengths[self.one_se_index])
+
+    def _check_scores(self):
+        if self.scores is None:
+            raise AttributeError("There are no scores to choose by: cv was None.")
+
+
+@validate_params(
+    {
+        "estimator": [BaseNetwork],
+        "penalty": [StrOptions({"l1", "l2", "group_l1"})],
+        "n": [Interval(Integral, 1, None, closed="left")],
+        "ratio": [Interval(Real, 0, 1, closed="neither")],
+        "strengths": ["array-like", None],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "sample_weight": ["array-like", None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def regularization_path(
+    estimator,
+    X,
+    y,
+    *,
+    penalty="l1",
+    n=50,
+    ratio=1e-2,
+    strengths=None,
+    cv=5,
+    scoring=None,
+    sample_weight=None,
+):
+    """Fit an estimator with falling strengths of a penalty, and score them.
+
+    The first strength is the smallest that leaves every weight zero (for group_l1,
+    those of the inputs; for l2, all below 0.001), the last is `ratio` times that. All
+    folds, and for networks all strengths, train as one stack.
+
+    A linear model has one optimum for each strength, and each fit starts from the last
+    one. A network starts anew from its own initial weights, so that each model is
+    what ``estimator.set_params(l1=strength).fit(X, y)`` gives: from zero weights no
+    network would ever leave, as they are stationary whatever the strength.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Its own strength of the penalty is not used. It is not changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Training inputs.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
+    penalty : {"l1", "l2", "group_l1"}, default="l1"
+        The parameter that varies. "l1" and "l2" are the same in all layers.
+    n : int, default=50
+        Number of strengths, evenly spaced on a logarithmic scale.
+    ratio : float, default=0.01
+        The smallest strength over the largest.
+    strengths : array-like, default=None
+        Strengths to use instead, not negative.
+    cv : int, cross-validation splitter, iterable or None, default=5
+        The folds to score in, as in `cross_val_score`; None is 5 folds.
+    scoring : str, callable or None, default=None
+        A scorer; None is the estimator's own `score`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        What each row counts, in training and in the scores.
+
+    Returns
+    -------
+    RegularizationPath
+        Strengths, fitted estimators, weights, objectives and scores.
+
+    Raises
+    ------
+    ValueError
+        If a strength is negative or not finite, or a network is never empty.
+
+    See Also
+    --------
+    RegularizationPathDisplay : Draws the path.
+    sklearn.linear_model.lasso_path : The same for the lasso.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear
+    Models via Coordinate Descent".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import MLPRegressor, regularization_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> path = regularization_path(MLPRegressor(()), X, y, n=20)
+    >>> path.support.sum(axis=1)[[0, 9, 19]].tolist()
+    [0, 5, 10]
+    """
+    X, y = indexable(X, y)
+    folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    rows = [np.arange(len(folds[0][0]) + len(folds[0][1])), *(f[0] for f in folds)]
+    runs = [_Run(estimator, penalty, X, y, part, sample_weight) for part in rows]
+    linear = runs[0].is_convex
+    if strengths is None:
+        largest = runs[0].emptying() if linear else _emptying_search(runs[0])
+        strengths = np.geomspace(largest, ratio * largest, n)
+    strengths = _check_strengths(strengths)
+    fit = _fit_onward if linear else _fit_anew
+    models = fit(runs, strengths)
+    scorer = check_scoring(estimator, scoring)
+    scores = [
+        [
+            _score(scorer, model, X, y, test, sample_weight)
+            for model, (_, test) in zip(of_strength[1:], folds)
+        ]
+        for of_strength in models
+    ]
+    whole = [of_strength[0] for of_strength in models]
+    return RegularizationPath(
+        penalty,
+        strengths,
+        whole,
+        np.stack([model.coefs_[0] for model in whole]),
+        np.array([model.loss_ for model in whole]),
+        np.array(scores),
+    )
+
+
+def _check_strengths(strengths):
+    strengths = np.asarray(strengths, dtype=np.float64)
+    if strengths.ndim != 1 or not np.all(np.isfinite(strengths) & (strengths >= 0)):
+        raise ValueError(
+            f"strengths must be finite numbers that are not negative, got {strengths}."
+        )
+    return np.sort(strengths)[::-1]
+
+
+def _score(scorer, model, X, y, test, sample_weight):
+    options = {}
+    if sample_weight is not None:
+        options["sample_weight"] = np.asarray(sample_weight)[test]
+    return scorer(model, _safe_indexing(X, test), _safe_indexing(y, test), **options)
+
+
+class _Run:
+    """An estimator on some of the rows, to be trained with several strengths."""
+
+    def __init__(self, estimator, penalty, X, y, rows, sample_weight):
+        self.penalty, self.rows = penalty, rows
+        self.model = clone(estimator).set_params(**{penalty: 0.0})
+        self.model._check_parameters()
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)[rows]
+        self.request = self.model._prepared_request(
+            _safe_indexing(X, rows),
+            _safe_indexing(y, rows),
+            sample_weight,
+            seed=self.model._draw_seed(False),
+        )
+
+    @property
+    def is_convex(self):
+        """Whether there is one optimum, which the full-batch solver finds."""
+        request = self.request
+        return request.architecture.n_hidden == 0 and request.is_certified
+
+    def with_strength(self, strength, **changes):
+        """Return the request with a strength, and other changes."""
+        settings = dict(self.request.settings)
+        n_layers = len(settings["l1"])
+        first_only = self.penalty == "group_l1"
+        rest = 0.0 if first_only else strength
+        settings[self.penalty] = [strength] + [rest] * (n_layers - 1)
+        return replace(self.request, settings=settings, **changes)
+
+    def fitted(self, result, strength):
+        """Return the estimator as fitted with a strength."""
+        model = copy.copy(self.model).set_params(**{self.penalty: strength})
+        model._keep(result, result.tracker.request, False, False)
+        return model
+
+    def emptying(self):
+        """Return the smallest strength with which a linear model is empty."""
+        # The biases alone: an infinite l1 holds all weights at zero.
+        settings = self.request.settings | {"l1": [math.inf]}
+        alone = replace(
+            self.request, settings=settings, solver="lbfgs", tol=1e-12, max_iter=1000
+        )
+        (result,) = train([alone])
+        gradient = loss_gradient(replace(alone, initial=result.state))
+        kinds = {kind.parameter: kind for kind in PENALTIES}
+        if self.penalty == "l2":
+            return gradient.abs().max().item() / (2 * NEGLIGIBLE)
+        kind = kinds[self.penalty]
+        others = [
+            other(gradient.new_tensor(self.request.settings[other.parameter][:1]))
+            for other in PENALTIES
+            if other not in (kind, L2)
+        ]
+        return _emptying_with(kind, others, gradient)
+
+
+def _emptying_with(kind, others, gradient):
+    """Return the smallest strength that empties a layer beside other penalties.
+
+    Bisection from the strength that does so alone, which is enough beside others.
+    """
+    zero = gradient * 0
+
+    def empties(strength):
+        parts = [kind(gradient.new_tensor([strength])), *others]
+        parts.sort(key=lambda penalty: PENALTIES.index(type(penalty)))
+        return not Sum(parts).residual(zero, gradient).any()
+
+    low, high = 0.0, kind(gradient.new_zeros(1)).emptying(gradient).item()
+    if not any((other.strength != other.off).any() for other in others):
+        return high
+    while empties(low) is False and high - low > 1e-15 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if empties(middle) else (middle, high)
+    return high
+
+
+def _fit_onward(runs, strengths):
+    """Train linear models, each from the optimum of the last strength."""
+    states, models = [None] * len(runs), []
+    for strength in strengths.tolist():
+        requests = [
+            run.with_strength(strength, solver="lbfgs", initial=state)
+            for run, state in zip(runs, states)
+        ]
+        results = train(requests)
+        models.append([run.fitted(r, strength) for run, r in zip(runs, results)])
+        states = [result.state for result in results]
+    return models
+
+
+def _fit_anew(runs, strengths):
+    """Train networks of all strengths and rows together."""
+    pairs = [(strength, run) for strength in strengths.tolist() for run in runs]
+    results = train([run.with_strength(strength) for strength, run in pairs])
+    models = [run.fitted(r, strength) for (strength, run), r in zip(pairs, results)]
+    return [models[i : i + len(runs)] for i in range(0, len(models), len(runs))]
+
+
+def _emptying_search(run):
+    """Return the smallest strength found with which a network is empty."""
+    low, high = _enclose(run, WIDE)
+    for _ in range(ROUNDS):
+        low, high = _enclose(run, np.geomspace(low, high, NARROW + 2)[1:-1], low, high)
+    return high
+
+
+def _enclose(run, strengths, low=None, high=None):
+    """Return the neighbours between which a network becomes empty."""
+    results = train([run.with_strength(strength) for strength in strengths.tolist()])
+    for strength, result in reversed(list(zip(strengths, results))):
+        if result.tracker.error is not None or not _is_empty(run, result.state):
+            low = strength
+            break
+        high = strength
+    if low is None or high is None:
+        raise ValueError(
+            f"No strength of {run.penalty} from {strengths[0]:g} to {strengths[-1]:g} "
+            "is the first to empty the network. Give strengths of your own."
+        )
+    return low, high
+
+
+def _is_empty(run, state):
+    n_layers = 1 if run.penalty == "group_l1" else len(run.request.settings["l1"])
+    limit = NEGLIGIBLE if run.penalty == "l2" else 0.0
+    return all(np.abs(weights).max() <= limit for weights in state[:n_layers])
