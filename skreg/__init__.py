@@ -1,7 +1,17 @@
 """Regularised neural networks that are scikit-learn estimators."""
 
 from skreg.compare import ComparisonResult, compare
+from skreg.display import RegularizationPathDisplay
 from skreg.mlp import MLPClassifier, MLPRegressor
+from skreg.path import RegularizationPath, regularization_path
 
+__all__ = [
+    "ComparisonResult",
+    "MLPClassifier",
+    "MLPRegressor",
+    "RegularizationPath",
+    "RegularizationPathDisplay",
+    "compare",
+    "regularization_path",
+]
 __version__ = "0.1.0.dev0"
-__all__ = ["ComparisonResult", "MLPClassifier", "MLPRegressor", "compare"]

@@ -96,7 +96,6 @@ class RequestMixin:
         if watches and validation is not None and self.monitor != "loss":
             score = self._validation_scorer(validation)
         dtype = self._compute_dtype(train_rows.X)
-        patient = self.solver == "lbfgs" and not watches
         return FitRequest(
             architecture=self._architecture,
             loss=self._loss,
@@ -111,8 +110,7 @@ class RequestMixin:
             settings=self._settings(),
             batch_size=200 if self.batch_size == "auto" else self.batch_size,
             max_iter=1 if incremental else self.max_iter,
-            # L-BFGS judges its convergence by the gradient.
-            n_iter_no_change=self.max_iter if patient else self.n_iter_no_change,
+            n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             shuffle=self.shuffle,
             nesterov=self.nesterovs_momentum,

@@ -188,7 +188,9 @@ class BaseNetwork(
             )
             request.on_epoch = hook
             (result,) = train([request])
-            self._keep(result, request, continuing, incremental)
+            self._keep(result, request, continuing)
+            if not incremental:
+                self._warn_of_an_early_end(result.tracker)
         ctx.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
 
@@ -318,8 +320,8 @@ class BaseNetwork(
         predict = estimator.predict if numeric else estimator.predict_proba
         return bool(np.isfinite(predict(rows.X[rows.index[:JUDGED_ROWS]])).all())
 
-    def _keep(self, result, request, continuing, incremental):
-        """Set the fitted attributes, then raise or warn of what went wrong."""
+    def _keep(self, result, request, continuing=False):
+        """Set the fitted attributes, or raise what went wrong."""
         tracker = result.tracker
         if tracker.error is None and not self._is_usable(result, request.train):
             tracker.diverged(math.nan)
@@ -337,11 +339,12 @@ class BaseNetwork(
         self.out_activation_ = self._loss.out_activation
         if result.interrupted:
             raise KeyboardInterrupt
-        if not (tracker.converged or tracker.halted or incremental):
-            self._warn_of_an_early_end(request)
 
-    def _warn_of_an_early_end(self, request):
+    def _warn_of_an_early_end(self, tracker):
         """Warn that training did not converge, if that was to be expected of it."""
+        request = tracker.request
+        if tracker.converged or tracker.halted:
+            return
         if request.solver == "lbfgs" or request.is_certified:
             message = (
                 f"The optimality conditions are violated by {self.kkt_violation_:.1e}, "
@@ -357,7 +360,7 @@ class BaseNetwork(
         else:
             return
         # The caller of fit, above scikit-learn's wrapper.
-        warnings.warn(message, ConvergenceWarning, stacklevel=6)
+        warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def _keep_curves(self, tracker, continuing):
         """Set the curves, a continued fit's after those of the calls before.

@@ -118,7 +118,9 @@ class Tracker:
         request = self.request
         if request.learning_rate == "invscaling":
             self.lr = self._scheduled_rate()
-        if self._no_improvement <= request.n_iter_no_change:
+        # Without early stopping L-BFGS judges by the gradient.
+        by_gradient = request.solver == "lbfgs" and request.may_polish
+        if by_gradient or self._no_improvement <= request.n_iter_no_change:
             return False
         if request.learning_rate == "adaptive" and self.lr > 1e-6:
             self.lr /= 5

@@ -55,7 +55,7 @@ class FitRequest:
     callbacks : list
         skorch callbacks.
     may_polish : bool
-        Whether the full-batch solver may end the fit.
+        Whether the full-batch solver may end the fit: there is no early stopping.
     tracker : Tracker or None
         The course so far of a fit that goes on with another solver.
     """

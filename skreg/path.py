@@ -2,11 +2,13 @@
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, indexable
@@ -180,7 +182,7 @@ def regularization_path(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> path = regularization_path(MLPRegressor(()), X, y, n=20)
     >>> path.support.sum(axis=1)[[0, 9, 19]].tolist()
-    [0, 5, 10]
+    [0, 4, 8]
     """
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
@@ -202,6 +204,7 @@ def regularization_path(
         for of_strength in models
     ]
     whole = [of_strength[0] for of_strength in models]
+    _warn_of_early_ends(models, runs[0].request.accuracy, estimator.max_iter)
     return RegularizationPath(
         penalty,
         strengths,
@@ -219,6 +222,21 @@ def _check_strengths(strengths):
             f"strengths must be finite numbers that are not negative, got {strengths}."
         )
     return np.sort(strengths)[::-1]
+
+
+def _warn_of_early_ends(models, accuracy, max_iter):
+    """Warn once of all fits that did not reach their optimum."""
+    violations = np.array([[model.kkt_violation_ for model in row] for row in models])
+    early = violations > accuracy
+    if early.any():
+        warnings.warn(
+            f"{early.sum()} of {early.size} fits end with optimality conditions that "
+            f"are violated by more than {accuracy:.1e}, {violations[early].max():.1e} "
+            f"at most. Increase max_iter (got {max_iter}), or give a network a smooth "
+            "activation, such as 'tanh' or 'silu'.",
+            ConvergenceWarning,
+            stacklevel=4,  # the caller, above scikit-learn's wrapper
+        )
 
 
 def _score(scorer, model, X, y, test, sample_weight):
@@ -262,18 +280,21 @@ class _Run:
     def fitted(self, result, strength):
         """Return the estimator as fitted with a strength."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        model._keep(result, result.tracker.request, False, False)
+        model._keep(result, result.tracker.request)
         return model
 
-    def emptying(self):
-        """Return the smallest strength with which a linear model is empty."""
-        # The biases alone: an infinite l1 holds all weights at zero.
+    def empty_state(self):
+        """Return the optimum of a linear model whose weights are held at zero."""
         settings = self.request.settings | {"l1": [math.inf]}
         alone = replace(
             self.request, settings=settings, solver="lbfgs", tol=1e-12, max_iter=1000
         )
         (result,) = train([alone])
-        gradient = loss_gradient(replace(alone, initial=result.state))
+        return result.state
+
+    def emptying(self):
+        """Return the smallest strength with which a linear model is empty."""
+        gradient = loss_gradient(replace(self.request, initial=self.empty_state()))
         kinds = {kind.parameter: kind for kind in PENALTIES}
         if self.penalty == "l2":
             return gradient.abs().max().item() / (2 * NEGLIGIBLE)
@@ -309,7 +330,7 @@ def _emptying_with(kind, others, gradient):
 
 def _fit_onward(runs, strengths):
     """Train linear models, each from the optimum of the last strength."""
-    states, models = [None] * len(runs), []
+    states, models = [run.empty_state() for run in runs], []
     for strength in strengths.tolist():
         requests = [
             run.with_strength(strength, solver="lbfgs", initial=state)

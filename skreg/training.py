@@ -84,7 +84,6 @@ def _polishing(result):
         initial=result.state,
         # Epochs and iterations are different things: each has max_iter to itself.
         max_iter=request.max_iter + tracker.n_iter,
-        n_iter_no_change=request.max_iter + tracker.n_iter,
         optimizer_state=None,
         tracker=tracker,
     )

@@ -16,8 +16,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 LAYERS = [
     ["__main__"],
     ["__init__"],
-    ["_contenders"],
-    ["mlp"],
+    ["_contenders", "display"],
+    ["mlp", "path"],
     ["_classifier", "_regressor"],
     ["compare", "_verdict"],
     ["_report"],
@@ -92,7 +92,15 @@ def test_what_is_exported_exists(module):
 
 
 def test_the_public_names():
-    names = {"ComparisonResult", "MLPClassifier", "MLPRegressor", "compare"}
+    names = {
+        "ComparisonResult",
+        "MLPClassifier",
+        "MLPRegressor",
+        "RegularizationPath",
+        "RegularizationPathDisplay",
+        "compare",
+        "regularization_path",
+    }
     assert set(skreg.__all__) == names
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):
         _ = skreg.MLP

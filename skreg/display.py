@@ -1,0 +1,164 @@
+"""Plots in the manner of scikit-learn's Display classes."""
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skreg.path import regularization_path
+
+
+class RegularizationPathDisplay:
+    """The weights of the inputs against the strength of a penalty.
+
+    As glmnet draws it: one line for each input, the number of inputs in use along the
+    top, and the chosen strength marked.
+
+    Parameters
+    ----------
+    path : RegularizationPath
+        What `regularization_path` returned.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the lines.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    lines_ : list of matplotlib Line2D
+        One line for each input.
+
+    See Also
+    --------
+    regularization_path : Computes what is drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import MLPRegressor, RegularizationPathDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> display = RegularizationPathDisplay.from_estimator(
+    ...     MLPRegressor(()), X, y, n=20
+    ... )
+    >>> len(display.lines_)
+    10
+    """
+
+    def __init__(self, path):
+        self.path = path
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        penalty="l1",
+        n=50,
+        ratio=1e-2,
+        strengths=None,
+        cv=5,
+        scoring=None,
+        sample_weight=None,
+        ax=None,
+        **line_kw,
+    ):
+        """Compute the path of an estimator and draw it.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+            Its own strength of the penalty is not used.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        penalty : {"l1", "l2", "group_l1"}, default="l1"
+            The parameter that varies.
+        n : int, default=50
+            Number of strengths.
+        ratio : float, default=0.01
+            The smallest strength over the largest.
+        strengths : array-like, default=None
+            Strengths to use instead.
+        cv : int, cross-validation splitter, iterable or None, default=5
+            The folds to score in.
+        scoring : str, callable or None, default=None
+            A scorer; None is the estimator's own `score`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot`.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display, drawn.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        path = regularization_path(
+            estimator,
+            X,
+            y,
+            penalty=penalty,
+            n=n,
+            ratio=ratio,
+            strengths=strengths,
+            cv=cv,
+            scoring=scoring,
+            sample_weight=sample_weight,
+        )
+        return cls(path).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the path.
+
+        With one weight for each input the lines are the weights, and with several
+        their Euclidean norm.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot`.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+
+        path = self.path
+        if ax is None:
+            _, ax = plt.subplots()
+        single = path.coefs.shape[2] == 1
+        values = path.coefs[:, :, 0] if single else path.feature_norms
+        self.lines_ = ax.plot(path.strengths, values, **line_kw)
+        names = getattr(path.estimators[0], "feature_names_in_", range(values.shape[1]))
+        for line, name in zip(self.lines_, names):
+            line.set_label(str(name))
+        ax.set_xscale("log" if path.strengths.min() > 0 else "symlog")
+        ax.set_xlabel(path.penalty)
+        ax.set_ylabel("weight" if single else "norm of the weights")
+        ax.axvline(
+            path.best_strength,
+            color="0.3",
+            linestyle="--",
+            label=f"best mean score, {path.best_strength:.2g}",
+        )
+        self._count_inputs(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _count_inputs(self, ax):
+        """Write the number of inputs in use along the top."""
+        path = self.path
+        at = np.unique(np.linspace(0, len(path.strengths) - 1, 7).round().astype(int))
+        top = ax.secondary_xaxis("top")
+        top.set_xticks(path.strengths[at], path.support[at].sum(axis=1))
+        top.minorticks_off()
+        top.set_xlabel("inputs in use")
