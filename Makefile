@@ -45,6 +45,7 @@ format: $(VENV)/.has-test
 
 bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/single_fit.py
+	$(BIN)/python examples/benchmarks/convex.py
 
 docs: $(VENV)/.has-docs
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

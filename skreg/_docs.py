@@ -51,12 +51,15 @@ TRAINING = """
         Stop after more than so many epochs in a row without an improvement by `tol`.
     tol : float, default=1e-4
         Smallest change that counts as an improvement. For "lbfgs", the largest
-        component of the gradient at which to stop.
+        component of the gradient at which to stop. With l1 or group_l1, and for linear
+        models, fits that are not random end with a `kkt_violation_` of at most
+        ``min(tol, 1e-6)``.
     restore_best_weights : bool, default=True
         After early stopping, go back to the weights of the best epoch.
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Adam, stochastic gradient descent with momentum, or full-batch L-BFGS, which is
-        deterministic and refuses random regularisers.
+        deterministic, computes in double precision and refuses random regularisers.
+        Fits by the first two that are to end at an optimum (see `tol`) go on with it.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         "invscaling" divides the initial rate by the root of the number of rows seen;
         "adaptive" divides it by 5 whenever training would stop, down to 1e-6.
@@ -65,7 +68,7 @@ TRAINING = """
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(200, n_samples)``.
     max_iter : int, default=200
-        Largest number of epochs, or of iterations of L-BFGS.
+        Largest number of epochs, and of iterations of L-BFGS.
     shuffle : bool, default=True
         Take the rows in a new order in every epoch.
     momentum : float, default=0.9
@@ -119,9 +122,12 @@ ATTRIBUTES = """
         Inputs that have a weight other than zero.
     sparsity_ : float
         Share of the weights that are exactly zero.
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
+        Norms of each input's outgoing weights.
     kkt_violation_ : float
-        With l1 or group_l1, the largest distance of a weight from its optimality
-        condition, 0 at a minimum; nan where the objective is random.
+        Largest element of the objective's subgradient that is nearest to zero: 0 at an
+        optimum. Computed with l1 or group_l1, for linear models and by "lbfgs", else
+        nan; estimated from one pass under random regularisers.
     loss_, best_loss_ : float
         Last and lowest value of the objective, penalties included. `best_loss_` is None
         with validation rows.
@@ -134,7 +140,7 @@ ATTRIBUTES = """
     best_iter_ : int
         Epoch with the best value of what was watched, counted from 1.
     n_iter_ : int
-        Number of epochs of the last fit.
+        Number of epochs of the last fit, and of iterations of L-BFGS.
     t_ : int
         Number of training rows seen.
     n_layers_ : int

@@ -182,7 +182,7 @@ def regularization_path(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> path = regularization_path(MLPRegressor(()), X, y, n=20)
     >>> path.support.sum(axis=1)[[0, 9, 19]].tolist()
-    [0, 4, 8]
+    [0, 5, 8]
     """
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
