@@ -115,7 +115,8 @@ class FitRequest:
     @property
     def accuracy(self):
         """The violation of the optimality conditions at which a solver may stop."""
-        return min(self.tol, OPTIMAL) if self.is_certified else self.tol
+        # tol=0 is a wish for all epochs, not for an accuracy beyond rounding.
+        return min(self.tol or OPTIMAL, OPTIMAL) if self.is_certified else self.tol
 
     @property
     def min_rows(self):

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_params,
 )
+from sklearn.utils.validation import _num_samples
 
 from skreg.base import BaseNetwork
 from skreg.penalties import L2, PENALTIES, Sum
@@ -186,15 +187,21 @@ def regularization_path(
     """
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
-    rows = [np.arange(len(folds[0][0]) + len(folds[0][1])), *(f[0] for f in folds)]
+    rows = [np.arange(_num_samples(X)), *(train for train, _ in folds)]
     runs = [_Run(estimator, penalty, X, y, part, sample_weight) for part in rows]
     linear = runs[0].is_convex
     if strengths is None:
         largest = runs[0].emptying() if linear else _emptying_search(runs[0])
+        if largest == 0:
+            raise ValueError(
+                f"The model is empty without {penalty}: no input says anything about "
+                "the targets. Give strengths of your own."
+            )
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)
-    fit = _fit_onward if linear else _fit_anew
-    models = fit(runs, strengths)
+    fits = (_fit_onward if linear else _fit_anew)(runs, strengths)
+    _warn_of_early_ends([tracker for row in fits for _, tracker in row])
+    models = [[model for model, _ in row] for row in fits]
     scorer = check_scoring(estimator, scoring)
     scores = [
         [
@@ -204,7 +211,6 @@ def regularization_path(
         for of_strength in models
     ]
     whole = [of_strength[0] for of_strength in models]
-    _warn_of_early_ends(models, runs[0].request.accuracy, estimator.max_iter)
     return RegularizationPath(
         penalty,
         strengths,
@@ -216,24 +222,28 @@ def regularization_path(
 
 
 def _check_strengths(strengths):
-    strengths = np.asarray(strengths, dtype=np.float64)
-    if strengths.ndim != 1 or not np.all(np.isfinite(strengths) & (strengths >= 0)):
+    """Return strengths in descending order."""
+    try:
+        found = np.asarray(strengths, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    good = found.ndim == 1 and len(found) and np.all(np.isfinite(found) & (found >= 0))
+    if not good:
         raise ValueError(
-            f"strengths must be finite numbers that are not negative, got {strengths}."
+            "strengths must be finite numbers that are not negative, one at least, "
+            f"got {strengths!r}."
         )
-    return np.sort(strengths)[::-1]
+    return np.sort(found)[::-1]
 
 
-def _warn_of_early_ends(models, accuracy, max_iter):
-    """Warn once of all fits that did not reach their optimum."""
-    violations = np.array([[model.kkt_violation_ for model in row] for row in models])
-    early = violations > accuracy
-    if early.any():
+def _warn_of_early_ends(trackers):
+    """Warn once of all fits that did not converge."""
+    early = sum(not (t.converged or t.halted) for t in trackers)
+    if early:
         warnings.warn(
-            f"{early.sum()} of {early.size} fits end with optimality conditions that "
-            f"are violated by more than {accuracy:.1e}, {violations[early].max():.1e} "
-            f"at most. Increase max_iter (got {max_iter}), or give a network a smooth "
-            "activation, such as 'tanh' or 'silu'.",
+            f"{early} of {len(trackers)} fits did not converge; kkt_violation_ of the "
+            "path's estimators says how far they are. Increase max_iter, standardise "
+            "the inputs, or give a network a smooth activation, such as 'tanh'.",
             ConvergenceWarning,
             stacklevel=4,  # the caller, above scikit-learn's wrapper
         )
@@ -278,10 +288,10 @@ class _Run:
         return replace(self.request, settings=settings, **changes)
 
     def fitted(self, result, strength):
-        """Return the estimator as fitted with a strength."""
+        """Return the estimator as fitted with a strength, and its tracker."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
         model._keep(result, result.tracker.request)
-        return model
+        return model, result.tracker
 
     def empty_state(self):
         """Return the optimum of a linear model whose weights are held at zero."""
@@ -329,25 +339,28 @@ def _emptying_with(kind, others, gradient):
 
 
 def _fit_onward(runs, strengths):
-    """Train linear models, each from the optimum of the last strength."""
-    states, models = [run.empty_state() for run in runs], []
+    """Train linear models, each from the optimum of the last strength.
+
+    Returns a list for each strength: of each run the model and its tracker.
+    """
+    states, fits = [run.empty_state() for run in runs], []
     for strength in strengths.tolist():
         requests = [
             run.with_strength(strength, solver="lbfgs", initial=state)
             for run, state in zip(runs, states)
         ]
         results = train(requests)
-        models.append([run.fitted(r, strength) for run, r in zip(runs, results)])
+        fits.append([run.fitted(r, strength) for run, r in zip(runs, results)])
         states = [result.state for result in results]
-    return models
+    return fits
 
 
 def _fit_anew(runs, strengths):
-    """Train networks of all strengths and rows together."""
+    """Train networks of all strengths and rows together, as `_fit_onward`."""
     pairs = [(strength, run) for strength in strengths.tolist() for run in runs]
     results = train([run.with_strength(strength) for strength, run in pairs])
-    models = [run.fitted(r, strength) for (strength, run), r in zip(pairs, results)]
-    return [models[i : i + len(runs)] for i in range(0, len(models), len(runs))]
+    fits = [run.fitted(r, strength) for (strength, run), r in zip(pairs, results)]
+    return [fits[i : i + len(runs)] for i in range(0, len(fits), len(runs))]
 
 
 def _emptying_search(run):
@@ -360,7 +373,9 @@ def _emptying_search(run):
 
 def _enclose(run, strengths, low=None, high=None):
     """Return the neighbours between which a network becomes empty."""
-    results = train([run.with_strength(strength) for strength in strengths.tolist()])
+    # Steps of Adam do not bring weights near enough to zero, which l2 never reaches.
+    changes = {"solver": "lbfgs"} if run.penalty == "l2" else {}
+    results = train([run.with_strength(s, **changes) for s in strengths.tolist()])
     for strength, result in reversed(list(zip(strengths, results))):
         if result.tracker.error is not None or not _is_empty(run, result.state):
             low = strength

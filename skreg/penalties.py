@@ -213,13 +213,18 @@ class L2(Penalty):
     is_smooth = is_curved = True
 
     def value(self, weight):
-        return self.strength.flatten() * (weight * weight).sum((1, 2))
+        return _scaled(self.strength, weight * weight).sum((1, 2))
 
     def prox(self, z, step):
         return shrink(z, step * self._of(z))
 
     def slope(self, weight):
-        return 2 * self._of(weight) * weight
+        return _scaled(2 * self._of(weight), weight)
+
+    def reduce(self, weight, residual):
+        # At an infinite strength every number is a subgradient at zero.
+        held = torch.isinf(self._of(weight)) & (weight == 0)
+        return torch.where(held, 0.0, residual)
 
 
 class MaxNorm(Penalty):

@@ -269,7 +269,7 @@ class Stack:
         elif (
             request.solver == "lbfgs"
             or request.is_certified
-            or any(self.penalties.nonsmooth)
+            or any(self.penalties.select([position]).nonsmooth)
         ):
             result.kkt_violation = self._kkt_violation(position)
         if request.keep_optimizer and self.optimizer:

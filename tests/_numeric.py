@@ -1,5 +1,6 @@
 """What the tests of the numerics share."""
 
+from dataclasses import replace
 from unittest import mock
 
 import torch
@@ -45,3 +46,13 @@ def request_of(estimator, X, y, **fit_params):
         except _Captured:
             pass
     return train.call_args.args[0][0]
+
+
+def steps_only(request):
+    """Return a request whose fit ends where Adam or SGD leave it, without L-BFGS."""
+    return replace(request, may_polish=False)
+
+
+def unpolished():
+    """Return a context in which fits end where Adam or SGD leave them."""
+    return mock.patch("skreg.training._needs_polish", return_value=False)

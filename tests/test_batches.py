@@ -13,8 +13,8 @@ from skreg.augment import ORDER, Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
 from skreg.losses import SquaredError
 from skreg.modules import Architecture, StackedMLP, initial_state
-from skreg.objective import value_and_gradient
-from skreg.penalties import Penalties
+from skreg.objective import Objective
+from skreg.penalties import PENALTIES, Penalties
 
 N_FEATURES = 3
 
@@ -350,16 +350,21 @@ def test_the_objective_does_not_depend_on_the_size_of_the_pieces():
         for seed in range(3)
     ]
     off = torch.zeros(3, dtype=torch.float64)
-    strength = torch.full((3, 2), 0.1, dtype=torch.float64)
-    penalties = Penalties(strength, 2 * strength, off)
+    strengths = {
+        kind.parameter: torch.full((3, 2), kind.off, dtype=torch.float64)
+        for kind in PENALTIES
+    }
+    strengths["l1"] += 0.1
+    strengths["l2"] += 0.2
     noise = Noise(off.view(3, 1), off, off, off, off)
     found = []
     for size in (4, 7, 100):
         module = StackedMLP(architecture, states, torch.float64).prepare_training()
-        value = value_and_gradient(
-            module, SquaredError(), penalties, batches(parts, size, False), noise
-        )
-        found.append([value, *(p.grad for p in module.parameters())])
+        pieces, penalties = batches(parts, size, False), Penalties(strengths)
+        objective = Objective(module, SquaredError(), penalties, pieces, noise)
+        gradients = [p.grad for p in module.parameters()]
+        found.append([objective.loss_and_gradient(), *gradients])
+        found[-1].append(objective.violation())
     for others in found[1:]:
         for one, other in zip(found[0], others):
             torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-9)

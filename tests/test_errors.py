@@ -209,14 +209,17 @@ class TestParameters:
             ("input_noise", 0.1),
             ("mixup", 0.1),
             ("batchnorm", True),
-            ("group_l1", 0.1),
             ("weight_decay", 0.1),
-            ("max_norm", 1.0),
         ],
     )
     def test_lbfgs_refuses(self, kind, name, value):
         match = f"solver='lbfgs' .* cannot use {name}=.*Set {name}=.*solver='adam'"
         check(kind, match, solver="lbfgs", **{name: value})
+
+    @pytest.mark.parametrize("value", [None, 0.5, 2, "yes"])
+    def test_positive_is_a_bool(self, kind, value):
+        match = f"The 'positive' parameter .* Got {value!r} instead"
+        check(kind, match, positive=value)
 
     @pytest.mark.parametrize("standardize", [True, False])
     @pytest.mark.parametrize("solver", ["sgd", "adam"])

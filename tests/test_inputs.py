@@ -223,7 +223,7 @@ WEIGHTED = {
     "l2": {"l2": 1e-2, "max_norm": 1, "clip_norm": 0.1},
     "sgd": {"solver": "sgd", "learning_rate_init": 0.05},
     "lbfgs": {"solver": "lbfgs", "max_iter": 5},
-    "linear": {"hidden_layer_sizes": (), "solver": "lbfgs"},
+    "linear": {"hidden_layer_sizes": (), "solver": "lbfgs", "max_iter": 5},
     "not_standardised": {"standardize": False},
 }
 
@@ -259,11 +259,14 @@ def test_class_weights_are_sample_weights(labels):
     X, y = data(MLPClassifier)
     y = np.where(y == 2, 1, y) if labels == "strings" else y
     names = np.array(["a", "b"]) if labels == "strings" else np.arange(3)
-    share = len(y) / (len(names) * np.bincount(y))
     weights = {name: 2.0 + i for i, name in enumerate(names.tolist())}
     rows = np.linspace(1, 2, len(y))
-    for given, expected in (("balanced", share[y]), (weights, 2.0 + y)):
+    for given in ("balanced", weights):
         for own in (None, rows):
+            # Balanced is the sum of the weights over that of each class.
+            sums = np.bincount(y, weights=own)
+            balanced = (sums.sum() / (len(names) * sums))[y]
+            expected = balanced if given == "balanced" else 2.0 + y
             one = MLPClassifier(**SMALL, class_weight=given).fit(X, names[y], own)
             total = expected if own is None else expected * own
             other = MLPClassifier(**SMALL).fit(X, names[y], total)

@@ -5,14 +5,17 @@ import random
 import subprocess
 import sys
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _numeric import request_of
+from test_training import classes, everything, network
 
-from skreg import MLPClassifier
+from skreg import MLPClassifier, training
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -180,3 +183,42 @@ def test_import_brings_in_nothing_heavy():
     )
     heavy = {"pandas", "polars", "matplotlib", "rich", "skrub", "optuna", "mlxtend"}
     assert not heavy & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_certified_fits(solver):
+    """The full-batch solver has stacks, too; those who need no more are not in them."""
+    settings = [{"l1": 0.01}, {"l1": 0.02, "positive": True}, {"l2": 0.1}, {}]
+    requests = [
+        request_of(
+            network(
+                solver=solver, hidden_layer_sizes=(), tol=1e-4, max_iter=300, **own
+            ),
+            *classes([38, 75, 137, 50][seed], seed),
+        )
+        for seed, own in enumerate(settings)
+    ]
+    requests[3].may_polish = False
+    with mock.patch.object(training, "run", wraps=training.run) as run:
+        together = training.train(requests)
+    stacks = [len(call.args[0].results) for call in run.call_args_list]
+    assert stacks == ([4] if solver == "lbfgs" else [4, 3])
+    alone = [training.train([request])[0] for request in requests]
+    # The optimum is the same, if found to 1e-6 by ways of their own.
+    for result, other in zip(together[:3], alone):
+        assert max(result.kkt_violation, other.kkt_violation) <= 1e-6
+        assert result.tracker.converged
+        for array, its in zip(result.state, other.state):
+            np.testing.assert_allclose(array, its, rtol=0, atol=1e-4)
+            np.testing.assert_array_equal(array == 0, its == 0)
+    assert (together[1].state[0] >= 0).all()
+
+
+def test_a_request_is_left_as_it_is():
+    """A second training of the same request gives the same bits."""
+    data = classes(40, seed=0)
+    request = request_of(everything("float64", batchnorm=True)[1], *data)
+    before = [request.train.X.copy(), request.train.y.copy()]
+    one, two = training.train([request])[0], training.train([request])[0]
+    assert all(map(np.array_equal, one.state, two.state))
+    assert all(map(np.array_equal, before, [request.train.X, request.train.y]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ESTIMATORS, data
+from sklearn.linear_model import Lasso
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
@@ -28,6 +29,7 @@ FLIPS = {
     "group_l1": ({}, 0.1, "coefs_"),
     "weight_decay": ({}, 0.1, "coefs_"),
     "max_norm": ({}, 0.5, "coefs_"),
+    "positive": ({}, True, "coefs_"),
     "dropout": ({}, 0.3, "coefs_"),
     "input_dropout": ({}, 0.3, "coefs_"),
     "input_noise": ({}, 0.3, "coefs_"),
@@ -203,5 +205,47 @@ def test_zero_is_off(kind):
     """Regularisers at zero, and limits that are never reached, change nothing."""
     off = dict.fromkeys(("l1", "l2", "group_l1", "weight_decay", "dropout"), 0)
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
-    off |= {"max_norm": 1e9, "clip_norm": 1e9}
+    off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("penalty", [{}, {"l1": 1e-3}, {"group_l1": 1e-2}, {"l2": 0.1}])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_positive_weights(kind, solver, penalty):
+    """Weights of all layers are not negative, and biases are free."""
+    free = fitted(kind, solver=solver, **penalty)
+    assert min(coef.min() for coef in free.coefs_) < -0.1
+    estimator = fitted(kind, solver=solver, positive=True, **penalty)
+    assert all((coef >= 0).all() for coef in estimator.coefs_)
+    assert any((coef > 0).any() for coef in estimator.coefs_)
+    assert min(intercept.min() for intercept in estimator.intercepts_) < 0
+    X, _ = data(kind)
+    score = getattr(estimator, "decision_function", estimator.predict)
+    # Rectified linear units of such weights make an increasing function.
+    assert (score(X + 1) >= score(X)).all()
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"max_norm": 1}])
+def test_positive_with_other_settings(solver, settings):
+    """Every iterate satisfies the constraint, so the one that is kept does."""
+    estimator = fitted(MLPRegressor, solver=solver, positive=True, **settings)
+    assert all((coef >= 0).all() for coef in estimator.coefs_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_positive_is_that_of_the_lasso(solver):
+    X, y = data(MLPRegressor)
+    X, y = X[:, ::-1], (y - y.mean()) / y.std()
+    Z = (X - X.mean(0)) / X.std(0)
+    reference = Lasso(alpha=0.05, positive=True, tol=1e-12).fit(Z, y)
+    free = Lasso(alpha=0.05, tol=1e-12).fit(Z, y)
+    assert (free.coef_ < -0.1).any() and (reference.coef_ == 0).any()
+    estimator = MLPRegressor(
+        (), solver=solver, l1=0.05, positive=True, learning_rate_init=0.05, max_iter=500
+    ).fit(X, y)
+    assert estimator.kkt_violation_ <= 1e-6
+    coef = estimator.coefs_[0][:, 0]
+    np.testing.assert_allclose(coef, reference.coef_, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(coef == 0, reference.coef_ == 0)

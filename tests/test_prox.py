@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from skreg.prox import clip_unit_norm, group_soft_threshold, soft_threshold
+from skreg.prox import clip_unit_norm, group_soft_threshold, shrink, soft_threshold
 
 INF = float("inf")
+OPERATORS = [soft_threshold, group_soft_threshold, shrink, clip_unit_norm]
 
 
 def tensor(values):
@@ -99,6 +100,22 @@ def test_clip_unit_norm_is_the_projection(seed):
             assert (own == column).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shrink_is_the_argmin(seed):
+    rng = np.random.default_rng(seed)
+    z, strength = rng.standard_normal(6), rng.uniform(0, 3, 6)
+    result = shrink(tensor(z), tensor(strength))
+    expected = argmin(lambda p, n: strength @ (p - n) ** 2, z)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+
+
+def test_shrink_is_exact():
+    z = tensor([-2.0, 0.0, 3.0])
+    assert shrink(z, tensor(0.5)).tolist() == [-1, 0, 1.5]
+    assert torch.equal(shrink(z, tensor(0.0)), z)
+    assert not shrink(z, tensor(INF)).any()
+
+
 def test_soft_threshold_is_exact():
     z = tensor([-2.0, -0.5, -0.0, 0.0, 0.5, 0.5000000001, 3.0])
     result = soft_threshold(z, tensor(0.5))
@@ -127,9 +144,7 @@ def test_clip_unit_norm_is_exact():
     assert torch.equal(clip_unit_norm(z, tensor(5.0)), z)
 
 
-@pytest.mark.parametrize(
-    "operator", [soft_threshold, group_soft_threshold, clip_unit_norm]
-)
+@pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_operators_broadcast_and_leave_their_argument(operator, dtype):
     """Each model of a stack has its own threshold."""
@@ -142,9 +157,7 @@ def test_operators_broadcast_and_leave_their_argument(operator, dtype):
         assert torch.equal(result[model], operator(z[model], threshold))
 
 
-@pytest.mark.parametrize(
-    "operator", [soft_threshold, group_soft_threshold, clip_unit_norm]
-)
+@pytest.mark.parametrize("operator", OPERATORS)
 def test_operators_are_firmly_nonexpansive(operator):
     """As every proximal operator is: ||Px - Py||^2 <= (Px - Py) @ (x - y)."""
     rng = torch.Generator().manual_seed(0)

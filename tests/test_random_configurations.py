@@ -44,6 +44,7 @@ COMMON = {
     "group_l1": strength(),
     "weight_decay": strength(),
     "max_norm": often(None, st.floats(1e-6, 1e6)),
+    "positive": often(False, st.booleans()),
     "dropout": per_layer(share()),
     "input_dropout": share(),
     "input_noise": strength(3),

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from _numeric import request_of
+from _numeric import request_of, unpolished
 from sklearn.datasets import make_classification, make_regression
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
@@ -176,8 +176,7 @@ class Reference:
             self.optimizer.step()
             if params["max_norm"]:
                 for w in self.weights:
-                    # Rows are a unit's incoming weights here. (torch.renorm adds 1e-7
-                    # to the norms.)
+                    # Rows are a unit's weights here. (torch.renorm adds 1e-7.)
                     for unit in w:
                         unit *= min(1, params["max_norm"] / unit.norm())
         return loss.item()
@@ -241,7 +240,8 @@ def assert_same_fit(estimator, X, y, weight=None, tolerance=1e-10):
     """Fit both and compare curves and all arrays; return the loss curve and rates."""
     # In float64 the rounding of some hundred steps of networks as small as these stays
     # near 1e-13; Adam divides it by the root of a second moment, which can be small.
-    estimator.fit(X, y, sample_weight=weight)
+    with unpolished():
+        estimator.fit(X, y, sample_weight=weight)
     reference = Reference(estimator, X, y, weight)
     curve, rates = reference.fit()
     assert len(curve) == estimator.n_iter_
