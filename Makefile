@@ -5,7 +5,8 @@
 #   make run ARGS="diabetes --cv 3"  compare on anything else
 #   make test                        all tests and doctests
 #   make lint                        ruff and numpydoc validation
-#   make bench                       speed against scikit-learn and skorch
+#   make bench                       speed against scikit-learn, skorch, celer, skglm
+#   make genes                       select genes, with the data of ISLP
 #   make docs                        HTML in docs/_build/html
 #   make clean                       remove what was built, but not .venv
 
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: run test nightly lint format bench docs clean
+.PHONY: run test nightly lint format bench genes docs clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -46,6 +47,11 @@ format: $(VENV)/.has-test
 bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/single_fit.py
 	$(BIN)/python examples/benchmarks/convex.py
+
+# ISLP's data need pandas alone, and its other requirements conflict with skglm's.
+genes: $(VENV)/.has-cli
+	$(PIP) install --no-deps 'ISLP>=0.6,<0.7'
+	$(BIN)/python examples/gene_selection.py
 
 docs: $(VENV)/.has-docs
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
