@@ -21,7 +21,8 @@ from sklearn.utils.validation import _num_samples
 
 from skreg.base import BaseNetwork
 from skreg.penalties import L2, PENALTIES, Sum
-from skreg.training import loss_gradient, train
+from skreg.stack import loss_gradient
+from skreg.training import train
 
 # The largest weight that l2, which makes none zero, leaves at the start of its path.
 NEGLIGIBLE = 1e-3

@@ -13,7 +13,7 @@ from skreg.augment import DROPOUT, INPUT_DROPOUT, INPUT_NOISE, MIXUP, Noise, Str
 from skreg.batches import Batch
 from skreg.losses import BinaryLogLoss, LogLoss
 from skreg.modules import Architecture, StackedMLP, initial_state
-from skreg.training import Stack
+from skreg.stack import Stack
 
 # A statistic may be this many standard errors off: once in two million draws. The
 # seeds are fixed, so a test that passes goes on passing.

@@ -25,6 +25,7 @@ LAYERS = [
     ["base"],
     ["_fitted", "_request"],
     ["training"],
+    ["stack"],
     ["fit_request", "net"],
     ["callbacks", "lbfgs"],
     ["objective"],

@@ -17,6 +17,7 @@ from sklearn.linear_model import (
 )
 from sklearn.preprocessing import StandardScaler
 
+import skreg.stack
 import skreg.training
 from skreg import MLPClassifier, MLPRegressor
 from skreg.training import train
@@ -182,7 +183,7 @@ def test_label_smoothing_is_a_shared_row():
 def test_pieces_do_not_change_the_optimum(monkeypatch):
     X, y = classes("breast_cancer")
     whole = linear(MLPClassifier, l1=0.02).fit(X, y)
-    monkeypatch.setattr(skreg.training, "_rows_at_a_time", lambda pool: 100)
+    monkeypatch.setattr(skreg.stack, "_rows_at_a_time", lambda pool: 100)
     pieces = linear(MLPClassifier, l1=0.02).fit(X, y)
     np.testing.assert_allclose(pieces.coef_, whole.coef_, **EXACT)
     assert pieces.kkt_violation_ <= 1e-8

@@ -9,12 +9,14 @@ import scipy.sparse as sp
 from _numeric import request_of, steps_only
 from sklearn.base import clone
 
+import skreg.stack
 import skreg.training
 from skreg import MLPClassifier, MLPRegressor
 from skreg.augment import Noise
 from skreg.optim import StepSettings
 from skreg.penalties import PENALTIES
-from skreg.training import Stack, train
+from skreg.stack import Stack
+from skreg.training import train
 
 # What the project promises. Rounding differs between a stack and a single model (other
 # matrix kernels, ragged ends as rows of weight zero), by some 1e-16 and 1e-7 of each
@@ -327,7 +329,7 @@ def test_a_single_batch_outlives_its_companions():
 
 def test_validation_sets_of_different_sizes(monkeypatch):
     """In pieces, of which the models have different numbers."""
-    monkeypatch.setattr(skreg.training, "_rows_at_a_time", lambda pool: 8)
+    monkeypatch.setattr(skreg.stack, "_rows_at_a_time", lambda pool: 8)
     requests = [
         request_of(
             network(early_stopping=watch, batchnorm=True, random_state=seed),

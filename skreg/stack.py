@@ -1,0 +1,308 @@
+"""The models that train together, and what becomes of each."""
+
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import torch
+
+from skreg.augment import INIT, Noise, Streams
+from skreg.batches import Batches, Pool, Scaling
+from skreg.callbacks import Tracker
+from skreg.fit_request import FitResult
+from skreg.modules import StackedMLP, initial_state
+from skreg.net import StackedNet
+from skreg.objective import Objective
+from skreg.optim import OPTIMIZERS, StepSettings
+from skreg.penalties import PENALTIES, Penalties
+from skreg.threads import threads_for
+
+# Elements of the inputs at a time where the order does not matter: validation and
+# full-batch passes.
+ELEMENTS_AT_A_TIME = 2**22
+
+
+class Stack:
+    """The models that are still training, side by side.
+
+    Parameters
+    ----------
+    requests : list of FitRequest
+        Of one group, with descending numbers of batches.
+
+    Attributes
+    ----------
+    trackers : list of Tracker
+        One for each live model, in the order of the stack.
+    results : list of FitResult or None
+        One for each request.
+    """
+
+    def __init__(self, requests):
+        head = requests[0]
+        self.dtype, self.device = head.dtype, head.device
+        if head.solver == "lbfgs" and head.device.type != "mps":  # it has no double
+            # Rounded to single precision, gradients vanish to 1e-6 or so only.
+            self.dtype = torch.float64
+        self.loss, self.widths = head.loss, head.architecture.layer_sizes[1:-1]
+        self.trackers = [request.tracker or Tracker(request) for request in requests]
+        self.results = [None] * len(requests)
+        self._live = list(range(len(requests)))
+        self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
+        self.noise = self._vectors(Noise, requests)
+        self.penalties = self._stacked_penalties(requests)
+        self._make_module(requests)
+        self._make_batches(requests)
+        self._make_optimizer(requests)
+
+    def _vectors(self, kind, requests):
+        """Return the dataclass `kind` of the requests' settings, stacked."""
+        columns = []
+        for part in fields(kind):
+            values = np.array([request.settings[part.name] for request in requests])
+            columns.append(torch.tensor(values, dtype=self.dtype, device=self.device))
+        return kind(*columns)
+
+    def _stacked_penalties(self, requests):
+        strengths = {}
+        for name in (kind.parameter for kind in PENALTIES):
+            rows = [request.settings[name] for request in requests]
+            strengths[name] = torch.tensor(rows, dtype=self.dtype, device=self.device)
+        return Penalties(strengths)
+
+    def _make_module(self, requests):
+        architecture, dtype = requests[0].architecture, np.float64
+        states = [
+            # Copies: training writes into the arrays of a stack of one.
+            [array.copy() for array in request.initial]
+            if request.initial
+            else initial_state(architecture, streams[INIT], dtype)
+            for request, streams in zip(requests, self.streams)
+        ]
+        self.module = StackedMLP(architecture, states, self.dtype, self.device)
+        self.module.prepare_training()
+
+    def _make_batches(self, requests):
+        head = requests[0]
+        parts = [request.train for request in requests]
+        parts += [r.validation for r in requests if r.validation is not None]
+        pool = Pool(parts, self.dtype, self.device)
+        indices = pool.indices
+        scaling = _stack_scaling([r.scaling for r in requests], self.device)
+        size, streams = head.batch_size, self.streams if head.shuffle else None
+        if head.solver == "lbfgs":
+            size, streams = _rows_at_a_time(pool), None
+        n_models = len(requests)
+        self.batches = Batches(
+            pool, indices[:n_models], scaling, size, streams, head.min_rows
+        )
+        self.validation = None
+        if len(indices) > n_models:
+            self.validation = _in_order(pool, indices[n_models:], scaling)
+
+    def _make_optimizer(self, requests):
+        head, self.optimizer = requests[0], None
+        self.rates = [request.settings["lr"] for request in requests]
+        if head.solver == "lbfgs":
+            return
+        buffers = steps = None
+        # Another solver's moving averages mean something else.
+        if head.optimizer_state and head.optimizer_state[0] == head.solver:
+            _, buffers, steps = head.optimizer_state
+            like = {"dtype": self.dtype, "device": self.device}
+            buffers = [[torch.tensor(b, **like) for b in kind] for kind in buffers]
+        self.optimizer = OPTIMIZERS[head.solver](
+            self.module,
+            self.penalties,
+            self._vectors(StepSettings, requests),
+            self.batches.n_batches,
+            head.nesterov,
+            buffers,
+            steps,
+        )
+        # A continued fit may have come some way down its schedule.
+        self.set_rates([tracker.lr for tracker in self.trackers])
+
+    def largest_product(self):
+        """Return the number of multiplications in the largest product of a step."""
+        rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
+        return rows * max(weight.numel() for weight in self.module.weights)
+
+    def state_of(self, position):
+        """Return a copy of one live model's state, in the precision it asked for."""
+        dtype = self.trackers[position].request.dtype
+        return [
+            tensor[position].to("cpu", dtype, copy=True).numpy()
+            for tensor in self.module.state
+        ]
+
+    def objective(self):
+        """Return the full objective of the live models, without what is random."""
+        return Objective(
+            self.module, self.loss, self.penalties, self.batches, self.noise
+        )
+
+    def set_rates(self, rates):
+        """Give the optimiser the live models' learning rates, if they changed."""
+        if rates != self.rates:
+            self.rates = self.optimizer.lr = rates
+
+    def note_epoch(self, losses, valid_losses):
+        """Tell the trackers of an epoch; return the positions that go on."""
+        keep = []
+        for position, tracker in enumerate(self.trackers):
+            goes_on = tracker.update(
+                losses[position],
+                valid_losses and valid_losses[position],
+                lambda position=position: self.state_of(position),
+            )
+            if goes_on:
+                keep.append(position)
+        return keep
+
+    def retire(self, keep):
+        """Finish all models but those at the positions `keep`, and close the ranks."""
+        if len(keep) < len(self.trackers):
+            for position in set(range(len(self.trackers))) - set(keep):
+                self._finish(position)
+            self.trackers = [self.trackers[p] for p in keep]
+            self.rates = [self.rates[p] for p in keep]
+            self._live = [self._live[p] for p in keep]
+            if keep:
+                self._select(keep)
+        if self.optimizer:
+            self.set_rates([tracker.lr for tracker in self.trackers])
+
+    def _select(self, keep):
+        index = torch.tensor(keep, device=self.device)
+        self.module = self.module.select(index).prepare_training()
+        self.noise = self.noise.select(index)
+        self.penalties = self.penalties.select(index)
+        self.streams = [self.streams[p] for p in keep]
+        self.batches = self.batches.select(keep)
+        if self.validation:
+            self.validation = self.validation.select(keep)
+        if self.optimizer:
+            self.optimizer = self.optimizer.select(self.module, index)
+
+    def _finish(self, position):
+        """Freeze a model at its best weights and write its result."""
+        tracker, request = self.trackers[position], self.trackers[position].request
+        if tracker.best_state is not None:
+            for tensor, best in zip(self.module.state, tracker.best_state):
+                tensor[position].copy_(torch.from_numpy(best))
+        result = FitResult(self.state_of(position), tracker)
+        if not all(np.isfinite(array).all() for array in result.state):
+            tracker.diverged(math.nan)
+        elif (
+            request.solver == "lbfgs"
+            or request.is_certified
+            or any(self.penalties.select([position]).nonsmooth)
+        ):
+            result.kkt_violation = self._kkt_violation(position)
+        if request.keep_optimizer and self.optimizer:
+            index = torch.tensor([position], device=self.device)
+            chosen = self.optimizer.select(
+                self.module.select(index).prepare_training(), index
+            )
+            buffers = [[b.cpu().numpy() for b in kind] for kind in chosen.buffers]
+            steps = chosen.steps.flatten().tolist()
+            result.optimizer_state = (request.solver, buffers, steps)
+        self.results[self._live[position]] = result
+
+    def _kkt_violation(self, position):
+        """Return how far a model is from the optimality conditions.
+
+        Under random regularisers the gradient is an estimate, of one pass.
+        """
+        index = torch.tensor([position], device=self.device)
+        module, noise = self.module.select(index), self.noise.select(index)
+        batches = self.batches.select([position])
+        if not (noise.is_random or module.architecture.batchnorm):
+            batches = _in_order(batches.pool, batches.indices, batches.scaling)
+        objective = Objective(
+            module.prepare_training(),
+            self.loss,
+            self.penalties.select(index),
+            batches,
+            noise,
+        )
+        objective.loss_and_gradient([self.streams[position]])
+        return objective.violation().item()
+
+
+def loss_gradient(request):
+    """Return the gradient of the mean loss at the first layer's initial weights.
+
+    Parameters
+    ----------
+    request : FitRequest
+
+    Returns
+    -------
+    Tensor of shape (1, n_in, n_out)
+    """
+    stack = Stack([replace(request, solver="lbfgs")])
+    stack.objective().loss_and_gradient()
+    return stack.module.weights[0].grad
+
+
+def _in_order(pool, indices, scaling):
+    """Return batches over all rows in a fixed order."""
+    return Batches(pool, indices, scaling, _rows_at_a_time(pool))
+
+
+def _rows_at_a_time(pool):
+    return max(64, ELEMENTS_AT_A_TIME // pool.n_features)
+
+
+def _stack_scaling(scalings, device):
+    """Return the `Scaling` of several models from their offsets and scales."""
+    if scalings[0] is None:
+        return Scaling()
+    offsets, scales = zip(*scalings)
+
+    def stacked(arrays):
+        if arrays[0] is None:
+            return None
+        return torch.from_numpy(np.stack(arrays)).unsqueeze(1).to(device)
+
+    return Scaling(stacked(offsets), stacked(scales))
+
+
+@torch.no_grad()
+def run(stack):
+    """Train a stack with a skorch net and return the results in its order."""
+    callbacks = stack.trackers[0].request.callbacks
+    net = StackedNet(stack.module, stack.loss, stack, callbacks=callbacks).initialize()
+    net.notify("on_train_begin", X=None, y=None)
+    interrupted = False
+    try:
+        with threads_for(stack.largest_product()):
+            net.fit_loop()
+    except KeyboardInterrupt as interrupt:
+        interrupted = not _raised_by_skorch(interrupt)
+        for tracker in stack.trackers:
+            tracker.halted = True
+    stack.retire([])
+    net.notify("on_train_end", X=None, y=None)
+    for result in stack.results:
+        result.interrupted = interrupted
+        result.history = [_epoch_row(row) for row in net.history] if callbacks else []
+    return stack.results
+
+
+def _raised_by_skorch(interrupt):
+    """Tell skorch's way to stop a training from a user's Ctrl-C.
+
+    Its EarlyStopping raises KeyboardInterrupt, in its own file.
+    """
+    trace = interrupt.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks")
+
+
+def _epoch_row(row):
+    """Return a row of a skorch history without what was recorded for each batch."""
+    return {key: value for key, value in row.items() if key != "batches"}
