@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -27,11 +26,13 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         return tags
 
     def _check_targets(self, y, continuing, classes):
-        check_classification_targets(y)
+        kind = type_of_target(y)
+        if kind.startswith(("continuous", "unknown")):
+            check_classification_targets(y)  # it has the message
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not continuing:
-            self._fit_labels(y, classes)
+            self._fit_labels(y, kind, classes)
             return y
         if classes is not None and not np.array_equal(
             np.unique(classes), self.classes_
@@ -43,7 +44,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         if (y.ndim == 2) != self._multilabel:
             raise ValueError(
                 f"y must be of the kind of the training data, "
-                f"{self._label_binarizer.y_type_!r}, got {type_of_target(y)!r}."
+                f"{self._target_type!r}, got {kind!r}."
             )
         if self._multilabel:
             if y.shape[1] != len(self.classes_):
@@ -60,12 +61,17 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
                 )
         return y
 
-    def _fit_labels(self, y, classes):
+    def _fit_labels(self, y, kind, classes):
         """Learn the classes."""
         # The labels of a multilabel target are its columns, whatever `classes` says.
         labels = y if classes is None or y.ndim == 2 else np.asarray(classes)
-        self._label_binarizer = LabelBinarizer().fit(labels)
-        found = self._label_binarizer.classes_
+        self._target_type = kind if labels is y else type_of_target(labels)
+        if "multioutput" in self._target_type:
+            raise ValueError(
+                "y must have one label in each row, or be an indicator matrix of 0 and "
+                "1 with a column for each label, got several labels in each row."
+            )
+        found = np.arange(y.shape[1]) if self._multilabel else np.unique(labels)
         if len(found) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs two classes at least, got one class: "
@@ -78,7 +84,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
 
     @property
     def _multilabel(self):
-        return self._label_binarizer.y_type_.startswith("multilabel")
+        return self._target_type.startswith("multilabel")
 
     def _make_loss(self):
         multiclass = self.n_outputs_ > 1 and not self._multilabel
@@ -88,8 +94,16 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         """Labels need nothing but the classes."""
 
     def _encode(self, y, dtype):
-        encoded = self._label_binarizer.transform(y)
-        return encoded.astype(dtype).reshape(len(y), self.n_outputs_)
+        # scikit-learn's LabelBinarizer checks the labels anew at every call, which for
+        # small data takes as long as all else before the training.
+        if self._multilabel:
+            return (y != 0).astype(dtype)
+        codes = np.searchsorted(self.classes_, y)
+        if self.n_outputs_ == 1:
+            return codes.astype(dtype)[:, None]
+        encoded = np.zeros((len(y), self.n_outputs_), dtype)
+        encoded[np.arange(len(y)), codes] = 1
+        return encoded
 
     def _strata(self, y):
         return None if self._multilabel else y
