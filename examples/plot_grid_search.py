@@ -11,23 +11,25 @@ and looks at the whole grid, not only at its best point.
 # The search
 # ----------
 # The network standardises its input inside each fit, so that no scaler is needed and
-# nothing leaks from the held-out fold.
+# nothing leaks from the held-out fold. Inside ``skreg.fused()`` all 100 fits train side
+# by side, as one network; the scores are those without it.
 
 import numpy as np
 from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
 
-from skreg import MLPClassifier
+import skreg
 
 X, y = load_wine(return_X_y=True)
 grid = {"l2": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1], "dropout": [0.0, 0.25, 0.5, 0.75]}
 search = GridSearchCV(
-    MLPClassifier(hidden_layer_sizes=(50,), learning_rate_init=0.01, random_state=0),
+    skreg.MLPClassifier(hidden_layer_sizes=(50,), learning_rate_init=0.01, random_state=0),
     grid,
     scoring="neg_log_loss",
     cv=RepeatedStratifiedKFold(n_splits=5, n_repeats=1, random_state=0),
 )
-search.fit(X, y)
+with skreg.fused():
+    search.fit(X, y)
 search.best_params_
 
 # %%

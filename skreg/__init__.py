@@ -2,6 +2,7 @@
 
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
+from skreg.fusion import fused
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.path import RegularizationPath, regularization_path
 
@@ -12,6 +13,7 @@ __all__ = [
     "RegularizationPath",
     "RegularizationPathDisplay",
     "compare",
+    "fused",
     "regularization_path",
 ]
 __version__ = "0.1.0.dev0"

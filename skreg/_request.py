@@ -128,7 +128,18 @@ class RequestMixin:
             score=score,
             callbacks=list(self.callbacks or ()),
             may_polish=not (self.early_stopping or incremental),
+            monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _monitored(self, validation):
+        """Return what the validation scores depend on, besides what a request holds.
+
+        That has the encoded targets, and scores are of those that the user gave.
+        """
+        if callable(self.monitor):
+            return self.monitor
+        classes = getattr(self, "classes_", None)
+        return self.monitor, validation.y if classes is None else classes.tolist()
 
     def _compute_dtype(self, X):
         """Return the precision to train in: that of X on the CPU, single elsewhere."""

@@ -30,7 +30,7 @@ from skreg._validation import (
     standardisation,
 )
 from skreg.modules import ACTIVATIONS
-from skreg.training import train
+from skreg.scheduler import train_one
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -187,7 +187,7 @@ class BaseNetwork(
                 X, y, sample_weight, validation, seed, continuing, incremental, classes
             )
             request.on_epoch = hook
-            (result,) = train([request])
+            result = train_one(request)
             self._keep(result, request, continuing)
             if not incremental:
                 self._warn_of_an_early_end(result.tracker)

@@ -58,6 +58,10 @@ class FitRequest:
         Whether the full-batch solver may end the fit: there is no early stopping.
     tracker : Tracker or None
         The course so far of a fit that goes on with another solver.
+    monitor : str, callable or tuple
+        What `score` was made from, and what else it depends on.
+    key : str or None
+        Under which the result is kept.
     """
 
     architecture: Architecture
@@ -89,6 +93,8 @@ class FitRequest:
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
     tracker: Tracker | None = None
+    monitor: object = "loss"
+    key: str | None = None
 
     @property
     def is_deterministic(self):
@@ -125,6 +131,15 @@ class FitRequest:
     @property
     def n_batches(self):
         return count_batches(len(self.train.index), self.batch_size, self.min_rows)
+
+    @property
+    def bytes_held(self):
+        """About how many bytes a fit holds while it waits.
+
+        Its rows are those of the fit, once more before any preprocessing, and some are
+        held out.
+        """
+        return 5 * self.train.n_bytes // 2
 
     def group_key(self):
         """Return what requests must have in common to train in one stack."""
@@ -167,6 +182,8 @@ class FitResult:
     optimizer_state : tuple or None
     interrupted : bool
         Whether a keyboard interrupt ended the training.
+    seconds : float
+        The model's share of the time that its stack took.
     """
 
     state: list
@@ -175,3 +192,4 @@ class FitResult:
     history: list = field(default_factory=list)
     optimizer_state: tuple | None = None
     interrupted: bool = False
+    seconds: float = 0.0

