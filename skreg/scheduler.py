@@ -127,6 +127,8 @@ class Task:
         _local.task = self
         try:
             self.result = self._context.run(self._function)
+        except Cancelled:  # to be kept for nobody, with all its frames
+            pass
         except BaseException as error:
             self.error = error
         finally:
@@ -187,22 +189,25 @@ class Worker(threading.Thread):
         self.task = None
         self.is_lost = False
         self._turn, self._back = threading.Semaphore(0), None
-        self.start()
 
     def run(self):
-        # An interrupt may arrive when the task has ended.
+        # An interrupt may also arrive when the task has ended.
         with contextlib.suppress(Cancelled):
-            self._turn.acquire()
-            while self.task is not None:
+            self._wait()
+            while True:
                 self.task.perform()
                 self.pause()
 
     def pause(self):
         """Give the turn back and wait for the next."""
         self._back.release()
+        self._wait()
+
+    def _wait(self):
+        if not self.is_lost:
+            self._turn.acquire()
         if self.is_lost:
             raise Cancelled
-        self._turn.acquire()
 
     def give_turn(self):
         """Let the thread run until it pauses."""
@@ -217,10 +222,11 @@ class Worker(threading.Thread):
             raise
 
     def close(self):
-        """End the thread, which waits for a task."""
-        self.task = None
+        """End the thread, which waits, or give it up."""
+        self.is_lost = True
         self._turn.release()
-        self.join(GRACE)
+        if self.ident is not None:
+            self.join(GRACE)
 
     def _interrupt(self):
         """Raise `Cancelled` in the thread, as soon as it runs Python code."""
@@ -245,7 +251,7 @@ class Scheduler:
         self._queues = {}  # by level of nesting
         self._live, self._ready = set(), deque()
         self._waiting, self._bytes = [], 0
-        self._idle_workers = []
+        self._workers, self._idle_workers = [], []
 
     def submit(self, call, function, on_end):
         """Add a task, which starts when `run` gives it a turn; return it."""
@@ -274,10 +280,16 @@ class Scheduler:
         # Outer tasks first, so that the inner ones of all of them train together.
         level = min(levels) if len(self._live) < MANY_THREADS else max(levels)
         task = self._queues[level].popleft()
-        task.worker = self._idle_workers.pop() if self._idle_workers else Worker()
+        task.worker = self._idle_workers.pop() if self._idle_workers else self._hire()
         task.worker.task = task
         self._live.add(task)
         return task
+
+    def _hire(self):
+        worker = Worker()
+        self._workers.append(worker)  # before it starts, or Ctrl-C could lose it
+        worker.start()
+        return worker
 
     def _continue(self, task):
         """Give a task its turn, and see what it waits for after it."""
@@ -302,6 +314,9 @@ class Scheduler:
             if task.has_ended:
                 self._live.discard(task)
                 self._idle_workers.append(task.worker)
+                # Threads in cycles would be freed at any time, and Python ignores Ctrl-C
+                # while they are.
+                task.worker.task = task.worker = None
 
     def _end(self, task):
         call = task.call
@@ -342,6 +357,6 @@ class Scheduler:
 
     def close(self):
         """End the threads."""
-        for worker in self._idle_workers:
+        for worker in self._workers:
             worker.close()
-        self._idle_workers = []
+        self._workers, self._idle_workers = [], []

@@ -53,7 +53,7 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     for number, part in execute(train_stack, stacks):
         for position, result in zip(chunks[number], part):
             results[position] = result
-        if part[0].interrupted:
+        if any(result.interrupted for result in part):
             break
     return results
 

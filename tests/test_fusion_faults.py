@@ -3,6 +3,7 @@
 Every test here has a time limit, for what it would fail with is a deadlock.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -273,6 +274,8 @@ class TestTasks:
 @contextmanager
 def interrupted_after(seconds):
     """Check that Ctrl-C comes through within a second."""
+    # Python ignores it while threads are freed, such as those of the test before.
+    gc.collect()
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     start = time.monotonic()
@@ -450,6 +453,7 @@ def test_peak_memory():
 def test_the_watchdog_sees_threads():
     """Else the fixture above could not fail."""
     worker = skreg.scheduler.Worker()
+    worker.start()
     assert worker.name == "skreg-task" and worker.is_alive()
     worker.close()
     assert not worker.is_alive()
