@@ -61,6 +61,10 @@ class FusedBackend(ParallelBackendBase):
         threads = SequentialBackend if n_jobs >= TASKS_AT_A_TIME else ThreadingBackend
         raise FallbackToBackend(threads(nesting_level=level))
 
+    def apply_async(self, func, callback=None):
+        """Add a task: the name of `submit` before joblib 1.5."""
+        return self.submit(func, callback)
+
 
 class PooledCalls(FusedBackend):
     """The backend of one `joblib.Parallel`, for its calls one after another.
@@ -95,9 +99,6 @@ class PooledCalls(FusedBackend):
             callback(task)
 
         return self._scheduler.submit(self._call, func, on_end)
-
-    # The name before joblib 1.5.
-    apply_async = submit
 
     @contextmanager
     def retrieval_context(self):

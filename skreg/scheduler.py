@@ -250,7 +250,7 @@ class Scheduler:
         self._train_all, self._max_bytes = train, max_bytes
         self._queues = {}  # by level of nesting
         self._live, self._ready = set(), deque()
-        self._waiting, self._bytes = [], 0
+        self._waiting, self._bytes, self._most_bytes = [], 0, 0
         self._workers, self._idle_workers = [], []
 
     def submit(self, call, function, on_end):
@@ -274,8 +274,11 @@ class Scheduler:
     def _next_to_start(self):
         """Start a task and return it, or None if fits should train first."""
         levels = [level for level, queue in self._queues.items() if queue]
-        enough = len(self._waiting) >= MOST_WAITING or self._bytes > self._max_bytes
-        if not levels or (self._waiting and enough):
+        # The next task will hold as much as the largest until now.
+        full = self._bytes + self._most_bytes > self._max_bytes
+        if not levels or (
+            self._waiting and (full or len(self._waiting) >= MOST_WAITING)
+        ):
             return None
         # Outer tasks first, so that the inner ones of all of them train together.
         level = min(levels) if len(self._live) < MANY_THREADS else max(levels)
@@ -298,7 +301,11 @@ class Scheduler:
             self._end(task)
         elif task.request is not None:
             self._waiting.append(task)
-            self._bytes += task.request.bytes_held
+            held = task.request.bytes_held
+            self._bytes, self._most_bytes = (
+                self._bytes + held,
+                max(self._most_bytes, held),
+            )
         elif task.joined.is_over:
             self._resume_parent(task.joined)
 
@@ -314,8 +321,8 @@ class Scheduler:
             if task.has_ended:
                 self._live.discard(task)
                 self._idle_workers.append(task.worker)
-                # Threads in cycles would be freed at any time, and Python ignores Ctrl-C
-                # while they are.
+                # Threads in cycles would be freed at any time, and Python ignores
+                # Ctrl-C while they are.
                 task.worker.task = task.worker = None
 
     def _end(self, task):
