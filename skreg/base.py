@@ -3,6 +3,7 @@
 import math
 import warnings
 from abc import ABC, abstractmethod
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -107,6 +108,13 @@ class BaseNetwork(
 
     # Whether targets are numbers rather than classes.
     _numeric_targets = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # A search reads the parameters several times a fit, which takes as long as a
+        # tenth of the fit if the signature is worked out each time (PEP 362).
+        if "__init__" in vars(cls):
+            cls.__init__.__signature__ = signature(cls.__init__)
 
     @abstractmethod
     def _check_targets(self, y, continuing, classes):

@@ -2,6 +2,7 @@
 
 import math
 import os
+from itertools import pairwise
 
 import psutil
 
@@ -67,7 +68,7 @@ def _arrays(request):
 def model_bytes(request):
     """Return about how many bytes a model takes in a stack, its data aside."""
     sizes, itemsize = request.architecture.layer_sizes, request.dtype.itemsize
-    n_weights = sum(a * b for a, b in zip(sizes, sizes[1:]))
+    n_weights = sum(a * b for a, b in pairwise(sizes))
     rows = min(request.batch_size, len(request.train.index))
     # Inputs, and outputs, masks and gradients of every layer.
     activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))

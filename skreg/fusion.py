@@ -6,6 +6,8 @@ from numbers import Integral
 
 from joblib import parallel_config
 from joblib.parallel import (
+    BACKENDS,
+    EXTERNAL_BACKENDS,
     FallbackToBackend,
     ParallelBackendBase,
     SequentialBackend,
@@ -18,11 +20,16 @@ from skreg.chunks import available_memory
 from skreg.scheduler import Call, Scheduler, current_task
 from skreg.trainer import Trainer
 
-# What scikit-learn is told about how many tasks run at a time. It cuts its work in as
-# many parts; joblib submits twice as many at first, and one more for each that ends.
+# What those are told who ask how many tasks run at a time, to cut their work in as many
+# parts. An ensemble's networks train by as many; distances, cut so, lose little. It is
+# a number that users do not ask for, and so tells who has taken it for one of threads.
+PARTS = 37
+# Joblib submits twice as many tasks at first, and one more for each that ends.
 TASKS_AT_A_TIME = 512
 # Share of the free memory that a search takes if nothing else is said.
 FREE_SHARE = 0.5
+# What scikit-learn's searches measure, in this order.
+TIMES = ("fit_time", "score_time")
 
 
 class FusedBackend(ParallelBackendBase):
@@ -49,16 +56,15 @@ class FusedBackend(ParallelBackendBase):
         """Return in how many parts work is to be cut."""
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
-        return TASKS_AT_A_TIME
+        return PARTS
 
     def configure(self, n_jobs=1, parallel=None, prefer=None, **kwargs):
         """Give each `joblib.Parallel` a backend of its own."""
         level = self.nesting_level
         if prefer != "threads":
             raise FallbackToBackend(PooledCalls(level, **self.options))
-        # Such as a forest: it computes in its threads and fits no network. What has
-        # asked how many tasks there may be, and takes them for threads, gets none.
-        threads = SequentialBackend if n_jobs >= TASKS_AT_A_TIME else ThreadingBackend
+        # Such as a forest, which computes in its threads and fits no network.
+        threads = SequentialBackend if n_jobs == PARTS else ThreadingBackend
         raise FallbackToBackend(threads(nesting_level=level))
 
     def apply_async(self, func, callback=None):
@@ -84,8 +90,8 @@ class PooledCalls(FusedBackend):
         self._call = None
 
     def configure(self, n_jobs=1, parallel=None, **kwargs):
-        """Return in how many parts work is to be cut."""
-        return self.effective_n_jobs(n_jobs)
+        """Return how many tasks are submitted at a time."""
+        return TASKS_AT_A_TIME
 
     def start_call(self):
         """Begin a call."""
@@ -135,6 +141,7 @@ def make_scheduler(
     n_jobs=None, max_memory=None, over="loky", checkpoint=None, progress=False
 ):
     """Return the scheduler of a search; parameters are those of `fused`."""
+    check_options(max_memory, n_jobs, over)
     memory = max_memory or int(FREE_SHARE * available_memory())
     # One half is for what waiting tasks hold, the other for what trains.
     trainer = Trainer(memory // 2, n_jobs, over, checkpoint, progress)
@@ -144,13 +151,18 @@ def make_scheduler(
 def correct_times(task):
     """Count as the time of a fit what it took, not how long it waited.
 
-    scikit-learn's searches measure a fit from its call to its return.
+    scikit-learn's searches measure from the call of a fit to its return, and then to
+    that of the scorer, which may wait for fits of its own.
     """
-    if task.error is None:
-        for result in task.result:
-            if isinstance(result, dict) and "fit_time" in result:
-                waited = task.waited_for - task.idle
-                result["fit_time"] = max(0.0, result["fit_time"] + waited)
+    end = 0.0
+    for result in [] if task.error is not None else task.result:
+        is_searchs = isinstance(result, dict) and {*TIMES, "test_scores"} <= set(result)
+        for name in TIMES if is_searchs else ():
+            start, end = end, end + result[name]
+            for wait in task.waits:
+                if start <= wait.start + wait.seconds / 2 < end:
+                    result[name] += wait.work - wait.seconds
+            result[name] = max(0.0, result[name])
 
 
 @contextmanager
@@ -224,21 +236,27 @@ def fused(
 
 def check_options(max_memory, n_jobs, over):
     """Check what joblib would not, or not before it is too late."""
-    is_size = isinstance(max_memory, Integral) and max_memory > 0
+    is_size = _is_int(max_memory) and max_memory > 0
     if max_memory is not None and not is_size:
         raise ValueError(
-            f"max_memory must be a positive number of bytes or None, got {max_memory!r}."
+            "max_memory must be a positive number of bytes or None, got "
+            f"{max_memory!r}."
         )
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+    if n_jobs is not None and (not _is_int(n_jobs) or n_jobs == 0):
         raise ValueError(
             "n_jobs must be a number of processes, -1 for all, or None for this one, "
             f"got {n_jobs!r}."
         )
-    if over == "fused" or not isinstance(over, str):
+    names = {*BACKENDS, *EXTERNAL_BACKENDS} - {"fused"}
+    if over not in names:
         raise ValueError(
-            "over must be the name of a joblib backend, such as 'loky' or 'dask', got "
+            f"over must be the name of a joblib backend, one of {sorted(names)}, got "
             f"{over!r}."
         )
+
+
+def _is_int(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 register_parallel_backend("fused", FusedBackend)

@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections import deque
+from dataclasses import dataclass
 
 from skreg.training import train
 
@@ -73,6 +74,8 @@ class Call:
     def __init__(self, scheduler, parent):
         self.scheduler, self.parent = scheduler, parent
         self.unfinished, self.failed = 0, False
+        # For all tasks, those too that are submitted when others have ended.
+        self.context, self.warnings = contextvars.copy_context(), WarningsState()
         self.level = 0 if parent is None else parent.call.level + 1
 
     @property
@@ -108,23 +111,21 @@ class Task:
         The fit that the task waits for.
     joined : Call or None
         The tasks that it waits for.
-    active, idle, waited_for : float
-        Seconds that it ran, that it waited, and that those things took which it waited
-        for: its share of a stack's time, and the time of its own tasks.
+    waits : list of Wait
+        When it waited, and for how much work.
     """
 
     def __init__(self, call, function, on_end):
         self.call, self.on_end = call, on_end
-        self._function, self._context = function, contextvars.copy_context()
+        self._function, self._context = function, call.context.copy()
         self.worker = self.result = self.error = self.request = self.joined = None
         self.has_ended = self.is_cancelled = False
-        self.active = self.idle = self.waited_for = 0.0
-        self.warnings = WarningsState()
-        self._answer = None
+        self.warnings, self._answer = call.warnings, None
+        self.waits, self._start, self._seconds = [], 0.0, 0.0
 
     def perform(self):
         """Run to the end, in the thread of a worker."""
-        _local.task = self
+        _local.task, self._start = self, time.perf_counter()
         try:
             self.result = self._context.run(self._function)
         except Cancelled:  # to be kept for nobody, with all its frames
@@ -133,7 +134,13 @@ class Task:
             self.error = error
         finally:
             _local.task = self._function = None
+            self._seconds = time.perf_counter() - self._start
             self.has_ended = True
+
+    @property
+    def work(self):
+        """Seconds that the task has taken: what it waited for, but not the waiting."""
+        return self._seconds + sum(wait.work - wait.seconds for wait in self.waits)
 
     def wait_for(self, request):
         """Let others have their turn until a network is trained; return the result."""
@@ -151,16 +158,37 @@ class Task:
     def answer(self, result):
         """Give the task the result that it waits for."""
         self.request, self._answer = None, result
-        self.waited_for += result.seconds
+        self.waits[-1].work += result.seconds
 
     def _pause(self):
-        start = time.perf_counter()
+        wait = Wait(time.perf_counter() - self._start)
+        self.waits.append(wait)
         # A task that unwinds may meet a fit on its way.
         if not self.is_cancelled:
             self.worker.pause()
-        self.idle += time.perf_counter() - start
+        wait.seconds = time.perf_counter() - self._start - wait.start
         if self.is_cancelled:
             raise Cancelled
+
+
+@dataclass
+class Wait:
+    """A wait of a task.
+
+    Parameters
+    ----------
+    start : float
+        Seconds after the start of the task.
+    seconds : float
+        How long it was.
+    work : float
+        Seconds that was taken by what it waited for: the share of a fit in the time of
+        its stack, or the work of its own tasks.
+    """
+
+    start: float
+    seconds: float = 0.0
+    work: float = 0.0
 
 
 class WarningsState:
@@ -310,14 +338,13 @@ class Scheduler:
             self._resume_parent(task.joined)
 
     def _give_turn(self, task):
-        mine, start = WarningsState(), time.perf_counter()
+        mine = WarningsState()
         task.warnings.restore()
         try:
             task.worker.give_turn()
         finally:
             task.warnings = WarningsState()
             mine.restore()
-            task.active += time.perf_counter() - start
             if task.has_ended:
                 self._live.discard(task)
                 self._idle_workers.append(task.worker)
@@ -329,7 +356,7 @@ class Scheduler:
         call = task.call
         call.failed |= task.error is not None
         if call.parent is not None:
-            call.parent.waited_for += task.active + task.waited_for
+            call.parent.waits[-1].work += task.work
         task.on_end(task)  # may submit the next task of the call
         call.unfinished -= 1
         if call.is_over:
@@ -355,9 +382,11 @@ class Scheduler:
                 queue.remove(task)
         for task in [task for task in self._live if task.call is call]:
             task.is_cancelled = True
-            for others in (self._waiting, self._ready):
-                if task in others:
-                    others.remove(task)
+            if task in self._waiting:
+                self._waiting.remove(task)
+                self._bytes -= task.request.bytes_held
+            if task in self._ready:
+                self._ready.remove(task)
             if not task.worker.is_lost:
                 self._give_turn(task)
         call.unfinished = 0
