@@ -10,6 +10,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+# Units that random bits are drawn for at a time; the bits should stay in the cache.
+DRAWN_AHEAD = 2**18
+
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 
 
@@ -72,6 +75,7 @@ class Noise:
         self.active = {
             f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)
         }
+        self._masks = {}
 
     def select(self, models):
         """Return the noise of the models in the index `models`."""
@@ -83,6 +87,7 @@ class Noise:
         Parameters
         ----------
         batch : Batch
+            Its successor is the next batch here, if it says that there is one.
         streams : list of Streams
         widths : sequence of int
             Number of units in each hidden layer.
@@ -90,16 +95,23 @@ class Noise:
         if not self.active["dropout"]:
             return ()
         return [
-            _keep_mask(
-                [s[DROPOUT + layer] for s in streams], self.dropout[:, layer], batch, n
-            )
-            for layer, n in enumerate(widths)
+            self._mask(DROPOUT + layer, self.dropout[:, layer], streams, batch, width)
+            for layer, width in enumerate(widths)
         ]
 
-    @property
-    def is_random(self):
-        """Whether any regulariser draws; label smoothing does not."""
-        return any(on for name, on in self.active.items() if name != "label_smoothing")
+    def _mask(self, purpose, rates, streams, batch, width):
+        if purpose not in self._masks:
+            self._masks[purpose] = _Masks(purpose, rates)
+        return self._masks[purpose].next(streams, batch, width)
+
+    def random_models(self):
+        """Return for each model whether any regulariser draws.
+
+        Label smoothing does not.
+        """
+        names = (f.name for f in fields(self) if f.name != "label_smoothing")
+        rates = [getattr(self, name).view(len(self.mixup), -1) for name in names]
+        return (torch.cat(rates, 1) > 0).any(1).tolist()
 
     def smooth(self, batch, loss):
         """Return the batch with soft labels, for a loss that has `uniform_target`."""
@@ -130,30 +142,61 @@ class Noise:
                 x=batch.x + _normal(generators, self.input_noise, batch)
             )
         if self.active["input_dropout"]:
-            generators = [s[INPUT_DROPOUT] for s in streams]
-            width = batch.x.shape[2]
-            mask = _keep_mask(generators, self.input_dropout, batch, width)
+            width, rates = batch.x.shape[2], self.input_dropout
+            mask = self._mask(INPUT_DROPOUT, rates, streams, batch, width)
             batch = batch.replace(x=batch.x * mask)
         return batch
 
 
-def _keep_mask(generators, rates, batch, width):
-    """Draw masks that are 0 with probability `rates` and else ``1 / (1 - rates)``.
+class _Masks:
+    """The dropout masks of one layer or of the inputs, batch after batch.
 
-    Sixteen random bits decide each unit, so a rate is used as the nearest multiple of
-    2^-16; the survivors are scaled by that same number.
+    They are 0 with probability `rates` and else ``1 / (1 - rates)``. Sixteen random
+    bits decide each unit, so a rate is used as the nearest multiple of 2^-16; the
+    survivors are scaled by that same number.
+
+    Every batch begins with a new word, so the bits of several batches of one shape
+    are drawn in one call: for a small network a call costs more than its bits.
+
+    Parameters
+    ----------
+    purpose : int
+        The stream that is drawn from.
+    rates : Tensor of shape (n_models,)
     """
-    k, n_rows, x = len(batch.x), batch.x.shape[1], batch.x
-    draws = np.zeros((k, n_rows, width), np.int16)
-    cuts = (rates[:k] * 65536).round_().clamp_(max=65535)
-    for model, cut in enumerate(cuts.tolist()):
-        if cut:
-            size = batch.rows[model] * width
-            words = generators[model].bit_generator.random_raw(-(-size // 4))
-            draws[model].reshape(-1)[:size] = words.view(np.int16)[:size]
-    cuts = cuts.view(-1, 1, 1)
-    keep = torch.from_numpy(draws).to(x.device) >= (cuts - 32768).to(torch.int16)
-    return keep * (65536 / (65536 - cuts)).to(x.dtype)
+
+    def __init__(self, purpose, rates):
+        self.purpose = purpose
+        cuts = (rates * 65536).round().clamp_(max=65535)
+        self._cuts = cuts.tolist()
+        self._bounds = (cuts - 32768).view(-1, 1, 1)
+        self._scales = (65536 / (65536 - cuts)).view(-1, 1, 1)
+        self._ahead = iter(())
+
+    def next(self, streams, batch, width):
+        """Return the mask of a batch, of shape (k, n_rows, width)."""
+        bits = next(self._ahead, None)
+        if bits is None:
+            self._ahead = self._draw(streams, batch, width)
+            bits = next(self._ahead)
+        k, x = len(batch.rows), batch.x
+        # In place, for torch is slow with booleans.
+        mask = bits.view(k, -1, width).to(x.device, x.dtype)
+        return mask.ge_(self._bounds[:k]).mul_(self._scales[:k])
+
+    def _draw(self, streams, batch, width):
+        """Return an iterator over the bits of `batch` and of some that follow."""
+        k, size = len(batch.rows), batch.x.size(1) * width
+        n_batches = max(1, min(batch.following + 1, DRAWN_AHEAD // (k * size)))
+        draws = np.zeros((k, n_batches, size), np.int16)
+        for model, cut in enumerate(self._cuts[:k]):
+            if cut:
+                own = batch.rows[model] * width
+                generator = streams[model][self.purpose].bit_generator
+                words = generator.random_raw(n_batches * -(-own // 4))
+                bits = words.view(np.int16).reshape(n_batches, -1)
+                draws[model, :, :own] = bits[:, :own]
+        return iter(torch.from_numpy(draws).unbind(1))
 
 
 def _normal(generators, scales, batch):

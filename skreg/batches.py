@@ -40,6 +40,13 @@ class Rows:
     weight: np.ndarray | None
     index: np.ndarray
 
+    @property
+    def n_bytes(self):
+        """Bytes of the inputs."""
+        if sp.issparse(self.X):
+            return self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes
+        return self.X.nbytes
+
 
 @dataclass
 class Batch:
@@ -55,6 +62,8 @@ class Batch:
         Number of true rows of each model.
     portion : Tensor of shape (k,)
         Number of true rows over the number of rows in the model's epoch.
+    following : int, default=0
+        How many batches of the same shape are certain to follow.
     """
 
     x: torch.Tensor
@@ -62,6 +71,7 @@ class Batch:
     weight: torch.Tensor | None
     rows: list
     portion: torch.Tensor
+    following: int = 0
 
     def replace(self, **changes):
         """Return a batch in which the named parts are others."""
@@ -85,9 +95,13 @@ class Pool:
     """
 
     def __init__(self, parts, dtype, device):
-        unique, offsets, n_rows = {}, [], 0
+        unique, offsets, n_rows, keys = {}, [], 0, {}
         for part in parts:
-            key = _content(part) if len(parts) > 1 else None
+            # The same arrays need not be read again to see that they are equal.
+            arrays = id(part.X), id(part.y), id(part.weight)
+            if len(parts) > 1 and arrays not in keys:
+                keys[arrays] = _content(part)
+            key = keys.get(arrays)
             if key not in unique:
                 unique[key] = (part, n_rows)
                 n_rows += part.X.shape[0]
@@ -295,15 +309,15 @@ class Batches:
         rows, _, portion, share = self._shape(0)
         elements = len(rows) * size * self.pool.n_features
         at_a_time = size * max(1, GATHERED_ELEMENTS // elements)
+        following = itertools.count(n_steps - 1, -1)
         for part in self._order[:, : n_steps * size].split(at_a_time, 1):
             x, target, weight = self._gather(part)
             shares = itertools.repeat(share)
             if weight is not None:
                 shares = [w * share for w in weight.split(size, 1)]
-            for x_, target_, share_ in zip(
-                x.split(size, 1), target.split(size, 1), shares
-            ):
-                yield Batch(x_, target_, share_, rows, portion)
+            parts = zip(x.split(size, 1), target.split(size, 1), shares, following)
+            for x_, target_, share_, following_ in parts:
+                yield Batch(x_, target_, share_, rows, portion, following_)
 
     def _last_batch(self, step):
         """Gather the batch number `step` of the models that have one."""

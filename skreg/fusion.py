@@ -23,7 +23,7 @@ from skreg.trainer import Trainer
 # What those are told who ask how many tasks run at a time, to cut their work in as many
 # parts. An ensemble's networks train by as many; distances, cut so, lose little. It is
 # a number that users do not ask for, and so tells who has taken it for one of threads.
-PARTS = 37
+PARTS = 17
 # Joblib submits twice as many tasks at first, and one more for each that ends.
 TASKS_AT_A_TIME = 512
 # Share of the free memory that a search takes if nothing else is said.
@@ -89,9 +89,13 @@ class PooledCalls(FusedBackend):
             self._scheduler = self._parent.call.scheduler
         self._call = None
 
-    def configure(self, n_jobs=1, parallel=None, **kwargs):
+    def effective_n_jobs(self, n_jobs):
         """Return how many tasks are submitted at a time."""
         return TASKS_AT_A_TIME
+
+    def configure(self, n_jobs=1, parallel=None, **kwargs):
+        """Return how many tasks are submitted at a time."""
+        return self.effective_n_jobs(n_jobs)
 
     def start_call(self):
         """Begin a call."""

@@ -76,6 +76,23 @@ def first(tensor, k):
     return tensor if tensor.size(0) == k else tensor[:k]
 
 
+# Columns of a product up to which matrix kernels waste most of their width, and
+# multiplications from which that costs more than turning a product around.
+NARROW_COLUMNS, NARROW_PRODUCTS = 11, 2**14
+
+
+def _is_narrow(left, n_columns):
+    """Tell whether a product with few columns is faster as ``(b.mT @ a.mT).mT``.
+
+    A vector for a single model has a kernel of its own.
+    """
+    return (
+        n_columns <= NARROW_COLUMNS
+        and left.numel() * n_columns >= NARROW_PRODUCTS
+        and (n_columns > 1 or left.size(0) > 1)
+    )
+
+
 class Linear:
     """``x @ W + b`` for each model.
 
@@ -97,18 +114,30 @@ class Linear:
 
     def predict(self, x):
         k = x.size(0)
-        return torch.baddbmm(first(self.bias, k), x, first(self.weight, k))
+        bias, weight = first(self.bias, k), first(self.weight, k)
+        if _is_narrow(x, weight.size(2)):
+            return torch.baddbmm(bias.mT, weight.mT, x.mT).mT.contiguous()
+        return torch.baddbmm(bias, x, weight)
 
     def forward(self, x, weight, mask):
-        k = x.size(0)
-        return torch.baddbmm(first(self.bias, k), x, first(self.weight, k)), x
+        return self.predict(x), x
 
     def backward(self, gradient, x):
         k = x.size(0)
-        torch.bmm(x.mT, gradient, out=first(self.weight.grad, k))
+        weight_gradient = first(self.weight.grad, k)
+        if _is_narrow(x, gradient.size(2)):
+            weight_gradient.copy_(torch.bmm(gradient.mT, x).mT)
+        else:
+            torch.bmm(x.mT, gradient, out=weight_gradient)
         if not self.is_centred:
             torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
-        return None if self.is_first else torch.bmm(gradient, first(self.weight, k).mT)
+        return None if self.is_first else self._input_gradient(gradient, k)
+
+    def _input_gradient(self, gradient, k):
+        transposed = first(self.weight, k).mT
+        if gradient.size(2) == 1:
+            return gradient * transposed  # a product of vectors needs no matrix kernel
+        return torch.bmm(gradient, transposed)
 
 
 class Activation:

@@ -2,17 +2,22 @@
 
 The settings are vectors over the stack. The fused kernels of torch take one number
 for each setting, so neighbouring models with equal settings form a *run*, and every
-run is one call. l1 and group_l1 never enter the gradient: after each step the weights
-go through the proximal operator in the optimiser's own metric (ProxGen: Yun, Lozano
-and Yang 2021, "Adaptive Proximal Gradient Methods for Structured Neural Networks").
+run is one call; where runs are short, learning rates are applied apart. l1 and
+group_l1 never enter the gradient: after each step the weights go through the proximal
+operator in the optimiser's own metric (ProxGen: Yun, Lozano and Yang 2021, "Adaptive
+Proximal Gradient Methods for Structured Neural Networks").
 """
 
+import inspect
 from dataclasses import dataclass, fields
 
 import torch
 
 from skreg.modules import first
 from skreg.penalties import GroupLasso
+
+# Numbers that can be moved twice in the time of one call of a fused kernel.
+NUMBERS_PER_CALL = 2**14
 
 
 @dataclass
@@ -58,6 +63,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
         Number of steps done before, for each model.
     """
 
+    # torch wraps this method in one that imports its compiler, which takes a second.
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+
     # Settings that the update formula takes one number of.
     run_settings = ()
     n_buffers = 1
@@ -74,7 +82,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
     ):
         self.module, self.penalties, self.settings = module, penalties, settings
         self.n_batches, self.nesterov = n_batches, nesterov
-        parameters = list(module.parameters())
+        self._parameters = parameters = list(module.parameters())
         super().__init__(parameters, {"lr": None})
         self.lr = settings.lr.tolist()
         self.buffers = buffers or [
@@ -84,14 +92,21 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self.steps = torch.tensor(
             steps or [0.0] * module.n_models, dtype=torch.float32, device=device
         ).view(-1, 1, 1)
-        self._lr_of_runs = None
-        self._groups = penalties.has(GroupLasso)
+        self._groups, self._spare = penalties.has(GroupLasso), None
         self._make_runs()
         self._decays = bool((settings.weight_decay > 0).any())
         self._clips = bool(torch.isfinite(settings.clip_norm).any())
         self._shrinks, self._bends = any(penalties.nonsmooth), any(penalties.smooth)
         # Whether anything but the update formula acts on the weights.
         self._acts = self._bends or self._shrinks or self._decays
+
+    def _spare_memory(self):
+        """Return three tensors for every parameter, the same ones in every step."""
+        if self._spare is None:
+            self._spare = [
+                [torch.empty_like(p) for _ in range(3)] for p in self._parameters
+            ]
+        return self._spare
 
     @property
     def lr(self):
@@ -123,29 +138,46 @@ class ProximalOptimizer(torch.optim.Optimizer):
         return other
 
     def _make_runs(self):
-        """Find the runs: neighbours with equal settings, learning rate and steps."""
-        lr, device = self.lr, self.settings.lr.device
+        """Find the runs: neighbours with equal settings, steps and learning rate.
+
+        If rates alone make many short runs of long ones, the kernel moves zeros at a
+        rate of 1, and the parameters follow, each model's at its own rate.
+        """
+        lr = self.lr
         columns = [getattr(self.settings, name).tolist() for name in self.run_settings]
-        keys = list(zip(lr, self.n_batches, self.steps.flatten().tolist(), *columns))
-        bounds = [m for m in range(len(keys)) if m == 0 or keys[m] != keys[m - 1]]
+        keys = list(zip(self.n_batches, self.steps.flatten().tolist(), *columns))
+        bounds, short = _bounds(keys), _bounds(list(zip(lr, keys)))
         parameters = self._run_parameters()
-        gradients = [p.grad for p in parameters]
-        buffers = [kind[-len(parameters) :] for kind in self.buffers]
+        n_numbers = sum(p.numel() for p in parameters)
+        # Moving zeros has calls of its own, which cost as much as two runs.
+        self._moves_apart = (
+            NUMBERS_PER_CALL * (len(short) - len(bounds) - 2) > n_numbers
+        )
+        if self._moves_apart:
+            rates, moved = [1.0] * len(lr), self._moves()
+        else:
+            rates, moved, bounds = lr, parameters, short
+        kinds = (moved, [p.grad for p in parameters])
+        kinds += tuple(kind[-len(parameters) :] for kind in self.buffers)
         self._runs = []
         for start, stop in zip(bounds, [*bounds[1:], len(keys)]):
-            part = [
-                [tensor[start:stop] for tensor in kind]
-                for kind in (parameters, gradients, *buffers)
-            ]
-            options = dict(zip(self.run_settings, keys[start][3:]))
-            self._runs.append((stop, lr[start], options, self.steps[start, 0, 0], part))
-        self._rates = torch.tensor(lr, dtype=self.settings.lr.dtype, device=device)
+            part = [[tensor[start:stop] for tensor in kind] for kind in kinds]
+            options = dict(zip(self.run_settings, keys[start][2:]))
+            count = self.steps[start, 0, 0]
+            self._runs.append((stop, rates[start], options, count, part))
+        like = self.settings.lr
+        self._rates = torch.tensor(lr, dtype=like.dtype, device=like.device)
         self._rates = self._rates.view(-1, 1, 1)
         self._lr_of_runs = self.param_groups[0]["lr"]
 
     def _run_parameters(self):
         """Return the parameters that the fused kernel moves, a tail of all of them."""
-        return list(self.module.parameters())
+        return self._parameters
+
+    def _moves(self):
+        """Return the memory for the moves of `_run_parameters`."""
+        n_last = len(self._run_parameters())
+        return [spare[0] for spare in self._spare_memory()[-n_last:]]
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -179,16 +211,39 @@ class ProximalOptimizer(torch.optim.Optimizer):
     def _move(self, k):
         """Apply the update formula to the first `k` models, run by run."""
         first(self.steps, k).add_(1)
+        moves = self._moves() if self._moves_apart else ()
+        for move in moves:
+            move.zero_()
         for stop, lr, options, count, part in self._runs:
             if stop > k:
                 break
             self._move_run(lr, options, count, *part)
+        rates = first(self._rates, k)
+        for parameter, move in zip(self._run_parameters(), moves):
+            first(parameter, k).addcmul_(first(move, k), rates)
 
     def _move_run(self, lr, options, count, parameters, gradients, *buffers):
         raise NotImplementedError
 
-    def _metric(self, layer, k):
-        """Return the diagonal metric of the update, broadcastable with the weights."""
+    def _step_factors(self, k):
+        """Return what the steps of all layers have in common."""
+        raise NotImplementedError
+
+    def _step_size(self, layer, k, factors):
+        """Return a rate and a metric: the step is their quotient.
+
+        Parameters
+        ----------
+        layer, k : int
+        factors : object
+            What `_step_factors` returned.
+
+        Returns
+        -------
+        rate : Tensor of shape (k, 1, 1)
+        metric : Tensor
+            Broadcastable with the weights.
+        """
         raise NotImplementedError
 
     def _column(self, name, k):
@@ -196,7 +251,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
     def _clip(self, k):
         """Scale each model's gradient to a norm of `clip_norm` at most."""
-        gradients = [first(p.grad, k) for p in self.module.parameters()]
+        gradients = [first(p.grad, k) for p in self._parameters]
         squares = [(g * g).sum((1, 2), keepdim=True) for g in gradients]
         norm = torch.stack(squares).sum(0).sqrt()
         factor = (self._column("clip_norm", k) / (norm + 1e-6)).clamp(max=1)
@@ -208,12 +263,19 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
         The constraints are projections in the Euclidean metric.
         """
+        factors, spare = self._step_factors(k), self._spare_memory()
         for layer, (weight, parts) in enumerate(zip(weights, self.penalties.nonsmooth)):
-            step = None
+            rate = metric = None
             if not all(penalty.is_constraint for penalty in parts):
-                step = self._rates[:k] / self._metric(layer, k)
+                rate, metric = self._step_size(layer, k, factors)
+            own = [first(tensor, k) for tensor in spare[layer][1:]]
             for penalty in parts:
-                weight.copy_(penalty.prox(weight, step))
+                penalty.prox_(weight, rate, metric, own)
+
+
+def _bounds(keys):
+    """Return the positions of the keys that differ from the one before."""
+    return [m for m in range(len(keys)) if m == 0 or keys[m] != keys[m - 1]]
 
 
 class ProximalAdam(ProximalOptimizer):
@@ -251,10 +313,10 @@ class ProximalAdam(ProximalOptimizer):
         beta_1, beta_2 = self._column("beta_1", k), self._column("beta_2", k)
         first_m.lerp_(gradient, (1 - beta_1).expand_as(gradient))
         mean_square = (gradient * gradient).mean(2, keepdim=True)
-        second_m.copy_(beta_2 * second_m + (1 - beta_2) * mean_square)
-        correction = 1 - beta_1 ** self.steps[:k]
-        rate = self._rates[:k] / (correction * self._metric(0, k))
-        weight.addcmul_(first_m, rate, value=-1)
+        second_m.copy_(beta_2 * second_m[:, :, :1] + (1 - beta_2) * mean_square)
+        rate, metric = self._step_size(0, k, self._step_factors(k))
+        rate = rate / (1 - beta_1 ** self.steps[:k])
+        weight.addcmul_(first_m, rate / metric, value=-1)
 
     def _move_run(self, lr, options, count, parameters, gradients, first_m, second_m):
         # The kernel behind torch.optim.Adam(fused=True), called on our own buffers:
@@ -275,13 +337,20 @@ class ProximalAdam(ProximalOptimizer):
             maximize=False,
         )
 
-    def _metric(self, layer, k):
+    def _step_factors(self, k):
+        # sqrt(v / c) + epsilon is (sqrt(v) + epsilon * sqrt(c)) / sqrt(c), which is a
+        # pass over the weights less.
+        root = (1 - self._column("beta_2", k) ** self.steps[:k]).sqrt_()
+        return self._rates[:k] * root, self._column("epsilon", k) * root
+
+    def _step_size(self, layer, k, factors):
+        rate, epsilon = factors
         # The weights are the first parameters, so layer and position agree.
         second_m = self.buffers[1][layer][:k]
         if layer == 0 and self._groups:
-            second_m = second_m[:, :, :1]
-        correction = 1 - self._column("beta_2", k) ** self.steps[:k]
-        return (second_m / correction).sqrt_() + self._column("epsilon", k)
+            return rate, second_m[:, :, :1].sqrt().add_(epsilon)
+        metric = first(self._spare_memory()[layer][0], k)
+        return rate, torch.sqrt(second_m, out=metric).add_(epsilon)
 
 
 class ProximalSGD(ProximalOptimizer):
@@ -313,10 +382,14 @@ class ProximalSGD(ProximalOptimizer):
             is_first_step=False,
         )
 
-    def _metric(self, layer, k):
+    def _step_factors(self, k):
         momentum = self._column("momentum", k)
         ahead = 1 if self.nesterov else 0
-        return (1 - momentum) / (1 - momentum ** (self.steps[:k] + ahead))
+        metric = (1 - momentum) / (1 - momentum ** (self.steps[:k] + ahead))
+        return self._rates[:k], metric
+
+    def _step_size(self, layer, k, factors):
+        return factors
 
 
 OPTIMIZERS = {"adam": ProximalAdam, "sgd": ProximalSGD}

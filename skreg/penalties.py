@@ -80,9 +80,28 @@ class Penalty(ABC):
         Tensor of the shape of `z`
         """
 
+    def prox_(self, z, rate, metric, spare):
+        """Replace `z` by the proximal operator for the step ``rate / metric``.
+
+        Parameters
+        ----------
+        z : Tensor of shape (k, n_in, n_out)
+        rate : Tensor of shape (k, 1, 1)
+        metric : Tensor
+            Positive, broadcastable with `z`.
+        spare : list of two Tensor of the shape of `z`
+            Memory to overwrite: passing over new memory takes twice the time.
+        """
+        step = None if self.is_constraint else rate / metric
+        z.copy_(self.prox(z, step))
+
     def slope(self, weight):
         """Return the gradient of the penalty, 0 where it has none."""
         return torch.zeros_like(weight)
+
+    def add_slope_(self, gradient, weight):
+        """Add the `slope` to a gradient."""
+        gradient.add_(self.slope(weight))
 
     def reduce(self, weight, residual):
         """Return what is left of `residual` after its nearest subgradient is taken.
@@ -134,6 +153,12 @@ class L1(Penalty):
 
     def prox(self, z, step):
         return soft_threshold(z, step * self._of(z))
+
+    def prox_(self, z, rate, metric, spare):
+        upper, lower = spare
+        torch.div(rate * self._of(z), metric.expand_as(z), out=upper)
+        torch.neg(upper, out=lower)
+        z.sub_(torch.clamp(z, lower, upper, out=lower))  # as `soft_threshold`
 
     def slope(self, weight):
         return _scaled(self._of(weight), weight.sign())
@@ -212,6 +237,11 @@ class L2(Penalty):
     parameter = "l2"
     is_smooth = is_curved = True
 
+    def __init__(self, strength):
+        super().__init__(strength)
+        self._double = 2 * self.strength
+        self._is_finite = bool(torch.isfinite(strength).all())
+
     def value(self, weight):
         return _scaled(self.strength, weight * weight).sum((1, 2))
 
@@ -220,6 +250,12 @@ class L2(Penalty):
 
     def slope(self, weight):
         return _scaled(2 * self._of(weight), weight)
+
+    def add_slope_(self, gradient, weight):
+        if self._is_finite:
+            gradient.addcmul_(weight, self._double[: weight.size(0)])
+        else:
+            super().add_slope_(gradient, weight)
 
     def reduce(self, weight, residual):
         # At an infinite strength every number is a subgradient at zero.
@@ -374,6 +410,15 @@ class Penalties:
         """Whether a penalty of the class `kind` is on, in any model and layer."""
         return bool((self.strengths[kind.parameter] != kind.off).any())
 
+    def nonsmooth_models(self):
+        """Return for each model whether any penalty on it does not enter a gradient."""
+        on = [
+            (self.strengths[kind.parameter] != kind.off).any(1)
+            for kind in PENALTIES
+            if not kind.is_smooth
+        ]
+        return torch.stack(on).any(0).tolist()
+
     def select(self, models):
         """Return the penalties of the models in the index `models`."""
         return Penalties({name: s[models] for name, s in self.strengths.items()})
@@ -388,7 +433,7 @@ class Penalties:
         """
         for parts, weight, gradient in zip(self.smooth, weights, gradients):
             for penalty in parts:
-                gradient.add_(penalty.slope(weight))
+                penalty.add_slope_(gradient, weight)
 
     def value(self, weights):
         """Return the penalty of each model, constraints aside.

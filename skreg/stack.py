@@ -1,6 +1,7 @@
 """The models that train together, and what becomes of each."""
 
 import math
+import time
 from dataclasses import fields, replace
 
 import numpy as np
@@ -46,7 +47,7 @@ class Stack:
             self.dtype = torch.float64
         self.loss, self.widths = head.loss, head.architecture.layer_sizes[1:-1]
         self.trackers = [request.tracker or Tracker(request) for request in requests]
-        self.results = [None] * len(requests)
+        self.results, self.watch = [None] * len(requests), None
         self._live = list(range(len(requests)))
         self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
         self.noise = self._vectors(Noise, requests)
@@ -124,7 +125,10 @@ class Stack:
         self.set_rates([tracker.lr for tracker in self.trackers])
 
     def largest_product(self):
-        """Return the number of multiplications in the largest product of a step."""
+        """Return the number of multiplications in the largest product of a step.
+
+        That of all models: threads share out the models of a stack.
+        """
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
         return rows * max(weight.numel() for weight in self.module.weights)
 
@@ -149,13 +153,19 @@ class Stack:
 
     def note_epoch(self, losses, valid_losses):
         """Tell the trackers of an epoch; return the positions that go on."""
+        if self.watch:
+            self.watch(len(self.trackers))
         keep = []
         for position, tracker in enumerate(self.trackers):
-            goes_on = tracker.update(
-                losses[position],
-                valid_losses and valid_losses[position],
-                lambda position=position: self.state_of(position),
-            )
+            try:
+                goes_on = tracker.update(
+                    losses[position],
+                    valid_losses and valid_losses[position],
+                    lambda position=position: self.state_of(position),
+                )
+            except Exception as error:
+                # From a scorer or a hook of the user's: of this model alone.
+                tracker.error, goes_on = error, False
             if goes_on:
                 keep.append(position)
         return keep
@@ -163,8 +173,8 @@ class Stack:
     def retire(self, keep):
         """Finish all models but those at the positions `keep`, and close the ranks."""
         if len(keep) < len(self.trackers):
-            for position in set(range(len(self.trackers))) - set(keep):
-                self._finish(position)
+            going = set(keep)
+            self._finish([p for p in range(len(self.trackers)) if p not in going])
             self.trackers = [self.trackers[p] for p in keep]
             self.rates = [self.rates[p] for p in keep]
             self._live = [self._live[p] for p in keep]
@@ -185,21 +195,31 @@ class Stack:
         if self.optimizer:
             self.optimizer = self.optimizer.select(self.module, index)
 
-    def _finish(self, position):
-        """Freeze a model at its best weights and write its result."""
+    def _finish(self, positions):
+        """Freeze models at their best weights and write their results."""
+        certified = self.penalties.nonsmooth_models()
+        to_certify = []
+        for position in positions:
+            result = self._result(position)
+            self.results[self._live[position]] = result
+            request = result.tracker.request
+            if not all(np.isfinite(array).all() for array in result.state):
+                result.tracker.diverged(math.nan)
+            elif (
+                request.solver == "lbfgs" or request.is_certified or certified[position]
+            ):
+                to_certify.append(position)
+        is_noisy = self._noisy_models()
+        for noisy in (False, True):
+            self._certify([p for p in to_certify if is_noisy[p] == noisy], noisy)
+
+    def _result(self, position):
+        """Return what a model has become, and leave the stack with it."""
         tracker, request = self.trackers[position], self.trackers[position].request
         if tracker.best_state is not None:
             for tensor, best in zip(self.module.state, tracker.best_state):
                 tensor[position].copy_(torch.from_numpy(best))
         result = FitResult(self.state_of(position), tracker)
-        if not all(np.isfinite(array).all() for array in result.state):
-            tracker.diverged(math.nan)
-        elif (
-            request.solver == "lbfgs"
-            or request.is_certified
-            or any(self.penalties.select([position]).nonsmooth)
-        ):
-            result.kkt_violation = self._kkt_violation(position)
         if request.keep_optimizer and self.optimizer:
             index = torch.tensor([position], device=self.device)
             chosen = self.optimizer.select(
@@ -208,27 +228,37 @@ class Stack:
             buffers = [[b.cpu().numpy() for b in kind] for kind in chosen.buffers]
             steps = chosen.steps.flatten().tolist()
             result.optimizer_state = (request.solver, buffers, steps)
-        self.results[self._live[position]] = result
+        return result
 
-    def _kkt_violation(self, position):
-        """Return how far a model is from the optimality conditions.
+    def _noisy_models(self):
+        """Return for each model whether its gradient depends on chance."""
+        if self.module.architecture.batchnorm:  # on the rows of its batches
+            return [True] * self.module.n_models
+        return self.noise.random_models()
+
+    def _certify(self, positions, noisy):
+        """Note how far models are from the optimality conditions, in one pass.
 
         Under random regularisers the gradient is an estimate, of one pass.
         """
-        index = torch.tensor([position], device=self.device)
-        module, noise = self.module.select(index), self.noise.select(index)
-        batches = self.batches.select([position])
-        if not (noise.is_random or module.architecture.batchnorm):
-            batches = _in_order(batches.pool, batches.indices, batches.scaling)
+        if not positions:
+            return
+        index = torch.tensor(positions, device=self.device)
+        batches = self.batches.select(positions)
+        if not noisy:
+            batches = _in_order(
+                batches.pool, batches.indices, batches.scaling, len(positions)
+            )
         objective = Objective(
-            module.prepare_training(),
+            self.module.select(index).prepare_training(),
             self.loss,
             self.penalties.select(index),
             batches,
-            noise,
+            self.noise.select(index),
         )
-        objective.loss_and_gradient([self.streams[position]])
-        return objective.violation().item()
+        objective.loss_and_gradient([self.streams[p] for p in positions])
+        for position, violation in zip(positions, objective.violation().tolist()):
+            self.results[self._live[position]].kkt_violation = violation
 
 
 def loss_gradient(request):
@@ -247,9 +277,10 @@ def loss_gradient(request):
     return stack.module.weights[0].grad
 
 
-def _in_order(pool, indices, scaling):
+def _in_order(pool, indices, scaling, n_shares=1):
     """Return batches over all rows in a fixed order."""
-    return Batches(pool, indices, scaling, _rows_at_a_time(pool))
+    rows = max(64, _rows_at_a_time(pool) // n_shares)
+    return Batches(pool, indices, scaling, rows)
 
 
 def _rows_at_a_time(pool):
@@ -271,9 +302,13 @@ def _stack_scaling(scalings, device):
 
 
 @torch.no_grad()
-def run(stack):
-    """Train a stack with a skorch net and return the results in its order."""
-    callbacks = stack.trackers[0].request.callbacks
+def run(stack, watch=None):
+    """Train a stack with a skorch net and return the results in its order.
+
+    `watch` is called after every epoch with the number of models that had it.
+    """
+    stack.watch = watch
+    start, callbacks = time.perf_counter(), stack.trackers[0].request.callbacks
     net = StackedNet(stack.module, stack.loss, stack, callbacks=callbacks).initialize()
     net.notify("on_train_begin", X=None, y=None)
     interrupted = False
@@ -289,7 +324,17 @@ def run(stack):
     for result in stack.results:
         result.interrupted = interrupted
         result.history = [_epoch_row(row) for row in net.history] if callbacks else []
+    _share_out(time.perf_counter() - start, stack.results)
     return stack.results
+
+
+def _share_out(seconds, results):
+    """Charge the time of a stack to its models in proportion to their steps."""
+    steps = [r.tracker.n_iter * r.tracker.request.n_batches for r in results]
+    # After an interrupt in the first epoch nobody has made a step.
+    total = sum(steps) or len(results)
+    for result, n_steps in zip(results, steps):
+        result.seconds = seconds * (n_steps if any(steps) else 1) / total
 
 
 def _raised_by_skorch(interrupt):

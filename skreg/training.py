@@ -78,11 +78,12 @@ def train_stack(requests, watch=None):
     An error of the stack as a whole is that of each of its models.
     """
     try:
-        results = run(Stack(requests))
+        results = run(Stack(requests), watch)
         rough = [p for p, result in enumerate(results) if _needs_polish(result)]
         if rough and not results[0].interrupted:
-            polished = run(Stack([_polishing(results[p]) for p in rough]))
+            polished = run(Stack([_polishing(results[p]) for p in rough]), watch)
             for position, result in zip(rough, polished):
+                result.seconds += results[position].seconds
                 results[position] = result
     except Exception as error:
         results = [FitResult([], Tracker(request)) for request in requests]

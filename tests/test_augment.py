@@ -10,7 +10,7 @@ from scipy import stats
 
 from skreg import MLPClassifier
 from skreg.augment import DROPOUT, INPUT_DROPOUT, INPUT_NOISE, MIXUP, Noise, Streams
-from skreg.batches import Batch
+from skreg.batches import Batch, Batches, Pool, Rows, Scaling
 from skreg.losses import BinaryLogLoss, LogLoss
 from skreg.modules import Architecture, StackedMLP, initial_state
 from skreg.stack import Stack
@@ -27,8 +27,11 @@ def noise(n_models=1, n_hidden=1, **rates):
         value = torch.as_tensor(value, dtype=torch.float64)
         return value.expand(*shape).clone()
 
+    dropout = torch.as_tensor(rates.pop("dropout", 0.0))
+    if dropout.ndim == 1:
+        dropout = dropout[:, None]  # the same in all layers
     return Noise(
-        vector(rates.pop("dropout", 0.0), n_models, n_hidden),
+        vector(dropout, n_models, n_hidden),
         **{
             name: vector(rates.pop(name, 0.0), n_models)
             for name in ("input_dropout", "input_noise", "label_smoothing", "mixup")
@@ -64,6 +67,53 @@ def test_streams():
     both[1].random(5)
     assert both[2].random() == draws[0, 0, 2]
     assert both[1].random() != draws[0, 0, 1]
+
+
+def mask_of_words(bit_generator, rate, n_rows, width):
+    """Return a mask, unit by unit: sixteen bits each, beginning with a new word."""
+    n_units, bits = n_rows * width, []
+    for _ in range(-(-n_units // 4)):
+        word = int(bit_generator.random_raw())
+        for part in range(4):
+            unsigned = word >> (16 * part) & 0xFFFF
+            bits.append(unsigned - 65536 * (unsigned >= 32768))
+    cut = round(rate * 65536)
+    kept = [65536 / (65536 - cut) * (b >= cut - 32768) for b in bits[:n_units]]
+    return np.array(kept).reshape(n_rows, width)
+
+
+@pytest.mark.parametrize("drawn_ahead", [1, 200, 2**18])
+def test_masks_drawn_ahead(monkeypatch, drawn_ahead):
+    """They are those drawn step by step, and leave the generators as those do.
+
+    Models with and without dropout, other numbers of rows, a number of units that is
+    no multiple of four, and ragged batches after the full ones.
+    """
+    monkeypatch.setattr("skreg.augment.DRAWN_AHEAD", drawn_ahead)
+    parts = [
+        Rows(np.ones((n, 3)), np.ones((n, 1)), None, np.arange(n)) for n in (37, 36, 23)
+    ]
+    pool = Pool(parts, torch.float64, "cpu")
+    own, reference = streams(3, 4, 5), streams(3, 4, 5)
+    rates = {"dropout": [0.3, 0.0, 0.6], "input_dropout": [0.0, 0.2, 0.1]}
+    found = noise(3, 2, **{key: torch.tensor(rate) for key, rate in rates.items()})
+    batches = Batches(pool, pool.indices, Scaling(), 5, own)
+    purposes = {INPUT_DROPOUT: 3, DROPOUT: 4, DROPOUT + 1: 3}
+    for _ in range(2):
+        for step in batches.epoch():
+            kept = [found.apply(step, own).x, *found.masks(step, own, [4, 3])]
+            for (purpose, width), masks in zip(purposes.items(), kept):
+                kind = "input_dropout" if purpose == INPUT_DROPOUT else "dropout"
+                for model, n in enumerate(step.rows):
+                    rate, expected = rates[kind][model], np.ones((n, width))
+                    if rate and n:
+                        words = reference[model][purpose].bit_generator
+                        expected = mask_of_words(words, rate, n, width)
+                    np.testing.assert_array_equal(masks[model, :n], expected)
+        for one, two in zip(own, reference):
+            for purpose in purposes:
+                states = [s[purpose].bit_generator.state for s in (one, two)]
+                assert states[0] == states[1]
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
@@ -202,10 +252,16 @@ def test_rates_of_zero_change_nothing():
     assert off.apply(one, streams(0)) is one
     assert off.smooth(one, LogLoss()) is one
     assert not len(off.masks(one, streams(0), [5]))
-    assert not off.is_random and not noise(label_smoothing=0.1).is_random
-    assert all(
-        noise(**{name: 0.1}).is_random for name in ALL if name != "label_smoothing"
-    )
+
+
+def test_random_models():
+    """All that draw: a model that smooths its labels does not."""
+    for name in ALL:
+        found = noise(3, n_hidden=2, **{name: torch.tensor([0.0, 0.1, 0.0])})
+        draws = name != "label_smoothing"
+        assert found.random_models() == [False, draws, False]
+    second_layer = torch.tensor([[0.0, 0.0], [0.0, 0.5]])
+    assert noise(2, 2, dropout=second_layer).random_models() == [False, True]
 
 
 ALL = ["dropout", "input_dropout", "input_noise", "mixup", "label_smoothing"]

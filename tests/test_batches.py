@@ -87,6 +87,22 @@ def test_the_order_is_that_of_the_models_stream():
             assert list(chain(*own)) == part.y[order, 0].tolist()
 
 
+@pytest.mark.usefixtures("gathered")
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_batches_that_are_certain_to_follow(lengths):
+    """As many as announced, of the same models and rows, one less each time."""
+    parts = [rows(n, seed) for seed, n in enumerate(lengths)]
+    epoch = list(batches(parts, 4).epoch())
+    for step, batch in enumerate(epoch):
+        for later in range(1, batch.following + 1):
+            follower = epoch[step + later]
+            assert follower.x.shape == batch.x.shape and follower.rows == batch.rows
+            assert follower.following == batch.following - later
+    # All steps in which every model has a full batch, but for one that may be its last.
+    full = min(count_batches(n, 4) for n in lengths) - 1
+    assert epoch[0].following == max(0, full - 1)
+
+
 def test_a_single_row_joins_the_batch_before_it():
     """Where a batch of one row would make no sense, as under batchnorm."""
     parts = [rows(n, seed) for seed, n in enumerate([13, 10, 9, 2])]

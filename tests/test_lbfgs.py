@@ -400,15 +400,15 @@ def test_a_start_at_the_optimum(penalty):
 
 def solvers_of(model, X, y, how="fit"):
     """Return the solvers that a fit goes through, and the fitted model."""
-    seen, original = [], skreg.training._train_stacks
+    seen, original = [], skreg.training.run
 
-    def watched(requests):
-        seen.extend(request.solver for request in requests)
-        return original(requests)
+    def watched(stack, *args):
+        seen.extend(tracker.request.solver for tracker in stack.trackers)
+        return original(stack, *args)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        patch.setattr(skreg.training, "_train_stacks", watched)
+        patch.setattr(skreg.training, "run", watched)
         if how == "fit":
             model.fit(X, y)
         else:

@@ -74,12 +74,18 @@ def check_layer(layer, x, weight=None, mask=None, parameters=()):
         torch.testing.assert_close(tensor.grad, expected, rtol=1e-9, atol=1e-10)
 
 
-def test_linear():
-    weight, bias = parameter(N_MODELS, 4, 3), parameter(N_MODELS, 1, 3, seed=1)
+@pytest.mark.parametrize("n_out", [1, 3, 12])
+@pytest.mark.parametrize("turned_from", [0, 10**9])
+def test_linear(monkeypatch, n_out, turned_from):
+    """Also where a narrow product is computed the other way round."""
+    monkeypatch.setattr("skreg.modules.NARROW_PRODUCTS", turned_from)
+    weight = parameter(N_MODELS, 4, n_out)
+    bias = parameter(N_MODELS, 1, n_out, seed=1)
     x = normal(N_MODELS, N_ROWS, 4, seed=2)
     check_layer(Linear(weight, bias, False), x, parameters=[weight, bias])
     layer = Linear(weight, bias, True)
     output, saved = layer.forward(x, None, None)
+    assert output.is_contiguous()
     assert layer.backward(output, saved) is None
     torch.testing.assert_close(layer.predict(x), output, rtol=0, atol=0)
     expected = np.einsum("mri,mio->mro", x, weight) + bias.numpy()

@@ -352,6 +352,45 @@ def test_runs_of_equal_settings_share_a_call():
         assert [run[0] for run in optimizer._runs] == [2, 5, 6]
 
 
+@pytest.mark.parametrize("penalty", [{}, {"l1": (0.1, 0.02)}, {"group_l1": 0.1}])
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_many_learning_rates_share_a_call(kind, penalty):
+    """Every model keeps its own, also in steps without the last models."""
+    rates = (0.1, 0.03, 0.2, 0.05, 0.3, 0.01)
+    models = [penalty | {"lr": lr, "l2": (0.1, 0.0)} for lr in rates]
+    models[2]["l2"] = (np.inf, 0.0)
+    module = module_of(6)
+    module.weights[0][2] = 0  # where an infinite strength keeps it
+    optimizer = optimizer_of(kind, module, models, n_batches=[2] * 4 + [1] * 2)
+    assert [run[:2] for run in optimizer._runs] == [(4, 1.0), (6, 1.0)]
+    models[2]["l2"] = (0.0, 0.0)
+    references = formulas(kind, module, models)
+    rng = np.random.default_rng(3)
+    for k in (6, 4) * 4:
+        random_gradients(module, rng)
+        module.weights[0].grad[2] = 0
+        gradients = [p.grad.numpy().copy() for p in module.parameters()]
+        optimizer.update(k)
+        for model in range(k):
+            references[model].step([g[model] for g in gradients])
+    for model, reference in enumerate(references):
+        for p, expected in zip(module.parameters(), reference.parameters):
+            np.testing.assert_allclose(p[model], expected, rtol=1e-11, atol=1e-13)
+
+
+def test_long_runs_have_calls_of_their_own(monkeypatch):
+    monkeypatch.setattr("skreg.optim.NUMBERS_PER_CALL", 10)
+    models = [{"lr": lr} for lr in (0.1, 0.1, 0.2, 0.3, 0.4, 0.5)]
+    optimizer = optimizer_of("adam", module_of(6), models)
+    assert [run[:2] for run in optimizer._runs] == [
+        (2, 0.1),
+        (3, 0.2),
+        (4, 0.3),
+        (5, 0.4),
+        (6, 0.5),
+    ]
+
+
 LAMBDA = 0.02
 
 
@@ -398,7 +437,7 @@ def test_full_batch_adam_reaches_the_support_of_scikit_learns_l1():
 @pytest.mark.parametrize(
     "params",
     [
-        {"solver": "adam", "learning_rate_init": 0.02},
+        {"solver": "adam", "learning_rate_init": 0.02, "epsilon": 1e-3},
         {"solver": "sgd", "learning_rate_init": 0.2, "momentum": 0.9},
     ],
     ids=["adam", "sgd"],
@@ -429,5 +468,6 @@ def test_full_batch_steps_reach_the_lasso(penalty, params):
     np.testing.assert_array_equal(coef != 0, np.atleast_2d(reference.coef_) != 0)
     assert 0 < (coef != 0).any(0).sum() < 10
     np.testing.assert_allclose(coef, np.atleast_2d(reference.coef_), 0, atol=1e-6)
-    # Where gradients vanish Adam divides by their rounding, and never quite rests.
+    # Where gradients vanish Adam divides by their rounding, and never quite rests: its
+    # epsilon here is well above that.
     assert violation < (1e-8 if params["solver"] == "adam" else 1e-12)

@@ -175,6 +175,10 @@ def test_prox_is_the_argmin(case, seed):
     # well its minimiser can be told by value.
     expected = argmin(case.strengths, z, step)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    moved, rate = tensor(z)[None], tensor([3 * step]).view(1, 1, 1)
+    for penalty in sum_of(case.strengths).penalties:
+        penalty.prox_(moved, rate, 0 * rate + 3, [moved.clone(), moved.clone()])
+    np.testing.assert_allclose(moved[0], found, rtol=1e-13, atol=1e-15)
 
 
 @every_case
