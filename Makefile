@@ -47,6 +47,7 @@ format: $(VENV)/.has-test
 bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/single_fit.py
 	$(BIN)/python examples/benchmarks/convex.py
+	$(BIN)/python examples/benchmarks/search.py
 
 # ISLP's data need pandas alone, and its other requirements conflict with skglm's.
 genes: $(VENV)/.has-cli
