@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.modules import Architecture, StackedMLP
 from skreg.threads import threads_for
+from skreg.turns import Cancelled
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
@@ -205,7 +206,7 @@ def fit_kept_on_failure(estimator):
     before = dict(vars(estimator))
     try:
         yield
-    except Exception:
+    except (Exception, Cancelled):
         present = vars(estimator)
         callbacks = {name: present[name] for name in present if "callback" in name}
         present.clear()

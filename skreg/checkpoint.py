@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+import sklearn
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -28,12 +29,12 @@ from skreg.modules import state_names
 # Of the files and of the keys; to be raised whenever either changes.
 FORMAT = 1
 
-# Fields of a request with which a fit is not kept: what callbacks do has no content to
-# hash, and the others are of fits that go on.
-UNKEPT = ("callbacks", "optimizer_state", "keep_optimizer", "tracker")
-# Fields that do not decide the result: `monitor` says what `score` is, a fit that
-# `on_epoch` has ended is not kept, and `key` is what this module returned.
-UNHASHED = ("score", "on_epoch", "key")
+# Fields of a request with which a fit is not kept: what callbacks and hooks do has no
+# content to hash, and the others are of fits that go on.
+UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer", "tracker")
+# Fields that do not decide the result: `monitor` says what `score` is, and `key` is
+# what this module returned.
+UNHASHED = ("score", "key")
 
 # What is kept of a tracker, and of its request, which a polish replaces.
 COURSE = ("loss_curve", "validation_loss_curve", "validation_scores", "best_score")
@@ -159,7 +160,8 @@ def _key(request, digests):
     except TypeError:  # something without a content
         return None
     # skreg itself is above this module, and surely imported.
-    versions = [sys.modules["skreg"].__version__, torch.__version__, np.__version__]
+    packages = (sys.modules["skreg"], sklearn, torch, np)
+    versions = [package.__version__ for package in packages]
     text = json.dumps([FORMAT, versions, content], sort_keys=True)
     return sha256(text.encode()).hexdigest()
 

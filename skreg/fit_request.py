@@ -1,7 +1,7 @@
 """What training one network needs, and what became of it."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import scipy.sparse as sp
 import torch
@@ -140,6 +140,22 @@ class FitRequest:
         held out.
         """
         return 5 * self.train.n_bytes // 2
+
+    def without_data(self):
+        """Return what is left of a request when its training is over."""
+        return replace(
+            self, train=None, validation=None, score=None, initial=None, tracker=None
+        )
+
+    def with_data_of(self, other):
+        """Return a request with the data that `without_data` took from it."""
+        return replace(
+            self,
+            train=other.train,
+            validation=other.validation,
+            score=other.score,
+            initial=other.initial,
+        )
 
     def group_key(self):
         """Return what requests must have in common to train in one stack."""

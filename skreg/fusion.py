@@ -21,8 +21,9 @@ from skreg.scheduler import Call, Scheduler, current_task
 from skreg.trainer import Trainer
 
 # What those are told who ask how many tasks run at a time, to cut their work in as many
-# parts. An ensemble's networks train by as many; distances, cut so, lose little. It is
-# a number that users do not ask for, and so tells who has taken it for one of threads.
+# parts: an ensemble its networks, which then train by as many, but others distances. It
+# is an unusual number, so that who takes it for one of threads can be told from a user
+# who asks for threads.
 PARTS = 17
 # Joblib submits twice as many tasks at first, and one more for each that ends.
 TASKS_AT_A_TIME = 512
@@ -32,25 +33,45 @@ FREE_SHARE = 0.5
 TIMES = ("fit_time", "score_time")
 
 
-class FusedBackend(ParallelBackendBase):
-    """What `joblib.parallel_config(backend="fused")` stands for.
-
-    Parameters
-    ----------
-    nesting_level : int, default=None
-        Of joblib's.
-    **options
-        `max_memory`, `over`, `checkpoint` and `progress` of `fused`.
-    """
+class _TaskBackend(ParallelBackendBase):
+    """What joblib asks of both backends."""
 
     supports_retrieve_callback = True
     supports_sharedmem = True
     supports_timeout = False
     uses_threads = True
 
-    def __init__(self, nesting_level=None, **options):
+    def apply_async(self, func, callback=None):
+        """Add a task: the name of `submit` before joblib 1.5."""
+        return self.submit(func, callback)
+
+
+class FusedBackend(_TaskBackend):
+    """What `joblib.parallel_config(backend="fused")` stands for.
+
+    Parameters
+    ----------
+    nesting_level : int, default=None
+        Of joblib's.
+    max_memory, over, checkpoint, progress
+        As in `fused`.
+    """
+
+    def __init__(
+        self,
+        nesting_level=None,
+        max_memory=None,
+        over="loky",
+        checkpoint=None,
+        progress=False,
+    ):
         super().__init__(nesting_level=nesting_level)
-        self.options = options
+        self.options = {
+            "max_memory": max_memory,
+            "over": over,
+            "checkpoint": checkpoint,
+            "progress": progress,
+        }
 
     def effective_n_jobs(self, n_jobs):
         """Return in how many parts work is to be cut."""
@@ -62,29 +83,36 @@ class FusedBackend(ParallelBackendBase):
         """Give each `joblib.Parallel` a backend of its own."""
         level = self.nesting_level
         if prefer != "threads":
-            raise FallbackToBackend(PooledCalls(level, **self.options))
+            raise FallbackToBackend(PooledCalls(level, self.options))
         # Such as a forest, which computes in its threads and fits no network.
         threads = SequentialBackend if n_jobs == PARTS else ThreadingBackend
         raise FallbackToBackend(threads(nesting_level=level))
 
-    def apply_async(self, func, callback=None):
-        """Add a task: the name of `submit` before joblib 1.5."""
-        return self.submit(func, callback)
+    def train_alone(self, request):
+        """Train a fit that no task asks for, such as the refit of a search."""
+        checkpoint = self.options["checkpoint"]
+        return Trainer(None, 1, "loky", checkpoint, False).train_alone(request)
 
 
-class PooledCalls(FusedBackend):
+class PooledCalls(_TaskBackend):
     """The backend of one `joblib.Parallel`, for its calls one after another.
 
     In a task, the calls are those of the task's scheduler: nested searches train
     together.
+
+    Parameters
+    ----------
+    nesting_level : int
+    options : dict
+        Those of `FusedBackend`.
     """
 
-    def __init__(self, nesting_level, **options):
-        super().__init__(nesting_level, **options)
-        _, self._n_jobs = get_active_backend()
+    def __init__(self, nesting_level, options):
+        super().__init__(nesting_level=nesting_level)
+        self._options, (_, self._n_jobs) = options, get_active_backend()
         self._parent = current_task()
         if self._parent is None:
-            self._scheduler = make_scheduler(n_jobs=self._n_jobs, **options)
+            self._scheduler = make_scheduler(self._n_jobs, **options)
         else:
             self._scheduler = self._parent.call.scheduler
         self._call = None
@@ -138,18 +166,16 @@ class PooledCalls(FusedBackend):
     def get_nested_backend(self):
         """Return the backend of the calls that a task makes."""
         level = self.nesting_level + 1
-        return FusedBackend(nesting_level=level, **self.options), self._n_jobs
+        return FusedBackend(nesting_level=level, **self._options), self._n_jobs
 
 
-def make_scheduler(
-    n_jobs=None, max_memory=None, over="loky", checkpoint=None, progress=False
-):
+def make_scheduler(n_jobs, max_memory, over, checkpoint, progress):
     """Return the scheduler of a search; parameters are those of `fused`."""
     check_options(max_memory, n_jobs, over)
     memory = max_memory or int(FREE_SHARE * available_memory())
     # One half is for what waiting tasks hold, the other for what trains.
-    trainer = Trainer(memory // 2, n_jobs, over, checkpoint, progress)
-    return Scheduler(trainer.train, memory // 2)
+    half = memory // 2
+    return Scheduler(Trainer(half, n_jobs, over, checkpoint, progress).train, half)
 
 
 def correct_times(task):
@@ -158,10 +184,11 @@ def correct_times(task):
     scikit-learn's searches measure from the call of a fit to its return, and then to
     that of the scorer, which may wait for fits of its own.
     """
+    if task.error is not None:
+        return
     end = 0.0
-    for result in [] if task.error is not None else task.result:
-        is_searchs = isinstance(result, dict) and {*TIMES, "test_scores"} <= set(result)
-        for name in TIMES if is_searchs else ():
+    for result in filter(_is_timed, task.result):
+        for name in TIMES:
             start, end = end, end + result[name]
             for wait in task.waits:
                 if start <= wait.start + wait.seconds / 2 < end:
@@ -169,11 +196,20 @@ def correct_times(task):
             result[name] = max(0.0, result[name])
 
 
+def _is_timed(result):
+    """Tell what scikit-learn returns from a fit and a score that it has timed."""
+    return (
+        isinstance(result, dict)
+        and {*TIMES, "test_scores"} <= set(result)
+        and all(isinstance(result[name], float) for name in TIMES)
+    )
+
+
 @contextmanager
 def fused(
     *, max_memory=None, n_jobs=None, over="loky", checkpoint=None, progress=False
 ):
-    """Train all fits of a search, or of anything else that joblib runs, as one network.
+    """Train the fits of a search, or of whatever joblib runs, in few large networks.
 
     Within the block, what scikit-learn gives to joblib takes turns in threads: each
     task runs until it asks for a fit of a skreg estimator, and when all wait, their
@@ -190,7 +226,7 @@ def fused(
         more trains in several rounds.
     n_jobs : int, default=None
         Number of processes, or workers of a cluster, that stacks are spread over; -1
-        is all. None is this process alone, and all workers of a cluster.
+        is all. None is this process alone, and with another `over` all its workers.
     over : str, default="loky"
         The joblib backend that they are spread over, such as "dask".
     checkpoint : path-like, default=None
@@ -243,7 +279,7 @@ def check_options(max_memory, n_jobs, over):
     is_size = _is_int(max_memory) and max_memory > 0
     if max_memory is not None and not is_size:
         raise ValueError(
-            "max_memory must be a positive number of bytes or None, got "
+            "max_memory must be an integer, a positive number of bytes, or None, got "
             f"{max_memory!r}."
         )
     if n_jobs is not None and (not _is_int(n_jobs) or n_jobs == 0):
@@ -251,7 +287,13 @@ def check_options(max_memory, n_jobs, over):
             "n_jobs must be a number of processes, -1 for all, or None for this one, "
             f"got {n_jobs!r}."
         )
-    names = {*BACKENDS, *EXTERNAL_BACKENDS} - {"fused"}
+    # Stacks come back in the order in which they end, which not every backend can do.
+    able = {
+        name
+        for name, backend in BACKENDS.items()
+        if name != "fused" and backend().supports_return_generator
+    }
+    names = able | set(EXTERNAL_BACKENDS)
     if over not in names:
         raise ValueError(
             f"over must be the name of a joblib backend, one of {sorted(names)}, got "

@@ -6,17 +6,17 @@ waited for are trained, all at once. So tasks may be any code that fits estimato
 and nothing that they share is ever used by two at a time.
 """
 
-import contextlib
 import contextvars
-import ctypes
 import os
 import threading
 import time
-import warnings
 from collections import deque
 from dataclasses import dataclass
 
+from joblib.parallel import get_active_backend
+
 from skreg.training import train
+from skreg.turns import Cancelled, WarningsState, Worker
 
 # Most tasks that wait for a fit at a time. A stack of some hundred small networks is as
 # fast as any; a waiting thread costs memory, and the threads that numerical libraries
@@ -24,14 +24,11 @@ from skreg.training import train
 MOST_WAITING = max(64, min(512, 2**14 // (os.cpu_count() or 1)))
 # Threads from which on inner tasks have precedence over outer ones, which start more.
 MANY_THREADS = 2 * MOST_WAITING
-# Seconds that a task is given to unwind when the user interrupts.
-GRACE = 0.3
 
 _local = threading.local()
-
-
-class Cancelled(BaseException):
-    """Raised in a task that nobody waits for any more."""
+if hasattr(os, "register_at_fork"):
+    # A child of a task is none: nobody there gives it turns.
+    os.register_at_fork(after_in_child=lambda: setattr(_local, "task", None))
 
 
 def current_task():
@@ -51,7 +48,11 @@ def train_one(request):
     FitResult
     """
     task = current_task()
-    return train([request])[0] if task is None else task.wait_for(request)
+    if task is not None:
+        return task.wait_for(request)
+    # Such as the refit of a fused search, which is to be kept like its other fits.
+    train_alone = getattr(get_active_backend()[0], "train_alone", None)
+    return train([request])[0] if train_alone is None else train_alone(request)
 
 
 class Call:
@@ -80,13 +81,18 @@ class Call:
 
     @property
     def is_over(self):
-        """Whether there is nothing to wait for."""
+        """Whether there is nothing to wait for: all tasks have ended, or one failed."""
         return self.failed or not self.unfinished
 
     def wait(self):
         """Return when the call is over."""
         if self.parent is None:
             self.scheduler.run(self)
+        elif self.parent.has_ended:
+            raise RuntimeError(
+                "The results of a generator that joblib.Parallel returned in a task "
+                "must be taken before the task ends."
+            )
         else:
             self.parent.join(self)
 
@@ -118,7 +124,8 @@ class Task:
     def __init__(self, call, function, on_end):
         self.call, self.on_end = call, on_end
         self._function, self._context = function, call.context.copy()
-        self.worker = self.result = self.error = self.request = self.joined = None
+        self.worker = self.request = self.joined = None
+        self.result = self.error = None
         self.has_ended = self.is_cancelled = False
         self.warnings, self._answer = call.warnings, None
         self.waits, self._start, self._seconds = [], 0.0, 0.0
@@ -133,7 +140,8 @@ class Task:
         except BaseException as error:
             self.error = error
         finally:
-            _local.task = self._function = None
+            _local.task = None
+            self._function = None
             self._seconds = time.perf_counter() - self._start
             self.has_ended = True
 
@@ -189,78 +197,6 @@ class Wait:
     start: float
     seconds: float = 0.0
     work: float = 0.0
-
-
-class WarningsState:
-    """What `warnings.catch_warnings` changes, which belongs to no thread.
-
-    A task that pauses inside such a block would else lend its filters to the others,
-    and leave those of the user changed.
-    """
-
-    names = ("filters", "showwarning", "_showwarnmsg_impl")
-
-    def __init__(self):
-        self._values = [getattr(warnings, name) for name in self.names]
-
-    def restore(self):
-        """Make this the state of the process."""
-        for name, value in zip(self.names, self._values):
-            setattr(warnings, name, value)
-
-
-class Worker(threading.Thread):
-    """A thread that runs one task after another, whenever it is given a turn."""
-
-    def __init__(self):
-        super().__init__(name="skreg-task", daemon=True)
-        self.task = None
-        self.is_lost = False
-        self._turn, self._back = threading.Semaphore(0), None
-
-    def run(self):
-        # An interrupt may also arrive when the task has ended.
-        with contextlib.suppress(Cancelled):
-            self._wait()
-            while True:
-                self.task.perform()
-                self.pause()
-
-    def pause(self):
-        """Give the turn back and wait for the next."""
-        self._back.release()
-        self._wait()
-
-    def _wait(self):
-        if not self.is_lost:
-            self._turn.acquire()
-        if self.is_lost:
-            raise Cancelled
-
-    def give_turn(self):
-        """Let the thread run until it pauses."""
-        # A new one for each turn: a thread that was given up must not release it.
-        self._back = back = threading.Semaphore(0)
-        try:
-            self._turn.release()
-            back.acquire()
-        except BaseException:  # Ctrl-C comes here, to the thread that waits
-            self._interrupt()
-            self.is_lost = not back.acquire(timeout=GRACE)
-            raise
-
-    def close(self):
-        """End the thread, which waits, or give it up."""
-        self.is_lost = True
-        self._turn.release()
-        if self.ident is not None:
-            self.join(GRACE)
-
-    def _interrupt(self):
-        """Raise `Cancelled` in the thread, as soon as it runs Python code."""
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self.ident), ctypes.py_object(Cancelled)
-        )
 
 
 class Scheduler:
@@ -329,11 +265,8 @@ class Scheduler:
             self._end(task)
         elif task.request is not None:
             self._waiting.append(task)
-            held = task.request.bytes_held
-            self._bytes, self._most_bytes = (
-                self._bytes + held,
-                max(self._most_bytes, held),
-            )
+            self._bytes += task.request.bytes_held
+            self._most_bytes = max(self._most_bytes, task.request.bytes_held)
         elif task.joined.is_over:
             self._resume_parent(task.joined)
 
@@ -347,7 +280,8 @@ class Scheduler:
             mine.restore()
             if task.has_ended:
                 self._live.discard(task)
-                self._idle_workers.append(task.worker)
+                if not task.worker.is_lost:
+                    self._idle_workers.append(task.worker)
                 # Threads in cycles would be freed at any time, and Python ignores
                 # Ctrl-C while they are.
                 task.worker.task = task.worker = None

@@ -1,9 +1,9 @@
 """What trains the fits of a search: kept ones first, then stacks, here or elsewhere."""
 
-import pickle
 import traceback
 from dataclasses import replace
 
+import cloudpickle
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from skreg.checkpoint import Checkpoint
@@ -65,6 +65,17 @@ class Trainer:
             results[position] = result
         return results
 
+    def train_alone(self, request):
+        """Return the `FitResult` of a fit that is not part of a search."""
+        if self._kept is None:
+            return train([request])[0]
+        key = self._kept.key(request)
+        result = self._kept.load(key, request)
+        if result is None:
+            result = train([request])[0]
+            self._kept.save(key, result)
+        return result
+
     def _execute(self, train_stack, stacks):
         """Train stacks and keep what has become of them, as `in_this_process`."""
         with Progress(stacks, self._progress) as progress:
@@ -76,47 +87,47 @@ class Trainer:
 
     def _spread(self, train_stack, stacks, progress):
         """Train elsewhere what can, and here the rest."""
-        here = {}
-        for number, requests in enumerate(stacks):
-            if self._n_jobs == 1 or any(r.on_epoch or r.callbacks for r in requests):
-                here[number] = requests
-        elsewhere = {n: stacks[n] for n in range(len(stacks)) if n not in here}
-        if elsewhere:
-            for number, results in self._elsewhere(train_stack, elsewhere):
-                progress.finish(elsewhere[number])
+        numbers = range(len(stacks))
+        away = {n: stacks[n] for n in numbers if self._can_leave(stacks[n])}
+        if away:
+            for number, results in self._over_workers(train_stack, away):
+                progress.finish(away[number])
                 yield number, results
+        here = {n: stacks[n] for n in numbers if n not in away}
         for number, requests in here.items():
             yield number, train_stack(requests, progress.watch(requests))
             progress.finish(requests)
 
-    def _elsewhere(self, train_stack, stacks):
+    def _can_leave(self, requests):
+        """Tell whether a stack can train in another process.
+
+        What users' functions do is to be seen in this one.
+        """
+        return self._n_jobs > 1 and not any(
+            r.on_epoch or r.callbacks or callable(r.monitor) for r in requests
+        )
+
+    def _over_workers(self, train_stack, stacks):
         """Train over the processes or machines of a joblib backend."""
         with parallel_config(backend=self._over, n_jobs=self._n_jobs):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="all")
             finished = parallel(
-                delayed(_away)(train_stack, number, requests)
+                delayed(_train_remotely)(train_stack, number, requests)
                 for number, requests in stacks.items()
             )
             for number, results in finished:
                 for request, result in zip(stacks[number], results):
-                    _bring_home(result, request)
+                    tracker = result.tracker
+                    tracker.request = tracker.request.with_data_of(request)
                 yield number, results
 
 
-def _away(train_stack, number, requests):
-    """Train a stack in another process; return what the data are not needed for."""
+def _train_remotely(train_stack, number, requests):
+    """Train a stack in another process; return all but the data."""
     results = train_stack(requests)
     for result in results:
         tracker = result.tracker
-        tracker.best_state = None
-        tracker.request = replace(
-            tracker.request,
-            train=None,
-            validation=None,
-            score=None,
-            initial=None,
-            tracker=None,
-        )
+        tracker.best_state, tracker.request = None, tracker.request.without_data()
         if tracker.error is not None:
             tracker.error = _portable_error(tracker.error)
     return number, results
@@ -126,19 +137,8 @@ def _portable_error(error):
     """Return an error that carries its traceback as text, and can be pickled."""
     text = "".join(traceback.format_exception(error))
     try:
-        error = pickle.loads(pickle.dumps(error))
+        error = cloudpickle.loads(cloudpickle.dumps(error))
     except Exception:
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(f"In another process:\n{text}")
     return error
-
-
-def _bring_home(result, request):
-    tracker = result.tracker
-    tracker.request = replace(
-        tracker.request,
-        train=request.train,
-        validation=request.validation,
-        score=request.score,
-        key=request.key,
-    )

@@ -1,5 +1,6 @@
 """The one training path: requests are grouped, stacked, trained and taken apart."""
 
+import copy
 from dataclasses import fields, replace
 
 from skreg.callbacks import Tracker
@@ -88,8 +89,16 @@ def train_stack(requests, watch=None):
     except Exception as error:
         results = [FitResult([], Tracker(request)) for request in requests]
         for result in results:
-            result.tracker.error = error
+            result.tracker.error = _own_copy(error)
     return results
+
+
+def _own_copy(error):
+    """Return a copy of an error, as every fit that raises it adds its frames to it."""
+    try:
+        return copy.copy(error).with_traceback(error.__traceback__)
+    except Exception:  # one that cannot be made again from its arguments
+        return error
 
 
 def _needs_polish(result):

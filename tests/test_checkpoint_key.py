@@ -64,11 +64,12 @@ DECIDES = {
 # With what a fit is not kept, and what does not matter.
 NOT_KEPT = {
     "callbacks": [skorch.callbacks.Callback()],
+    "on_epoch": lambda *_: None,
     "optimizer_state": ("adam", [], []),
     "keep_optimizer": True,
     "tracker": mock.Mock(),
 }
-NO_MATTER = {"score": lambda state: 1.0, "on_epoch": lambda *_: None, "key": "x"}
+NO_MATTER = {"score": lambda state: 1.0, "key": "x"}
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 import skreg
 import skreg.scheduler
 import skreg.training
+import skreg.turns
 from skreg import MLPClassifier, MLPRegressor
 
 pytestmark = [
@@ -452,7 +453,7 @@ def test_peak_memory():
 
 def test_the_watchdog_sees_threads():
     """Else the fixture above could not fail."""
-    worker = skreg.scheduler.Worker()
+    worker = skreg.turns.Worker()
     worker.start()
     assert worker.name == "skreg-task" and worker.is_alive()
     worker.close()
