@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 # Units that random bits are drawn for at a time; the bits should stay in the cache.
-DRAWN_AHEAD = 2**18
+DRAWN_AHEAD = 2**21
 
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 
@@ -172,23 +172,34 @@ class _Masks:
         self._bounds = (cuts - 32768).view(-1, 1, 1)
         self._scales = (65536 / (65536 - cuts)).view(-1, 1, 1)
         self._ahead = iter(())
+        # New memory costs more than the arithmetic, so it is the same in every step.
+        self._draws, self._mask = np.zeros(0, np.int16), torch.empty(0)
 
     def next(self, streams, batch, width):
-        """Return the mask of a batch, of shape (k, n_rows, width)."""
+        """Return the mask of a batch, of shape (k, n_rows, width).
+
+        It is overwritten by the next.
+        """
         bits = next(self._ahead, None)
         if bits is None:
             self._ahead = self._draw(streams, batch, width)
             bits = next(self._ahead)
         k, x = len(batch.rows), batch.x
+        shape = (k, x.size(1), width)
+        if self._mask.shape != shape:
+            self._mask = x.new_empty(shape)
         # In place, for torch is slow with booleans.
-        mask = bits.view(k, -1, width).to(x.device, x.dtype)
+        mask = self._mask.copy_(bits.view(shape))
         return mask.ge_(self._bounds[:k]).mul_(self._scales[:k])
 
     def _draw(self, streams, batch, width):
         """Return an iterator over the bits of `batch` and of some that follow."""
         k, size = len(batch.rows), batch.x.size(1) * width
         n_batches = max(1, min(batch.following + 1, DRAWN_AHEAD // (k * size)))
-        draws = np.zeros((k, n_batches, size), np.int16)
+        draws = self._draws
+        if draws.shape != (k, n_batches, size):
+            # Zeros for the models that drop nothing; rows past an end do not count.
+            draws = self._draws = np.zeros((k, n_batches, size), np.int16)
         for model, cut in enumerate(self._cuts[:k]):
             if cut:
                 own = batch.rows[model] * width

@@ -6,13 +6,14 @@ from itertools import pairwise
 
 import psutil
 
-# Bytes of a stack's parameters, gradients and moving averages that every step passes
-# over; with more than this they no longer stay in the processor's caches.
-CACHED_BYTES = 2**22
+# Bytes that every step of a stack passes over, as `model_bytes` counts them. With
+# more they no longer stay in the cache that cores share, and with much less a step is
+# over before several threads pay.
+CACHED_BYTES = 2**24
 # Fewer models than this do not pay for a stack's overhead.
 FEWEST = 16
-# Weights, gradients, two moving averages, scratch, and the best network so far.
-COPIES = 6
+# Weights, gradients, two moving averages, twice scratch, and the best network so far.
+COPIES = 7
 
 
 def cut(group, requests, max_bytes=None, n_jobs=1):

@@ -288,12 +288,13 @@ def check_options(max_memory, n_jobs, over):
             f"got {n_jobs!r}."
         )
     # Stacks come back in the order in which they end, which not every backend can do.
+    # (Asked of the class: dask's cannot be made without a cluster.)
     able = {
         name
         for name, backend in BACKENDS.items()
-        if name != "fused" and backend().supports_return_generator
+        if getattr(backend, "supports_return_generator", True)
     }
-    names = able | set(EXTERNAL_BACKENDS)
+    names = (able | set(EXTERNAL_BACKENDS)) - {"fused"}
     if over not in names:
         raise ValueError(
             f"over must be the name of a joblib backend, one of {sorted(names)}, got "

@@ -43,9 +43,14 @@ class Architecture:
 
 
 # Name: (function of the input, gradient from (gradient, input, output)).
+# A training step may overwrite its own inputs, outputs and gradients: new memory is
+# not in the caches, and costs as much as the arithmetic.
 ACTIVATIONS = {
     "identity": (lambda x: x, lambda g, x, y: g),
-    "relu": (torch.relu, lambda g, x, y: aten.threshold_backward(g, y, 0)),
+    "relu": (
+        torch.relu,
+        lambda g, x, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
+    ),
     "tanh": (torch.tanh, lambda g, x, y: aten.tanh_backward(g, y)),
     "logistic": (torch.sigmoid, lambda g, x, y: aten.sigmoid_backward(g, y)),
     "elu": (
@@ -61,6 +66,12 @@ ACTIVATIONS = {
         lambda g, x, y: aten.leaky_relu_backward(g, x, 0.01, False),
     ),
 }
+
+# Functions of the input in its own memory, whose gradients need the output alone.
+IN_PLACE = {"relu": torch.relu_}
+# Those whose gradients need the output as it was before dropout; that of relu is zero
+# where a unit is dropped in any case.
+NEED_OUTPUT = ("tanh", "logistic")
 
 # Klambauer et al. 2017, "Self-Normalizing Neural Networks".
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -146,6 +157,7 @@ class Activation:
     def __init__(self, name):
         self.name = name
         self.function, self.derivative = ACTIVATIONS[name]
+        self.function_ = IN_PLACE.get(name, self.function)
 
     def __reduce__(self):
         return Activation, (self.name,)  # functions without a name have no pickle
@@ -154,7 +166,7 @@ class Activation:
         return self.function(x)
 
     def forward(self, x, weight, mask):
-        y = self.function(x)
+        y = self.function_(x)
         return y, (x, y)
 
     def backward(self, gradient, saved):
@@ -165,16 +177,26 @@ class Dropout:
     """Multiply by a mask of zeros and ``1 / (1 - rate)`` (Srivastava et al. 2014).
 
     The survivors are scaled up in training, so nothing is left to do at prediction.
+
+    Parameters
+    ----------
+    in_place : bool, default=False
+        Whether the layer before can do without its outputs.
     """
+
+    def __init__(self, in_place=False):
+        self.in_place = in_place
 
     def predict(self, x):
         return x
 
     def forward(self, x, weight, mask):
-        return (x, None) if mask is None else (x * mask, mask)
+        if mask is None:
+            return x, None
+        return (x.mul_(mask) if self.in_place else x * mask), mask
 
     def backward(self, gradient, mask):
-        return gradient if mask is None else gradient * mask
+        return gradient if mask is None else gradient.mul_(mask)
 
 
 class BatchNorm:
@@ -284,6 +306,7 @@ class StackedMLP(torch.nn.Module):
     def _build(self):
         """Chain the layers over the registered parameters."""
         names, norm = state_names(self.architecture), self.architecture.batchnorm
+        activation = self.architecture.activation
         self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
         self.layers = []
         for i, weight in enumerate(self.weights):
@@ -292,11 +315,12 @@ class StackedMLP(torch.nn.Module):
             bias = getattr(self, f"bias_{i}")
             self.layers.append(Linear(weight, bias, i == 0, is_centred))
             if is_hidden:
-                tail = [Activation(self.architecture.activation)]
+                tail = [Activation(activation)]
                 if norm:
                     parts = [getattr(self, f"{p}_{i}") for p in _BATCHNORM]
                     tail.insert(0 if norm == "before" else 1, BatchNorm(*parts))
-                self.layers += [*tail, Dropout()]
+                in_place = norm == "after" or activation not in NEED_OUTPUT
+                self.layers += [*tail, Dropout(in_place)]
 
     def prepare_training(self):
         """Allocate the gradients once; steps write into them."""

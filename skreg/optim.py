@@ -93,6 +93,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
             steps or [0.0] * module.n_models, dtype=torch.float32, device=device
         ).view(-1, 1, 1)
         self._groups, self._spare = penalties.has(GroupLasso), None
+        self._columns = {
+            f.name: getattr(settings, f.name).view(-1, 1, 1) for f in fields(settings)
+        }
         self._make_runs()
         self._decays = bool((settings.weight_decay > 0).any())
         self._clips = bool(torch.isfinite(settings.clip_norm).any())
@@ -101,10 +104,10 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._acts = self._bends or self._shrinks or self._decays
 
     def _spare_memory(self):
-        """Return three tensors for every parameter, the same ones in every step."""
+        """Return two tensors for every parameter, the same ones in every step."""
         if self._spare is None:
             self._spare = [
-                [torch.empty_like(p) for _ in range(3)] for p in self._parameters
+                [torch.empty_like(p) for _ in range(2)] for p in self._parameters
             ]
         return self._spare
 
@@ -211,16 +214,17 @@ class ProximalOptimizer(torch.optim.Optimizer):
     def _move(self, k):
         """Apply the update formula to the first `k` models, run by run."""
         first(self.steps, k).add_(1)
-        moves = self._moves() if self._moves_apart else ()
-        for move in moves:
-            move.zero_()
+        if self._moves_apart:
+            moves = self._moves()
+            torch._foreach_zero_(moves)
         for stop, lr, options, count, part in self._runs:
             if stop > k:
                 break
             self._move_run(lr, options, count, *part)
-        rates = first(self._rates, k)
-        for parameter, move in zip(self._run_parameters(), moves):
-            first(parameter, k).addcmul_(first(move, k), rates)
+        if self._moves_apart:
+            moved = [first(p, k) for p in self._run_parameters()]
+            moves = [first(move, k) for move in moves]
+            torch._foreach_addcmul_(moved, moves, [first(self._rates, k)] * len(moved))
 
     def _move_run(self, lr, options, count, parameters, gradients, *buffers):
         raise NotImplementedError
@@ -247,7 +251,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _column(self, name, k):
-        return getattr(self.settings, name)[:k].view(-1, 1, 1)
+        return first(self._columns[name], k)
 
     def _clip(self, k):
         """Scale each model's gradient to a norm of `clip_norm` at most."""
@@ -268,7 +272,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
             rate = metric = None
             if not all(penalty.is_constraint for penalty in parts):
                 rate, metric = self._step_size(layer, k, factors)
-            own = [first(tensor, k) for tensor in spare[layer][1:]]
+            own = [first(tensor, k) for tensor in spare[layer]]
             for penalty in parts:
                 penalty.prox_(weight, rate, metric, own)
 
@@ -340,17 +344,18 @@ class ProximalAdam(ProximalOptimizer):
     def _step_factors(self, k):
         # sqrt(v / c) + epsilon is (sqrt(v) + epsilon * sqrt(c)) / sqrt(c), which is a
         # pass over the weights less.
-        root = (1 - self._column("beta_2", k) ** self.steps[:k]).sqrt_()
-        return self._rates[:k] * root, self._column("epsilon", k) * root
+        root = (1 - self._column("beta_2", k) ** first(self.steps, k)).sqrt_()
+        return first(self._rates, k) * root, self._column("epsilon", k) * root
 
     def _step_size(self, layer, k, factors):
         rate, epsilon = factors
         # The weights are the first parameters, so layer and position agree.
-        second_m = self.buffers[1][layer][:k]
+        second_m = first(self.buffers[1][layer], k)
         if layer == 0 and self._groups:
             return rate, second_m[:, :, :1].sqrt().add_(epsilon)
         metric = first(self._spare_memory()[layer][0], k)
-        return rate, torch.sqrt(second_m, out=metric).add_(epsilon)
+        # Not sqrt, which takes several times as long for numbers that are zero.
+        return rate, torch.rsqrt(second_m, out=metric).reciprocal_().add_(epsilon)
 
 
 class ProximalSGD(ProximalOptimizer):

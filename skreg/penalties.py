@@ -90,7 +90,8 @@ class Penalty(ABC):
         metric : Tensor
             Positive, broadcastable with `z`.
         spare : list of two Tensor of the shape of `z`
-            Memory to overwrite: passing over new memory takes twice the time.
+            Memory to overwrite: passing over new memory takes twice the time. The
+            metric may be the first of them.
         """
         step = None if self.is_constraint else rate / metric
         z.copy_(self.prox(z, step))
@@ -138,6 +139,10 @@ class Penalty(ABC):
         """
         return torch.full_like(self.strength.flatten(), math.inf)
 
+    def _times_strength(self, values):
+        """Return the sum of each model's `values`, none negative, times strength."""
+        return _scaled(self.strength.flatten(), values.sum((1, 2)))
+
     def _of(self, weight):
         """Return the strengths of the models that `weight` has."""
         return self.strength[: weight.size(0)]
@@ -149,7 +154,7 @@ class L1(Penalty):
     parameter = "l1"
 
     def value(self, weight):
-        return _scaled(self.strength, weight.abs()).sum((1, 2))
+        return self._times_strength(weight.abs())
 
     def prox(self, z, step):
         return soft_threshold(z, step * self._of(z))
@@ -209,8 +214,9 @@ class GroupLasso(Penalty):
     is_curved = True
 
     def value(self, weight):
-        norm = torch.linalg.vector_norm(weight, dim=2, keepdim=True)
-        return _scaled(self.strength, norm).sum((1, 2))
+        return self._times_strength(
+            torch.linalg.vector_norm(weight, dim=2, keepdim=True)
+        )
 
     def prox(self, z, step):
         return group_soft_threshold(z, step * self._of(z))
@@ -243,7 +249,7 @@ class L2(Penalty):
         self._is_finite = bool(torch.isfinite(strength).all())
 
     def value(self, weight):
-        return _scaled(self.strength, weight * weight).sum((1, 2))
+        return self._times_strength(weight * weight)
 
     def prox(self, z, step):
         return shrink(z, step * self._of(z))

@@ -313,7 +313,7 @@ def run(stack, watch=None):
     net.notify("on_train_begin", X=None, y=None)
     interrupted = False
     try:
-        with threads_for(stack.largest_product()):
+        with threads_for(stack.largest_product(), len(stack.trackers)):
             net.fit_loop()
     except KeyboardInterrupt as interrupt:
         interrupted = not _raised_by_skorch(interrupt)

@@ -8,13 +8,15 @@ import torch
 # Multiplications in the largest product of a step below which the threads' waiting
 # for one another costs more than they save.
 SINGLE_THREAD_PRODUCTS = 2**23
+# The same for a stack of several models, which threads share out model by model.
+SINGLE_THREAD_PRODUCTS_OF_STACKS = 2**21
 
 _lock = threading.Lock()
 _active = {"count": 0, "found": 1}
 
 
 @contextmanager
-def threads_for(products):
+def threads_for(products, n_models=1):
     """Compute small work in one thread, and other work in as many as torch has.
 
     The number is put back as it was found. torch gives it to threads that begin
@@ -23,7 +25,8 @@ def threads_for(products):
     Parameters
     ----------
     products : int
-        Number of multiplications in the largest matrix product.
+        Number of multiplications in the largest matrix product, of all models.
+    n_models : int, default=1
 
     Examples
     --------
@@ -33,7 +36,8 @@ def threads_for(products):
     ...     torch.get_num_threads()
     1
     """
-    if products >= SINGLE_THREAD_PRODUCTS:
+    few = SINGLE_THREAD_PRODUCTS if n_models == 1 else SINGLE_THREAD_PRODUCTS_OF_STACKS
+    if products >= few:
         yield
         return
     with _lock:

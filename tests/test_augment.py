@@ -270,7 +270,8 @@ ALL = ["dropout", "input_dropout", "input_noise", "mixup", "label_smoothing"]
 def changed(rates, one, own):
     """Return all that the noise makes of a batch, with 4 and 2 hidden units."""
     result = rates.apply(rates.smooth(one, LogLoss()), own)
-    return [result.x, result.target, *rates.masks(one, own, [4, 2])]
+    masks = rates.masks(one, own, [4, 2])  # overwritten by the next
+    return [result.x, result.target, *(mask.clone() for mask in masks)]
 
 
 @pytest.mark.parametrize("rows", [[8, 8, 8], [8, 5, 3]])
