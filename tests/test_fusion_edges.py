@@ -199,6 +199,8 @@ def test_failing_fits_in_many_rounds():
     assert np.isnan(scores).tolist() == [False, False, True, False]
 
 
+# Python reports, and drops, what is raised while it frees a thread.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_at_any_moment():
     """Of short tasks, over and over: no deadlock, no thread, no changed filter."""
 
