@@ -74,7 +74,7 @@ class Worker(threading.Thread):
         """End the thread, which waits, or give it up."""
         self.is_lost = True
         _release(self._turn)
-        if self.ident is not None:
+        with contextlib.suppress(RuntimeError):  # Ctrl-C came before it had started
             self.join(GRACE)
 
     def _interrupt(self, error):
