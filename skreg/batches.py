@@ -8,13 +8,13 @@ statistics.
 
 import itertools
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from skreg.augment import ORDER
+from skreg.sharing import SharedArrays
 
 # Elements gathered at a time; what is gathered should stay in a core's cache.
 GATHERED_ELEMENTS = 2**18
@@ -95,13 +95,12 @@ class Pool:
     """
 
     def __init__(self, parts, dtype, device):
-        unique, offsets, n_rows, keys = {}, [], 0, {}
+        unique, offsets, n_rows = {}, [], 0
+        if len(parts) > 1:
+            shared = SharedArrays()
+            parts = [shared.rows(part) for part in parts]
         for part in parts:
-            # The same arrays need not be read again to see that they are equal.
-            arrays = id(part.X), id(part.y), id(part.weight)
-            if len(parts) > 1 and arrays not in keys:
-                keys[arrays] = _content(part)
-            key = keys.get(arrays)
+            key = id(part.X), id(part.y), id(part.weight)
             if key not in unique:
                 unique[key] = (part, n_rows)
                 n_rows += part.X.shape[0]
@@ -151,23 +150,6 @@ class Pool:
     def mean_weight(self, index):
         """Return the mean sample weight of the rows in `index`."""
         return 1.0 if self._weight is None else self._weight[index].mean().item()
-
-
-def _content(part):
-    """Return a key that is equal for equal arrays."""
-    arrays = [part.y, part.weight]
-    if sp.issparse(part.X):
-        arrays += [part.X.data, part.X.indices, part.X.indptr]
-    else:
-        arrays.append(part.X)
-    digest = blake2b(digest_size=16)
-    for array in arrays:
-        if array is None:
-            digest.update(b"none")
-            continue
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B"))
-    return digest.digest()
 
 
 def _row_getter(arrays, device):

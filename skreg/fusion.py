@@ -1,4 +1,4 @@
-"""The joblib backend "fused": a whole search trains as one network."""
+"""The joblib backend "fused": a whole search trains as a few large networks."""
 
 import traceback
 from contextlib import contextmanager

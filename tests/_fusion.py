@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from sklearn.model_selection import GridSearchCV
 
 import skreg.training
 from skreg import MLPClassifier, MLPRegressor, fused
@@ -25,6 +26,13 @@ def classifier(hidden_layer_sizes=(4,), **parameters):
 
 def regressor(hidden_layer_sizes=(4,), **parameters):
     return MLPRegressor(hidden_layer_sizes, **(QUICK | parameters))
+
+
+def search(network=None, grid=None, **options):
+    """Return a grid search over l2, or another grid, of three folds."""
+    options = {"scoring": "neg_log_loss"} | options
+    grid = grid or {"l2": [0.0, 0.03, 0.3]}
+    return GridSearchCV(network or classifier(), grid, cv=3, **options)
 
 
 def classes(n_rows=50, n_classes=3, n_features=4, seed=0):

@@ -18,12 +18,12 @@ from _fusion import (
     counted,
     numbers,
     outcome,
+    search,
 )
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import (
-    GridSearchCV,
     cross_val_score,
     cross_validate,
     learning_curve,
@@ -43,13 +43,6 @@ quick = pytest.mark.filterwarnings(
 X, Y = classes()
 X_REAL, Y_REAL = numbers()
 LOSS = "neg_log_loss"
-GRID = {"l2": [0.0, 0.03, 0.3]}
-
-
-def search(network=None, grid=GRID, **options):
-    return GridSearchCV(
-        network or classifier(), grid, cv=3, **({"scoring": LOSS} | options)
-    )
 
 
 def state():

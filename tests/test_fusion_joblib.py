@@ -15,6 +15,7 @@ from _fusion import (
     numbers,
     outcome,
     regressor,
+    search,
 )
 from joblib import Parallel, delayed, parallel_config
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -29,14 +30,6 @@ pytestmark = pytest.mark.filterwarnings(
 
 X, Y = classes()
 X_REAL, Y_REAL = numbers()
-LOSS = "neg_log_loss"
-
-
-def search(network=None, grid=None, **options):
-    grid = grid or {"l2": [0.0, 0.03, 0.3]}
-    return GridSearchCV(
-        network or classifier(), grid, cv=3, **({"scoring": LOSS} | options)
-    )
 
 
 def fit(l2):

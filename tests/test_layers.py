@@ -29,7 +29,7 @@ LAYERS = [
     ["training"],
     ["checkpoint"],
     ["stack"],
-    ["chunks", "progress", "sharing"],
+    ["chunks", "progress"],
     ["fit_request", "net"],
     ["callbacks", "lbfgs"],
     ["objective"],
@@ -39,7 +39,7 @@ LAYERS = [
     ["penalties"],
     ["prox"],
     ["augment"],
-    ["datasets", "threads", "turns", "_validation"],
+    ["datasets", "sharing", "threads", "turns", "_validation"],
     ["_docs", "_suggest"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
