@@ -1,5 +1,6 @@
 """The skorch net that trains a stack: skorch's loop, hooks and history, our steps."""
 
+import math
 import time
 
 import torch
@@ -47,12 +48,12 @@ class StackedNet(NeuralNet):
         self.optimizer_ = self.stack.optimizer if self.stack else None
         return self
 
-    def fit_loop(self, X=None, y=None, epochs=None, **fit_params):
-        """Train until every model of the stack has stopped."""
+    def fit_loop(self, X=None, y=None, epochs=math.inf, **fit_params):
+        """Train until every model of the stack has stopped or done so many epochs."""
         if self.stack.optimizer is None:
             self._fit_full_batch()
             return self
-        while self.stack.trackers:
+        while self.stack.trackers and self.stack.trackers[0].n_iter < epochs:
             start = self._begin_epoch()
             self._end_epoch(start, self._train_epoch())
         return self

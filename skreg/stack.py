@@ -301,31 +301,66 @@ def _stack_scaling(scalings, device):
     return Scaling(stacked(offsets), stacked(scales))
 
 
-@torch.no_grad()
-def run(stack, watch=None):
-    """Train a stack with a skorch net and return the results in its order.
+class Run:
+    """The training of a stack by a skorch net, which can pause between epochs.
 
-    `watch` is called after every epoch with the number of models that had it.
+    Parameters
+    ----------
+    stack : Stack
+    watch : callable, default=None
+        Called after every epoch with the number of models that had it.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether a keyboard interrupt has ended the training.
     """
-    stack.watch = watch
-    start, callbacks = time.perf_counter(), stack.trackers[0].request.callbacks
-    net = StackedNet(stack.module, stack.loss, stack, callbacks=callbacks).initialize()
-    net.notify("on_train_begin", X=None, y=None)
-    interrupted = False
-    try:
-        with threads_for(stack.largest_product(), len(stack.trackers)):
-            net.fit_loop()
-    except KeyboardInterrupt as interrupt:
-        interrupted = not _raised_by_skorch(interrupt)
-        for tracker in stack.trackers:
-            tracker.halted = True
-    stack.retire([])
-    net.notify("on_train_end", X=None, y=None)
-    for result in stack.results:
-        result.interrupted = interrupted
-        result.history = [_epoch_row(row) for row in net.history] if callbacks else []
-    _share_out(time.perf_counter() - start, stack.results)
-    return stack.results
+
+    def __init__(self, stack, watch=None):
+        stack.watch = watch
+        self.stack, self.interrupted, self._seconds = stack, False, 0.0
+        self._callbacks = stack.trackers[0].request.callbacks
+        net = StackedNet(stack.module, stack.loss, stack, callbacks=self._callbacks)
+        self._net = net.initialize()
+        self._net.notify("on_train_begin", X=None, y=None)
+
+    @torch.no_grad()
+    def advance(self, until=math.inf):
+        """Train until every model has stopped or done so many epochs.
+
+        The full-batch solver does not pause.
+        """
+        start = time.perf_counter()
+        stack = self.stack
+        try:
+            with threads_for(stack.largest_product(), len(stack.trackers)):
+                self._net.fit_loop(epochs=until)
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = not _raised_by_skorch(interrupt)
+            for tracker in stack.trackers:
+                tracker.halted = True
+        self._seconds += time.perf_counter() - start
+
+    @torch.no_grad()
+    def finish(self):
+        """End the training and return the results in the order of the stack."""
+        start = time.perf_counter()
+        stack, net = self.stack, self._net
+        stack.retire([])
+        net.notify("on_train_end", X=None, y=None)
+        for result in stack.results:
+            result.interrupted = self.interrupted
+            if self._callbacks:
+                result.history = [_epoch_row(row) for row in net.history]
+        _share_out(self._seconds + time.perf_counter() - start, stack.results)
+        return stack.results
+
+
+def run(stack, watch=None):
+    """Train a stack to the end and return the results in its order."""
+    training = Run(stack, watch)
+    training.advance()
+    return training.finish()
 
 
 def _share_out(seconds, results):
