@@ -96,10 +96,14 @@ class StackedNet(NeuralNet):
             self._mark_best(row)
         self.notify("on_epoch_end", dataset_train=None, dataset_valid=None)
         stack.retire(keep)
-        # skorch's attributes are slow to set, so only where they change.
-        if self.module_ is not stack.module:
-            self.module_, self.optimizer_ = stack.module, stack.optimizer
+        self.follow()
         return keep
+
+    def follow(self):
+        """Take up the stack's network and optimiser after models have retired."""
+        # skorch's attributes are slow to set, so only where they change.
+        if self.module_ is not self.stack.module:
+            self.module_, self.optimizer_ = self.stack.module, self.stack.optimizer
 
     def _mark_best(self, row):
         """Say which losses are the lowest yet, which skorch's Checkpoint asks for."""

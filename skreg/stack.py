@@ -342,6 +342,12 @@ class Run:
         self._seconds += time.perf_counter() - start
 
     @torch.no_grad()
+    def retire(self, keep):
+        """End the training of all models but those at the positions `keep`."""
+        self.stack.retire(keep)
+        self._net.follow()
+
+    @torch.no_grad()
     def finish(self):
         """End the training and return the results in the order of the stack."""
         start = time.perf_counter()

@@ -45,11 +45,7 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     if len(requests) > 1:
         shared = SharedArrays()
         requests = [shared.request(request) for request in requests]
-    chunks = [
-        chunk
-        for group in _groups(requests)
-        for chunk in cut(group, requests, max_bytes, n_jobs)
-    ]
+    chunks = stacks_of(requests, max_bytes, n_jobs)
     stacks = [[requests[p] for p in chunk] for chunk in chunks]
     for number, part in execute(train_stack, stacks):
         for position, result in zip(chunks[number], part):
@@ -57,6 +53,15 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
         if any(result.interrupted for result in part):
             break
     return results
+
+
+def stacks_of(requests, max_bytes=None, n_jobs=1):
+    """Return the positions of the requests of each stack, as `train` has them."""
+    return [
+        chunk
+        for group in _groups(requests)
+        for chunk in cut(group, requests, max_bytes, n_jobs)
+    ]
 
 
 def _groups(requests):
@@ -89,11 +94,11 @@ def train_stack(requests, watch=None):
     except Exception as error:
         results = [FitResult([], Tracker(request)) for request in requests]
         for result in results:
-            result.tracker.error = _own_copy(error)
+            result.tracker.error = own_copy(error)
     return results
 
 
-def _own_copy(error):
+def own_copy(error):
     """Return a copy of an error, as every fit that raises it adds its frames to it."""
     try:
         return copy.copy(error).with_traceback(error.__traceback__)

@@ -1,0 +1,98 @@
+"""Which candidates a search tries, and for how long."""
+
+import math
+
+import numpy as np
+from sklearn.model_selection import ParameterGrid, ParameterSampler
+
+# Shares of the candidates of a Bayesian search that are asked for at a time.
+BATCHES = 4
+
+
+def halving_plan(n_candidates, n_final, max_iter):
+    """Return how many candidates take part in each rung, and until which epoch.
+
+    Each rung has half of the candidates of the one before, and ends after twice as
+    many epochs; the last has `n_final` candidates at least (if there are so many) and
+    ends after `max_iter`.
+
+    Parameters
+    ----------
+    n_candidates, n_final, max_iter : int
+
+    Returns
+    -------
+    counts, epochs : list of int
+
+    Examples
+    --------
+    >>> from skreg._strategies import halving_plan
+    >>> halving_plan(16, 4, 60)
+    ([16, 8, 4], [15, 30, 60])
+    """
+    counts = [n_candidates]
+    while math.ceil(counts[-1] / 2) >= n_final and counts[-1] > 1:
+        counts.append(math.ceil(counts[-1] / 2))
+    last = len(counts) - 1
+    return counts, [math.ceil(max_iter / 2 ** (last - i)) for i in range(last + 1)]
+
+
+def halving(space, n_candidates, n_final, max_iter, rng, evaluate):
+    """Start all candidates and drop the worse half of them at each rung."""
+    candidates = drawn(space, n_candidates, rng)
+    counts, epochs = halving_plan(len(candidates), n_final, max_iter)
+    return evaluate(candidates, epochs, counts[1:])
+
+
+def random(space, n_candidates, n_final, max_iter, rng, evaluate):
+    """Train all candidates to the end."""
+    return evaluate(drawn(space, n_candidates, rng), [math.inf], [])
+
+
+def grid(space, n_candidates, n_final, max_iter, rng, evaluate):
+    """Train all combinations of the listed values to the end."""
+    for name, values in space.items():
+        if hasattr(values, "rvs"):
+            raise ValueError(
+                "strategy='grid' needs param_distributions with a list of values for "
+                f"each parameter, got a distribution for {name!r}. Give a dict of "
+                "lists, or use strategy='halving'."
+            )
+    return evaluate(list(ParameterGrid(space)), [math.inf], [])
+
+
+def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
+    """Let Optuna's TPE propose candidates, some at a time, from the scores so far."""
+    from skreg.bayes_search import Study
+
+    study, trials = Study(space, "tpe", seed=rng.randint(2**31 - 1)), []
+    size = math.ceil(n_candidates / BATCHES)
+    while len(trials) < n_candidates:
+        candidates = study.ask(min(size, n_candidates - len(trials)))
+        batch = evaluate(candidates, [math.inf], [])
+        if not batch:  # the time is over
+            break
+        study.tell([trial.mean_score for trial in batch])
+        trials += batch
+    return trials
+
+
+STRATEGIES = {"halving": halving, "random": random, "grid": grid, "bayes": bayes}
+
+
+def drawn(space, n_candidates, rng):
+    """Return candidates drawn at random; from lists alone, no more than there are."""
+    if not space:
+        return [{}]
+    if not any(hasattr(values, "rvs") for values in space.values()):
+        n_candidates = min(n_candidates, len(ParameterGrid(space)))
+    return list(ParameterSampler(space, n_candidates, random_state=rng))
+
+
+def ranked(trials):
+    """Return trials from the best on: those that went on longest, then by score."""
+    order = np.lexsort([
+        [-trial.mean_score for trial in trials],
+        [-trial.rung for trial in trials],
+    ])
+    return [trials[i] for i in order]

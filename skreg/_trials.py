@@ -1,0 +1,284 @@
+"""Candidates of a search on the folds of a cross-validation, trained as one network."""
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from skreg.batches import Rows
+from skreg.halving import Race
+from skreg.training import train
+
+
+class Deadline:
+    """The time at which training is to end.
+
+    Parameters
+    ----------
+    seconds : float or None
+        From now on; None is never.
+    """
+
+    def __init__(self, seconds):
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def has_passed(self):
+        return time.monotonic() > self._end
+
+
+@dataclass
+class Data:
+    """Checked data of a search, and its folds.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    sample_weight : ndarray of shape (n_samples,) or None
+    folds : list of (ndarray, ndarray)
+        Rows to train on and rows to judge by.
+    """
+
+    X: object
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    folds: list
+
+
+@dataclass
+class Trial:
+    """What became of one candidate.
+
+    Parameters
+    ----------
+    number : int
+        Its place in the order in which candidates were drawn.
+    params : dict
+    models : list of estimator
+        One for each fold, prepared and, if it reached the last rung, fitted.
+    scores : ndarray of shape (n_folds,)
+        Of the held-out rows, greater is better; nan if training failed.
+    rung : int
+        How many times it was not dropped.
+    is_finalist : bool
+        Whether it was trained to the end.
+    n_epochs, best_epochs : list of int
+        How long it was trained, and when it was best, on each fold.
+    curves : list of list of float
+        Loss on the held-out rows after each epoch.
+    seconds : ndarray of shape (n_folds,)
+    error : Exception or None
+        The first error of its fits.
+    """
+
+    number: int
+    params: dict
+    models: list
+    scores: np.ndarray
+    rung: int
+    is_finalist: bool
+    n_epochs: list
+    best_epochs: list
+    curves: list
+    seconds: np.ndarray
+    error: Exception | None = None
+
+    @property
+    def mean_score(self):
+        """Mean over folds, minus infinity if there is none."""
+        mean = self.scores.mean()
+        return mean if np.isfinite(mean) else -math.inf
+
+
+class Heat:
+    """Candidates that train together on all folds and are judged at rungs.
+
+    Parameters
+    ----------
+    prototype : MLPClassifier or MLPRegressor
+        Has seen the data, and has the settings that candidates do not change.
+    candidates : list of dict
+    data : Data
+    scoring : str, callable or None
+        None judges by the loss on the held-out rows.
+    seeds : list of int
+        One for each fold.
+    deadline : Deadline
+    """
+
+    def __init__(self, prototype, candidates, data, scoring, seeds, deadline):
+        self.candidates, self.n_folds = candidates, len(data.folds)
+        self.deadline, self.models, self.scorers, requests = deadline, [], [], []
+        for params in candidates:
+            for fold, seed in zip(data.folds, seeds):
+                model, request, held_out = prepared(prototype, params, data, fold, seed)
+                request.on_epoch = lambda tracker, state: deadline.has_passed
+                self.models.append(model)
+                self.scorers.append(_scorer(model, held_out, scoring))
+                requests.append(request)
+        self.race = Race(requests)
+        self.rungs = np.zeros(len(candidates), int)
+
+    def run(self, epochs, n_kept, report):
+        """Train up to the epochs of each rung and drop all but the best each time.
+
+        Parameters
+        ----------
+        epochs : list of float
+        n_kept : list of int
+            How many candidates go on after each rung but the last.
+        report : callable
+            Called after each rung with its number, how many took part, the epoch, and
+            their scores.
+
+        Returns
+        -------
+        list of Trial
+        """
+        racing = np.arange(len(self.candidates))
+        for rung, epoch in enumerate(epochs):
+            self.race.advance(epoch)
+            self.rungs[racing] = rung
+            scores = np.array([self._scores(c).mean() for c in racing])
+            report(rung, len(racing), epoch, scores)
+            if rung < len(n_kept) and not self.deadline.has_passed:
+                racing = self._drop_the_worst(racing, scores, n_kept[rung])
+        return self._trials(set(racing.tolist()))
+
+    def _drop_the_worst(self, racing, scores, n_kept):
+        """Return the candidates that go on; failed ones, of score nan, come last."""
+        order = racing[np.argsort(-scores, kind="stable")]
+        self.race.drop([p for c in order[n_kept:] for p in self._positions(c)])
+        return np.sort(order[:n_kept])
+
+    def _positions(self, candidate):
+        return range(candidate * self.n_folds, (candidate + 1) * self.n_folds)
+
+    def _scores(self, candidate):
+        """Return the score of each fold."""
+        return np.array([self._score(p) for p in self._positions(candidate)])
+
+    def _score(self, position):
+        tracker = self.race.trackers[position]
+        if tracker.error is not None or not tracker.validation_loss_curve:
+            return math.nan
+        if self.scorers[position] is not None:
+            return self.scorers[position](self.race.state(position))
+        if tracker.request.restore_best:
+            return -min(tracker.validation_loss_curve)
+        return -tracker.validation_loss_curve[-1]
+
+    def _trials(self, finalists):
+        scores = [self._scores(c) for c in range(len(self.candidates))]
+        results, trials = self.race.finish(), []
+        for c, params in enumerate(self.candidates):
+            of_folds = [results[p] for p in self._positions(c)]
+            models = [self.models[p] for p in self._positions(c)]
+            trackers = [result.tracker for result in of_folds]
+            errors = [t.error for t in trackers if t.error is not None]
+            is_finalist = c in finalists and np.isfinite(scores[c]).all()
+            if is_finalist:
+                for model, result in zip(models, of_folds):
+                    model._keep(result, result.tracker.request)
+            trials.append(
+                Trial(
+                    c,
+                    params,
+                    models,
+                    scores[c],
+                    int(self.rungs[c]),
+                    is_finalist,
+                    [tracker.n_iter for tracker in trackers],
+                    [tracker.best_iter for tracker in trackers],
+                    [tracker.validation_loss_curve for tracker in trackers],
+                    np.array([result.seconds for result in of_folds]),
+                    errors[0] if errors else None,
+                )
+            )
+        return trials
+
+
+def prepared(prototype, params, data, fold, seed):
+    """Return a candidate's network for a fold, its request, and the held-out rows.
+
+    Parameters
+    ----------
+    prototype : MLPClassifier or MLPRegressor
+    params : dict
+    data : Data
+    fold : tuple of ndarray
+        Rows to train on and rows to judge by, of which there may be none.
+    seed : int
+    """
+    model = copy.copy(prototype).set_params(**params, random_state=seed)
+    model._validate_params()
+    model._check_parameters()
+    train, test = fold
+    weight = data.sample_weight
+    model._learn_class_weights(
+        data.y[train], None if weight is None else weight[train], False
+    )
+    weight = model._row_weights(data.X, data.y, weight)
+    if weight is not None:
+        train, test = train[weight[train] > 0], test[weight[test] > 0]
+    rows = Rows(data.X, data.y, weight, train)
+    held_out = Rows(data.X, data.y, weight, test) if len(test) else None
+    model._prepare(rows, False)
+    return model, model._request(rows, held_out, seed, False, False), held_out
+
+
+def _scorer(model, held_out, scoring):
+    """Return a function from a network's state to its score, or None for the loss."""
+    if scoring is None:
+        return None
+    judge = copy.copy(model)
+    judge.monitor = scoring
+    return judge._validation_scorer(held_out)
+
+
+def refitted(prototype, trials, data, seed):
+    """Return networks of the given candidates, trained on all rows.
+
+    Each trains for as many epochs as were best on the mean of the folds.
+    """
+    everything, models, requests = np.arange(data.X.shape[0]), [], []
+    for trial in trials:
+        fold = everything, everything[:0]
+        model, request, _ = prepared(prototype, trial.params, data, fold, seed)
+        n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
+        request.on_epoch = lambda tracker, state, n=n_epochs: tracker.n_iter >= n
+        # The validation rows decided on the number of epochs.
+        request.restore_best = False
+        request.n_iter_no_change = request.max_iter
+        models.append(model)
+        requests.append(request)
+    for model, result in zip(models, train(requests)):
+        model._keep(result, result.tracker.request)
+    return models
+
+
+def results_table(trials, best_first):
+    """Return a table as GridSearchCV's `cv_results_`, in the order of the trials."""
+    n_trials = len(trials)
+    rank = {trial.number: 1 + place for place, trial in enumerate(best_first)}
+    scores = np.array([trial.scores for trial in trials])
+    seconds = np.array([trial.seconds for trial in trials])
+    table = {"mean_fit_time": seconds.mean(1), "std_fit_time": seconds.std(1)}
+    table["rung"] = np.array([trial.rung for trial in trials])
+    table["n_epochs"] = np.array([max(trial.n_epochs) for trial in trials])
+    for name in sorted({name for trial in trials for name in trial.params}):
+        column = np.ma.masked_all(n_trials, dtype=object)
+        for i, trial in enumerate(trials):
+            if name in trial.params:
+                column[i] = trial.params[name]
+        table[f"param_{name}"] = column
+    table["params"] = [trial.params for trial in trials]
+    for fold, column in enumerate(scores.T):
+        table[f"split{fold}_test_score"] = column
+    table["mean_test_score"] = scores.mean(1)
+    table["std_test_score"] = scores.std(1)
+    table["rank_test_score"] = np.array([rank[t.number] for t in trials], np.int32)
+    return table

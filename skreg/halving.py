@@ -1,0 +1,93 @@
+"""Training of candidates that compete: the worse are dropped at each rung."""
+
+from skreg.callbacks import Tracker
+from skreg.fit_request import FitResult
+from skreg.sharing import SharedArrays
+from skreg.stack import Run, Stack
+from skreg.training import own_copy, stacks_of
+
+
+class Race:
+    """Networks that train side by side, some of which drop out on the way.
+
+    All are in memory at once. Those that go on are not started again.
+
+    Parameters
+    ----------
+    requests : list of FitRequest
+    max_bytes : int, default=None
+        What a stack may take; None is a half of what is free.
+    """
+
+    def __init__(self, requests, max_bytes=None):
+        shared = SharedArrays()
+        self.requests = [shared.request(request) for request in requests]
+        self.trackers = [None] * len(requests)
+        self._places, self._runs = [None] * len(requests), []
+        self._failed = {}
+        for chunk in stacks_of(self.requests, max_bytes):
+            self._enter(chunk)
+
+    def _enter(self, chunk):
+        try:
+            run = Run(Stack([self.requests[p] for p in chunk]))
+        except Exception as error:
+            self._fail(chunk, error)
+            return
+        self._runs.append((run, chunk))
+        for place, position in enumerate(chunk):
+            self.trackers[position] = run.stack.trackers[place]
+            self._places[position] = run, place
+
+    def _fail(self, chunk, error):
+        """Make the error of a stack that of each of its networks."""
+        for position in chunk:
+            tracker = self.trackers[position] or Tracker(self.requests[position])
+            tracker.error, self.trackers[position] = own_copy(error), tracker
+            self._failed[position] = FitResult([], tracker)
+
+    def advance(self, epoch):
+        """Train all networks that are still in the race up to an epoch.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts the training.
+        """
+        for run, chunk in self._runs:
+            if self._failed.keys() & set(chunk):
+                continue
+            try:
+                run.advance(epoch)
+            except Exception as error:
+                self._fail(chunk, error)
+            if run.interrupted:
+                raise KeyboardInterrupt
+
+    def drop(self, positions):
+        """Stop networks where they are."""
+        for position in positions:
+            self.trackers[position].halted = True
+        for run, _ in self._runs:
+            trackers = run.stack.trackers
+            keep = [p for p, tracker in enumerate(trackers) if not tracker.halted]
+            run.retire(keep)
+
+    def state(self, position):
+        """Return the best state so far of a network, or its present one."""
+        tracker = self.trackers[position]
+        if tracker.best_state is not None:
+            return tracker.best_state
+        run, place = self._places[position]
+        result = run.stack.results[place]
+        if result is not None:
+            return result.state
+        return run.stack.state_of(run.stack.trackers.index(tracker))
+
+    def finish(self):
+        """End the race and return a `FitResult` for each network."""
+        results = dict(self._failed)
+        for run, chunk in self._runs:
+            if not self._failed.keys() & set(chunk):
+                results.update(zip(chunk, run.finish()))
+        return [results[position] for position in range(len(self.requests))]
