@@ -38,6 +38,20 @@ MIXUP = """
         Beta(mixup, mixup) [4]_.
 """
 
+STRUCTURE = """
+    skip : {None, "linear", "residual"}, default=None
+        "linear" adds ``x @ S`` to the outputs, a linear model of the (standardised)
+        inputs beside the hidden layers, with weights S that start at zero (the skip
+        layer of LassoNet [6]_ and of wide and deep networks). "residual" adds to the
+        output of each hidden layer its input, where both have as many units [7]_.
+    skip_l1, skip_l2 : float, default=None
+        Strengths of `l1` and `l2` for S. None is that of the first layer.
+    stochastic_depth : float, default=0.0
+        Probability with which, for each row of a training batch, a residual layer is
+        its input alone, or the outputs are ``x @ S`` alone [8]_; what survives is
+        scaled up. Needs `skip`.
+"""
+
 TRAINING = """
     early_stopping : bool, default=False
         Watch validation rows and stop when they no longer improve.
@@ -112,6 +126,8 @@ ATTRIBUTES = """
         What the outputs go through at prediction.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer, for standardised inputs.
+    skip_coef_ : ndarray of shape (`n_features_in_`, `n_outputs_`) or None
+        Weights S of the linear skip connection, for standardised inputs.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
     coef_, intercept_ : ndarray
@@ -165,6 +181,12 @@ REFERENCES = """
        Minimization".
     .. [5] Yun, Lozano and Yang (2021), "Adaptive Proximal Gradient Methods for
        Structured Neural Networks".
+    .. [6] Lemhadri, Ruan, Abraham and Tibshirani (2021), "LassoNet: A Neural Network
+       with Feature Sparsity".
+    .. [7] He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image
+       Recognition".
+    .. [8] Huang, Sun, Liu, Sedra and Weinberger (2016), "Deep Networks with Stochastic
+       Depth".
 """
 
 FIT = """
@@ -192,6 +214,7 @@ FIT = """
 SECTIONS = {
     "regularisation": REGULARISATION,
     "mixup": MIXUP,
+    "structure": STRUCTURE,
     "training": TRAINING,
     "run": RUN,
     "attributes": ATTRIBUTES,

@@ -9,7 +9,8 @@ import torch
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.modules import Architecture, StackedMLP
+from skreg.architecture import Architecture
+from skreg.modules import StackedMLP
 from skreg.threads import threads_for
 from skreg.turns import Cancelled
 
@@ -21,17 +22,20 @@ ROWS_AT_LEAST = 64
 class FittedNetworkMixin:
     """Attributes, prediction and pickling of an estimator with a trained network.
 
-    The network lives in numpy arrays (`coefs_`, `intercepts_`, `_norms`); the torch
+    The network lives in numpy arrays (`coefs_`, `intercepts_`, ...); the torch
     module that predicts shares their memory and is not pickled.
     """
 
     def _state_attributes(self, state):
         """Return the attributes that make a network's state a fitted estimator."""
         n = len(self._architecture.layer_sizes) - 1
+        has_skip = self._architecture.skip == "linear"
+        rest = state[n + has_skip :]
         return {
             "coefs_": list(state[:n]),
-            "intercepts_": [bias[0] for bias in state[n : 2 * n]],
-            "_norms": list(state[2 * n :]),
+            "skip_coef_": state[n] if has_skip else None,
+            "intercepts_": [bias[0] for bias in rest[:n]],
+            "_others": list(rest[n:]),
             "_inference": self._make_inference(state),
         }
 
@@ -50,7 +54,20 @@ class FittedNetworkMixin:
     @property
     def _state(self):
         biases = [bias[None] for bias in self.intercepts_]
-        return [*self.coefs_, *biases, *self._norms]
+        return [*self._weights, *biases, *self._others]
+
+    @property
+    def _weights(self):
+        skip = () if self.skip_coef_ is None else (self.skip_coef_,)
+        return [*self.coefs_, *skip]
+
+    @property
+    def _input_weights(self):
+        """The weights that leave each input, of shape (n_features, n_weights)."""
+        weights = self.coefs_[0].reshape(self._architecture.n_inputs, -1)
+        if self.skip_coef_ is None:
+            return weights
+        return np.hstack([weights, self.skip_coef_])
 
     def _get_inference(self):
         if "_inference" not in self.__dict__:  # as after unpickling
@@ -134,18 +151,18 @@ class FittedNetworkMixin:
     @property
     def support_(self):
         """Which inputs the network uses: those with a weight other than zero."""
-        return (self.coefs_[0] != 0).any(axis=1)
+        return (self._input_weights != 0).any(axis=1)
 
     @property
     def feature_importances_(self):
         """Euclidean norm of each input's outgoing weights, 0 outside `support_`."""
-        return np.linalg.norm(self.coefs_[0], axis=1)
+        return np.linalg.norm(self._input_weights, axis=1)
 
     @property
     def sparsity_(self):
         """Share of the weights (biases aside) that are exactly zero."""
-        return 1 - sum(map(np.count_nonzero, self.coefs_)) / sum(
-            weights.size for weights in self.coefs_
+        return 1 - sum(map(np.count_nonzero, self._weights)) / sum(
+            weights.size for weights in self._weights
         )
 
     @property
@@ -214,11 +231,13 @@ def fit_kept_on_failure(estimator):
         raise
 
 
-def architecture_of(n_features, hidden_layer_sizes, n_outputs, activation, batchnorm):
+def architecture_of(
+    n_features, hidden_layer_sizes, n_outputs, activation, batchnorm, skip=None
+):
     """Return the `Architecture` that the public parameters stand for."""
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    # A linear model has nowhere to put either.
+    # A linear model has nowhere to put any of them.
     if not hidden_layer_sizes:
-        activation, norm = "identity", None
+        activation, norm, skip = "identity", None, None
     sizes = (n_features, *hidden_layer_sizes, n_outputs)
-    return Architecture(sizes, activation, norm)
+    return Architecture(sizes, activation, norm, skip)

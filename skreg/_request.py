@@ -60,20 +60,29 @@ class RequestMixin:
 
     def _settings(self):
         """Return the regularisation and optimisation of the request."""
-        n_hidden, inf = self._architecture.n_hidden, float("inf")
+        architecture, inf = self._architecture, float("inf")
+        n_hidden = architecture.n_hidden
         weights, hidden = "layers of weights", "hidden layers"
         max_norm = inf if self.max_norm is None else float(self.max_norm)
+        l1 = per_layer("l1", self.l1, n_hidden + 1, weights)
+        l2 = per_layer("l2", self.l2, n_hidden + 1, weights)
+        group_l1 = [float(self.group_l1)] + [0.0] * n_hidden
+        if architecture.skip == "linear":
+            l1.append(l1[0] if self.skip_l1 is None else float(self.skip_l1))
+            l2.append(l2[0] if self.skip_l2 is None else float(self.skip_l2))
+            group_l1.append(float(self.group_l1))
         return {
-            "l1": per_layer("l1", self.l1, n_hidden + 1, weights),
-            "l2": per_layer("l2", self.l2, n_hidden + 1, weights),
-            "group_l1": [float(self.group_l1)] + [0.0] * n_hidden,
-            "max_norm": [max_norm] * (n_hidden + 1),
-            "positive": [float(self.positive)] * (n_hidden + 1),
+            "l1": l1,
+            "l2": l2,
+            "group_l1": group_l1,
+            "max_norm": [max_norm] * len(l1),
+            "positive": [float(self.positive)] * len(l1),
             "dropout": per_layer("dropout", self.dropout, n_hidden, hidden, 1),
             "input_dropout": self.input_dropout,
             "input_noise": self.input_noise,
             "label_smoothing": getattr(self, "label_smoothing", 0.0),
             "mixup": self.mixup,
+            "stochastic_depth": self.stochastic_depth if architecture.n_paths else 0.0,
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,

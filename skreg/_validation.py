@@ -94,6 +94,7 @@ STOCHASTIC = {
     "input_dropout": 0,
     "input_noise": 0,
     "mixup": 0,
+    "stochastic_depth": 0,
     "batchnorm": False,
 }
 

@@ -14,6 +14,8 @@ import torch
 DRAWN_AHEAD = 2**21
 
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
+# Dropout has a purpose for each hidden layer, from DROPOUT on; so has stochastic depth.
+PATH = 1000
 
 
 class Streams:
@@ -63,6 +65,8 @@ class Noise:
         Share of each target spread evenly over the classes.
     mixup : Tensor of shape (n_models,)
         Parameter alpha of the Beta distribution of the mixing weight.
+    stochastic_depth : Tensor of shape (n_models,)
+        Share of the rows for which a part that a connection skips is dropped.
     """
 
     dropout: torch.Tensor
@@ -70,6 +74,7 @@ class Noise:
     input_noise: torch.Tensor
     label_smoothing: torch.Tensor
     mixup: torch.Tensor
+    stochastic_depth: torch.Tensor
 
     def __post_init__(self):
         self.active = {
@@ -97,6 +102,18 @@ class Noise:
         return [
             self._mask(DROPOUT + layer, self.dropout[:, layer], streams, batch, width)
             for layer, width in enumerate(widths)
+        ]
+
+    def paths(self, batch, streams, n_paths):
+        """Return a mask of rows for each part that a connection skips, or nothing.
+
+        Stochastic depth (Huang et al. 2016). Parameters are those of `masks`.
+        """
+        if not self.active["stochastic_depth"]:
+            return ()
+        rates = self.stochastic_depth
+        return [
+            self._mask(PATH + path, rates, streams, batch, 1) for path in range(n_paths)
         ]
 
     def _mask(self, purpose, rates, streams, batch, width):

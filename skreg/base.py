@@ -79,6 +79,10 @@ class BaseNetwork(
         "input_noise": [NON_NEGATIVE],
         "batchnorm": ["boolean", StrOptions({"before", "after"})],
         "mixup": [NON_NEGATIVE],
+        "skip": [StrOptions({"linear", "residual"}), None],
+        "skip_l1": [NON_NEGATIVE, None],
+        "skip_l2": [NON_NEGATIVE, None],
+        "stochastic_depth": [SHARE],
         "early_stopping": ["boolean"],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -232,13 +236,23 @@ class BaseNetwork(
         scikit-learn's SelectFromModel asks for it: by default it keeps what has a
         weight at all if this is "l1", and what is above the mean otherwise.
         """
-        if np.any(np.asarray(self.l1) != 0) or self.group_l1 != 0:
+        l1, l2 = [self.l1, self.group_l1], [self.l2]
+        if self.skip == "linear":
+            l1.append(self.skip_l1 or 0)
+            l2.append(self.skip_l2 or 0)
+        if any(np.any(np.asarray(strength) != 0) for strength in l1):
             return "l1"
-        return "l2" if np.any(np.asarray(self.l2) != 0) else None
+        return "l2" if any(np.any(np.asarray(s) != 0) for s in l2) else None
 
     def _check_parameters(self):
         """Check what depends on several parameters."""
         check_hidden_layer_sizes(self.hidden_layer_sizes)
+        if self.stochastic_depth > 0 and self.skip is None:
+            raise ValueError(
+                "stochastic_depth drops what a connection skips, and with skip=None "
+                f"there is nothing to drop, got stochastic_depth="
+                f"{self.stochastic_depth!r}. Set skip='residual' or 'linear'."
+            )
         if self.solver == "lbfgs":
             check_full_batch(self)
         check_callbacks(self.callbacks or (), self.solver)
@@ -261,6 +275,7 @@ class BaseNetwork(
             self.n_outputs_,
             self.activation,
             self.batchnorm,
+            self.skip,
         )
         if continuing and architecture != self._architecture:
             raise ValueError(

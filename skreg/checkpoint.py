@@ -22,12 +22,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from skreg.architecture import state_names, state_shapes
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
-from skreg.modules import state_names
 
 # Of the files and of the keys; to be raised whenever either changes.
-FORMAT = 1
+FORMAT = 2
 
 # Fields of a request with which a fit is not kept: what callbacks and hooks do has no
 # content to hash, and the others are of fits that go on.
@@ -222,11 +222,8 @@ def _read(path, key, request):
     # Not mapped into memory, where a file that shrinks would end the process.
     with safe_open(path, framework="np", backend="pread") as file:
         metadata, tensors = file.metadata() or {}, file.get_tensors()
-    expected, sizes = {}, request.architecture.layer_sizes
-    for name in state_names(request.architecture):
-        n_in, n_out = sizes[int(name.rpartition("_")[2]) :][:2]
-        shape = (n_in if name.startswith("weight") else 1, n_out)
-        expected[name] = shape, str(request.dtype)
+    shapes = state_shapes(request.architecture)
+    expected = {name: (shape, str(request.dtype)) for name, shape in shapes.items()}
     found = {name: (a.shape, f"torch.{a.dtype}") for name, a in tensors.items()}
     if found != expected:
         raise ValueError("its arrays are not those of this network")

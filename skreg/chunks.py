@@ -2,9 +2,10 @@
 
 import math
 import os
-from itertools import pairwise
 
 import psutil
+
+from skreg.architecture import state_shapes
 
 # Bytes that every step of a stack passes over, as `model_bytes` counts them. With
 # more they no longer stay in the cache that cores share, and with much less a step is
@@ -69,7 +70,8 @@ def _arrays(request):
 def model_bytes(request):
     """Return about how many bytes a model takes in a stack, its data aside."""
     sizes, itemsize = request.architecture.layer_sizes, request.dtype.itemsize
-    n_weights = sum(a * b for a, b in pairwise(sizes))
+    shapes = state_shapes(request.architecture)
+    n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     # Inputs, and outputs, masks and gradients of every layer.
     activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
+from skreg.architecture import Architecture
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
-from skreg.modules import Architecture
 
 # Largest violation of the optimality conditions that counts as none.
 OPTIMAL = 1e-6
@@ -100,9 +100,10 @@ class FitRequest:
     def is_deterministic(self):
         """Whether the steps taken minimise one function, without noise or decay."""
         settings, noisy = self.settings, ("input_dropout", "input_noise", "mixup")
+        noisy += ("stochastic_depth", "weight_decay")
         return not (
             any(settings["dropout"])
-            or any(settings[name] for name in (*noisy, "weight_decay"))
+            or any(settings[name] for name in noisy)
             or self.architecture.batchnorm
         )
 

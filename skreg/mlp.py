@@ -35,6 +35,7 @@ class MLPClassifier(BaseClassifierNetwork):
     label_smoothing : float, default=0.0
         Share of each target that is spread evenly over the classes.
     {mixup}
+    {structure}
     {training}
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights. "balanced" is
@@ -87,6 +88,10 @@ class MLPClassifier(BaseClassifierNetwork):
         batchnorm=False,
         label_smoothing=0.0,
         mixup=0.0,
+        skip=None,
+        skip_l1=None,
+        skip_l2=None,
+        stochastic_depth=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -128,6 +133,10 @@ class MLPClassifier(BaseClassifierNetwork):
         self.batchnorm = batchnorm
         self.label_smoothing = label_smoothing
         self.mixup = mixup
+        self.skip = skip
+        self.skip_l1 = skip_l1
+        self.skip_l2 = skip_l2
+        self.stochastic_depth = stochastic_depth
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -231,6 +240,7 @@ class MLPRegressor(BaseRegressorNetwork):
         Which quantile ``loss="quantile"`` predicts.
     {regularisation}
     {mixup}
+    {structure}
     {training}
         The targets are standardised too, and predictions scaled back; under the
         Poisson loss they are divided by their mean.
@@ -283,6 +293,10 @@ class MLPRegressor(BaseRegressorNetwork):
         input_noise=0.0,
         batchnorm=False,
         mixup=0.0,
+        skip=None,
+        skip_l1=None,
+        skip_l2=None,
+        stochastic_depth=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -324,6 +338,10 @@ class MLPRegressor(BaseRegressorNetwork):
         self.input_noise = input_noise
         self.batchnorm = batchnorm
         self.mixup = mixup
+        self.skip = skip
+        self.skip_l1 = skip_l1
+        self.skip_l2 = skip_l2
+        self.stochastic_depth = stochastic_depth
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

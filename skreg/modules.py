@@ -10,36 +10,16 @@ A batch may hold the first `k` models of the stack only; every layer then works 
 the first `k` of its parameters, which are contiguous views.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 
+from skreg.architecture import BATCHNORM, state_names
+from skreg.blocks import LinearSkip, Residual
+from skreg.products import affine, first, write_weight_gradient
+
 aten = torch.ops.aten
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What the networks of one stack have in common.
-
-    Parameters
-    ----------
-    layer_sizes : tuple of int
-        Number of inputs, of units in each hidden layer, and of outputs.
-    activation : str
-        A key of `ACTIVATIONS`.
-    batchnorm : {None, "before", "after"}
-        Where batch normalisation stands with respect to the activation.
-    """
-
-    layer_sizes: tuple
-    activation: str = "relu"
-    batchnorm: str | None = None
-
-    @property
-    def n_hidden(self):
-        return len(self.layer_sizes) - 2
 
 
 # Name: (function of the input, gradient from (gradient, input, output)).
@@ -81,29 +61,6 @@ def _selu_backward(gradient, x):
     return aten.elu_backward(gradient, _SELU_ALPHA, _SELU_SCALE, 1, False, x)
 
 
-def first(tensor, k):
-    """Return the first `k` models of a stacked tensor, without work if it is all."""
-    # size(0) and not len(), which is a Python function of torch.
-    return tensor if tensor.size(0) == k else tensor[:k]
-
-
-# Columns of a product up to which matrix kernels waste most of their width, and
-# multiplications from which that costs more than turning a product around.
-NARROW_COLUMNS, NARROW_PRODUCTS = 11, 2**14
-
-
-def _is_narrow(left, n_columns):
-    """Tell whether a product with few columns is faster as ``(b.mT @ a.mT).mT``.
-
-    A vector for a single model has a kernel of its own.
-    """
-    return (
-        n_columns <= NARROW_COLUMNS
-        and left.numel() * n_columns >= NARROW_PRODUCTS
-        and (n_columns > 1 or left.size(0) > 1)
-    )
-
-
 class Linear:
     """``x @ W + b`` for each model.
 
@@ -125,21 +82,14 @@ class Linear:
 
     def predict(self, x):
         k = x.size(0)
-        bias, weight = first(self.bias, k), first(self.weight, k)
-        if _is_narrow(x, weight.size(2)):
-            return torch.baddbmm(bias.mT, weight.mT, x.mT).mT.contiguous()
-        return torch.baddbmm(bias, x, weight)
+        return affine(first(self.bias, k), x, first(self.weight, k))
 
     def forward(self, x, weight, mask):
         return self.predict(x), x
 
     def backward(self, gradient, x):
         k = x.size(0)
-        weight_gradient = first(self.weight.grad, k)
-        if _is_narrow(x, gradient.size(2)):
-            weight_gradient.copy_(torch.bmm(gradient.mT, x).mT)
-        else:
-            torch.bmm(x.mT, gradient, out=weight_gradient)
+        write_weight_gradient(first(self.weight.grad, k), x, gradient)
         if not self.is_centred:
             torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
         return None if self.is_first else self._input_gradient(gradient, k)
@@ -262,6 +212,7 @@ class StackedMLP(torch.nn.Module):
     Attributes
     ----------
     weights : list of Parameter of shape (n_models, n_in, n_out)
+        What penalties act on: those of the layers and of the linear skip connection.
     state : list of Tensor
         Everything that a trained network consists of: parameters and running
         statistics, each with the leading axis.
@@ -270,7 +221,8 @@ class StackedMLP(torch.nn.Module):
     --------
     >>> import numpy as np
     >>> import torch
-    >>> from skreg.modules import Architecture, StackedMLP
+    >>> from skreg.architecture import Architecture
+    >>> from skreg.modules import StackedMLP
     >>> linear = Architecture((2, 1))
     >>> one = [np.ones((2, 1)), np.zeros((1, 1))]
     >>> two = [2 * np.ones((2, 1)), np.ones((1, 1))]
@@ -305,22 +257,28 @@ class StackedMLP(torch.nn.Module):
 
     def _build(self):
         """Chain the layers over the registered parameters."""
-        names, norm = state_names(self.architecture), self.architecture.batchnorm
-        activation = self.architecture.activation
+        architecture = self.architecture
+        names, norm = state_names(architecture), architecture.batchnorm
+        activation = architecture.activation
         self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
-        self.layers = []
-        for i, weight in enumerate(self.weights):
-            is_hidden = i < self.architecture.n_hidden
+        self.layers, self.skip = [], None
+        for i in range(architecture.n_hidden + 1):
+            is_hidden = i < architecture.n_hidden
             is_centred = is_hidden and norm == "before"
             bias = getattr(self, f"bias_{i}")
-            self.layers.append(Linear(weight, bias, i == 0, is_centred))
+            block = [Linear(self.weights[i], bias, i == 0, is_centred)]
             if is_hidden:
                 tail = [Activation(activation)]
                 if norm:
-                    parts = [getattr(self, f"{p}_{i}") for p in _BATCHNORM]
+                    parts = [getattr(self, f"{p}_{i}") for p in BATCHNORM]
                     tail.insert(0 if norm == "before" else 1, BatchNorm(*parts))
                 in_place = norm == "after" or activation not in NEED_OUTPUT
-                self.layers += [*tail, Dropout(in_place)]
+                block += [*tail, Dropout(in_place)]
+            if i in architecture.residual_layers:
+                block = [Residual(block)]
+            self.layers += block
+        if architecture.skip == "linear":
+            self.skip = LinearSkip(self.weight_skip)
 
     def prepare_training(self):
         """Allocate the gradients once; steps write into them."""
@@ -349,11 +307,12 @@ class StackedMLP(torch.nn.Module):
         -------
         Tensor of shape (n_models, n_rows, n_outputs)
         """
+        score = x
         for layer in self.layers:
-            x = layer.predict(x)
-        return x
+            score = layer.predict(score)
+        return score if self.skip is None else self.skip.predict(score, x)
 
-    def forward_training(self, x, weight=None, masks=()):
+    def forward_training(self, x, weight=None, masks=(), paths=()):
         """Return raw outputs in training and what `backward` needs.
 
         Parameters
@@ -364,36 +323,35 @@ class StackedMLP(torch.nn.Module):
             Weights of the rows, for the statistics of batch normalisation.
         masks : sequence of Tensor of shape (k, n_rows, n_units) or None
             A dropout mask for each hidden layer, or None to keep all units.
+        paths : sequence of Tensor of shape (k, n_rows, 1)
+            Masks of what skip connections skip, or nothing to keep all.
 
         Returns
         -------
         score : Tensor of shape (k, n_rows, n_outputs)
         tape : list
         """
-        tape, masks = [], iter(masks)
+        tape, masks, paths, score = [], iter(masks), iter(paths), x
         for layer in self.layers:
-            mask = next(masks, None) if isinstance(layer, Dropout) else None
-            x, saved = layer.forward(x, weight, mask)
+            mask = None
+            if isinstance(layer, Dropout):
+                mask = next(masks, None)
+            elif isinstance(layer, Residual):
+                mask = next(masks, None), next(paths, None)
+            score, saved = layer.forward(score, weight, mask)
             tape.append(saved)
-        return x, tape
+        if self.skip is not None:
+            score, saved = self.skip.forward(score, x, next(paths, None))
+            tape.append(saved)
+        return score, tape
 
     def backward(self, gradient, tape):
         """Write the gradients of all parameters, given that of the raw outputs."""
+        if self.skip is not None:
+            *tape, saved = tape
+            gradient = self.skip.backward(gradient, saved)
         for layer, saved in zip(reversed(self.layers), reversed(tape)):
             gradient = layer.backward(gradient, saved)
-
-
-_BATCHNORM = ("gamma", "beta", "running_mean", "running_var")
-
-
-def state_names(architecture):
-    """Return the names of a network's tensors: all weights, biases, then batch norm."""
-    n_hidden = architecture.n_hidden
-    names = [f"weight_{i}" for i in range(n_hidden + 1)]
-    names += [f"bias_{i}" for i in range(n_hidden + 1)]
-    if architecture.batchnorm:
-        names += [f"{part}_{i}" for part in _BATCHNORM for i in range(n_hidden)]
-    return names
 
 
 def initial_state(architecture, rng, dtype):
@@ -401,7 +359,7 @@ def initial_state(architecture, rng, dtype):
 
     Uniform in ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010), with 2 for 6
     under the logistic activation, biases too, as in scikit-learn. A network without
-    hidden layers is convex and starts at zero.
+    hidden layers is convex and starts at zero, and so does a linear skip connection.
 
     Parameters
     ----------
@@ -416,13 +374,15 @@ def initial_state(architecture, rng, dtype):
     """
     factor = 2.0 if architecture.activation == "logistic" else 6.0
     weights, biases = [], []
-    for fan_in, fan_out in pairwise(architecture.layer_sizes):
+    sizes = architecture.layer_sizes
+    for fan_in, fan_out in pairwise(sizes):
         bound = (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
         weights.append(rng.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype))
         biases.append(rng.uniform(-bound, bound, (1, fan_out)).astype(dtype))
+    if architecture.skip == "linear":
+        weights.append(np.zeros((architecture.n_inputs, sizes[-1]), dtype))
     norms = []
     if architecture.batchnorm:
-        for value in (1.0, 0.0, 0.0, 1.0):  # in the order of _BATCHNORM
-            widths = architecture.layer_sizes[1:-1]
-            norms += [np.full((1, width), value, dtype) for width in widths]
+        for value in (1.0, 0.0, 0.0, 1.0):  # in the order of BATCHNORM
+            norms += [np.full((1, width), value, dtype) for width in sizes[1:-1]]
     return weights + biases + norms

@@ -7,7 +7,7 @@ import torch
 from skorch import NeuralNet
 
 from skreg import lbfgs
-from skreg.modules import first
+from skreg.products import first
 
 
 class StackedNet(NeuralNet):
@@ -137,7 +137,8 @@ class StackedNet(NeuralNet):
         noise, module = stack.noise, stack.module
         noisy = noise.apply(noise.smooth(batch, stack.loss), stack.streams)
         masks = noise.masks(batch, stack.streams, stack.widths)
-        score, tape = module.forward_training(noisy.x, noisy.weight, masks)
+        paths = noise.paths(batch, stack.streams, stack.n_paths)
+        score, tape = module.forward_training(noisy.x, noisy.weight, masks, paths)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
         if watched:

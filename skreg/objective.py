@@ -48,11 +48,16 @@ class Objective:
         total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]
         for batch in self.batches.epoch():
             batch, masks = self.noise.smooth(batch, self.loss), ()
+            paths = ()
             if streams:
-                widths = self.module.architecture.layer_sizes[1:-1]
+                architecture = self.module.architecture
+                widths = architecture.layer_sizes[1:-1]
                 batch = self.noise.apply(batch, streams)
                 masks = self.noise.masks(batch, streams, widths)
-            score, tape = self.module.forward_training(batch.x, batch.weight, masks)
+                paths = self.noise.paths(batch, streams, architecture.n_paths)
+            score, tape = self.module.forward_training(
+                batch.x, batch.weight, masks, paths
+            )
             value, gradient = self.loss.value_and_gradient(
                 score, batch.target, batch.weight
             )

@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from skreg.modules import first
 from skreg.penalties import GroupLasso
+from skreg.products import first
 
 # Numbers that can be moved twice in the time of one call of a fused kernel.
 NUMBERS_PER_CALL = 2**14
@@ -92,7 +92,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self.steps = torch.tensor(
             steps or [0.0] * module.n_models, dtype=torch.float32, device=device
         ).view(-1, 1, 1)
-        self._groups, self._spare = penalties.has(GroupLasso), None
+        self._groups, self._spare = penalties.of_layers(GroupLasso), None
         self._columns = {
             f.name: getattr(settings, f.name).view(-1, 1, 1) for f in fields(settings)
         }
@@ -150,7 +150,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         columns = [getattr(self.settings, name).tolist() for name in self.run_settings]
         keys = list(zip(self.n_batches, self.steps.flatten().tolist(), *columns))
         bounds, short = _bounds(keys), _bounds(list(zip(lr, keys)))
-        parameters = self._run_parameters()
+        parameters = self._in_runs(self._parameters)
         n_numbers = sum(p.numel() for p in parameters)
         # Moving zeros has calls of its own, which cost as much as two runs.
         self._moves_apart = (
@@ -161,7 +161,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         else:
             rates, moved, bounds = lr, parameters, short
         kinds = (moved, [p.grad for p in parameters])
-        kinds += tuple(kind[-len(parameters) :] for kind in self.buffers)
+        kinds += tuple(self._in_runs(kind) for kind in self.buffers)
         self._runs = []
         for start, stop in zip(bounds, [*bounds[1:], len(keys)]):
             part = [[tensor[start:stop] for tensor in kind] for kind in kinds]
@@ -173,14 +173,13 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._rates = self._rates.view(-1, 1, 1)
         self._lr_of_runs = self.param_groups[0]["lr"]
 
-    def _run_parameters(self):
-        """Return the parameters that the fused kernel moves, a tail of all of them."""
-        return self._parameters
+    def _in_runs(self, parts):
+        """Return those of `parts`, one for each parameter, that the kernel moves."""
+        return parts
 
     def _moves(self):
-        """Return the memory for the moves of `_run_parameters`."""
-        n_last = len(self._run_parameters())
-        return [spare[0] for spare in self._spare_memory()[-n_last:]]
+        """Return the memory for the moves of the parameters in runs."""
+        return [spare[0] for spare in self._in_runs(self._spare_memory())]
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -222,7 +221,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
                 break
             self._move_run(lr, options, count, *part)
         if self._moves_apart:
-            moved = [first(p, k) for p in self._run_parameters()]
+            moved = [first(p, k) for p in self._in_runs(self._parameters)]
             moves = [first(move, k) for move in moves]
             torch._foreach_addcmul_(moved, moves, [first(self._rates, k)] * len(moved))
 
@@ -295,30 +294,32 @@ class ProximalAdam(ProximalOptimizer):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self._groups:
+        for layer, penalty in self._groups.items():
             # Steps without groups, before this call, leave it uneven in each group.
-            second_m = self.buffers[1][0]
-            second_m.copy_(second_m.amax(2, keepdim=True))
+            second_m = self.buffers[1][layer]
+            second_m.copy_(penalty.per_row(penalty.grouped(second_m).amax(2, True)))
 
-    def _run_parameters(self):
-        parameters = super()._run_parameters()
-        return parameters[1:] if self._groups else parameters
+    def _in_runs(self, parts):
+        if not self._groups:
+            return parts
+        return [part for i, part in enumerate(parts) if i not in self._groups]
 
     def _move(self, k):
         super()._move(k)
-        if self._groups:
-            self._move_inputs(k)
+        for layer, penalty in self._groups.items():
+            self._move_groups(layer, penalty, k)
 
-    def _move_inputs(self, k):
-        """Update the first layer's weights with one metric for each input."""
-        weight = self.module.weights[0]
+    def _move_groups(self, layer, penalty, k):
+        """Update a layer's weights with one metric for each group."""
+        weight = self.module.weights[layer]
         gradient, weight = weight.grad[:k], weight[:k]
-        first_m, second_m = self.buffers[0][0][:k], self.buffers[1][0][:k]
+        first_m, second_m = (buffers[layer][:k] for buffers in self.buffers)
         beta_1, beta_2 = self._column("beta_1", k), self._column("beta_2", k)
         first_m.lerp_(gradient, (1 - beta_1).expand_as(gradient))
-        mean_square = (gradient * gradient).mean(2, keepdim=True)
+        mean_square = penalty.grouped(gradient * gradient).mean(2, keepdim=True)
+        mean_square = penalty.per_row(mean_square)
         second_m.copy_(beta_2 * second_m[:, :, :1] + (1 - beta_2) * mean_square)
-        rate, metric = self._step_size(0, k, self._step_factors(k))
+        rate, metric = self._step_size(layer, k, self._step_factors(k))
         rate = rate / (1 - beta_1 ** self.steps[:k])
         weight.addcmul_(first_m, rate / metric, value=-1)
 
@@ -351,7 +352,7 @@ class ProximalAdam(ProximalOptimizer):
         rate, epsilon = factors
         # The weights are the first parameters, so layer and position agree.
         second_m = first(self.buffers[1][layer], k)
-        if layer == 0 and self._groups:
+        if layer in self._groups:
             return rate, second_m[:, :, :1].sqrt().add_(epsilon)
         metric = first(self._spare_memory()[layer][0], k)
         # Not sqrt, which takes several times as long for numbers that are zero.

@@ -20,8 +20,8 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _num_samples
 
 from skreg.base import BaseNetwork
-from skreg.penalties import L2, PENALTIES, Sum
-from skreg.stack import loss_gradient
+from skreg.penalties import L2, PENALTIES, Penalties, Sum
+from skreg.stack import loss_gradients
 from skreg.training import train
 
 # The largest weight that l2, which makes none zero, leaves at the start of its path.
@@ -44,7 +44,8 @@ class RegularizationPath:
     estimators : list of estimator
         Fitted to all rows with each strength.
     coefs : ndarray of shape (n_strengths, n_features, n_units)
-        Weights of the inputs, for standardised inputs if the estimator standardises.
+        Weights of the inputs, for standardised inputs if the estimator standardises;
+        those of a linear skip connection come last.
     losses : ndarray of shape (n_strengths,)
         The objective at the end of each fit, penalties included.
     scores : ndarray of shape (n_strengths, n_folds) or None
@@ -216,7 +217,7 @@ def regularization_path(
         penalty,
         strengths,
         whole,
-        np.stack([model.coefs_[0] for model in whole]),
+        np.stack([model._input_weights for model in whole]),
         np.array([model.loss_ for model in whole]),
         np.array(scores),
     )
@@ -279,13 +280,17 @@ class _Run:
         request = self.request
         return request.architecture.n_hidden == 0 and request.is_certified
 
+    def strengths(self, strength):
+        """Return the strength of each layer of weights if the penalty has `strength`.
+
+        That of a skip connection may be fixed.
+        """
+        model = copy.copy(self.model).set_params(**{self.penalty: strength})
+        return model._settings()[self.penalty]
+
     def with_strength(self, strength, **changes):
         """Return the request with a strength, and other changes."""
-        settings = dict(self.request.settings)
-        n_layers = len(settings["l1"])
-        first_only = self.penalty == "group_l1"
-        rest = 0.0 if first_only else strength
-        settings[self.penalty] = [strength] + [rest] * (n_layers - 1)
+        settings = self.request.settings | {self.penalty: self.strengths(strength)}
         return replace(self.request, settings=settings, **changes)
 
     def fitted(self, result, strength):
@@ -296,7 +301,8 @@ class _Run:
 
     def empty_state(self):
         """Return the optimum of a linear model whose weights are held at zero."""
-        settings = self.request.settings | {"l1": [math.inf]}
+        n_layers = len(self.request.settings["l1"])
+        settings = self.request.settings | {"l1": [math.inf] * n_layers}
         alone = replace(
             self.request, settings=settings, solver="lbfgs", tol=1e-12, max_iter=1000
         )
@@ -305,33 +311,41 @@ class _Run:
 
     def emptying(self):
         """Return the smallest strength with which a linear model is empty."""
-        gradient = loss_gradient(replace(self.request, initial=self.empty_state()))
-        kinds = {kind.parameter: kind for kind in PENALTIES}
+        gradients = loss_gradients(replace(self.request, initial=self.empty_state()))
+        return max(self._emptying_of(i, part) for i, part in enumerate(gradients))
+
+    def _emptying_of(self, layer, gradient):
+        """Return the smallest strength with which a layer is empty."""
         if self.penalty == "l2":
             return gradient.abs().max().item() / (2 * NEGLIGIBLE)
-        kind = kinds[self.penalty]
-        others = [
-            other(gradient.new_tensor(self.request.settings[other.parameter][:1]))
-            for other in PENALTIES
-            if other not in (kind, L2)
-        ]
-        return _emptying_with(kind, others, gradient)
+        settings = {
+            kind.parameter: gradient.new_tensor([self.request.settings[kind.parameter]])
+            for kind in PENALTIES
+        }
+        penalties = Penalties(settings)
+        (kind,) = (kind for kind in PENALTIES if kind.parameter == self.penalty)
+        others = penalties.layers[layer].penalties
+        others = [other for other in others if type(other) not in (kind, L2)]
+        return _emptying_with(
+            lambda strength: penalties.make(kind, strength, layer), others, gradient
+        )
 
 
-def _emptying_with(kind, others, gradient):
+def _emptying_with(make, others, gradient):
     """Return the smallest strength that empties a layer beside other penalties.
 
     Bisection from the strength that does so alone, which is enough beside others.
+    `make` returns the penalty of a strength.
     """
     zero = gradient * 0
 
     def empties(strength):
-        parts = [kind(gradient.new_tensor([strength])), *others]
+        parts = [make(gradient.new_tensor([strength])), *others]
         parts.sort(key=lambda penalty: PENALTIES.index(type(penalty)))
         return not Sum(parts).residual(zero, gradient).any()
 
-    low, high = 0.0, kind(gradient.new_zeros(1)).emptying(gradient).item()
-    if not any((other.strength != other.off).any() for other in others):
+    low, high = 0.0, make(gradient.new_zeros(1)).emptying(gradient).item()
+    if not others:
         return high
     while empties(low) is False and high - low > 1e-15 * high:
         middle = (low + high) / 2
@@ -391,6 +405,7 @@ def _enclose(run, strengths, low=None, high=None):
 
 
 def _is_empty(run, state):
-    n_layers = 1 if run.penalty == "group_l1" else len(run.request.settings["l1"])
     limit = NEGLIGIBLE if run.penalty == "l2" else 0.0
-    return all(np.abs(weights).max() <= limit for weights in state[:n_layers])
+    pairs = zip(state, run.strengths(1.0), run.strengths(2.0))
+    varied = [weights for weights, one, other in pairs if one != other]
+    return all(np.abs(weights).max() <= limit for weights in varied)

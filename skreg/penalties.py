@@ -12,140 +12,11 @@ A penalty is a class with the contract of `Penalty` and a place in `PENALTIES`.
 """
 
 import math
-from abc import ABC, abstractmethod
 
 import torch
 
+from skreg.penalty import Penalty, scaled
 from skreg.prox import clip_unit_norm, group_soft_threshold, shrink, soft_threshold
-
-
-class Penalty(ABC):
-    """A convex function of the weights of one layer, for each model of a stack.
-
-    Its subdifferential is given in two parts, so that the distance to that of a sum
-    is found part by part: `slope` where it is a single point, `reduce` where it is a
-    larger set.
-
-    Parameters
-    ----------
-    strength : Tensor of shape (n_models,)
-
-    Attributes
-    ----------
-    parameter : str
-        The public parameter that the strengths come from.
-    off : float
-        The strength that makes it nothing.
-    is_smooth : bool
-        Whether `slope` is all of its subdifferential.
-    is_curved : bool
-        Whether `slope` changes in places other than kinks.
-    is_constraint : bool
-        Whether it takes no values but 0 and infinity.
-    """
-
-    parameter: str
-    off = 0.0
-    is_smooth = is_curved = is_constraint = False
-
-    def __init__(self, strength):
-        self.strength = strength.view(-1, 1, 1)
-
-    @abstractmethod
-    def value(self, weight):
-        """Return the penalty of each model.
-
-        Parameters
-        ----------
-        weight : Tensor of shape (n_models, n_in, n_out)
-
-        Returns
-        -------
-        Tensor of shape (n_models,)
-        """
-
-    @abstractmethod
-    def prox(self, z, step):
-        """Return ``argmin_w  step * penalty(w) + ||w - z||^2 / 2``.
-
-        Parameters
-        ----------
-        z : Tensor of shape (k, n_in, n_out)
-            Of the first `k` models.
-        step : Tensor
-            Positive, broadcastable with `z`.
-
-        Returns
-        -------
-        Tensor of the shape of `z`
-        """
-
-    def prox_(self, z, rate, metric, spare):
-        """Replace `z` by the proximal operator for the step ``rate / metric``.
-
-        Parameters
-        ----------
-        z : Tensor of shape (k, n_in, n_out)
-        rate : Tensor of shape (k, 1, 1)
-        metric : Tensor
-            Positive, broadcastable with `z`.
-        spare : list of two Tensor of the shape of `z`
-            Memory to overwrite: passing over new memory takes twice the time. The
-            metric may be the first of them.
-        """
-        step = None if self.is_constraint else rate / metric
-        z.copy_(self.prox(z, step))
-
-    def slope(self, weight):
-        """Return the gradient of the penalty, 0 where it has none."""
-        return torch.zeros_like(weight)
-
-    def add_slope_(self, gradient, weight):
-        """Add the `slope` to a gradient."""
-        gradient.add_(self.slope(weight))
-
-    def reduce(self, weight, residual):
-        """Return what is left of `residual` after its nearest subgradient is taken.
-
-        That is ``residual + s`` of least norm, over all subgradients `s` at `weight`,
-        where there are several; elsewhere the residual as it is.
-        """
-        return residual
-
-    def pull_back(self, weight, start):
-        """Return the last point on the way from `start` to `weight` before a kink.
-
-        Where the way crosses a kink at zero the result is zero, and where it leaves
-        what a constraint allows the result is allowed.
-
-        Parameters
-        ----------
-        weight, start : Tensor of shape (k, n_in, n_out)
-        """
-        return weight
-
-    def emptying(self, gradient):
-        """Return the smallest strength that makes zero weights optimal.
-
-        Parameters
-        ----------
-        gradient : Tensor of shape (n_models, n_in, n_out)
-            Of the loss, at zero weights.
-
-        Returns
-        -------
-        Tensor of shape (n_models,)
-            Infinity if no strength does.
-        """
-        return torch.full_like(self.strength.flatten(), math.inf)
-
-    def _times_strength(self, values):
-        """Return the sum of each model's `values`, none negative, times strength."""
-        return _scaled(self.strength.flatten(), values.sum((1, 2)))
-
-    def _of(self, weight):
-        """Return the strengths of the models that `weight` has."""
-        return self.strength[: weight.size(0)]
 
 
 class L1(Penalty):
@@ -166,7 +37,7 @@ class L1(Penalty):
         z.sub_(torch.clamp(z, lower, upper, out=lower))  # as `soft_threshold`
 
     def slope(self, weight):
-        return _scaled(self._of(weight), weight.sign())
+        return scaled(self._of(weight), weight.sign())
 
     def reduce(self, weight, residual):
         inside = soft_threshold(residual, self._of(residual))
@@ -207,34 +78,61 @@ class GroupLasso(Penalty):
     """The sum of the norms of each input's weights: ``strength * sum_j ||W[j, :]||_2``.
 
     Yuan and Lin (2006), "Model selection and estimation in regression with grouped
-    variables". The step of its proximal operator must be constant in each row.
+    variables". The step of its proximal operator must be constant in each group.
+
+    Parameters
+    ----------
+    strength : Tensor of shape (n_models,)
+    n_rows : int, default=1
+        Number of neighbouring rows that are one group: those of one input.
     """
 
     parameter = "group_l1"
     is_curved = True
 
+    def __init__(self, strength, n_rows=1):
+        super().__init__(strength)
+        self.n_rows = n_rows
+
+    def grouped(self, tensor):
+        """Return a layer's tensor with a group in each row."""
+        if self.n_rows == 1:
+            return tensor
+        return tensor.reshape(tensor.size(0), -1, self.n_rows * tensor.size(2))
+
+    def per_row(self, column):
+        """Return numbers of groups, of shape (k, n_groups, 1), for each row."""
+        return column.repeat_interleave(self.n_rows, 1) if self.n_rows > 1 else column
+
+    def _norms(self, weight):
+        return torch.linalg.vector_norm(self.grouped(weight), dim=2, keepdim=True)
+
     def value(self, weight):
-        return self._times_strength(
-            torch.linalg.vector_norm(weight, dim=2, keepdim=True)
-        )
+        return self._times_strength(self._norms(weight))
 
     def prox(self, z, step):
-        return group_soft_threshold(z, step * self._of(z))
+        if self.n_rows > 1 and step.dim() == 3 and step.size(1) > 1:
+            step = step[:, :: self.n_rows]
+        shrunk = group_soft_threshold(self.grouped(z), step * self._of(z))
+        return shrunk.view(z.shape)
 
     def slope(self, weight):
-        norm = torch.linalg.vector_norm(weight, dim=2, keepdim=True)
-        return _scaled(self._of(weight), weight / torch.where(norm > 0, norm, 1.0))
+        norm = self.per_row(self._norms(weight))
+        return scaled(self._of(weight), weight / torch.where(norm > 0, norm, 1.0))
 
     def reduce(self, weight, residual):
-        inside = group_soft_threshold(residual, self._of(residual))
-        return torch.where((weight == 0).all(2, keepdim=True), inside, residual)
+        groups = self.grouped(residual)
+        inside = group_soft_threshold(groups, self._of(residual)).view(residual.shape)
+        is_zero = self.per_row((self.grouped(weight) == 0).all(2, keepdim=True))
+        return torch.where(is_zero, inside, residual)
 
     def pull_back(self, weight, start):
-        crossed = (weight * start).sum(2, keepdim=True) < 0
+        crossed = self.grouped(weight * start).sum(2, keepdim=True) < 0
+        crossed = self.per_row(crossed)
         return torch.where(crossed & (self._of(weight) > 0), 0.0, weight)
 
     def emptying(self, gradient):
-        return torch.linalg.vector_norm(gradient, dim=2).amax(1)
+        return self._norms(gradient).amax((1, 2))
 
 
 class L2(Penalty):
@@ -255,7 +153,7 @@ class L2(Penalty):
         return shrink(z, step * self._of(z))
 
     def slope(self, weight):
-        return _scaled(2 * self._of(weight), weight)
+        return scaled(2 * self._of(weight), weight)
 
     def add_slope_(self, gradient, weight):
         if self._is_finite:
@@ -385,6 +283,8 @@ class Penalties:
     ----------
     strengths : dict of {str: Tensor of shape (n_models, n_layers)}
         For each penalty its strengths, under the name of its parameter.
+    n_rows : int, default=1
+        Rows of the first layer that belong to one input.
 
     Attributes
     ----------
@@ -394,8 +294,8 @@ class Penalties:
         Those of each layer that enter a gradient, and those that do not.
     """
 
-    def __init__(self, strengths):
-        self.strengths = strengths
+    def __init__(self, strengths, n_rows=1):
+        self.strengths, self.n_rows = strengths, n_rows
         n_layers = next(iter(strengths.values())).shape[1]
         self.layers = [Sum(self._of_layer(layer)) for layer in range(n_layers)]
         self.smooth, self.nonsmooth = self._parts(True), self._parts(False)
@@ -404,7 +304,14 @@ class Penalties:
         columns = [
             (kind, self.strengths[kind.parameter][:, layer]) for kind in PENALTIES
         ]
-        return [kind(column) for kind, column in columns if (column != kind.off).any()]
+        on = [pair for pair in columns if (pair[1] != pair[0].off).any()]
+        return [self.make(kind, column, layer) for kind, column in on]
+
+    def make(self, kind, strength, layer):
+        """Return the penalty of a kind on a layer."""
+        if kind is GroupLasso and layer == 0:
+            return kind(strength, self.n_rows)
+        return kind(strength)
 
     def _parts(self, smooth):
         return [
@@ -412,9 +319,10 @@ class Penalties:
             for layer in self.layers
         ]
 
-    def has(self, kind):
-        """Whether a penalty of the class `kind` is on, in any model and layer."""
-        return bool((self.strengths[kind.parameter] != kind.off).any())
+    def of_layers(self, kind):
+        """Return the penalties of a class that are on, by the position of the layer."""
+        layers = enumerate(self.layers)
+        return {i: p for i, sum_ in layers for p in sum_.penalties if type(p) is kind}
 
     def nonsmooth_models(self):
         """Return for each model whether any penalty on it does not enter a gradient."""
@@ -427,7 +335,8 @@ class Penalties:
 
     def select(self, models):
         """Return the penalties of the models in the index `models`."""
-        return Penalties({name: s[models] for name, s in self.strengths.items()})
+        strengths = {name: s[models] for name, s in self.strengths.items()}
+        return Penalties(strengths, self.n_rows)
 
     def add_smooth_gradient(self, weights, gradients):
         """Add the gradient of the smooth penalties in place.
@@ -480,8 +389,3 @@ class Penalties:
             for layer, weight, gradient in zip(self.layers, weights, gradients)
         ]
         return torch.stack(residuals).amax(0)
-
-
-def _scaled(strength, values):
-    """Return ``strength * values``, where infinity times nothing is nothing."""
-    return torch.where(values != 0, strength * values, 0.0)

@@ -46,6 +46,7 @@ class Stack:
             # Rounded to single precision, gradients vanish to 1e-6 or so only.
             self.dtype = torch.float64
         self.loss, self.widths = head.loss, head.architecture.layer_sizes[1:-1]
+        self.n_paths = head.architecture.n_paths
         self.trackers = [request.tracker or Tracker(request) for request in requests]
         self.results, self.watch = [None] * len(requests), None
         self._live = list(range(len(requests)))
@@ -261,8 +262,8 @@ class Stack:
             self.results[self._live[position]].kkt_violation = violation
 
 
-def loss_gradient(request):
-    """Return the gradient of the mean loss at the first layer's initial weights.
+def loss_gradients(request):
+    """Return the gradients of the mean loss at the initial weights.
 
     Parameters
     ----------
@@ -270,11 +271,12 @@ def loss_gradient(request):
 
     Returns
     -------
-    Tensor of shape (1, n_in, n_out)
+    list of Tensor of shape (1, n_in, n_out)
+        In the order of `StackedMLP.weights`.
     """
     stack = Stack([replace(request, solver="lbfgs")])
     stack.objective().loss_and_gradient()
-    return stack.module.weights[0].grad
+    return [weight.grad for weight in stack.module.weights]
 
 
 def _in_order(pool, indices, scaling, n_shares=1):

@@ -41,6 +41,13 @@ CONFIGURATIONS = {
     "linear_adam": {"hidden_layer_sizes": (), "learning_rate_init": 0.1, "tol": 1e-9},
     "group_l1_lbfgs": {"max_iter": 15} | {"solver": "lbfgs", "group_l1": 1e-3},
     "deep": QUICK | {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
+    "skip": QUICK | {"skip": "linear", "l1": 1e-4, "max_iter": 10},
+    "residual": QUICK | {"hidden_layer_sizes": (32, 32), "skip": "residual"},
+    "stochastic_depth": {
+        "max_iter": 80,
+        "skip": "linear",
+        "stochastic_depth": 0.2,
+    },
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

@@ -1,5 +1,6 @@
 """Random changes of a batch: their distributions, and whose randomness they use."""
 
+from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
@@ -9,10 +10,11 @@ from _numeric import request_of
 from scipy import stats
 
 from skreg import MLPClassifier
+from skreg.architecture import Architecture
 from skreg.augment import DROPOUT, INPUT_DROPOUT, INPUT_NOISE, MIXUP, Noise, Streams
 from skreg.batches import Batch, Batches, Pool, Rows, Scaling
 from skreg.losses import BinaryLogLoss, LogLoss
-from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.modules import StackedMLP, initial_state
 from skreg.stack import Stack
 
 # A statistic may be this many standard errors off: once in two million draws. The
@@ -34,7 +36,7 @@ def noise(n_models=1, n_hidden=1, **rates):
         vector(dropout, n_models, n_hidden),
         **{
             name: vector(rates.pop(name, 0.0), n_models)
-            for name in ("input_dropout", "input_noise", "label_smoothing", "mixup")
+            for name in [field.name for field in fields(Noise)][1:]
         },
     )
 

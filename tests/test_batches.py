@@ -9,10 +9,11 @@ import torch
 from _numeric import derivative
 
 import skreg.batches
+from skreg.architecture import Architecture
 from skreg.augment import ORDER, Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
 from skreg.losses import SquaredError
-from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.modules import StackedMLP, initial_state
 from skreg.objective import Objective
 from skreg.penalties import PENALTIES, Penalties
 
@@ -372,7 +373,7 @@ def test_the_objective_does_not_depend_on_the_size_of_the_pieces():
     }
     strengths["l1"] += 0.1
     strengths["l2"] += 0.2
-    noise = Noise(off.view(3, 1), off, off, off, off)
+    noise = Noise(off.view(3, 1), *[off] * 5)
     found = []
     for size in (4, 7, 100):
         module = StackedMLP(architecture, states, torch.float64).prepare_training()

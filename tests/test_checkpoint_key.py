@@ -15,11 +15,11 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 import skreg.checkpoint
 from skreg import MLPRegressor
+from skreg.architecture import Architecture
 from skreg.augment import Noise
 from skreg.checkpoint import Checkpoint
 from skreg.fit_request import FitRequest
 from skreg.losses import HuberLoss, QuantileLoss, SquaredError
-from skreg.modules import Architecture
 from skreg.optim import StepSettings
 from skreg.penalties import PENALTIES
 

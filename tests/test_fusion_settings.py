@@ -69,6 +69,13 @@ SETTINGS = {
     "input_noise": ({"input_noise": [0.0, 0.5]}, {}, [6]),
     "batchnorm": ({"batchnorm": [False, True, "after"]}, {}, [3, 3, 3]),
     "batchnorm and dropout": ({"dropout": [0.0, 0.3]}, {"batchnorm": True}, [6]),
+    "skip": ({"skip": [None, "linear", "residual"]}, {}, [3, 3, 3]),
+    "skip_l1": (
+        {"skip_l1": [None, 0.01], "skip_l2": [None, 0.1], "l1": [0.0, 0.02]},
+        {"skip": "linear"},
+        [24],
+    ),
+    "stochastic_depth": ({"stochastic_depth": [0, 0.5]}, {"skip": "linear"}, [6]),
     "mixup": ({"mixup": [0.0, 0.3, 1.0]}, {}, [9]),
     "label_smoothing": ({"label_smoothing": [0.0, 0.1]}, {}, [6]),
     "weight_decay": ({"weight_decay": [0.0, 0.5]}, {}, [6]),

@@ -11,10 +11,11 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
+from skreg.architecture import Architecture
 from skreg.augment import Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling
 from skreg.losses import LogLoss
-from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.modules import StackedMLP, initial_state
 from skreg.objective import Objective
 from skreg.penalties import PENALTIES, Penalties
 
@@ -38,9 +39,8 @@ def stack(size):
     pool = Pool(parts, torch.float64, "cpu")
     batches = Batches(pool, pool.indices, Scaling(), size)
     off = torch.zeros(N_MODELS, dtype=torch.float64)
-    noise = Noise(
-        off.view(-1, 1), off, off, torch.tensor([0.0, 0.2], dtype=torch.float64), off
-    )
+    smoothing = torch.tensor([0.0, 0.2], dtype=torch.float64)
+    noise = Noise(off.view(-1, 1), off, off, smoothing, off, off)
     on = {
         "l1": [[0.3, 0.1], [0.0, 0.2]],
         "group_l1": [[0.4, 0.0], [0.0, 0.0]],

@@ -11,7 +11,8 @@ from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.modules import Architecture, StackedMLP, initial_state
+from skreg.architecture import Architecture
+from skreg.modules import StackedMLP, initial_state
 from skreg.optim import OPTIMIZERS, ProximalAdam, ProximalSGD, StepSettings
 from skreg.penalties import PENALTIES, Penalties
 from skreg.training import train

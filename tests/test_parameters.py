@@ -36,6 +36,10 @@ FLIPS = {
     "batchnorm": ({}, True, "coefs_"),
     "label_smoothing": ({}, 0.1, "coefs_"),
     "mixup": ({}, 0.3, "coefs_"),
+    "skip": ({}, "linear", "coefs_"),
+    "skip_l1": ({"skip": "linear"}, 0.1, "skip_coef_"),
+    "skip_l2": ({"skip": "linear"}, 0.1, "skip_coef_"),
+    "stochastic_depth": ({"skip": "linear"}, 0.3, "coefs_"),
     "early_stopping": ({}, True, "coefs_"),
     "monitor": (WATCHED, "neg_mean_absolute_error", "validation_scores_"),
     "validation_fraction": (WATCHED, 0.3, "coefs_"),
@@ -157,6 +161,7 @@ def test_the_table_has_no_other_names():
         ("batchnorm", (False, "before", "after"), {}),
         ("learning_rate", ("constant", "invscaling", "adaptive"), SGD | {"tol": 1.0}),
         ("solver", ("adam", "sgd", "lbfgs"), {}),
+        ("skip", (None, "linear", "residual"), {"hidden_layer_sizes": (8, 8)}),
         ("l1", (0.01, [0.01, 0], [0, 0.01]), {}),
         ("l2", (0.01, [0.01, 0], [0, 0.01]), {}),
         ("dropout", (0.5, [0.5, 0], [0, 0.5]), {"hidden_layer_sizes": (8, 8)}),
@@ -205,6 +210,7 @@ def test_zero_is_off(kind):
     """Regularisers at zero, and limits that are never reached, change nothing."""
     off = dict.fromkeys(("l1", "l2", "group_l1", "weight_decay", "dropout"), 0)
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
+    off |= dict.fromkeys(("skip_l1", "skip_l2", "stochastic_depth"), 0)
     off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
 

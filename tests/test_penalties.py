@@ -457,7 +457,7 @@ def test_value_of_a_stack():
     second = penalties.select(torch.tensor([1]))
     found = second.value([w[1:] for w in weights])
     np.testing.assert_allclose(found, expected[1:], rtol=1e-14)
-    assert penalties.has(GroupLasso) and not second.has(GroupLasso)
+    assert penalties.of_layers(GroupLasso) and not second.of_layers(GroupLasso)
     kinds = [[type(p).parameter for p in layer.penalties] for layer in penalties.layers]
     assert kinds == [["l1", "group_l1", "l2", "max_norm"], ["l1", "l2", "max_norm"]]
     assert all(type(p) is L2 for parts in penalties.smooth for p in parts)

@@ -14,9 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.architecture import Architecture
 from skreg.augment import INIT, ORDER, Noise, Streams
 from skreg.batches import Batch
-from skreg.modules import Architecture, initial_state
+from skreg.modules import initial_state
 
 pytestmark = pytest.mark.filterwarnings(
     # The fits are cut off on purpose.
@@ -186,8 +187,7 @@ class Reference:
         rates = np.broadcast_to(self.params["dropout"], len(self.masks)).tolist()
         if not any(rates):
             return
-        off = torch.zeros(1, dtype=self.dtype)
-        noise = Noise(torch.tensor([rates], dtype=self.dtype), off, off, off, off)
+        noise = Noise(torch.tensor([rates], dtype=self.dtype), *[torch.zeros(1)] * 5)
         x = torch.zeros(1, n_rows, 1, dtype=self.dtype)
         batch = Batch(x, x, None, [n_rows], torch.ones(1))
         masks = noise.masks(batch, [self.streams], self.widths)
