@@ -60,9 +60,15 @@ TRAINING = """
         Adam, stochastic gradient descent with momentum, or full-batch L-BFGS, which is
         deterministic, computes in double precision and refuses random regularisers.
         Fits by the first two that are to end at an optimum (see `tol`) go on with it.
-    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-        "invscaling" divides the initial rate by the root of the number of rows seen;
-        "adaptive" divides it by 5 whenever training would stop, down to 1e-6.
+    learning_rate : str, default="constant"
+        "constant"; "invscaling" divides the initial rate by the root of the number of
+        rows seen; "adaptive" divides it by 5 whenever training would stop, down to
+        1e-6. The others are schedules over `max_iter` epochs, which the training loss
+        does not end before: "cosine" falls to 0 along half a cosine [6]_; "onecycle"
+        rises from a 25th of the initial rate to all of it over the first 30 % and
+        falls to a 10,000th [7]_; "flat_cosine" stays for the first half and falls as
+        "cosine" in the second. "lbfgs" ignores all, and `partial_fit`, which does not
+        know how long it will go on, the schedules.
     learning_rate_init : float, default=1e-3
         Initial learning rate.
     batch_size : int or "auto", default="auto"
@@ -165,6 +171,10 @@ REFERENCES = """
        Minimization".
     .. [5] Yun, Lozano and Yang (2021), "Adaptive Proximal Gradient Methods for
        Structured Neural Networks".
+    .. [6] Loshchilov and Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm
+       Restarts".
+    .. [7] Smith and Topin (2018), "Super-Convergence: Very Fast Training of Neural
+       Networks Using Large Learning Rates".
 """
 
 FIT = """

@@ -14,6 +14,7 @@ from skreg._validation import per_layer, split_validation
 from skreg.augment import SPLIT, Streams
 from skreg.batches import Rows
 from skreg.fit_request import FitRequest
+from skreg.schedules import SCHEDULES
 
 
 class RequestMixin:
@@ -116,7 +117,10 @@ class RequestMixin:
             nesterov=self.nesterovs_momentum,
             watch_validation=watches and validation is not None,
             restore_best=watches and self.restore_best_weights,
-            learning_rate=self.learning_rate,
+            # A call of partial_fit does not know how many there will be.
+            learning_rate="constant"
+            if incremental and self.learning_rate in SCHEDULES
+            else self.learning_rate,
             seed=seed,
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,

@@ -32,6 +32,7 @@ from skreg._validation import (
 )
 from skreg.modules import ACTIVATIONS
 from skreg.scheduler import train_one
+from skreg.schedules import SCHEDULES
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -86,7 +87,9 @@ class BaseNetwork(
         "tol": [NON_NEGATIVE],
         "restore_best_weights": ["boolean"],
         "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})
+        ],
         "learning_rate_init": [POSITIVE],
         "batch_size": [StrOptions({"auto"}), COUNT],
         "max_iter": [COUNT],
@@ -360,7 +363,7 @@ class BaseNetwork(
                 f"max_iter (got {self.max_iter}), standardise the inputs, or give a "
                 "network a smooth activation, such as 'tanh' or 'silu'."
             )
-        elif self.n_iter_ == self.max_iter:
+        elif self.n_iter_ == self.max_iter and not request.has_fixed_length:
             message = (
                 f"Training stopped at max_iter={self.max_iter} before it converged. "
                 "Increase max_iter or learning_rate_init, or use early_stopping=True."

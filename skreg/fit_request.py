@@ -10,6 +10,7 @@ from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
 from skreg.modules import Architecture
+from skreg.schedules import SCHEDULES
 
 # Largest violation of the optimality conditions that counts as none.
 OPTIMAL = 1e-6
@@ -38,7 +39,7 @@ class FitRequest:
     shuffle, nesterov, restore_best : bool
     watch_validation : bool
         Whether the validation rows decide on stopping, not only on a curve.
-    learning_rate : {"constant", "invscaling", "adaptive"}
+    learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
     seed : int
     initial : list of ndarray or None
         State to start from instead of random weights.
@@ -117,6 +118,11 @@ class FitRequest:
         sparse = any(settings["l1"]) or any(settings["group_l1"])
         wanted = sparse or self.architecture.n_hidden == 0
         return self.may_polish and self.is_deterministic and wanted
+
+    @property
+    def has_fixed_length(self):
+        """Whether `max_iter` is the length that was planned for, not a bound on it."""
+        return self.solver != "lbfgs" and self.learning_rate in SCHEDULES
 
     @property
     def accuracy(self):

@@ -41,6 +41,9 @@ CONFIGURATIONS = {
     "linear_adam": {"hidden_layer_sizes": (), "learning_rate_init": 0.1, "tol": 1e-9},
     "group_l1_lbfgs": {"max_iter": 15} | {"solver": "lbfgs", "group_l1": 1e-3},
     "deep": QUICK | {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
+    "cosine": QUICK | {"learning_rate": "cosine", "learning_rate_init": 3e-3},
+    "onecycle": QUICK | {"learning_rate": "onecycle", "learning_rate_init": 1e-2},
+    "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

@@ -90,9 +90,13 @@ SETTINGS = {
         [12],
     ),
     "schedules": (
-        {"learning_rate": ["constant", "invscaling", "adaptive"]},
+        {
+            "learning_rate": (
+                "constant invscaling adaptive cosine onecycle flat_cosine".split()
+            )
+        },
         {"solver": "sgd", "tol": 0.1, "n_iter_no_change": 1, "max_iter": 8},
-        [9],
+        [18],
     ),
     "layers": (
         {"hidden_layer_sizes": [(), 3, (3,), (3, 2)], "l2": [0.01, 0.1]},

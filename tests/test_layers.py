@@ -39,7 +39,7 @@ LAYERS = [
     ["penalties"],
     ["prox"],
     ["augment"],
-    ["datasets", "sharing", "threads", "turns", "_validation"],
+    ["datasets", "schedules", "sharing", "threads", "turns", "_validation"],
     ["_docs", "_suggest"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}

@@ -155,7 +155,18 @@ def test_the_table_has_no_other_names():
     "name, values, base",
     [
         ("batchnorm", (False, "before", "after"), {}),
-        ("learning_rate", ("constant", "invscaling", "adaptive"), SGD | {"tol": 1.0}),
+        (
+            "learning_rate",
+            (
+                "constant",
+                "invscaling",
+                "adaptive",
+                "cosine",
+                "onecycle",
+                "flat_cosine",
+            ),
+            SGD | {"tol": 1.0},
+        ),
         ("solver", ("adam", "sgd", "lbfgs"), {}),
         ("l1", (0.01, [0.01, 0], [0, 0.01]), {}),
         ("l2", (0.01, [0.01, 0], [0, 0.01]), {}),

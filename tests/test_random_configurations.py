@@ -56,7 +56,9 @@ COMMON = {
     "tol": st.sampled_from([0, 1e-4, 10]),
     "restore_best_weights": st.booleans(),
     "solver": st.sampled_from(["adam", "adam", "sgd", "lbfgs"]),
-    "learning_rate": st.sampled_from(["constant", "invscaling", "adaptive"]),
+    "learning_rate": st.sampled_from(
+        "constant invscaling adaptive cosine onecycle flat_cosine".split()
+    ),
     "learning_rate_init": often(1e-3, st.floats(1e-8, 1e3)),
     "batch_size": often("auto", st.integers(1, 70)),
     "max_iter": st.integers(1, 6),
