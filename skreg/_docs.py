@@ -71,6 +71,16 @@ TRAINING = """
         know how long it will go on, the schedules.
     learning_rate_init : float, default=1e-3
         Initial learning rate.
+    swa_fraction : float, default=0.0
+        Stochastic weight averaging [8]_: the network has the mean of the weights after
+        each of the last ``ceil(swa_fraction * max_iter)`` epochs, which the training
+        loss does not end before. Validation rows see the mean once it has begun.
+        `partial_fit` ignores this and `ema_decay`.
+    ema_decay : float, default=0.0
+        The network has the moving average of the weights after each step,
+        ``A <- ema_decay * A + (1 - ema_decay) * W``, divided by ``1 - ema_decay**t``
+        after `t` steps. Validation rows see the average. Averages of weights that come
+        and go under `l1` are not zero. Not with `swa_fraction`.
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(200, n_samples)``.
     max_iter : int, default=200
@@ -175,6 +185,8 @@ REFERENCES = """
        Restarts".
     .. [7] Smith and Topin (2018), "Super-Convergence: Very Fast Training of Neural
        Networks Using Large Learning Rates".
+    .. [8] Izmailov, Podoprikhin, Garipov, Vetrov and Wilson (2018), "Averaging Weights
+       Leads to Wider Optima and Better Generalization".
 """
 
 FIT = """

@@ -122,6 +122,8 @@ class RequestMixin:
             if incremental and self.learning_rate in SCHEDULES
             else self.learning_rate,
             seed=seed,
+            swa_fraction=0.0 if incremental else self.swa_fraction,
+            ema_decay=0.0 if incremental else self.ema_decay,
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,

@@ -24,6 +24,7 @@ from skreg._fitted import (
 from skreg._request import RequestMixin
 from skreg._validation import (
     check_callbacks,
+    check_course,
     check_device,
     check_full_batch,
     check_hidden_layer_sizes,
@@ -91,6 +92,8 @@ class BaseNetwork(
             StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})
         ],
         "learning_rate_init": [POSITIVE],
+        "swa_fraction": [SHARE],
+        "ema_decay": [SHARE],
         "batch_size": [StrOptions({"auto"}), COUNT],
         "max_iter": [COUNT],
         "shuffle": ["boolean"],
@@ -244,6 +247,7 @@ class BaseNetwork(
         check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.solver == "lbfgs":
             check_full_batch(self)
+        check_course(self)
         check_callbacks(self.callbacks or (), self.solver)
 
     def _draw_seed(self, continuing):

@@ -41,6 +41,8 @@ class FitRequest:
         Whether the validation rows decide on stopping, not only on a curve.
     learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
     seed : int
+    swa_fraction, ema_decay : float
+        What is averaged: see `averaging.Averages`.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -84,6 +86,8 @@ class FitRequest:
     restore_best: bool
     learning_rate: str
     seed: int
+    swa_fraction: float = 0.0
+    ema_decay: float = 0.0
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
@@ -122,7 +126,8 @@ class FitRequest:
     @property
     def has_fixed_length(self):
         """Whether `max_iter` is the length that was planned for, not a bound on it."""
-        return self.solver != "lbfgs" and self.learning_rate in SCHEDULES
+        planned = self.learning_rate in SCHEDULES or self.swa_fraction > 0
+        return planned and self.solver != "lbfgs"
 
     @property
     def accuracy(self):

@@ -96,6 +96,8 @@ class MLPClassifier(BaseClassifierNetwork):
         solver="adam",
         learning_rate="constant",
         learning_rate_init=1e-3,
+        swa_fraction=0.0,
+        ema_decay=0.0,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -137,6 +139,8 @@ class MLPClassifier(BaseClassifierNetwork):
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -292,6 +296,8 @@ class MLPRegressor(BaseRegressorNetwork):
         solver="adam",
         learning_rate="constant",
         learning_rate_init=1e-3,
+        swa_fraction=0.0,
+        ema_decay=0.0,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -333,6 +339,8 @@ class MLPRegressor(BaseRegressorNetwork):
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle

@@ -124,6 +124,9 @@ class StackedNet(NeuralNet):
                     training=True,
                     y_pred=score,
                 )
+        if stack.averages:
+            n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
+            stack.averages.after_epoch(stack.module, n_epochs)
         return meter.total().tolist()
 
     def _train_step(self, batch, watched):
@@ -145,6 +148,8 @@ class StackedNet(NeuralNet):
             stack.optimizer.step()
         else:
             stack.optimizer.update(len(batch.rows))
+        if stack.averages:
+            stack.averages.after_step(module, len(batch.rows))
         return score, noisy
 
     def _valid_epoch(self):
@@ -157,7 +162,7 @@ class StackedNet(NeuralNet):
             torch.zeros(stack.module.n_models, dtype=stack.dtype, device=stack.device),
         )
         for batch in stack.validation.epoch():
-            meter.add(stack.module(batch.x), batch)
+            meter.add(stack.network(batch.x), batch)
         return meter.total().tolist()
 
 

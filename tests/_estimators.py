@@ -44,6 +44,8 @@ CONFIGURATIONS = {
     "cosine": QUICK | {"learning_rate": "cosine", "learning_rate_init": 3e-3},
     "onecycle": QUICK | {"learning_rate": "onecycle", "learning_rate_init": 1e-2},
     "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
+    "swa": QUICK | {"swa_fraction": 0.25, "learning_rate_init": 3e-3},
+    "ema": QUICK | {"ema_decay": 0.9, "learning_rate_init": 3e-3},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

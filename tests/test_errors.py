@@ -210,6 +210,8 @@ class TestParameters:
             ("mixup", 0.1),
             ("batchnorm", True),
             ("weight_decay", 0.1),
+            ("swa_fraction", 0.1),
+            ("ema_decay", 0.1),
         ],
     )
     def test_lbfgs_refuses(self, kind, name, value):

@@ -98,6 +98,13 @@ SETTINGS = {
         {"solver": "sgd", "tol": 0.1, "n_iter_no_change": 1, "max_iter": 8},
         [18],
     ),
+    "swa_fraction": ({"swa_fraction": [0.0, 0.3, 0.6]}, {"max_iter": 8}, [9]),
+    "ema_decay": ({"ema_decay": [0.0, 0.5, 0.99]}, {"dropout": 0.2}, [9]),
+    "averages of normalised networks": (
+        {"ema_decay": [0.0, 0.9], "max_iter": [3, 6]},
+        STOPPING | {"batchnorm": True, "max_iter": 6},
+        [12],
+    ),
     "layers": (
         {"hidden_layer_sizes": [(), 3, (3,), (3, 2)], "l2": [0.01, 0.1]},
         {},

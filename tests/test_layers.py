@@ -35,6 +35,7 @@ LAYERS = [
     ["objective"],
     ["batches"],
     ["optim"],
+    ["averaging"],
     ["modules", "losses"],
     ["penalties"],
     ["prox"],

@@ -45,6 +45,8 @@ FLIPS = {
     "solver": ({}, "sgd", "coefs_"),
     "learning_rate": (SGD, "invscaling", "coefs_"),
     "learning_rate_init": ({}, 0.01, "coefs_"),
+    "swa_fraction": ({}, 0.5, "coefs_"),
+    "ema_decay": ({}, 0.9, "coefs_"),
     "batch_size": ({}, 8, "coefs_"),
     "max_iter": ({}, 7, "coefs_"),
     "shuffle": ({}, False, "coefs_"),

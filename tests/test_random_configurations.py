@@ -60,6 +60,8 @@ COMMON = {
         "constant invscaling adaptive cosine onecycle flat_cosine".split()
     ),
     "learning_rate_init": often(1e-3, st.floats(1e-8, 1e3)),
+    "swa_fraction": share(),
+    "ema_decay": share(),
     "batch_size": often("auto", st.integers(1, 70)),
     "max_iter": st.integers(1, 6),
     "shuffle": st.booleans(),
