@@ -36,6 +36,14 @@ MIXUP = """
     mixup : float, default=0.0
         Mix every row of a batch with another one, by a weight drawn from
         Beta(mixup, mixup) [4]_.
+    cutmix : float, default=0.0
+        Give every row of a batch some columns of another one, the same ones in all
+        rows [9]_: ``round((1 - lam) * n_features)`` random columns with `lam` from
+        Beta(cutmix, cutmix). Targets are mixed by the share of the columns kept.
+    cutout : float, default=0.0
+        Set this share of the columns, ``round(cutout * n_features)`` random ones in
+        each row of a batch, to zero [10]_. Unlike under `input_dropout`, their number
+        is always the same, and the others are not scaled up.
 """
 
 TRAINING = """
@@ -187,6 +195,12 @@ REFERENCES = """
        Networks Using Large Learning Rates".
     .. [8] Izmailov, Podoprikhin, Garipov, Vetrov and Wilson (2018), "Averaging Weights
        Leads to Wider Optima and Better Generalization".
+    .. [9] Yun, Han, Oh, Chun, Choe and Yoo (2019), "CutMix: Regularization Strategy to
+       Train Strong Classifiers with Localizable Features"; on columns as in Kadra,
+       Lindauer, Hutter and Grabocka (2021), "Well-Tuned Simple Nets Excel on Tabular
+       Datasets".
+    .. [10] DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural
+       Networks with Cutout".
 """
 
 FIT = """

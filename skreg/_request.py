@@ -75,6 +75,8 @@ class RequestMixin:
             "input_noise": self.input_noise,
             "label_smoothing": getattr(self, "label_smoothing", 0.0),
             "mixup": self.mixup,
+            "cutmix": self.cutmix,
+            "cutout": self.cutout,
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,

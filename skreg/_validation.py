@@ -94,6 +94,8 @@ STOCHASTIC = {
     "input_dropout": 0,
     "input_noise": 0,
     "mixup": 0,
+    "cutmix": 0,
+    "cutout": 0,
     "batchnorm": False,
 }
 

@@ -81,6 +81,8 @@ class BaseNetwork(
         "input_noise": [NON_NEGATIVE],
         "batchnorm": ["boolean", StrOptions({"before", "after"})],
         "mixup": [NON_NEGATIVE],
+        "cutmix": [NON_NEGATIVE],
+        "cutout": [SHARE],
         "early_stopping": ["boolean"],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],

@@ -104,7 +104,8 @@ class FitRequest:
     @property
     def is_deterministic(self):
         """Whether the steps taken minimise one function, without noise or decay."""
-        settings, noisy = self.settings, ("input_dropout", "input_noise", "mixup")
+        settings = self.settings
+        noisy = ("input_dropout", "input_noise", "mixup", "cutmix", "cutout")
         return not (
             any(settings["dropout"])
             or any(settings[name] for name in (*noisy, "weight_decay"))

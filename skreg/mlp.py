@@ -87,6 +87,8 @@ class MLPClassifier(BaseClassifierNetwork):
         batchnorm=False,
         label_smoothing=0.0,
         mixup=0.0,
+        cutmix=0.0,
+        cutout=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -130,6 +132,8 @@ class MLPClassifier(BaseClassifierNetwork):
         self.batchnorm = batchnorm
         self.label_smoothing = label_smoothing
         self.mixup = mixup
+        self.cutmix = cutmix
+        self.cutout = cutout
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -287,6 +291,8 @@ class MLPRegressor(BaseRegressorNetwork):
         input_noise=0.0,
         batchnorm=False,
         mixup=0.0,
+        cutmix=0.0,
+        cutout=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -330,6 +336,8 @@ class MLPRegressor(BaseRegressorNetwork):
         self.input_noise = input_noise
         self.batchnorm = batchnorm
         self.mixup = mixup
+        self.cutmix = cutmix
+        self.cutout = cutout
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

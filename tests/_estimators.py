@@ -53,6 +53,7 @@ CONFIGURATIONS = {
 # noise each, so that a row of weight 2 is not the same as two rows.
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
+    "cut": QUICK | {"cutmix": 0.1, "cutout": 0.2},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
     "adaptive": QUICK
     | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

@@ -70,6 +70,8 @@ SETTINGS = {
     "batchnorm": ({"batchnorm": [False, True, "after"]}, {}, [3, 3, 3]),
     "batchnorm and dropout": ({"dropout": [0.0, 0.3]}, {"batchnorm": True}, [6]),
     "mixup": ({"mixup": [0.0, 0.3, 1.0]}, {}, [9]),
+    "cutmix": ({"cutmix": [0.0, 0.3, 1.0]}, {}, [9]),
+    "cutout": ({"cutout": [0.0, 0.25, 0.5]}, {}, [9]),
     "label_smoothing": ({"label_smoothing": [0.0, 0.1]}, {}, [6]),
     "weight_decay": ({"weight_decay": [0.0, 0.5]}, {}, [6]),
     "clip_norm": ({"clip_norm": [None, 0.1]}, {}, [6]),

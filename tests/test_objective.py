@@ -39,7 +39,11 @@ def stack(size):
     batches = Batches(pool, pool.indices, Scaling(), size)
     off = torch.zeros(N_MODELS, dtype=torch.float64)
     noise = Noise(
-        off.view(-1, 1), off, off, torch.tensor([0.0, 0.2], dtype=torch.float64), off
+        off.view(-1, 1),
+        off,
+        off,
+        torch.tensor([0.0, 0.2], dtype=torch.float64),
+        *[off] * 3,
     )
     on = {
         "l1": [[0.3, 0.1], [0.0, 0.2]],

@@ -50,6 +50,8 @@ COMMON = {
     "input_noise": strength(3),
     "batchnorm": st.sampled_from([False, True, "before", "after"]),
     "mixup": strength(10),
+    "cutmix": strength(10),
+    "cutout": share(),
     "early_stopping": st.booleans(),
     "validation_fraction": st.none() | st.floats(0.01, 0.99),
     "n_iter_no_change": st.integers(1, 10),
