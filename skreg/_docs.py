@@ -44,6 +44,10 @@ MIXUP = """
         Set this share of the columns, ``round(cutout * n_features)`` random ones in
         each row of a batch, to zero [10]_. Unlike under `input_dropout`, their number
         is always the same, and the others are not scaled up.
+    adversarial : float, default=0.0
+        Train on the mean of the loss at the inputs and at inputs made worse,
+        ``x + adversarial * sign(d loss / dx)`` [11]_, both in `loss_curve_`. Steps take
+        two to three times as long.
 """
 
 TRAINING = """
@@ -201,6 +205,8 @@ REFERENCES = """
        Datasets".
     .. [10] DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural
        Networks with Cutout".
+    .. [11] Goodfellow, Shlens and Szegedy (2015), "Explaining and Harnessing
+       Adversarial Examples".
 """
 
 FIT = """

@@ -77,6 +77,7 @@ class RequestMixin:
             "mixup": self.mixup,
             "cutmix": self.cutmix,
             "cutout": self.cutout,
+            "adversarial": self.adversarial,
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,

@@ -96,6 +96,7 @@ STOCHASTIC = {
     "mixup": 0,
     "cutmix": 0,
     "cutout": 0,
+    "adversarial": 0,
     "batchnorm": False,
 }
 

@@ -69,6 +69,8 @@ class Noise:
         That of the Beta distribution of the share of the columns kept.
     cutout : Tensor of shape (n_models,)
         Share of the columns of each row set to zero.
+    adversarial : Tensor of shape (n_models,)
+        Length of the adversarial step in each input: see `adversarial`.
     """
 
     dropout: torch.Tensor
@@ -78,6 +80,7 @@ class Noise:
     mixup: torch.Tensor
     cutmix: torch.Tensor
     cutout: torch.Tensor
+    adversarial: torch.Tensor
 
     def __post_init__(self):
         self.active = {
@@ -113,7 +116,7 @@ class Noise:
         return self._masks[purpose].next(streams, batch, width)
 
     def random_models(self):
-        """Return for each model whether any regulariser draws.
+        """Return for each model whether any regulariser changes its rows or units.
 
         Label smoothing does not.
         """

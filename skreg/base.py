@@ -83,6 +83,7 @@ class BaseNetwork(
         "mixup": [NON_NEGATIVE],
         "cutmix": [NON_NEGATIVE],
         "cutout": [SHARE],
+        "adversarial": [NON_NEGATIVE],
         "early_stopping": ["boolean"],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],

@@ -106,6 +106,7 @@ class FitRequest:
         """Whether the steps taken minimise one function, without noise or decay."""
         settings = self.settings
         noisy = ("input_dropout", "input_noise", "mixup", "cutmix", "cutout")
+        noisy += ("adversarial",)
         return not (
             any(settings["dropout"])
             or any(settings[name] for name in (*noisy, "weight_decay"))
@@ -189,6 +190,8 @@ class FitRequest:
             sp.issparse(self.train.X),
             # The metric of group_l1 is not that of the others.
             any(self.settings["group_l1"]),
+            # Twice the rows for all, if for one.
+            self.settings["adversarial"] > 0,
             id(self) if alone else None,
         )
 

@@ -89,6 +89,7 @@ class MLPClassifier(BaseClassifierNetwork):
         mixup=0.0,
         cutmix=0.0,
         cutout=0.0,
+        adversarial=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -134,6 +135,7 @@ class MLPClassifier(BaseClassifierNetwork):
         self.mixup = mixup
         self.cutmix = cutmix
         self.cutout = cutout
+        self.adversarial = adversarial
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -293,6 +295,7 @@ class MLPRegressor(BaseRegressorNetwork):
         mixup=0.0,
         cutmix=0.0,
         cutout=0.0,
+        adversarial=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -338,6 +341,7 @@ class MLPRegressor(BaseRegressorNetwork):
         self.mixup = mixup
         self.cutmix = cutmix
         self.cutout = cutout
+        self.adversarial = adversarial
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

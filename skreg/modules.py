@@ -142,10 +142,11 @@ class Linear:
             torch.bmm(x.mT, gradient, out=weight_gradient)
         if not self.is_centred:
             torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
-        return None if self.is_first else self._input_gradient(gradient, k)
+        return None if self.is_first else self.input_gradient(gradient)
 
-    def _input_gradient(self, gradient, k):
-        transposed = first(self.weight, k).mT
+    def input_gradient(self, gradient):
+        """Return the gradient of the input, given that of the output."""
+        transposed = first(self.weight, gradient.size(0)).mT
         if gradient.size(2) == 1:
             return gradient * transposed  # a product of vectors needs no matrix kernel
         return torch.bmm(gradient, transposed)
@@ -381,6 +382,16 @@ class StackedMLP(torch.nn.Module):
         """Write the gradients of all parameters, given that of the raw outputs."""
         for layer, saved in zip(reversed(self.layers), reversed(tape)):
             gradient = layer.backward(gradient, saved)
+
+    def input_gradient(self, gradient, tape):
+        """Return the gradient of the inputs, given that of the raw outputs.
+
+        The gradients of the parameters are overwritten.
+        """
+        inputs, *others = self.layers
+        for layer, saved in zip(reversed(others), reversed(tape)):
+            gradient = layer.backward(gradient, saved)
+        return inputs.input_gradient(gradient)
 
 
 _BATCHNORM = ("gamma", "beta", "running_mean", "running_var")

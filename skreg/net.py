@@ -6,6 +6,7 @@ import torch
 from skorch import NeuralNet
 
 from skreg import lbfgs
+from skreg.adversarial import with_adversaries
 from skreg.modules import first
 
 
@@ -122,7 +123,7 @@ class StackedNet(NeuralNet):
                     "on_batch_end",
                     batch=(batch.x, batch.target),
                     training=True,
-                    y_pred=score,
+                    y_pred=score[:, : batch.x.size(1)],
                 )
         if stack.averages:
             n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
@@ -135,6 +136,10 @@ class StackedNet(NeuralNet):
         noise, module = stack.noise, stack.module
         noisy = noise.apply(noise.smooth(batch, stack.loss), stack.streams)
         masks = noise.masks(batch, stack.streams, stack.widths)
+        if noise.active["adversarial"]:
+            noisy, masks = with_adversaries(
+                noisy, masks, module, stack.loss, noise.adversarial
+            )
         score, tape = module.forward_training(noisy.x, noisy.weight, masks)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from skreg.adversarial import with_adversaries
 from skreg.augment import Noise
 from skreg.batches import Batches
 from skreg.losses import Loss
@@ -49,9 +50,7 @@ class Objective:
         for batch in self.batches.epoch():
             batch, masks = self.noise.smooth(batch, self.loss), ()
             if streams:
-                widths = self.module.architecture.layer_sizes[1:-1]
-                batch = self.noise.apply(batch, streams)
-                masks = self.noise.masks(batch, streams, widths)
+                batch, masks = self._noisy(batch, streams)
             score, tape = self.module.forward_training(batch.x, batch.weight, masks)
             value, gradient = self.loss.value_and_gradient(
                 score, batch.target, batch.weight
@@ -67,6 +66,17 @@ class Objective:
             for sum_, parameter in zip(sums, parameters):
                 parameter.grad.copy_(sum_)
         return total
+
+    def _noisy(self, batch, streams):
+        """Return the batch and the masks that a training step would use."""
+        module, noise = self.module, self.noise
+        widths = module.architecture.layer_sizes[1:-1]
+        batch = noise.apply(batch, streams)
+        masks = noise.masks(batch, streams, widths)
+        if noise.active["adversarial"]:
+            epsilon = noise.adversarial
+            return with_adversaries(batch, masks, module, self.loss, epsilon)
+        return batch, masks
 
     def violation(self):
         """Return how far each model is from its optimality conditions.

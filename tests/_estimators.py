@@ -54,6 +54,7 @@ CONFIGURATIONS = {
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
     "cut": QUICK | {"cutmix": 0.1, "cutout": 0.2},
+    "adversarial": QUICK | {"adversarial": 0.1, "dropout": 0.1},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
     "adaptive": QUICK
     | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

@@ -52,7 +52,7 @@ def noise(n_models=1, n_hidden=1, **rates):
         vector(dropout, n_models, n_hidden),
         **{
             name: vector(rates.pop(name, 0.0), n_models)
-            for name in (*INPUTS, "label_smoothing")
+            for name in (*INPUTS, "label_smoothing", "adversarial")
         },
     )
 

@@ -133,7 +133,7 @@ class TestWeights:
 
 
 NEGATIVE = ("l1", "l2", "group_l1", "weight_decay", "max_norm", "dropout", "mixup")
-NEGATIVE += ("cutmix", "cutout", "swa_fraction", "ema_decay")
+NEGATIVE += ("cutmix", "cutout", "adversarial", "swa_fraction", "ema_decay")
 NEGATIVE += ("input_dropout", "input_noise", "learning_rate_init", "tol", "clip_norm")
 
 
@@ -211,6 +211,7 @@ class TestParameters:
             ("mixup", 0.1),
             ("cutmix", 0.1),
             ("cutout", 0.1),
+            ("adversarial", 0.1),
             ("batchnorm", True),
             ("weight_decay", 0.1),
             ("swa_fraction", 0.1),

@@ -72,6 +72,8 @@ SETTINGS = {
     "mixup": ({"mixup": [0.0, 0.3, 1.0]}, {}, [9]),
     "cutmix": ({"cutmix": [0.0, 0.3, 1.0]}, {}, [9]),
     "cutout": ({"cutout": [0.0, 0.25, 0.5]}, {}, [9]),
+    # Twice the rows for all of a stack, if for one.
+    "adversarial": ({"adversarial": [0.0, 0.1, 0.3]}, {}, [3, 6]),
     "label_smoothing": ({"label_smoothing": [0.0, 0.1]}, {}, [6]),
     "weight_decay": ({"weight_decay": [0.0, 0.5]}, {}, [6]),
     "clip_norm": ({"clip_norm": [None, 0.1]}, {}, [6]),

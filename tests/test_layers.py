@@ -33,6 +33,7 @@ LAYERS = [
     ["fit_request", "net"],
     ["callbacks", "lbfgs"],
     ["objective"],
+    ["adversarial"],
     ["batches"],
     ["optim"],
     ["averaging"],

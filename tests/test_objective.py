@@ -43,7 +43,7 @@ def stack(size):
         off,
         off,
         torch.tensor([0.0, 0.2], dtype=torch.float64),
-        *[off] * 3,
+        *[off] * 4,
     )
     on = {
         "l1": [[0.3, 0.1], [0.0, 0.2]],

@@ -38,6 +38,7 @@ FLIPS = {
     "mixup": ({}, 0.3, "coefs_"),
     "cutmix": ({}, 0.3, "coefs_"),
     "cutout": ({}, 0.3, "coefs_"),
+    "adversarial": ({}, 0.1, "coefs_"),
     "early_stopping": ({}, True, "coefs_"),
     "monitor": (WATCHED, "neg_mean_absolute_error", "validation_scores_"),
     "validation_fraction": (WATCHED, 0.3, "coefs_"),
@@ -220,7 +221,8 @@ def test_zero_is_off(kind):
     """Regularisers at zero, and limits that are never reached, change nothing."""
     off = dict.fromkeys(("l1", "l2", "group_l1", "weight_decay", "dropout"), 0)
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
-    off |= dict.fromkeys(("cutmix", "cutout", "swa_fraction", "ema_decay"), 0)
+    off |= dict.fromkeys(("cutmix", "cutout", "adversarial"), 0)
+    off |= dict.fromkeys(("swa_fraction", "ema_decay"), 0)
     off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
 

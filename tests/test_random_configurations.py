@@ -52,6 +52,7 @@ COMMON = {
     "mixup": strength(10),
     "cutmix": strength(10),
     "cutout": share(),
+    "adversarial": strength(3),
     "early_stopping": st.booleans(),
     "validation_fraction": st.none() | st.floats(0.01, 0.99),
     "n_iter_no_change": st.integers(1, 10),

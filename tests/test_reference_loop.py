@@ -187,7 +187,7 @@ class Reference:
         if not any(rates):
             return
         off = torch.zeros(1, dtype=self.dtype)
-        noise = Noise(torch.tensor([rates], dtype=self.dtype), *[off] * 6)
+        noise = Noise(torch.tensor([rates], dtype=self.dtype), *[off] * 7)
         x = torch.zeros(1, n_rows, 1, dtype=self.dtype)
         batch = Batch(x, x, None, [n_rows], torch.ones(1))
         masks = noise.masks(batch, [self.streams], self.widths)
