@@ -36,6 +36,18 @@ MIXUP = """
     mixup : float, default=0.0
         Mix every row of a batch with another one, by a weight drawn from
         Beta(mixup, mixup) [4]_.
+    cutmix : float, default=0.0
+        Give every row of a batch some columns of another one, the same ones in all
+        rows [12]_: ``round((1 - lam) * n_features)`` random columns with `lam` from
+        Beta(cutmix, cutmix). Targets are mixed by the share of the columns kept.
+    cutout : float, default=0.0
+        Set this share of the columns, ``round(cutout * n_features)`` random ones in
+        each row of a batch, to zero [13]_. Unlike under `input_dropout`, their number
+        is always the same, and the others are not scaled up.
+    adversarial : float, default=0.0
+        Train on the mean of the loss at the inputs and at inputs made worse,
+        ``x + adversarial * sign(d loss / dx)`` [14]_, both in `loss_curve_`. Steps take
+        two to three times as long.
 """
 
 STRUCTURE = """
@@ -74,11 +86,27 @@ TRAINING = """
         Adam, stochastic gradient descent with momentum, or full-batch L-BFGS, which is
         deterministic, computes in double precision and refuses random regularisers.
         Fits by the first two that are to end at an optimum (see `tol`) go on with it.
-    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-        "invscaling" divides the initial rate by the root of the number of rows seen;
-        "adaptive" divides it by 5 whenever training would stop, down to 1e-6.
+    learning_rate : str, default="constant"
+        "constant"; "invscaling" divides the initial rate by the root of the number of
+        rows seen; "adaptive" divides it by 5 whenever training would stop, down to
+        1e-6. The others are schedules over `max_iter` epochs, which the training loss
+        does not end before: "cosine" falls to 0 along half a cosine [9]_; "onecycle"
+        rises from a 25th of the initial rate to all of it over the first 30 % and
+        falls to a 10,000th [10]_; "flat_cosine" stays for the first half and falls as
+        "cosine" in the second. "lbfgs" ignores all, and `partial_fit`, which does not
+        know how long it will go on, the schedules.
     learning_rate_init : float, default=1e-3
         Initial learning rate.
+    swa_fraction : float, default=0.0
+        Stochastic weight averaging [11]_: the network has the mean of the weights after
+        each of the last ``ceil(swa_fraction * max_iter)`` epochs, which the training
+        loss does not end before. Validation rows see the mean once it has begun.
+        `partial_fit` ignores this and `ema_decay`.
+    ema_decay : float, default=0.0
+        The network has the moving average of the weights after each step,
+        ``A <- ema_decay * A + (1 - ema_decay) * W``, divided by ``1 - ema_decay**t``
+        after `t` steps. Validation rows see the average. Averages of weights that come
+        and go under `l1` are not zero. Not with `swa_fraction`.
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(200, n_samples)``.
     max_iter : int, default=200
@@ -187,6 +215,20 @@ REFERENCES = """
        Recognition".
     .. [8] Huang, Sun, Liu, Sedra and Weinberger (2016), "Deep Networks with Stochastic
        Depth".
+    .. [9] Loshchilov and Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm
+       Restarts".
+    .. [10] Smith and Topin (2018), "Super-Convergence: Very Fast Training of Neural
+       Networks Using Large Learning Rates".
+    .. [11] Izmailov, Podoprikhin, Garipov, Vetrov and Wilson (2018), "Averaging Weights
+       Leads to Wider Optima and Better Generalization".
+    .. [12] Yun, Han, Oh, Chun, Choe and Yoo (2019), "CutMix: Regularization Strategy to
+       Train Strong Classifiers with Localizable Features"; on columns as in Kadra,
+       Lindauer, Hutter and Grabocka (2021), "Well-Tuned Simple Nets Excel on Tabular
+       Datasets".
+    .. [13] DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural
+       Networks with Cutout".
+    .. [14] Goodfellow, Shlens and Szegedy (2015), "Explaining and Harnessing
+       Adversarial Examples".
 """
 
 FIT = """

@@ -14,6 +14,7 @@ from skreg._validation import per_layer, split_validation
 from skreg.augment import SPLIT, Streams
 from skreg.batches import Rows
 from skreg.fit_request import FitRequest
+from skreg.schedules import SCHEDULES
 
 
 class RequestMixin:
@@ -83,6 +84,9 @@ class RequestMixin:
             "label_smoothing": getattr(self, "label_smoothing", 0.0),
             "mixup": self.mixup,
             "stochastic_depth": self.stochastic_depth if architecture.n_paths else 0.0,
+            "cutmix": self.cutmix,
+            "cutout": self.cutout,
+            "adversarial": self.adversarial,
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
@@ -125,8 +129,13 @@ class RequestMixin:
             nesterov=self.nesterovs_momentum,
             watch_validation=watches and validation is not None,
             restore_best=watches and self.restore_best_weights,
-            learning_rate=self.learning_rate,
+            # A call of partial_fit does not know how many there will be.
+            learning_rate="constant"
+            if incremental and self.learning_rate in SCHEDULES
+            else self.learning_rate,
             seed=seed,
+            swa_fraction=0.0 if incremental else self.swa_fraction,
+            ema_decay=0.0 if incremental else self.ema_decay,
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,

@@ -91,8 +91,10 @@ def drawn(space, n_candidates, rng):
 
 def ranked(trials):
     """Return trials from the best on: those that went on longest, then by score."""
-    order = np.lexsort([
-        [-trial.mean_score for trial in trials],
-        [-trial.rung for trial in trials],
-    ])
+    order = np.lexsort(
+        [
+            [-trial.mean_score for trial in trials],
+            [-trial.rung for trial in trials],
+        ]
+    )
     return [trials[i] for i in order]

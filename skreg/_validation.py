@@ -95,21 +95,38 @@ STOCHASTIC = {
     "input_noise": 0,
     "mixup": 0,
     "stochastic_depth": 0,
+    "cutmix": 0,
+    "cutout": 0,
+    "adversarial": 0,
     "batchnorm": False,
 }
+
+
+# What is defined by what it does in a step or an epoch.
+PER_STEP = {"weight_decay": 0, "swa_fraction": 0, "ema_decay": 0}
 
 
 def check_full_batch(estimator):
     """Raise if a parameter is set that solver="lbfgs" cannot honour."""
     params = estimator.get_params(deep=False)
-    # weight_decay is defined by what it does in a step.
-    for name, off in (STOCHASTIC | {"weight_decay": 0}).items():
+    for name, off in (STOCHASTIC | PER_STEP).items():
         value = params[name]
         if np.any(np.asarray(value) != off):
             raise ValueError(
                 f"solver='lbfgs' minimises a deterministic objective and cannot use "
                 f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
             )
+
+
+def check_course(estimator):
+    """Raise if two parameters disagree on what becomes of the weights on the way."""
+    swa_fraction, ema_decay = estimator.swa_fraction, estimator.ema_decay
+    if swa_fraction and ema_decay:
+        raise ValueError(
+            "swa_fraction and ema_decay both say which weights are averaged, got "
+            f"swa_fraction={swa_fraction!r} and ema_decay={ema_decay!r}. Set one of "
+            "them to 0."
+        )
 
 
 # skorch callbacks that cannot do here what they are for, and what can.

@@ -16,6 +16,8 @@ DRAWN_AHEAD = 2**21
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 # Dropout has a purpose for each hidden layer, from DROPOUT on; so has stochastic depth.
 PATH = 1000
+# Each hidden layer takes a number after that of DROPOUT.
+CUTMIX, CUTOUT = 2000, 2001
 
 
 class Streams:
@@ -67,6 +69,12 @@ class Noise:
         Parameter alpha of the Beta distribution of the mixing weight.
     stochastic_depth : Tensor of shape (n_models,)
         Share of the rows for which a part that a connection skips is dropped.
+    cutmix : Tensor of shape (n_models,)
+        That of the Beta distribution of the share of the columns kept.
+    cutout : Tensor of shape (n_models,)
+        Share of the columns of each row set to zero.
+    adversarial : Tensor of shape (n_models,)
+        Length of the adversarial step in each input: see `adversarial`.
     """
 
     dropout: torch.Tensor
@@ -75,6 +83,9 @@ class Noise:
     label_smoothing: torch.Tensor
     mixup: torch.Tensor
     stochastic_depth: torch.Tensor
+    cutmix: torch.Tensor
+    cutout: torch.Tensor
+    adversarial: torch.Tensor
 
     def __post_init__(self):
         self.active = {
@@ -122,7 +133,7 @@ class Noise:
         return self._masks[purpose].next(streams, batch, width)
 
     def random_models(self):
-        """Return for each model whether any regulariser draws.
+        """Return for each model whether any regulariser changes its rows or units.
 
         Label smoothing does not.
         """
@@ -153,6 +164,8 @@ class Noise:
         """
         if self.active["mixup"]:
             batch = _mix(batch, [s[MIXUP] for s in streams], self.mixup)
+        if self.active["cutmix"]:
+            batch = _cut_and_mix(batch, [s[CUTMIX] for s in streams], self.cutmix)
         if self.active["input_noise"]:
             generators = [s[INPUT_NOISE] for s in streams]
             batch = batch.replace(
@@ -161,6 +174,10 @@ class Noise:
         if self.active["input_dropout"]:
             width, rates = batch.x.shape[2], self.input_dropout
             mask = self._mask(INPUT_DROPOUT, rates, streams, batch, width)
+            batch = batch.replace(x=batch.x * mask)
+        if self.active["cutout"]:
+            # The last, for what it sets to zero is to be zero.
+            mask = _cut_mask(batch, [s[CUTOUT] for s in streams], self.cutout)
             batch = batch.replace(x=batch.x * mask)
         return batch
 
@@ -252,14 +269,70 @@ def _mix(batch, generators, alphas):
             lam[model] = generators[model].beta(alpha, alpha)
             order = generators[model].permutation(batch.rows[model])
             partner[model, : len(order)] = torch.from_numpy(order)
-    partner, lam = partner.to(batch.x.device), lam.to(batch.x.device)
-    model = torch.arange(k, device=partner.device)[:, None]
+    return _mixed(batch, partner, lam, lam)
 
-    def mixed(tensor):
-        return (
-            None if tensor is None else torch.lerp(tensor[model, partner], tensor, lam)
-        )
+
+def _cut_and_mix(batch, generators, alphas):
+    """Take some columns from a random partner (CutMix, Yun et al. 2019).
+
+    With ``lam ~ Beta(alpha, alpha)``, ``round((1 - lam) * n_features)`` columns, the
+    same in all rows, are the partner's. Targets and weights are mixed by the share of
+    the columns that were kept.
+    """
+    k, n_rows, n_columns = batch.x.shape
+    partner = torch.arange(n_rows).repeat(k, 1)
+    own = torch.ones(k, 1, n_columns, dtype=batch.x.dtype)
+    for model, alpha in enumerate(alphas[:k].tolist()):
+        if alpha:
+            generator = generators[model]
+            n_cut = round((1 - generator.beta(alpha, alpha)) * n_columns)
+            order = generator.permutation(batch.rows[model])
+            partner[model, : len(order)] = torch.from_numpy(order)
+            own[model, 0, generator.permutation(n_columns)[:n_cut]] = 0
+    return _mixed(batch, partner, own, own.mean(2, keepdim=True))
+
+
+def _mixed(batch, partner, lam_x, lam):
+    """Return a batch of ``lam * own + (1 - lam) * partner's``.
+
+    Parameters
+    ----------
+    batch : Batch
+    partner : LongTensor of shape (k, n_rows)
+    lam_x : Tensor of shape (k, 1, 1) or (k, 1, n_features)
+        That of the inputs.
+    lam : Tensor of shape (k, 1, 1)
+        That of targets and weights.
+    """
+    device = batch.x.device
+    partner, lam_x, lam = partner.to(device), lam_x.to(device), lam.to(device)
+    model = torch.arange(len(partner), device=device)[:, None]
+
+    def mixed(tensor, lam):
+        if tensor is None:
+            return None
+        return torch.lerp(tensor[model, partner], tensor, lam)
 
     return batch.replace(
-        x=mixed(batch.x), target=mixed(batch.target), weight=mixed(batch.weight)
+        x=mixed(batch.x, lam_x),
+        target=mixed(batch.target, lam),
+        weight=mixed(batch.weight, lam),
     )
+
+
+def _cut_mask(batch, generators, shares):
+    """Return zeros for ``round(share * n_features)`` random inputs of each row, else 1.
+
+    Cutout (DeVries and Taylor 2017), on columns as in Kadra et al. 2021.
+    """
+    k, _, n_columns = batch.x.shape
+    mask = torch.ones(batch.x.shape, dtype=batch.x.dtype)
+    for model, share in enumerate(shares[:k].tolist()):
+        # A share in single precision must not decide between two whole numbers.
+        n_cut = round(round(share * n_columns, 4))
+        if n_cut:
+            shape = batch.rows[model], n_columns
+            keys = torch.from_numpy(generators[model].random(shape, np.float32))
+            cut = keys.topk(n_cut, dim=1, sorted=False).indices
+            mask[model, : batch.rows[model]].scatter_(1, cut, 0)
+    return mask.to(batch.x.device)

@@ -24,6 +24,7 @@ from skreg._fitted import (
 from skreg._request import RequestMixin
 from skreg._validation import (
     check_callbacks,
+    check_course,
     check_device,
     check_full_batch,
     check_hidden_layer_sizes,
@@ -32,6 +33,7 @@ from skreg._validation import (
 )
 from skreg.modules import ACTIVATIONS
 from skreg.scheduler import train_one
+from skreg.schedules import SCHEDULES
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -83,6 +85,9 @@ class BaseNetwork(
         "skip_l1": [NON_NEGATIVE, None],
         "skip_l2": [NON_NEGATIVE, None],
         "stochastic_depth": [SHARE],
+        "cutmix": [NON_NEGATIVE],
+        "cutout": [SHARE],
+        "adversarial": [NON_NEGATIVE],
         "early_stopping": ["boolean"],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -90,8 +95,12 @@ class BaseNetwork(
         "tol": [NON_NEGATIVE],
         "restore_best_weights": ["boolean"],
         "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})
+        ],
         "learning_rate_init": [POSITIVE],
+        "swa_fraction": [SHARE],
+        "ema_decay": [SHARE],
         "batch_size": [StrOptions({"auto"}), COUNT],
         "max_iter": [COUNT],
         "shuffle": ["boolean"],
@@ -255,6 +264,7 @@ class BaseNetwork(
             )
         if self.solver == "lbfgs":
             check_full_batch(self)
+        check_course(self)
         check_callbacks(self.callbacks or (), self.solver)
 
     def _draw_seed(self, continuing):
@@ -375,7 +385,7 @@ class BaseNetwork(
                 f"max_iter (got {self.max_iter}), standardise the inputs, or give a "
                 "network a smooth activation, such as 'tanh' or 'silu'."
             )
-        elif self.n_iter_ == self.max_iter:
+        elif self.n_iter_ == self.max_iter and not request.has_fixed_length:
             message = (
                 f"Training stopped at max_iter={self.max_iter} before it converged. "
                 "Increase max_iter or learning_rate_init, or use early_stopping=True."

@@ -5,7 +5,7 @@ they skip is dropped, for each row with a probability of its own model, and scal
 where it survives, so that nothing is left to do at prediction.
 """
 
-from skreg.products import affine, first, write_weight_gradient
+from skreg.products import affine, first, times_transposed, write_weight_gradient
 
 
 class Residual:
@@ -83,3 +83,7 @@ class LinearSkip:
         x, path = saved
         write_weight_gradient(first(self.weight.grad, x.size(0)), x, gradient)
         return gradient if path is None else gradient * path
+
+    def input_gradient(self, gradient):
+        """Return the gradient of the inputs on this way."""
+        return times_transposed(gradient, self.weight)

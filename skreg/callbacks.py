@@ -2,6 +2,8 @@
 
 import math
 
+from skreg.schedules import SCHEDULES, scheduled_share
+
 DIVERGED = (
     "Training diverged: the loss is {loss} in epoch {epoch}. Lower "
     "learning_rate_init (got {lr:g}), set clip_norm, or look for very large inputs "
@@ -74,8 +76,11 @@ class Tracker:
         self._compare(score, state)
         if request.on_epoch and request.on_epoch(self, state):
             self.halted = True
-        over = self._patience_is_over() or self.n_iter >= request.max_iter
+        over = self._patience_is_over() or self._is_last_epoch()
         return not (over or self.finished or self.halted)
+
+    def _is_last_epoch(self):
+        return self.n_iter >= self.request.max_iter
 
     def summary(self):
         """Return a line about the last epoch."""
@@ -111,12 +116,16 @@ class Tracker:
         if request.learning_rate == "invscaling":
             samples = request.samples_seen + self.n_iter * len(request.train.index)
             rate /= (samples + 1) ** 0.5
+        elif request.learning_rate in SCHEDULES:
+            name, length = request.learning_rate, request.max_iter
+            rate *= scheduled_share(name, self.n_iter, length)
         return rate
 
     def _patience_is_over(self):
         """Apply the schedule as scikit-learn's MLP and return whether to stop."""
         request = self.request
-        if request.learning_rate == "invscaling":
+        scheduled = request.learning_rate in SCHEDULES and not self._is_last_epoch()
+        if scheduled or request.learning_rate == "invscaling":
             self.lr = self._scheduled_rate()
         # Without early stopping L-BFGS judges by the gradient.
         by_gradient = request.solver == "lbfgs" and request.may_polish
@@ -125,6 +134,8 @@ class Tracker:
         if request.learning_rate == "adaptive" and self.lr > 1e-6:
             self.lr /= 5
             self._no_improvement = 0
+            return False
+        if request.has_fixed_length and not request.watch_validation:
             return False
         self.converged = True
         return True

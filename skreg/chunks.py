@@ -75,7 +75,8 @@ def model_bytes(request):
     rows = min(request.batch_size, len(request.train.index))
     # Inputs, and outputs, masks and gradients of every layer.
     activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))
-    return itemsize * (COPIES * n_weights + activations)
+    copies = COPIES + bool(request.swa_fraction or request.ema_decay)
+    return itemsize * (copies * n_weights + activations)
 
 
 def available_memory():

@@ -10,6 +10,7 @@ from skreg.architecture import Architecture
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
+from skreg.schedules import SCHEDULES
 
 # Largest violation of the optimality conditions that counts as none.
 OPTIMAL = 1e-6
@@ -38,8 +39,10 @@ class FitRequest:
     shuffle, nesterov, restore_best : bool
     watch_validation : bool
         Whether the validation rows decide on stopping, not only on a curve.
-    learning_rate : {"constant", "invscaling", "adaptive"}
+    learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
     seed : int
+    swa_fraction, ema_decay : float
+        What is averaged: see `averaging.Averages`.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -83,6 +86,8 @@ class FitRequest:
     restore_best: bool
     learning_rate: str
     seed: int
+    swa_fraction: float = 0.0
+    ema_decay: float = 0.0
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
@@ -99,8 +104,9 @@ class FitRequest:
     @property
     def is_deterministic(self):
         """Whether the steps taken minimise one function, without noise or decay."""
-        settings, noisy = self.settings, ("input_dropout", "input_noise", "mixup")
-        noisy += ("stochastic_depth", "weight_decay")
+        settings = self.settings
+        noisy = ("input_dropout", "input_noise", "mixup", "cutmix", "cutout")
+        noisy += ("adversarial", "stochastic_depth", "weight_decay")
         return not (
             any(settings["dropout"])
             or any(settings[name] for name in noisy)
@@ -118,6 +124,12 @@ class FitRequest:
         sparse = any(settings["l1"]) or any(settings["group_l1"])
         wanted = sparse or self.architecture.n_hidden == 0
         return self.may_polish and self.is_deterministic and wanted
+
+    @property
+    def has_fixed_length(self):
+        """Whether `max_iter` is the length that was planned for, not a bound on it."""
+        planned = self.learning_rate in SCHEDULES or self.swa_fraction > 0
+        return planned and self.solver != "lbfgs"
 
     @property
     def accuracy(self):
@@ -178,6 +190,8 @@ class FitRequest:
             sp.issparse(self.train.X),
             # The metric of group_l1 is not that of the others.
             any(self.settings["group_l1"]),
+            # Twice the rows for all, if for one.
+            self.settings["adversarial"] > 0,
             id(self) if alone else None,
         )
 

@@ -92,6 +92,9 @@ class MLPClassifier(BaseClassifierNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        cutmix=0.0,
+        cutout=0.0,
+        adversarial=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -101,6 +104,8 @@ class MLPClassifier(BaseClassifierNetwork):
         solver="adam",
         learning_rate="constant",
         learning_rate_init=1e-3,
+        swa_fraction=0.0,
+        ema_decay=0.0,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -137,6 +142,9 @@ class MLPClassifier(BaseClassifierNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.cutmix = cutmix
+        self.cutout = cutout
+        self.adversarial = adversarial
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -146,6 +154,8 @@ class MLPClassifier(BaseClassifierNetwork):
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -297,6 +307,9 @@ class MLPRegressor(BaseRegressorNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        cutmix=0.0,
+        cutout=0.0,
+        adversarial=0.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -306,6 +319,8 @@ class MLPRegressor(BaseRegressorNetwork):
         solver="adam",
         learning_rate="constant",
         learning_rate_init=1e-3,
+        swa_fraction=0.0,
+        ema_decay=0.0,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -342,6 +357,9 @@ class MLPRegressor(BaseRegressorNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.cutmix = cutmix
+        self.cutout = cutout
+        self.adversarial = adversarial
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -351,6 +369,8 @@ class MLPRegressor(BaseRegressorNetwork):
         self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg._cross_validated import BaseNetworkCV
@@ -74,7 +73,9 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
         rows = np.concatenate(rows)
         weight = None if data.sample_weight is None else data.sample_weight[rows]
         self.temperature_ = best_temperature(
-            np.concatenate(probability), np.searchsorted(self.classes_, data.y[rows]), weight
+            np.concatenate(probability),
+            np.searchsorted(self.classes_, data.y[rows]),
+            weight,
         )
 
     def predict_proba(self, X):

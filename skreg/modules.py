@@ -17,7 +17,7 @@ import torch
 
 from skreg.architecture import BATCHNORM, state_names
 from skreg.blocks import LinearSkip, Residual
-from skreg.products import affine, first, write_weight_gradient
+from skreg.products import affine, first, times_transposed, write_weight_gradient
 
 aten = torch.ops.aten
 
@@ -92,13 +92,7 @@ class Linear:
         write_weight_gradient(first(self.weight.grad, k), x, gradient)
         if not self.is_centred:
             torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
-        return None if self.is_first else self._input_gradient(gradient, k)
-
-    def _input_gradient(self, gradient, k):
-        transposed = first(self.weight, k).mT
-        if gradient.size(2) == 1:
-            return gradient * transposed  # a product of vectors needs no matrix kernel
-        return torch.bmm(gradient, transposed)
+        return None if self.is_first else times_transposed(gradient, self.weight)
 
 
 class Activation:
@@ -352,6 +346,22 @@ class StackedMLP(torch.nn.Module):
             gradient = self.skip.backward(gradient, saved)
         for layer, saved in zip(reversed(self.layers), reversed(tape)):
             gradient = layer.backward(gradient, saved)
+        return gradient
+
+    def input_gradient(self, gradient, tape):
+        """Return the gradient of the inputs, given that of the raw outputs.
+
+        The gradients of the parameters are overwritten.
+        """
+        direct = None if self.skip is None else self.skip.input_gradient(gradient)
+        entry = self.layers[0]
+        entry = entry.layers[0] if isinstance(entry, Residual) else entry
+        entry.is_first = False
+        try:
+            inner = self.backward(gradient, tape)
+        finally:
+            entry.is_first = True
+        return inner if direct is None else inner.add_(direct)
 
 
 def initial_state(architecture, rng, dtype):

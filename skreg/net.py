@@ -7,6 +7,7 @@ import torch
 from skorch import NeuralNet
 
 from skreg import lbfgs
+from skreg.adversarial import perturbed
 from skreg.products import first
 
 
@@ -127,17 +128,20 @@ class StackedNet(NeuralNet):
                     "on_batch_end",
                     batch=(batch.x, batch.target),
                     training=True,
-                    y_pred=score,
+                    y_pred=score[:, : batch.x.size(1)],
                 )
+        if stack.averages:
+            n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
+            stack.averages.after_epoch(stack.module, n_epochs)
         return meter.total().tolist()
 
     def _train_step(self, batch, watched):
         """Update the models that have a batch; return it and what came out."""
         stack = self.stack
         noise, module = stack.noise, stack.module
-        noisy = noise.apply(noise.smooth(batch, stack.loss), stack.streams)
-        masks = noise.masks(batch, stack.streams, stack.widths)
-        paths = noise.paths(batch, stack.streams, stack.n_paths)
+        noisy, masks, paths = perturbed(
+            noise.smooth(batch, stack.loss), stack.streams, noise, module, stack.loss
+        )
         score, tape = module.forward_training(noisy.x, noisy.weight, masks, paths)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
@@ -151,6 +155,8 @@ class StackedNet(NeuralNet):
             stack.optimizer.step()
         else:
             stack.optimizer.update(len(batch.rows))
+        if stack.averages:
+            stack.averages.after_step(module, len(batch.rows))
         return score, noisy
 
     def _valid_epoch(self):
@@ -163,7 +169,7 @@ class StackedNet(NeuralNet):
             torch.zeros(stack.module.n_models, dtype=stack.dtype, device=stack.device),
         )
         for batch in stack.validation.epoch():
-            meter.add(stack.module(batch.x), batch)
+            meter.add(stack.network(batch.x), batch)
         return meter.total().tolist()
 
 

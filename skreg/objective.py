@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from skreg.adversarial import perturbed
 from skreg.augment import Noise
 from skreg.batches import Batches
 from skreg.losses import Loss
@@ -47,14 +48,11 @@ class Objective:
         in_one = self.batches.n_batches == [1] * n_models
         total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]
         for batch in self.batches.epoch():
-            batch, masks = self.noise.smooth(batch, self.loss), ()
-            paths = ()
+            batch, masks, paths = self.noise.smooth(batch, self.loss), (), ()
             if streams:
-                architecture = self.module.architecture
-                widths = architecture.layer_sizes[1:-1]
-                batch = self.noise.apply(batch, streams)
-                masks = self.noise.masks(batch, streams, widths)
-                paths = self.noise.paths(batch, streams, architecture.n_paths)
+                batch, masks, paths = perturbed(
+                    batch, streams, self.noise, self.module, self.loss
+                )
             score, tape = self.module.forward_training(
                 batch.x, batch.weight, masks, paths
             )

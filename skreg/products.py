@@ -46,3 +46,11 @@ def write_weight_gradient(out, x, gradient):
         out.copy_(torch.bmm(gradient.mT, x).mT)
     else:
         torch.bmm(x.mT, gradient, out=out)
+
+
+def times_transposed(gradient, weight):
+    """Return ``gradient @ weight.mT``, what `affine` passes back to its input."""
+    transposed = first(weight, gradient.size(0)).mT
+    if gradient.size(2) == 1:
+        return gradient * transposed  # a product of vectors needs no matrix kernel
+    return torch.bmm(gradient, transposed)

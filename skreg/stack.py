@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from skreg.augment import INIT, Noise, Streams
+from skreg.averaging import averages_of
 from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
@@ -45,8 +46,7 @@ class Stack:
         if head.solver == "lbfgs" and head.device.type != "mps":  # it has no double
             # Rounded to single precision, gradients vanish to 1e-6 or so only.
             self.dtype = torch.float64
-        self.loss, self.widths = head.loss, head.architecture.layer_sizes[1:-1]
-        self.n_paths = head.architecture.n_paths
+        self.loss = head.loss
         self.trackers = [request.tracker or Tracker(request) for request in requests]
         self.results, self.watch = [None] * len(requests), None
         self._live = list(range(len(requests)))
@@ -54,6 +54,7 @@ class Stack:
         self.noise = self._vectors(Noise, requests)
         self.penalties = self._stacked_penalties(requests)
         self._make_module(requests)
+        self.averages = averages_of(requests, self.module)
         self._make_batches(requests)
         self._make_optimizer(requests)
 
@@ -125,6 +126,11 @@ class Stack:
         # A continued fit may have come some way down its schedule.
         self.set_rates([tracker.lr for tracker in self.trackers])
 
+    @property
+    def network(self):
+        """What the models would be if training ended now: averages, if they are on."""
+        return self.averages.network if self.averages else self.module
+
     def largest_product(self):
         """Return the number of multiplications in the largest product of a step.
 
@@ -138,7 +144,7 @@ class Stack:
         dtype = self.trackers[position].request.dtype
         return [
             tensor[position].to("cpu", dtype, copy=True).numpy()
-            for tensor in self.module.state
+            for tensor in self.network.state
         ]
 
     def objective(self):
@@ -187,6 +193,8 @@ class Stack:
     def _select(self, keep):
         index = torch.tensor(keep, device=self.device)
         self.module = self.module.select(index).prepare_training()
+        if self.averages:
+            self.averages = self.averages.select(index)
         self.noise = self.noise.select(index)
         self.penalties = self.penalties.select(index)
         self.streams = [self.streams[p] for p in keep]
@@ -218,7 +226,7 @@ class Stack:
         """Return what a model has become, and leave the stack with it."""
         tracker, request = self.trackers[position], self.trackers[position].request
         if tracker.best_state is not None:
-            for tensor, best in zip(self.module.state, tracker.best_state):
+            for tensor, best in zip(self.network.state, tracker.best_state):
                 tensor[position].copy_(torch.from_numpy(best))
         result = FitResult(self.state_of(position), tracker)
         if request.keep_optimizer and self.optimizer:
@@ -251,7 +259,7 @@ class Stack:
                 batches.pool, batches.indices, batches.scaling, len(positions)
             )
         objective = Objective(
-            self.module.select(index).prepare_training(),
+            self.network.select(index).prepare_training(),
             self.loss,
             self.penalties.select(index),
             batches,

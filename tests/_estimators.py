@@ -48,6 +48,11 @@ CONFIGURATIONS = {
         "skip": "linear",
         "stochastic_depth": 0.2,
     },
+    "cosine": QUICK | {"learning_rate": "cosine", "learning_rate_init": 3e-3},
+    "onecycle": QUICK | {"learning_rate": "onecycle", "learning_rate_init": 1e-2},
+    "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
+    "swa": QUICK | {"swa_fraction": 0.25, "learning_rate_init": 3e-3},
+    "ema": QUICK | {"ema_decay": 0.9, "learning_rate_init": 3e-3},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 
@@ -55,6 +60,8 @@ CONFIGURATIONS = {
 # noise each, so that a row of weight 2 is not the same as two rows.
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
+    "cut": QUICK | {"cutmix": 0.1, "cutout": 0.2},
+    "adversarial": QUICK | {"adversarial": 0.1, "dropout": 0.1},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
     "adaptive": QUICK
     | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

@@ -11,7 +11,16 @@ from scipy import stats
 
 from skreg import MLPClassifier
 from skreg.architecture import Architecture
-from skreg.augment import DROPOUT, INPUT_DROPOUT, INPUT_NOISE, MIXUP, Noise, Streams
+from skreg.augment import (
+    CUTMIX,
+    CUTOUT,
+    DROPOUT,
+    INPUT_DROPOUT,
+    INPUT_NOISE,
+    MIXUP,
+    Noise,
+    Streams,
+)
 from skreg.batches import Batch, Batches, Pool, Rows, Scaling
 from skreg.losses import BinaryLogLoss, LogLoss
 from skreg.modules import StackedMLP, initial_state
@@ -20,6 +29,15 @@ from skreg.stack import Stack
 # A statistic may be this many standard errors off: once in two million draws. The
 # seeds are fixed, so a test that passes goes on passing.
 SIGMAS = 5
+
+# What changes the rows of a batch, and from which stream.
+INPUTS = {
+    "input_dropout": INPUT_DROPOUT,
+    "input_noise": INPUT_NOISE,
+    "mixup": MIXUP,
+    "cutmix": CUTMIX,
+    "cutout": CUTOUT,
+}
 
 
 def noise(n_models=1, n_hidden=1, **rates):
@@ -61,7 +79,7 @@ def test_streams():
         (seed, epochs, purpose): Streams(seed, epochs)[purpose].random()
         for seed in (0, 1, 2**40)
         for epochs in (0, 3)
-        for purpose in range(9)
+        for purpose in (*range(9), CUTMIX, CUTOUT)
     }
     assert len(set(draws.values())) == len(draws)
     assert draws == {key: Streams(*key[:2])[key[2]].random() for key in draws}
@@ -238,6 +256,83 @@ def test_mixup_draws_a_weight_from_the_beta_distribution_for_each_batch():
     assert stats.kstest(lams, stats.beta(0.4, 0.4).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_cutmix_is_its_definition(weighted):
+    """Columns of a partner's, and targets mixed by the share of those kept."""
+    one, cuts = batch(n_rows=6, n_features=7, weighted=weighted), set()
+    rates, own, generator = noise(cutmix=0.7), streams(4), Streams(4)[CUTMIX]
+    for _ in range(8):
+        mixed = rates.apply(one, own)
+        lam = generator.beta(0.7, 0.7)
+        order = torch.tensor(generator.permutation(6))
+        n_cut = round((1 - lam) * 7)
+        cut = generator.permutation(7)[:n_cut]
+        expected = one.x.clone()
+        expected[..., cut] = one.x[:, order][..., cut]
+        assert torch.equal(mixed.x, expected)
+        share = 1 - n_cut / 7
+        pairs = [(one.target, mixed.target), (one.weight, mixed.weight)]
+        for before, after in pairs[: 1 + weighted]:
+            average = share * before + (1 - share) * before[:, order]
+            torch.testing.assert_close(after, average, rtol=1e-13, atol=1e-15)
+        assert weighted or mixed.weight is None
+        cuts.add(n_cut)
+    assert len(cuts) > 2, "no more than all or nothing, which shows little"
+
+
+def test_cutmix_takes_all_columns_equally_often():
+    one, own, n_draws = batch(n_rows=40, n_features=4), streams(0), 2000
+    one = one.replace(
+        x=torch.arange(40, dtype=torch.float64).view(1, 40, 1).repeat(1, 1, 4)
+    )
+    rates, taken = noise(cutmix=1.0), []
+    for _ in range(n_draws):
+        # Of forty rows, some have a partner that is another.
+        taken.append((rates.apply(one, own).x != one.x).any(1)[0].double())
+    taken = torch.stack(taken)
+    # Four times a uniform number, rounded: the ends have half the room of the others.
+    counts = torch.bincount(taken.sum(1).long(), minlength=5) / n_draws
+    expected = torch.tensor([1, 2, 2, 2, 1]) / 8
+    assert ((counts - expected).abs() < SIGMAS * (0.25 / n_draws) ** 0.5).all()
+    assert ((taken.mean(0) - 0.5).abs() < SIGMAS * 0.5 / n_draws**0.5).all()
+
+
+@pytest.mark.parametrize("n_features, share, n_cut", [(10, 0.3, 3), (7, 0.5, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cutout(n_features, share, n_cut, dtype):
+    """So many zeros in each row, all columns alike, and the others as they were."""
+    n = 20_000
+    one = batch(n_rows=n, n_features=n_features)
+    one = one.replace(x=one.x.to(dtype))
+    rates = noise(cutout=share)
+    rates.cutout = rates.cutout.to(dtype)
+    cut = rates.apply(one, streams(0)).x
+    zero = cut == 0
+    assert torch.equal(cut[~zero], one.x[~zero])
+    assert (zero.sum(2) == n_cut).all()
+    share = n_cut / n_features
+    error = SIGMAS * (share * (1 - share) / n) ** 0.5
+    means = zero.double().mean(1)
+    assert ((means - share).abs() < error).all()
+    # Two columns are zero together as often as in a draw without replacement.
+    both = (zero[..., 0] & zero[..., 1]).double().mean()
+    expected = share * (n_cut - 1) / (n_features - 1)
+    assert abs(both - expected) < SIGMAS * 0.5 / n**0.5
+    # And rows are independent of one another.
+    pair = zero[0, ::2].double(), zero[0, 1::2].double()
+    correlation = ((pair[0] - share) * (pair[1] - share)).mean(0) / share / (1 - share)
+    assert (correlation.abs() < SIGMAS / (n / 2) ** 0.5).all()
+
+
+def test_cutout_is_the_last():
+    """Its zeros are zeros, noise or not; shares that round to none cut nothing."""
+    one = batch(n_rows=50, n_features=6)
+    rates = noise(cutout=0.5, input_noise=1.0, mixup=1.0, cutmix=1.0)
+    assert ((rates.apply(one, streams(0)).x == 0).sum(2) == 3).all()
+    rates = noise(cutout=0.05)
+    assert torch.equal(rates.apply(one, streams(0)).x, one.x)
+
+
 def test_label_smoothing():
     one = batch(n_models=2, n_outputs=4)
     smooth = noise(2, label_smoothing=[0.0, 0.2]).smooth(one, LogLoss())
@@ -266,7 +361,7 @@ def test_random_models():
     assert noise(2, 2, dropout=second_layer).random_models() == [False, True]
 
 
-ALL = ["dropout", "input_dropout", "input_noise", "mixup", "label_smoothing"]
+ALL = ["dropout", *INPUTS, "label_smoothing"]
 
 
 def changed(rates, one, own):
@@ -300,15 +395,10 @@ def test_a_model_draws_the_same_whichever_models_train_beside_it(rows):
                     assert (result[model] == 1).all()
 
 
-@pytest.mark.parametrize("name", ["dropout", "input_dropout", "input_noise", "mixup"])
+@pytest.mark.parametrize("name", ["dropout", *INPUTS])
 def test_a_model_draws_the_same_whichever_other_regularisers_it_has(name):
     """Each purpose has a stream of its own: compare where each stream has come to."""
-    purposes = {
-        "dropout": DROPOUT,
-        "input_dropout": INPUT_DROPOUT,
-        "input_noise": INPUT_NOISE,
-        "mixup": MIXUP,
-    }
+    purposes = {"dropout": DROPOUT, **INPUTS}
     one, (alone,), (among,) = batch(), streams(0), streams(0)
     changed(noise(**{name: 0.3}, n_hidden=2), one, [alone])
     changed(noise(**dict.fromkeys(ALL, 0.3), n_hidden=2), one, [among])

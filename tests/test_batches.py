@@ -373,7 +373,7 @@ def test_the_objective_does_not_depend_on_the_size_of_the_pieces():
     }
     strengths["l1"] += 0.1
     strengths["l2"] += 0.2
-    noise = Noise(off.view(3, 1), *[off] * 5)
+    noise = Noise(off.view(3, 1), *[off] * 8)
     found = []
     for size in (4, 7, 100):
         module = StackedMLP(architecture, states, torch.float64).prepare_training()

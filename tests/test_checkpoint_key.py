@@ -55,6 +55,8 @@ DECIDES = {
     "restore_best": False,
     "learning_rate": "invscaling",
     "seed": 2**100,
+    "swa_fraction": 0.5,
+    "ema_decay": 0.5,
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,

@@ -133,6 +133,7 @@ class TestWeights:
 
 
 NEGATIVE = ("l1", "l2", "group_l1", "weight_decay", "max_norm", "dropout", "mixup")
+NEGATIVE += ("cutmix", "cutout", "adversarial", "swa_fraction", "ema_decay")
 NEGATIVE += ("input_dropout", "input_noise", "learning_rate_init", "tol", "clip_norm")
 
 
@@ -208,8 +209,13 @@ class TestParameters:
             ("input_dropout", 0.1),
             ("input_noise", 0.1),
             ("mixup", 0.1),
+            ("cutmix", 0.1),
+            ("cutout", 0.1),
+            ("adversarial", 0.1),
             ("batchnorm", True),
             ("weight_decay", 0.1),
+            ("swa_fraction", 0.1),
+            ("ema_decay", 0.1),
         ],
     )
     def test_lbfgs_refuses(self, kind, name, value):

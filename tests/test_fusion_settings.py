@@ -77,6 +77,10 @@ SETTINGS = {
     ),
     "stochastic_depth": ({"stochastic_depth": [0, 0.5]}, {"skip": "linear"}, [6]),
     "mixup": ({"mixup": [0.0, 0.3, 1.0]}, {}, [9]),
+    "cutmix": ({"cutmix": [0.0, 0.3, 1.0]}, {}, [9]),
+    "cutout": ({"cutout": [0.0, 0.25, 0.5]}, {}, [9]),
+    # Twice the rows for all of a stack, if for one.
+    "adversarial": ({"adversarial": [0.0, 0.1, 0.3]}, {}, [3, 6]),
     "label_smoothing": ({"label_smoothing": [0.0, 0.1]}, {}, [6]),
     "weight_decay": ({"weight_decay": [0.0, 0.5]}, {}, [6]),
     "clip_norm": ({"clip_norm": [None, 0.1]}, {}, [6]),
@@ -97,9 +101,20 @@ SETTINGS = {
         [12],
     ),
     "schedules": (
-        {"learning_rate": ["constant", "invscaling", "adaptive"]},
+        {
+            "learning_rate": (
+                "constant invscaling adaptive cosine onecycle flat_cosine".split()
+            )
+        },
         {"solver": "sgd", "tol": 0.1, "n_iter_no_change": 1, "max_iter": 8},
-        [9],
+        [18],
+    ),
+    "swa_fraction": ({"swa_fraction": [0.0, 0.3, 0.6]}, {"max_iter": 8}, [9]),
+    "ema_decay": ({"ema_decay": [0.0, 0.5, 0.99]}, {"dropout": 0.2}, [9]),
+    "averages of normalised networks": (
+        {"ema_decay": [0.0, 0.9], "max_iter": [3, 6]},
+        STOPPING | {"batchnorm": True, "max_iter": 6},
+        [12],
     ),
     "layers": (
         {"hidden_layer_sizes": [(), 3, (3,), (3, 2)], "l2": [0.01, 0.1]},

@@ -33,15 +33,17 @@ LAYERS = [
     ["fit_request", "net"],
     ["callbacks", "lbfgs"],
     ["objective"],
+    ["adversarial"],
     ["batches"],
     ["optim"],
+    ["averaging"],
     ["modules", "losses"],
     ["blocks"],
     ["architecture", "products"],
     ["penalties"],
     ["penalty", "prox"],
     ["augment"],
-    ["datasets", "sharing", "threads", "turns", "_validation"],
+    ["datasets", "schedules", "sharing", "threads", "turns", "_validation"],
     ["_docs", "_suggest"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}

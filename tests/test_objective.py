@@ -40,7 +40,7 @@ def stack(size):
     batches = Batches(pool, pool.indices, Scaling(), size)
     off = torch.zeros(N_MODELS, dtype=torch.float64)
     smoothing = torch.tensor([0.0, 0.2], dtype=torch.float64)
-    noise = Noise(off.view(-1, 1), off, off, smoothing, off, off)
+    noise = Noise(off.view(-1, 1), off, off, smoothing, *[off] * 5)
     on = {
         "l1": [[0.3, 0.1], [0.0, 0.2]],
         "group_l1": [[0.4, 0.0], [0.0, 0.0]],

@@ -40,6 +40,9 @@ FLIPS = {
     "skip_l1": ({"skip": "linear"}, 0.1, "skip_coef_"),
     "skip_l2": ({"skip": "linear"}, 0.1, "skip_coef_"),
     "stochastic_depth": ({"skip": "linear"}, 0.3, "coefs_"),
+    "cutmix": ({}, 0.3, "coefs_"),
+    "cutout": ({}, 0.3, "coefs_"),
+    "adversarial": ({}, 0.1, "coefs_"),
     "early_stopping": ({}, True, "coefs_"),
     "monitor": (WATCHED, "neg_mean_absolute_error", "validation_scores_"),
     "validation_fraction": (WATCHED, 0.3, "coefs_"),
@@ -49,6 +52,8 @@ FLIPS = {
     "solver": ({}, "sgd", "coefs_"),
     "learning_rate": (SGD, "invscaling", "coefs_"),
     "learning_rate_init": ({}, 0.01, "coefs_"),
+    "swa_fraction": ({}, 0.5, "coefs_"),
+    "ema_decay": ({}, 0.9, "coefs_"),
     "batch_size": ({}, 8, "coefs_"),
     "max_iter": ({}, 7, "coefs_"),
     "shuffle": ({}, False, "coefs_"),
@@ -159,7 +164,18 @@ def test_the_table_has_no_other_names():
     "name, values, base",
     [
         ("batchnorm", (False, "before", "after"), {}),
-        ("learning_rate", ("constant", "invscaling", "adaptive"), SGD | {"tol": 1.0}),
+        (
+            "learning_rate",
+            (
+                "constant",
+                "invscaling",
+                "adaptive",
+                "cosine",
+                "onecycle",
+                "flat_cosine",
+            ),
+            SGD | {"tol": 1.0},
+        ),
         ("solver", ("adam", "sgd", "lbfgs"), {}),
         ("skip", (None, "linear", "residual"), {"hidden_layer_sizes": (8, 8)}),
         ("l1", (0.01, [0.01, 0], [0, 0.01]), {}),
@@ -211,6 +227,8 @@ def test_zero_is_off(kind):
     off = dict.fromkeys(("l1", "l2", "group_l1", "weight_decay", "dropout"), 0)
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
     off |= dict.fromkeys(("skip_l1", "skip_l2", "stochastic_depth"), 0)
+    off |= dict.fromkeys(("cutmix", "cutout", "adversarial"), 0)
+    off |= dict.fromkeys(("swa_fraction", "ema_decay"), 0)
     off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
 

@@ -187,7 +187,8 @@ class Reference:
         rates = np.broadcast_to(self.params["dropout"], len(self.masks)).tolist()
         if not any(rates):
             return
-        noise = Noise(torch.tensor([rates], dtype=self.dtype), *[torch.zeros(1)] * 5)
+        off = torch.zeros(1, dtype=self.dtype)
+        noise = Noise(torch.tensor([rates], dtype=self.dtype), *[off] * 8)
         x = torch.zeros(1, n_rows, 1, dtype=self.dtype)
         batch = Batch(x, x, None, [n_rows], torch.ones(1))
         masks = noise.masks(batch, [self.streams], self.widths)

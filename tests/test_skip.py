@@ -280,7 +280,7 @@ def test_paths_are_dropped_by_rows():
     model = MLPRegressor((6, 6, 6), skip="residual", stochastic_depth=0.25, max_iter=1)
     request = request_of(model.set_params(batch_size=4000), X, y)
     stack = Stack([request])
-    assert stack.n_paths == 2
+    assert stack.module.architecture.n_paths == 2
     (batch,) = stack.batches.epoch()
     one, two = (m.clone() for m in stack.noise.paths(batch, [Streams(3)], 2))
     assert one.shape == (1, 4000, 1)

@@ -60,6 +60,7 @@ def assert_fused_equals_alone(requests, tolerance):
 
 
 def assert_same(results, expected, tolerance):
+    close = {"rtol": tolerance, "atol": tolerance}
     for number, (result, other) in enumerate(zip(results, expected, strict=True)):
         one, two = result.tracker, other.tracker
         for name in ("n_iter", "best_iter", "converged"):
@@ -71,21 +72,11 @@ def assert_same(results, expected, tolerance):
             continue
         assert one.lr == pytest.approx(two.lr, rel=1e-12)
         for name in ("loss_curve", "validation_loss_curve", "validation_scores"):
-            np.testing.assert_allclose(
-                getattr(one, name),
-                getattr(two, name),
-                rtol=tolerance,
-                atol=tolerance,
-                err_msg=f"{name} of model {number}",
-            )
+            close["err_msg"] = f"{name} of model {number}"
+            np.testing.assert_allclose(getattr(one, name), getattr(two, name), **close)
         for position, (array, its) in enumerate(zip(result.state, other.state)):
-            np.testing.assert_allclose(
-                array,
-                its,
-                rtol=tolerance,
-                atol=tolerance,
-                err_msg=f"array {position} of model {number}",
-            )
+            close["err_msg"] = f"array {position} of model {number}"
+            np.testing.assert_allclose(array, its, **close)
         # The violation is a maximum of gradients, whose rounding is a few times that
         # of the weights.
         np.testing.assert_allclose(
@@ -115,6 +106,8 @@ VARIED = {
     "input_noise": [0.0, 0.1, 0.5],
     "label_smoothing": [0.0, 0.1, 0.3],
     "mixup": [0.0, 0.2, 1.0],
+    "cutmix": [0.0, 0.2, 1.0],
+    "cutout": [0.0, 0.2, 0.6],
     "lr": [1e-3, 1e-2, 3e-2],
     "clip_norm": [None, 0.3, 0.1],
     "momentum": [0.0, 0.5, 0.9],
@@ -179,7 +172,7 @@ def everything(dtype, **params):
 def test_the_list_of_varied_settings_is_complete():
     names = {field.name for kind in (StepSettings, Noise) for field in fields(kind)}
     names |= {penalty.parameter for penalty in PENALTIES}
-    assert set(VARIED) == names - {"group_l1"}
+    assert set(VARIED) == names - {"group_l1", "adversarial"}
     request = request_of(network(), *classes(20, 0))
     assert set(request.settings) == names
 
@@ -305,7 +298,9 @@ def test_models_that_stop_at_different_epochs():
     assert any(result.tracker.best_iter < result.tracker.n_iter for result in alone)
 
 
-@pytest.mark.parametrize("noise", ["dropout", "input_dropout", "input_noise", "mixup"])
+@pytest.mark.parametrize(
+    "noise", "dropout input_dropout input_noise mixup cutmix cutout".split()
+)
 def test_a_single_batch_beside_several(noise):
     """Which row meets which draw does not depend on whether others are shuffled."""
     requests = [
