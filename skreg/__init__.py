@@ -1,5 +1,6 @@
 """Regularised neural networks that are scikit-learn estimators."""
 
+from skreg.bayes_search import BayesSearchCV
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
@@ -7,6 +8,7 @@ from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.path import RegularizationPath, regularization_path
 
 __all__ = [
+    "BayesSearchCV",
     "ComparisonResult",
     "MLPClassifier",
     "MLPRegressor",
