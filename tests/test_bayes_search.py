@@ -46,7 +46,7 @@ SEARCHES = [
         random_state=0,
     ),
     BayesSearchCV(
-        Ridge(),
+        Ridge(solver="svd"),
         {"alpha": OffOr(FloatDistribution(0.1, 1.0), off=1e-3)},
         n_iter=4,
         batch_size=3,
