@@ -140,6 +140,6 @@ def _cannot_use(name, distribution):
     return ValueError(
         f"param_distributions[{name!r}] must be a list that is not empty, a uniform, "
         "loguniform or randint distribution of scipy.stats, one of Optuna's "
-        "distributions, a skreg.search_space.OffOr, or have a method to_optuna that "
+        "distributions, a skreg.OffOr, or have a method to_optuna that "
         f"returns one of these, got {distribution!r}."
     )

@@ -32,8 +32,8 @@ class BayesSearchCV(BaseSearchCV):
     param_distributions : dict of str to list or distribution
         Names of parameters and what to draw them from: a list, of which one value is
         taken; a uniform, loguniform or randint distribution of `scipy.stats`; one of
-        Optuna's distributions; a ``skreg.search_space.OffOr``, which is searched as a
-        switch and a strength that exists where it is on; or an object whose method
+        Optuna's distributions; an `OffOr`, which is searched as a switch and a strength
+        that exists where it is on; or an object whose method
         `to_optuna` returns one of these.
     n_iter : int, default=32
         Number of candidates asked for. One that has been scored before is not fitted

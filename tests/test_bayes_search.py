@@ -31,8 +31,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 import skreg
-from skreg import BayesSearchCV, MLPClassifier
-from skreg.search_space import OffOr
+from skreg import BayesSearchCV, MLPClassifier, OffOr
 
 X, Y = load_iris(return_X_y=True)
 SEARCHES = [

@@ -9,7 +9,7 @@ from _searches import candidates, search_surface
 from scipy import stats
 from sklearn.linear_model import Ridge
 
-from skreg.search_space import OffOr
+from skreg import OffOr
 
 
 class Dice:

@@ -104,11 +104,13 @@ def test_the_public_names():
         "ComparisonResult",
         "MLPClassifier",
         "MLPRegressor",
+        "OffOr",
         "RegularizationPath",
         "RegularizationPathDisplay",
         "compare",
         "fused",
         "regularization_path",
+        "search_space",
     }
     assert set(skreg.__all__) == names
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):
