@@ -6,9 +6,9 @@ from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.model_selection import KFold, RandomizedSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
 
 from skreg.mlp import MLPClassifier, MLPRegressor
+from skreg.search_space import OffOr
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"
@@ -19,39 +19,6 @@ _TUNED_FOR = {
     "regression": "neg_mean_squared_error",
 }
 _VALIDATION_FRACTION = 0.1
-
-
-class OffOr:
-    """Distribution of a strength that is 0 with probability one half.
-
-    So that each regulariser can be off, whatever the others are.
-
-    Parameters
-    ----------
-    strength : scipy.stats frozen distribution
-        Distribution of the strength where it is on.
-    """
-
-    def __init__(self, strength):
-        self.strength = strength
-
-    def rvs(self, *, random_state=None):
-        """Draw 0 or a strength.
-
-        Parameters
-        ----------
-        random_state : int, RandomState instance or None, default=None
-            Where the random numbers come from.
-
-        Returns
-        -------
-        float
-            The draw.
-        """
-        rng = check_random_state(random_state)
-        # Drawn in either case, so that one draw always uses the same numbers.
-        strength = float(self.strength.rvs(random_state=rng))
-        return strength if rng.random() < 0.5 else 0.0
 
 
 def contenders(table, *, scoring, n_iter, n_folds, seed):

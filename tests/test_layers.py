@@ -16,7 +16,9 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 LAYERS = [
     ["__main__"],
     ["__init__"],
-    ["_contenders", "display"],
+    ["_contenders", "bayes_search", "display"],
+    ["_optuna"],
+    ["search_space"],
     ["mlp", "path"],
     ["_classifier", "_regressor"],
     ["compare", "_verdict"],
@@ -102,14 +104,17 @@ def test_what_is_exported_exists(module):
 
 def test_the_public_names():
     names = {
+        "BayesSearchCV",
         "ComparisonResult",
         "MLPClassifier",
         "MLPRegressor",
+        "OffOr",
         "RegularizationPath",
         "RegularizationPathDisplay",
         "compare",
         "fused",
         "regularization_path",
+        "search_space",
     }
     assert set(skreg.__all__) == names
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):

@@ -10,7 +10,7 @@ import pytest
 
 import skreg
 from skreg.__main__ import main
-from skreg._contenders import OffOr, contenders
+from skreg._contenders import contenders
 from skreg.datasets import load_table
 
 QUICK = ["--cv", "2", "--repeats", "1", "--n-iter", "1"]
@@ -131,17 +131,6 @@ def test_early_stopping_is_not_tried_where_its_split_has_no_room(tmp_path):
     made = contenders(load_table(path), scoring=None, n_iter=1, n_folds=5, seed=0)
     space = made["tuned network"].steps[-1][1].param_distributions
     assert set(space) == {"l1", "l2", "dropout", "batchnorm"}
-
-
-def test_each_regulariser_is_off_in_half_of_the_draws():
-    class Ones:
-        def rvs(self, random_state):
-            return 1.0
-
-    rng = np.random.RandomState(0)
-    draws = [OffOr(Ones()).rvs(random_state=rng) for _ in range(1000)]
-    assert set(draws) == {0.0, 1.0}
-    assert 450 < sum(draws) < 550
 
 
 # errors

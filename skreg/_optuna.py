@@ -1,0 +1,145 @@
+"""Distributions of hyperparameters in Optuna's terms."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from skreg.search_space import OffOr
+
+# What Optuna keeps as it is; anything else stands under its position in the list.
+_PLAIN = (bool, int, float, str, type(None))
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """One of several values."""
+
+    values: tuple
+
+
+@dataclass(frozen=True)
+class _Switched:
+    """Off in `n_off` of `n_all` equally likely cases, else a strength."""
+
+    strength: Any
+    off: Any
+    n_off: int
+    n_all: int
+
+
+def translate(name, distribution):
+    """Turn what RandomizedSearchCV takes into what `suggest` takes.
+
+    Parameters
+    ----------
+    name : str
+        The hyperparameter, for the error message.
+    distribution : sequence, scipy.stats frozen distribution, OffOr or optuna one
+        An object of another class says by its method `to_optuna` which of Optuna's
+        distributions it is.
+
+    Returns
+    -------
+    object
+        To be given to `suggest`.
+
+    Raises
+    ------
+    ValueError
+        If Optuna cannot draw from it.
+    """
+    from optuna.distributions import BaseDistribution
+
+    if isinstance(distribution, BaseDistribution):
+        return distribution
+    if isinstance(distribution, OffOr):
+        # As many equally likely cases, so that its odds are the sampler's first ones.
+        odds = Fraction(distribution.probability).limit_denominator(20)
+        strength = translate(name, distribution.distribution)
+        return _Switched(strength, distribution.off, *odds.as_integer_ratio())
+    if hasattr(distribution, "to_optuna"):
+        return translate(name, distribution.to_optuna())
+    if hasattr(distribution, "rvs"):
+        return _from_scipy(name, distribution)
+    if hasattr(distribution, "__getitem__") and not isinstance(distribution, str):
+        values = tuple(distribution)
+        if values:
+            return _Listed(values)
+    raise _cannot_use(name, distribution)
+
+
+def suggest(trial, name, dimension):
+    """Ask a trial for the value of a hyperparameter.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+        The trial.
+    name : str
+        The hyperparameter.
+    dimension : object
+        What `translate` returned.
+
+    Returns
+    -------
+    object
+        The value. A strength that is off is not asked for, so that the sampler learns
+        of strengths only from trials in which they acted.
+    """
+    if isinstance(dimension, _Switched):
+        case = trial.suggest_categorical(f"{name} is on", range(dimension.n_all))
+        is_on = case >= dimension.n_off
+        return suggest(trial, name, dimension.strength) if is_on else dimension.off
+    if isinstance(dimension, _Listed):
+        return _suggest_listed(trial, name, dimension.values)
+    return _suggest_ranged(trial, name, dimension)
+
+
+def _suggest_listed(trial, name, values):
+    # Optuna finds a choice by equality, and 1 equals True.
+    is_plain = all(isinstance(value, _PLAIN) for value in values)
+    if is_plain and len(set(values)) == len(values):
+        return trial.suggest_categorical(name, values)
+    return values[trial.suggest_categorical(name, range(len(values)))]
+
+
+def _suggest_ranged(trial, name, distribution):
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    is_float = isinstance(distribution, FloatDistribution)
+    ask = trial.suggest_float if is_float else trial.suggest_int
+    low, high = distribution.low, distribution.high
+    return ask(name, low, high, step=distribution.step, log=distribution.log)
+
+
+def _from_scipy(name, frozen):
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    kind = getattr(getattr(frozen, "dist", None), "name", None)
+    if kind not in ("uniform", "loguniform", "reciprocal", "randint"):
+        raise _cannot_use(name, frozen)
+    low, high = (bound.item() for bound in map(np.asarray, frozen.support()))
+    if kind == "randint":
+        return IntDistribution(int(low), int(high))
+    if kind == "uniform":
+        return FloatDistribution(low, high)
+    # The median of a shifted one is not the geometric mean of its bounds.
+    if low <= 0 or not np.isclose(frozen.median(), np.sqrt(low) * np.sqrt(high)):
+        raise ValueError(
+            f"param_distributions[{name!r}] is a shifted loguniform distribution, "
+            "which Optuna does not have. Use loc=0."
+        )
+    return FloatDistribution(low, high, log=True)
+
+
+def _cannot_use(name, distribution):
+    return ValueError(
+        f"param_distributions[{name!r}] must be a list that is not empty, a uniform, "
+        "loguniform or randint distribution of scipy.stats, one of Optuna's "
+        "distributions, a skreg.OffOr, or have a method to_optuna that "
+        f"returns one of these, got {distribution!r}."
+    )

@@ -1,0 +1,312 @@
+"""Distributions of hyperparameters to search."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import loguniform, uniform
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from skreg._suggest import suggest
+from skreg._validation import check_hidden_layer_sizes
+from skreg.base import BaseNetwork
+
+__all__ = ["OffOr", "search_space"]
+
+
+@dataclass(frozen=True)
+class OffOr:
+    """Distribution of a strength that may be off.
+
+    So that each regulariser can be off, whatever the others are.
+
+    Parameters
+    ----------
+    distribution : scipy.stats frozen distribution
+        Distribution of the strength where it is on.
+    off : object, default=0.0
+        The value that switches it off.
+    probability : float, default=0.5
+        Probability of `off`.
+
+    See Also
+    --------
+    search_space : Makes these for the regularisers of a network.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from skreg import OffOr
+    >>> strength = OffOr(loguniform(1e-5, 1e-1))
+    >>> [round(strength.rvs(random_state=seed), 4) for seed in range(4)]
+    [0.0, 0.0, 0.0006, 0.0]
+    """
+
+    distribution: Any
+    off: Any = 0.0
+    probability: float = 0.5
+
+    def __post_init__(self):
+        if not 0 < self.probability < 1:
+            raise ValueError(
+                f"probability must be between 0 and 1, got {self.probability!r}."
+            )
+
+    def rvs(self, *, random_state=None):
+        """Draw the value for off, or a strength.
+
+        Parameters
+        ----------
+        random_state : int, RandomState instance or None, default=None
+            Where the random numbers come from.
+
+        Returns
+        -------
+        object
+            The draw.
+        """
+        rng = check_random_state(random_state)
+        # Drawn in either case, so that one draw always uses the same numbers.
+        strength = np.asarray(self.distribution.rvs(random_state=rng)).item()
+        return strength if rng.random() < 1 - self.probability else self.off
+
+
+# What a linear model does not have, and all that solver="lbfgs" can use.
+_OF_HIDDEN_LAYERS = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
+_OF_LBFGS = {
+    *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
+    "numeric_embedding",
+}
+_WRAPPED = ("regressor", "estimator")
+
+
+def search_space(estimator, kind="regularization", n_samples=None):
+    """Make distributions of the regularisers of a network, to be searched.
+
+    Each can be off, whatever the others are. What the estimator does not have, what its
+    solver cannot use, and what has no effect on a linear model is left out.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor, pipeline or wrapper
+        The network; or a pipeline that ends in one, or a TransformedTargetRegressor or
+        the like around one, whose names then stand before the parameters'.
+    kind : {"regularization", "cocktail"}, default="regularization"
+        "regularization" is penalties, dropout and batch normalisation, from which most
+        of the gain comes; "cocktail" adds what Kadra et al. [1]_ search, which takes
+        more candidates.
+    n_samples : int, default=None
+        Number of training rows. The penalties then shrink with it, as does what the
+        same prior asks for.
+
+    Returns
+    -------
+    dict of str to list or distribution
+        For RandomizedSearchCV, BayesSearchCV and their like.
+
+    See Also
+    --------
+    BayesSearchCV : Searches the space by Optuna's samplers.
+    sklearn.model_selection.RandomizedSearchCV : Draws from the space.
+
+    Notes
+    -----
+    Strengths are off with a probability of one half, and have these ranges where they
+    are on. "log" is uniform on the logarithm.
+
+    ================  ==============================  =============================
+    Parameter         Values                          Source of the range
+    ================  ==============================  =============================
+    l1, group_l1      log 1e-6 to 0.1; with           scikit-learn's C, as
+                      n_samples 1e-3/n to 1e2/n       l1 = 1 / (C n): 1e-2 to 1e3
+    l2, skip_l2       log 1e-6 to 1; with             scikit-learn's C, as
+                      n_samples 5e-4/n to 5e2/n       l2 = 1 / (2 C n): 1e-3 to 1e3
+    weight_decay      log 1e-5 to 0.1                 as [1]_
+    dropout           0.05 to 0.8                     0 to 0.8 in [1]_
+    input_dropout     0.05 to 0.3                     about 0.2 [2]_
+    batchnorm         False, True                     as [1]_
+    skip              None, "linear", "residual"      on or off in [1]_; "linear"
+                      (for layers of one size)        is of [3]_
+    ================  ==============================  =============================
+
+    "cocktail" has these besides:
+
+    =================  ==============================  ============================
+    Parameter          Values                          Source of the range
+    =================  ==============================  ============================
+    input_noise        log 0.01 to 0.5                 around 0.1 [12]_
+    max_norm           log 0.5 to 5                    3 to 4 [2]_
+    label_smoothing    log 0.005 to 0.1                0.1 [4]_
+    mixup              0.05 to 1                       0 to 1 in [1]_
+    cutmix             0.05 to 1                       0 to 1 in [1]_
+    cutout             0.05 to 0.5                     0 to 1 in [1]_
+    adversarial        log 1e-3 to 0.1                 0.007 [5]_
+    stochastic_depth   0.05 to 0.5, where the          0.5 [6]_
+                       estimator has a skip, which
+                       then is not searched
+    swa_fraction       0.1 to 0.5                      0.25 [7]_
+    n_snapshots        its default, 3, 5               5 [8]_
+    clip_norm          log 0.1 to 10                   around 1 [9]_
+    learning_rate      "constant", "cosine",           "cosine" [1]_, "flat_cosine"
+                       "onecycle", "flat_cosine"       [10]_
+    numeric_embedding  None, "piecewise_linear",       [11]_
+                       "periodic"
+    =================  ==============================  ============================
+
+    Early stopping is not searched: the number of epochs is what successive halving
+    decides. Weights are averaged in one way, so that `ema_decay` is left out, and
+    `n_snapshots` where there is `swa_fraction`.
+
+    References
+    ----------
+    .. [1] Kadra, Lindauer, Hutter and Grabocka (2021), "Well-tuned Simple Nets Excel on
+       Tabular Datasets".
+    .. [2] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014),
+       "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    .. [3] Lemhadri, Ruan, Abraham and Tibshirani (2021), "LassoNet: A Neural Network
+       with Feature Sparsity".
+    .. [4] Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), "Rethinking the Inception
+       Architecture for Computer Vision".
+    .. [5] Goodfellow, Shlens and Szegedy (2015), "Explaining and Harnessing Adversarial
+       Examples".
+    .. [6] Huang, Sun, Liu, Sedra and Weinberger (2016), "Deep Networks with Stochastic
+       Depth".
+    .. [7] Izmailov, Podoprikhin, Garipov, Vetrov and Wilson (2018), "Averaging Weights
+       Leads to Wider Optima and Better Generalization".
+    .. [8] Huang, Li, Pleiss, Liu, Hopcroft and Weinberger (2017), "Snapshot Ensembles:
+       Train 1, Get M for Free".
+    .. [9] Pascanu, Mikolov and Bengio (2013), "On the Difficulty of Training Recurrent
+       Neural Networks".
+    .. [10] Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong
+       Pre-Tuned MLPs and Boosted Trees on Tabular Data".
+    .. [11] Gorishniy, Rubachev and Babenko (2022), "On Embeddings for Numerical
+       Features in Tabular Deep Learning".
+    .. [12] Bishop (1995), "Training with Noise is Equivalent to Tikhonov
+       Regularization".
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import MLPClassifier, search_space
+    >>> space = search_space(MLPClassifier())
+    >>> {"l1", "l2", "dropout", "batchnorm"} <= set(space)
+    True
+    >>> space = search_space(make_pipeline(StandardScaler(), MLPClassifier()))
+    >>> "mlpclassifier__l2" in space
+    True
+    """
+    if kind not in _KINDS:
+        raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
+    prefix, network = _find_network(estimator, estimator)
+    space = _regularization(n_samples)
+    if kind == "cocktail":
+        space |= _cocktail()
+    usable = _usable(network)
+    space = {
+        name: _fit_to(network, name, distribution)
+        for name, distribution in space.items()
+        if name in usable
+    }
+    return {
+        prefix + name: distribution
+        for name, distribution in space.items()
+        if not (isinstance(distribution, list) and len(distribution) < 2)
+    }
+
+
+_KINDS = ("regularization", "cocktail")
+
+
+def _find_network(estimator, whole):
+    """Return the network inside an estimator, and what its names begin with."""
+    if isinstance(estimator, BaseNetwork):
+        return "", estimator
+    inner = None
+    if hasattr(estimator, "steps"):
+        name, inner = estimator.steps[-1]
+    else:
+        names = [name for name in _WRAPPED if hasattr(estimator, name)]
+        if names:
+            name, inner = names[0], getattr(estimator, names[0])
+    if inner is None:
+        raise ValueError(
+            "estimator must be an MLPClassifier or MLPRegressor, or a pipeline or "
+            f"wrapper that ends in one, got {whole!r}."
+        )
+    prefix, network = _find_network(inner, whole)
+    return f"{name}__{prefix}", network
+
+
+def _regularization(n_samples):
+    l1, l2 = loguniform(1e-6, 1e-1), loguniform(1e-6, 1.0)
+    if n_samples is not None:
+        l1 = loguniform(1e-3 / n_samples, 1e2 / n_samples)
+        l2 = loguniform(0.5e-3 / n_samples, 0.5e3 / n_samples)
+    return {
+        "l1": OffOr(l1),
+        "l2": OffOr(l2),
+        "group_l1": OffOr(l1),
+        "weight_decay": OffOr(loguniform(1e-5, 1e-1)),
+        "dropout": OffOr(uniform(0.05, 0.75)),
+        "input_dropout": OffOr(uniform(0.05, 0.25)),
+        "batchnorm": [False, True],
+        "skip": [None, "linear", "residual"],
+        "skip_l2": OffOr(l2),
+    }
+
+
+def _cocktail():
+    return {
+        "input_noise": OffOr(loguniform(1e-2, 0.5)),
+        "max_norm": OffOr(loguniform(0.5, 5.0), off=None),
+        "label_smoothing": OffOr(loguniform(5e-3, 0.1)),
+        "mixup": OffOr(uniform(0.05, 0.95)),
+        "cutmix": OffOr(uniform(0.05, 0.95)),
+        "cutout": OffOr(uniform(0.05, 0.45)),
+        "adversarial": OffOr(loguniform(1e-3, 0.1)),
+        "stochastic_depth": OffOr(uniform(0.05, 0.45)),
+        "swa_fraction": OffOr(uniform(0.1, 0.4)),
+        "n_snapshots": [3, 5],
+        "clip_norm": OffOr(loguniform(0.1, 10.0), off=None),
+        "learning_rate": ["constant", "cosine", "onecycle", "flat_cosine"],
+        "numeric_embedding": [None, "piecewise_linear", "periodic"],
+    }
+
+
+def _usable(network):
+    """Return the names of the parameters that have an effect on a network."""
+    params = network.get_params(deep=False)
+    names = set(params)
+    if not check_hidden_layer_sizes(network.hidden_layer_sizes):
+        names -= _OF_HIDDEN_LAYERS
+    if network.solver == "lbfgs":
+        names &= _OF_LBFGS
+    # Depth is dropped where something skips it, so that both cannot vary freely.
+    names.discard("stochastic_depth" if params.get("skip") is None else "skip")
+    if params.get("skip") == "residual":
+        names.discard("skip_l2")
+    if "swa_fraction" in names:
+        names.discard("n_snapshots")
+    return names
+
+
+def _fit_to(network, name, distribution):
+    """Leave of a list what a network can have."""
+    if name == "n_snapshots":
+        return [network.n_snapshots, *distribution]
+    if not isinstance(distribution, list):
+        return distribution
+    known = [
+        option
+        for constraint in network._parameter_constraints[name]
+        if isinstance(constraint, StrOptions)
+        for option in constraint.options
+    ]
+    sizes = check_hidden_layer_sizes(network.hidden_layer_sizes)
+    if name == "skip" and all(np.diff(sizes)):
+        known = [option for option in known if option != "residual"]
+    return [
+        value for value in distribution if not isinstance(value, str) or value in known
+    ]

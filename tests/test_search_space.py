@@ -1,0 +1,194 @@
+"""The search spaces: what is in them, and that a network takes every value."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import StrOptions
+
+from skreg import BayesSearchCV, MLPClassifier, MLPRegressor, OffOr, search_space
+
+X, Y = load_iris(return_X_y=True)
+KINDS = ["regularization", "cocktail"]
+# Few epochs on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+class Cocktail(MLPClassifier):
+    """A network that has every parameter of the spaces, to look at only."""
+
+    more = {
+        "skip": None,
+        "skip_l2": None,
+        "cutmix": 0.0,
+        "cutout": 0.0,
+        "adversarial": 0.0,
+        "stochastic_depth": 0.0,
+        "swa_fraction": 0.0,
+        "ema_decay": 0.0,
+        "n_snapshots": 1,
+        "numeric_embedding": None,
+    }
+    n_snapshots = 1
+    _parameter_constraints = MLPClassifier._parameter_constraints | {
+        "skip": [StrOptions({"linear", "residual"}), None],
+        "numeric_embedding": [StrOptions({"piecewise_linear", "periodic"}), None],
+        "learning_rate": [StrOptions({"constant", "adaptive", "cosine", "onecycle"})],
+    }
+
+    def get_params(self, deep=True):
+        """Return the parameters of the base, and those that it lacks."""
+        names = MLPClassifier._get_param_names()
+        own = {name: getattr(self, name) for name in names}
+        return own | {name: value for name, value in self.more.items()}
+
+
+def with_skip(skip, sizes=(100,)):
+    network = Cocktail(sizes)
+    network.more = Cocktail.more | {"skip": skip}
+    return network
+
+
+def test_what_the_spaces_hold():
+    small = set(search_space(Cocktail()))
+    assert small == {
+        *("l1", "l2", "group_l1", "weight_decay", "dropout", "input_dropout"),
+        *("batchnorm", "skip", "skip_l2"),
+    }
+    assert set(search_space(Cocktail(), "cocktail")) == small | {
+        *("input_noise", "max_norm", "label_smoothing", "mixup", "cutmix", "cutout"),
+        *("adversarial", "swa_fraction", "clip_norm", "learning_rate"),
+        "numeric_embedding",
+    }
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_key_is_a_parameter(kind):
+    space = search_space(kind(), "cocktail")
+    assert set(space) <= set(kind().get_params())
+    assert ("label_smoothing" in space) == (kind is MLPClassifier)
+
+
+def test_lists_hold_what_the_estimator_knows():
+    space = search_space(Cocktail(), "cocktail")
+    assert space["learning_rate"] == ["constant", "cosine", "onecycle"]
+    # One hidden layer has nothing beside it of the same size.
+    assert space["skip"] == [None, "linear"]
+    assert search_space(Cocktail((9, 8, 8)))["skip"] == [None, "linear", "residual"]
+    assert search_space(Cocktail((9, 8)))["skip"] == [None, "linear"]
+
+
+def test_depth_is_dropped_where_something_skips_it():
+    assert "stochastic_depth" not in search_space(Cocktail(), "cocktail")
+    for skip in ("linear", "residual"):
+        space = search_space(with_skip(skip), "cocktail")
+        assert "stochastic_depth" in space and "skip" not in space
+        assert ("skip_l2" in space) == (skip == "linear")
+
+
+def test_what_solvers_and_linear_models_cannot_use():
+    lbfgs = search_space(Cocktail(solver="lbfgs"), "cocktail")
+    assert set(lbfgs) == {
+        *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
+        "numeric_embedding",
+    }
+    linear = set(search_space(Cocktail(()), "cocktail"))
+    assert not linear & {"dropout", "batchnorm", "skip", "skip_l2"}
+    assert {"l1", "input_dropout", "mixup"} < linear
+
+
+def ranges(space):
+    """Return (low, high, off) of all strengths."""
+    return {
+        name: (*map(float, distribution.distribution.support()), distribution.off)
+        for name, distribution in space.items()
+        if isinstance(distribution, OffOr)
+    }
+
+
+def test_the_docstring_has_the_ranges():
+    """Its tables are read, and compared with the distributions."""
+    documented = {}
+    for line in search_space.__doc__.splitlines():
+        row = re.match(r"    ([a-z_0-9, ]+?)  +(log )?([\de.-]+) to ([\de.-]*\d)", line)
+        if row:
+            for name in row[1].split(", "):
+                documented[name] = bool(row[2]), float(row[3]), float(row[4])
+    spaces = search_space(Cocktail(), "cocktail")
+    spaces |= search_space(with_skip("linear"), "cocktail")
+    found = ranges(spaces)
+    assert found.keys() == documented.keys()
+    for name, (low, high, off) in found.items():
+        is_log = spaces[name].distribution.dist.name == "loguniform"
+        assert (is_log, low, high) == pytest.approx(documented[name]), name
+        assert off == Cocktail().get_params().get(name, 0.0) or name == "skip_l2"
+
+
+def test_penalties_shrink_with_the_rows():
+    few, many = (ranges(search_space(Cocktail(), n_samples=n)) for n in (100, 1000))
+    for name in few:
+        factor = 10 if name in ("l1", "l2", "group_l1", "skip_l2") else 1
+        np.testing.assert_allclose(few[name][:2], np.multiply(many[name][:2], factor))
+    # C = 1e3 to 1e-3, and 1e3 to 1e-2.
+    assert few["l2"][:2] == pytest.approx((1 / (2 * 1e3 * 100), 1 / (2 * 1e-3 * 100)))
+    assert few["l1"][:2] == pytest.approx((1 / (1e3 * 100), 1 / (1e-2 * 100)))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("sizes", [(), (4,), (4, 4)])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_every_draw_is_a_network(kind, sizes, solver):
+    network = kind(sizes, solver=solver, max_iter=2, random_state=0)
+    space = search_space(network, "cocktail", n_samples=len(Y))
+    for candidate in ParameterSampler(space, 8, random_state=0):
+        network.set_params(**candidate).fit(X, Y)
+        assert np.isfinite(network.predict(X)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_searches_take_the_space(kind):
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((4,), max_iter=2))
+    space = search_space(pipeline, kind)
+    for search in (RandomizedSearchCV, BayesSearchCV):
+        found = search(pipeline, space, n_iter=3, cv=2, random_state=0).fit(X, Y)
+        assert found.best_params_.keys() == space.keys()
+
+
+def test_names_of_what_the_network_is_in():
+    network = MLPRegressor()
+    plain = list(search_space(network))
+    steps = make_pipeline(StandardScaler(), network)
+    for whole, prefix in [
+        (steps, "mlpregressor__"),
+        (TransformedTargetRegressor(network), "regressor__"),
+        (TransformedTargetRegressor(steps), "regressor__mlpregressor__"),
+        (make_pipeline(StandardScaler(), steps), "pipeline__mlpregressor__"),
+    ]:
+        names = list(search_space(whole))
+        assert names == [prefix + name for name in plain]
+        assert set(names) <= set(whole.get_params())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(MLPClassifier(), StandardScaler()),
+        TransformedTargetRegressor(),
+        "MLPClassifier",
+    ],
+)
+def test_what_is_no_network(estimator):
+    with pytest.raises(ValueError, match="estimator must be an MLPClassifier or"):
+        search_space(estimator)
+
+
+def test_what_is_no_kind():
+    with pytest.raises(ValueError, match="did you mean 'regularization'"):
+        search_space(MLPClassifier(), "regularisation")
