@@ -5,6 +5,7 @@ from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
 from skreg.mlp import MLPClassifier, MLPRegressor
+from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.search_space import OffOr, search_space
 
@@ -12,7 +13,9 @@ __all__ = [
     "BayesSearchCV",
     "ComparisonResult",
     "MLPClassifier",
+    "MLPClassifierCV",
     "MLPRegressor",
+    "MLPRegressorCV",
     "OffOr",
     "RegularizationPath",
     "RegularizationPathDisplay",

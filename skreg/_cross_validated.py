@@ -18,6 +18,7 @@ from skreg._strategies import STRATEGIES, ranked
 from skreg._suggest import suggest
 from skreg._trials import Data, Deadline, Heat, refitted, results_table
 from skreg._validation import check_weights
+from skreg.ensemble import mean_over
 from skreg.search_space import search_space
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -58,8 +59,12 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the cross-validation with so many folds."""
 
     @abstractmethod
-    def _calibrate(self, chosen, data):
-        """Learn from predictions of held-out rows what makes the average honest."""
+    def _predictions(self, model, X):
+        """Return what of a network is averaged."""
+
+    @abstractmethod
+    def _weigh(self, predictions, y, weight):
+        """Return the weights of candidates, given predictions of held-out rows."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -107,12 +112,53 @@ class BaseNetworkCV(BaseEstimator, ABC):
         trials = self._search(prototype, data, seeds, deadline, rng)
         self._keep_trials(trials)
         chosen = [trial for trial in trials if trial.is_finalist][: self.n_ensemble]
-        self._calibrate(chosen, data)
+        weights = self._weigh(*self._held_out(chosen, data))
+        if not self.refit:
+            return self
+        chosen = [trial for trial, share in zip(chosen, weights) if share]
+        weights = weights[weights > 0]
         if self.refit == "folds":
             self.estimators_ = [model for trial in chosen for model in trial.models]
-        elif self.refit:
+            weights = np.repeat(weights / self.n_splits_, self.n_splits_)
+        else:
             self.estimators_ = refitted(prototype, chosen, data, seeds[-1])
+        self.weights_ = weights
         return self
+
+    def _held_out(self, chosen, data):
+        """Return each candidate's predictions of all held-out rows, and their targets.
+
+        Rows of weight zero count for nothing and are left out.
+        """
+        parts, weight = [test for _, test in data.folds], data.sample_weight
+        if weight is not None:
+            parts = [test[weight[test] > 0] for test in parts]
+        rows = np.concatenate(parts)
+        predictions = [
+            np.concatenate(
+                [
+                    self._predictions(model, data.X[part])
+                    for model, part in zip(trial.models, parts)
+                    if len(part)
+                ]
+            )
+            for trial in chosen
+        ]
+        return predictions, data.y[rows], None if weight is None else weight[rows]
+
+    def _mean_prediction(self, X):
+        """Return the average of the networks."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=False,
+        )
+        models = self.estimators_
+        return mean_over((self._predictions(m, X) for m in models), self.weights_)
 
     def _learn_data(self, prototype, X, y):
         """Check the data and learn their layout."""
@@ -217,15 +263,3 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
-
-    def _check_inputs(self, X):
-        """Return the inputs as the networks take them."""
-        check_is_fitted(self)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=False,
-        )

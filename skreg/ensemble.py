@@ -7,27 +7,72 @@ from scipy.special import log_softmax
 # Temperatures are looked for between exp(-LIMIT) and exp(LIMIT).
 LIMIT = 2.0
 TINY = 1e-12
+# Models that a forward selection adds, at most.
+N_PICKS = 25
 
 
-def mean_over(predictions, weights=None):
-    """Return the weighted mean over the first axis.
+def mean_over(predictions, weights):
+    """Return the weighted mean of arrays.
 
     Parameters
     ----------
     predictions : iterable of ndarray
         One array for each model.
-    weights : array-like of shape (n_models,), default=None
-        None weighs all the same.
+    weights : sequence of float
+        Their sum is 1.
 
     Returns
     -------
     ndarray
     """
-    total, weight_sum = 0.0, 0.0
-    for i, prediction in enumerate(predictions):
-        weight = 1.0 if weights is None else weights[i]
-        total, weight_sum = total + weight * prediction, weight_sum + weight
-    return total / weight_sum
+    return sum(weight * p for weight, p in zip(weights, predictions))
+
+
+def forward_selection(predictions, loss, n_picks=N_PICKS):
+    """Return the weights of models in an average, by greedy selection.
+
+    One after another, and as often as it helps, the model is added whose prediction
+    lowers the loss of the mean the most (Caruana et al. 2004); of all the means on the
+    way the best is taken.
+
+    Parameters
+    ----------
+    predictions : sequence of ndarray
+        Of rows that the models were not trained on, one array for each model.
+    loss : callable
+        Maps a prediction to a number.
+    n_picks : int, default=25
+
+    Returns
+    -------
+    ndarray of shape (n_models,)
+        Multiples of one over the number of picks; their sum is 1.
+
+    References
+    ----------
+    Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble Selection from Libraries
+    of Models".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.ensemble import forward_selection
+    >>> high, low, far = np.array([3.0]), np.array([1.0]), np.array([9.0])
+    >>> forward_selection([high, low, far], lambda p: abs(p - 2.0)[0]).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    if len(predictions) == 1:
+        return np.ones(1)
+    counts, total = np.zeros(len(predictions)), 0.0
+    best, best_counts = np.inf, counts
+    for n in range(1, n_picks + 1):
+        losses = [loss((total + prediction) / n) for prediction in predictions]
+        pick = int(np.argmin(losses))
+        counts[pick] += 1
+        total = total + predictions[pick]
+        if losses[pick] < best:
+            best, best_counts = losses[pick], counts / n
+    return best_counts
 
 
 def tempered(probability, temperature):
@@ -80,11 +125,12 @@ def best_temperature(probability, target, weight=None):
     ----------
     Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks".
     """
-    logs, rows = _log(probability.astype(np.float64)), np.arange(len(target))
+    logs, own = _log(probability.astype(np.float64)), target[:, None]
 
     def loss(log_temperature):
-        own = _log_tempered(logs, np.exp(log_temperature))[rows, target]
-        return -np.average(own, weights=weight)
+        tempered_logs = _log_tempered(logs, np.exp(log_temperature))
+        of_target = np.take_along_axis(tempered_logs, own, axis=1)[:, 0]
+        return -np.average(of_target, weights=weight)
 
     found = minimize_scalar(loss, bounds=(-LIMIT, LIMIT), method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -1,13 +1,35 @@
 """Multilayer perceptrons that tune their own regularisation: the public estimators."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import (
+    make_scorer,
+    mean_absolute_error,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg._cross_validated import BaseNetworkCV
-from skreg.ensemble import best_temperature, mean_over, tempered
+from skreg.ensemble import (
+    TINY,
+    best_temperature,
+    forward_selection,
+    mean_over,
+    tempered,
+)
 from skreg.mlp import MLPClassifier, MLPRegressor
 
+LOSSES = {
+    "squared_error": mean_squared_error,
+    "absolute_error": mean_absolute_error,
+    "huber": mean_absolute_error,
+    "poisson": mean_poisson_deviance,
+    "quantile": mean_pinball_loss,
+}
 SETTINGS = {
     "hidden_layer_sizes": (64,),
     "skip": "linear",
@@ -61,26 +83,29 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
         kind = KFold if y.ndim == 2 else StratifiedKFold
         return kind(n_splits, shuffle=True, random_state=seed)
 
-    def _calibrate(self, chosen, data):
-        self._multilabel, self.temperature_ = data.y.ndim == 2, 1.0
+    def _predictions(self, model, X):
+        return model.predict_proba(X)
+
+    def _weigh(self, predictions, y, weight):
+        self._multilabel, self.temperature_ = y.ndim == 2, 1.0
         if self._multilabel:
-            return
-        probability, rows = [], []
-        for fold, (_, test) in enumerate(data.folds):
-            models = [trial.models[fold] for trial in chosen]
-            probability.append(mean_over(m.predict_proba(data.X[test]) for m in models))
-            rows.append(test)
-        rows = np.concatenate(rows)
-        weight = None if data.sample_weight is None else data.sample_weight[rows]
-        self.temperature_ = best_temperature(
-            np.concatenate(probability),
-            np.searchsorted(self.classes_, data.y[rows]),
-            weight,
-        )
+            own = [np.where(y, p, 1 - p) for p in predictions]
+        else:
+            target = np.searchsorted(self.classes_, y)
+            own = [np.take_along_axis(p, target[:, None], 1) for p in predictions]
+
+        def log_loss(probability):
+            of_rows = np.log(np.maximum(probability, TINY)).sum(axis=1)
+            return -np.average(of_rows, weights=weight)
+
+        weights = forward_selection(own, log_loss)
+        if not self._multilabel:
+            mean = mean_over(predictions, weights)
+            self.temperature_ = best_temperature(mean, target, weight)
+        return weights
 
     def predict_proba(self, X):
-        X = self._check_inputs(X)
-        mean = mean_over(model.predict_proba(X) for model in self.estimators_)
+        mean = self._mean_prediction(X)
         return mean if self._multilabel else tempered(mean, self.temperature_)
 
     def predict_log_proba(self, X):
@@ -128,14 +153,21 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         return MLPRegressor(**SETTINGS)
 
     def _default_scoring(self, prototype):
-        return None
+        self._loss = LOSSES[prototype.loss]
+        options = {"alpha": prototype.quantile} if prototype.loss == "quantile" else {}
+        self._loss = partial(self._loss, **options)
+        return make_scorer(self._loss, greater_is_better=False)
 
     def _splitter(self, y, n_splits, seed):
         return KFold(n_splits, shuffle=True, random_state=seed)
 
-    def _calibrate(self, chosen, data):
-        """Means of numbers need nothing."""
+    def _predictions(self, model, X):
+        return model.predict(X)
+
+    def _weigh(self, predictions, y, weight):
+        return forward_selection(
+            predictions, lambda p: self._loss(y, p, sample_weight=weight)
+        )
 
     def predict(self, X):
-        X = self._check_inputs(X)
-        return mean_over(model.predict(X) for model in self.estimators_)
+        return self._mean_prediction(X)

@@ -23,7 +23,7 @@ LAYERS = [
     ["_classifier", "_regressor"],
     ["compare", "_verdict"],
     ["_report"],
-    ["_choices", "_ttest"],
+    ["_choices", "_ttest", "ensemble"],
     ["base"],
     ["_fitted", "_request"],
     ["fusion"],
