@@ -1,5 +1,8 @@
 """Regularised neural networks that are scikit-learn estimators."""
 
+from skreg._comparison_display import ComparisonDisplay
+from skreg._curves_display import LearningCurvesDisplay
+from skreg._search_display import SearchDisplay
 from skreg.bayes_search import BayesSearchCV
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
@@ -11,7 +14,9 @@ from skreg.search_space import OffOr, search_space
 
 __all__ = [
     "BayesSearchCV",
+    "ComparisonDisplay",
     "ComparisonResult",
+    "LearningCurvesDisplay",
     "MLPClassifier",
     "MLPClassifierCV",
     "MLPRegressor",
@@ -19,6 +24,7 @@ __all__ = [
     "OffOr",
     "RegularizationPath",
     "RegularizationPathDisplay",
+    "SearchDisplay",
     "compare",
     "fused",
     "regularization_path",

@@ -33,8 +33,8 @@ class BayesSearchCV(BaseSearchCV):
         Names of parameters and what to draw them from: a list, of which one value is
         taken; a uniform, loguniform or randint distribution of `scipy.stats`; one of
         Optuna's distributions; an `OffOr`, which is searched as a switch and a strength
-        that exists where it is on; or an object whose method
-        `to_optuna` returns one of these.
+        that exists where it is on; or an object whose method `to_optuna` returns one
+        of these.
     n_iter : int, default=32
         Number of candidates asked for. One that has been scored before is not fitted
         again, so that a small space gives fewer.

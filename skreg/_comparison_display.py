@@ -1,0 +1,142 @@
+"""Plot of a comparison: the differences from the baseline."""
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+
+class ComparisonDisplay:
+    """Differences of each estimator's scores from the baseline's.
+
+    A dot for each split, their mean with its confidence interval, corrected for the
+    overlap of the training rows, and a line where there is no difference.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        What `compare` returned.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the differences.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    lines_ : list of matplotlib Line2D
+        The dots of each estimator, the baseline left out.
+    errorbars_ : list of matplotlib ErrorbarContainer
+        The mean and interval of each of them.
+
+    See Also
+    --------
+    compare : Computes what is drawn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklearn.linear_model import Ridge
+    >>> from skreg import ComparisonDisplay, compare
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> result = compare(
+    ...     {"mean": DummyRegressor(), "ridge": Ridge()}, X, y, random_state=0
+    ... )
+    >>> display = ComparisonDisplay.from_result(result)
+    >>> len(display.lines_)
+    1
+    """
+
+    def __init__(self, result):
+        self.result = result
+
+    @classmethod
+    def from_result(cls, result, *, ax=None, **line_kw):
+        """Draw a comparison.
+
+        Parameters
+        ----------
+        result : ComparisonResult
+            What `compare` returned.
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot` for the dots.
+
+        Returns
+        -------
+        ComparisonDisplay
+            The display, drawn.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_result")
+        return cls(result).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the differences.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot` for the dots.
+
+        Returns
+        -------
+        ComparisonDisplay
+            The display itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+
+        result = self.result
+        names = [name for name in result.scores if name != result.baseline]
+        if ax is None:
+            size = (6.4, 1.4 + 0.8 * len(names))
+            _, ax = plt.subplots(figsize=size, layout="constrained")
+        ax.axvline(0.0, color="0.5", linewidth=1, zorder=0)
+        self.lines_, self.errorbars_ = [], []
+        for row, name in enumerate(names):
+            self._plot_row(ax, row, name, line_kw)
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(f"{result.scoring}, difference from {result.baseline}")
+        level = f"{100 * result.confidence_level:g} %"
+        handles = [self.lines_[0], self.errorbars_[0]]
+        ax.legend(
+            handles,
+            ["each split", f"mean and {level} interval"],
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=2,
+            frameon=False,
+            borderaxespad=0.2,
+        )
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_row(self, ax, row, name, line_kw):
+        """Draw the dots of an estimator below its mean and interval."""
+        result, values = self.result, self.result.statistics[name]
+        differences = result.scores[name] - result.scores[result.baseline]
+        # Spread over some height, to be told apart; in order they would look like a
+        # trend, while multiples of the golden ratio are far apart.
+        shifts = np.arange(len(differences)) * 0.6180339887498949 % 1
+        heights = row + 0.07 + 0.16 * shifts
+        style = {"color": "C0", "marker": "o", "markersize": 4, "alpha": 0.5}
+        style |= {"linestyle": "none", "markeredgewidth": 0}
+        self.lines_ += ax.plot(differences, heights, **style | line_kw)
+        reach = [
+            [values.difference - values.ci_low],
+            [values.ci_high - values.difference],
+        ]
+        self.errorbars_.append(
+            ax.errorbar(
+                [values.difference],
+                [row - 0.12],
+                xerr=reach,
+                fmt="D",
+                markersize=5,
+                color="C1",
+                capsize=4,
+            )
+        )

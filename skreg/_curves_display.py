@@ -1,0 +1,190 @@
+"""Plot of the losses of each epoch."""
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
+
+# Where fitted wrappers keep what they fitted.
+_INNER = ("best_estimator_", "regressor_", "estimator_")
+
+
+class LearningCurvesDisplay:
+    """Training and validation loss of each epoch, with the best epoch marked.
+
+    The training curve is what is minimised, penalties included, as the mean over the
+    batches of an epoch: with penalties, dropout or mixup it may be above the validation
+    loss, which has none of them.
+
+    Parameters
+    ----------
+    loss_curves : dict of str to array-like of shape (n_epochs,)
+        Training losses by name.
+    validation_loss_curves : dict of str to array-like, default=None
+        Validation losses by name, of those that have them.
+    best_iters : dict of str to int, default=None
+        Epochs to mark by name, counted from 1.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the curves.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    lines_ : list of matplotlib Line2D
+        The training curve of each estimator, each followed by its validation curve if
+        it has one.
+    best_lines_ : list of matplotlib Line2D
+        The mark of each estimator that has one.
+
+    See Also
+    --------
+    SearchDisplay : Scores against hyperparameters.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg import LearningCurvesDisplay, MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPClassifier(
+    ...     (8,), early_stopping=True, learning_rate_init=0.01, random_state=0
+    ... ).fit(X, y)
+    >>> display = LearningCurvesDisplay.from_estimator(network)
+    >>> len(display.lines_)
+    2
+    """
+
+    def __init__(self, loss_curves, validation_loss_curves=None, best_iters=None):
+        self.loss_curves = loss_curves
+        self.validation_loss_curves = validation_loss_curves
+        self.best_iters = best_iters
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **line_kw):
+        """Draw the curves of fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator, list of estimator or dict of str to estimator
+            Fitted networks; or fitted pipelines that end in one, or searches. A list
+            is named by position.
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot`.
+
+        Returns
+        -------
+        LearningCurvesDisplay
+            The display, drawn.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        if isinstance(estimator, dict):
+            named = dict(estimator)
+        elif isinstance(estimator, list | tuple):
+            named = {str(i): each for i, each in enumerate(estimator)}
+        else:
+            named = {"": estimator}
+        networks = {name: _find_network(each) for name, each in named.items()}
+        validation = {
+            name: network.validation_loss_curve_
+            for name, network in networks.items()
+            if getattr(network, "validation_loss_curve_", None)
+        }
+        best = {
+            name: network.best_iter_
+            for name, network in networks.items()
+            if hasattr(network, "best_iter_")
+        }
+        curves = {name: network.loss_curve_ for name, network in networks.items()}
+        return cls(curves, validation, best).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the curves.
+
+        The axis of the loss is logarithmic where losses are positive and span more than
+        a decade.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `plot`.
+
+        Returns
+        -------
+        LearningCurvesDisplay
+            The display itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+        from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.lines_, self.best_lines_ = [], []
+        for position, name in enumerate(self.loss_curves):
+            self._plot_one(ax, name, position, line_kw)
+        values = np.concatenate([line.get_ydata() for line in self.lines_])
+        values = values[np.isfinite(values)]
+        if len(values) and values.min() > 0 and values.max() > 10 * values.min():
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            ax.minorticks_off()
+        whole = MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+        ax.xaxis.set_major_locator(whole)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("loss")
+        if len(self.loss_curves) == 1:
+            ax.legend()
+        else:
+            ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_one(self, ax, name, position, line_kw):
+        """Draw the curves of one estimator: in two colours if there is no other."""
+        is_only = len(self.loss_curves) == 1
+        color = f"C{position % 10}"
+        validation = (self.validation_loss_curves or {}).get(name)
+        dots = ":" if validation is not None and not is_only else "-"
+        curves = [("training objective", self.loss_curves[name], color, dots)]
+        if validation is not None:
+            other = "C1" if is_only else color
+            curves.append(("validation loss", validation, other, "-"))
+        for kind, curve, color, linestyle in curves:
+            curve = np.asarray(curve, dtype=float)
+            label = " ".join(filter(None, [name, kind]))
+            style = {"label": label, "color": color, "linestyle": linestyle} | line_kw
+            self.lines_ += ax.plot(np.arange(1, len(curve) + 1), curve, **style)
+        best = (self.best_iters or {}).get(name)
+        last = self.lines_[-1]
+        if best is not None and 1 <= best <= len(last.get_ydata()):
+            label = f"best epoch, {best}" if is_only else None
+            self.best_lines_ += ax.plot(
+                [best],
+                [last.get_ydata()[best - 1]],
+                marker="o",
+                linestyle="none",
+                color=last.get_color(),
+                markeredgecolor="black",
+                label=label,
+                zorder=3,
+            )
+
+
+def _find_network(estimator):
+    """Return what has a curve of its losses inside a fitted estimator."""
+    check_is_fitted(estimator)
+    if hasattr(estimator, "loss_curve_"):
+        return estimator
+    if hasattr(estimator, "steps"):
+        return _find_network(estimator.steps[-1][1])
+    for attribute in _INNER:
+        if hasattr(estimator, attribute):
+            return _find_network(getattr(estimator, attribute))
+    raise ValueError(
+        "estimator must be a network with a loss_curve_, or a pipeline or search that "
+        f"holds one, got {estimator!r}."
+    )

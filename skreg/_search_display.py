@@ -1,0 +1,386 @@
+"""Plot of a search: the score against each hyperparameter."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+_MAX_COLUMNS = 4
+_DECADES_OF_LOG = 1.5
+
+
+class SearchDisplay:
+    """Scores of a search against each of its hyperparameters.
+
+    A dot for each candidate, with the standard deviation over the folds, in one axes
+    for each hyperparameter. The chosen candidate is marked in all of them. A parameter
+    that spans more than 1.5 decades has a logarithmic axis, with a place for zero and
+    None, which is off, at its left.
+
+    Parameters
+    ----------
+    values : dict of str to list
+        For each hyperparameter its value in every candidate; a masked one is not drawn.
+    scores : array-like of shape (n_candidates,)
+        Mean test scores.
+    sds : array-like of shape (n_candidates,)
+        Their standard deviations over the folds.
+    best_index : int
+        Position of the chosen candidate.
+    metric : str, default="score"
+        Name of the score.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (n_params,)
+        One for each hyperparameter.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    lines_ : list of matplotlib Line2D
+        The dots of all candidates in each of the axes.
+    best_lines_ : list of matplotlib Line2D
+        The mark of the chosen one in each of the axes.
+
+    See Also
+    --------
+    LearningCurvesDisplay : Losses against epochs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skreg import SearchDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> search = GridSearchCV(Ridge(), {"alpha": [0.0, 0.01, 0.1, 1.0]}).fit(X, y)
+    >>> display = SearchDisplay.from_cv_results(search.cv_results_)
+    >>> display.axes_[0].get_xscale()
+    'log'
+    """
+
+    def __init__(self, values, scores, sds, best_index, metric="score"):
+        self.values = values
+        self.scores = scores
+        self.sds = sds
+        self.best_index = best_index
+        self.metric = metric
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results,
+        params=None,
+        *,
+        metric="score",
+        best_index=None,
+        ax=None,
+        **line_kw,
+    ):
+        """Draw the `cv_results_` of a search.
+
+        Of a candidate that a halving search has scored several times, the last score
+        counts.
+
+        Parameters
+        ----------
+        cv_results : dict of str to array-like
+            As GridSearchCV, RandomizedSearchCV, BayesSearchCV and halving searches
+            leave it.
+        params : list of str, default=None
+            The hyperparameters to draw. None is all that were varied.
+        metric : str, default="score"
+            Which of several scores.
+        best_index : int, default=None
+            Row of the chosen candidate in `cv_results`, a search's `best_index_`. None
+            is the best score, of a halving search in its last iteration.
+        ax : array-like of matplotlib Axes or matplotlib Axes, default=None
+            Where to draw, one for each hyperparameter; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `errorbar`.
+
+        Returns
+        -------
+        SearchDisplay
+            The display, drawn.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_cv_results")
+        _check_metric(cv_results, metric)
+        scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
+        if best_index is None:
+            best_index = _find_best(cv_results, scores)
+        rows = _last_rows(cv_results)
+        names = _varied(cv_results, rows) if params is None else list(params)
+        values = {}
+        for name in names:
+            if f"param_{name}" not in cv_results:
+                known = [key[6:] for key in cv_results if key.startswith("param_")]
+                raise ValueError(f"params has {name!r}, which is not one of {known}.")
+            column = cv_results[f"param_{name}"]
+            values[name] = [column[row] for row in rows]
+        best = _row_of_same(cv_results, rows, best_index)
+        sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
+        return cls(values, scores[rows], sds[rows], best, metric).plot(ax, **line_kw)
+
+    def plot(self, ax=None, **line_kw):
+        """Draw the scores.
+
+        Parameters
+        ----------
+        ax : array-like of matplotlib Axes or matplotlib Axes, default=None
+            Where to draw, one for each hyperparameter; None is a new figure.
+        **line_kw : dict
+            Passed to matplotlib's `errorbar`.
+
+        Returns
+        -------
+        SearchDisplay
+            The display itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        axes = _make_axes(len(self.values)) if ax is None else np.ravel(ax)
+        if len(axes) != len(self.values):
+            raise ValueError(
+                f"ax must hold {len(self.values)} axes, one for each of "
+                f"{list(self.values)}, got {len(axes)}."
+            )
+        self.lines_, self.best_lines_ = [], []
+        labels = _short_names(self.values)
+        for panel, label, values in zip(axes, labels, self.values.values()):
+            self._plot_panel(panel, _Scale.of(values), line_kw)
+            panel.set_xlabel(label)
+        axes[0].legend(handles=self.best_lines_[:1], fontsize="small")
+        self._limit_scores(axes)
+        for panel in axes:
+            if (
+                panel.get_subplotspec() is None
+                or panel.get_subplotspec().is_first_col()
+            ):
+                panel.set_ylabel(
+                    "mean test score" if self.metric == "score" else self.metric
+                )
+        self.axes_, self.figure_ = np.array(axes), axes[0].figure
+        return self
+
+    def _plot_panel(self, ax, scale, line_kw):
+        scale.set_up(ax)
+        style = {"color": "C0", "ecolor": (0.5, 0.5, 0.5, 0.35), "elinewidth": 1}
+        style |= {"markersize": 4, "fmt": "o"}
+        drawn = ax.errorbar(scale.x, self.scores, yerr=self.sds, **style | line_kw)
+        self.lines_.append(drawn.lines[0])
+        best = self.best_index
+        self.best_lines_ += ax.plot(
+            scale.x[best : best + 1],
+            self.scores[best : best + 1],
+            marker="*",
+            markersize=13,
+            linestyle="none",
+            color="C1",
+            markeredgecolor="black",
+            markeredgewidth=0.6,
+            label="chosen",
+            zorder=3,
+        )
+
+    def _limit_scores(self, axes):
+        """Leave out of the picture what is so bad that it would hide the rest."""
+        scores = np.asarray(self.scores)[np.isfinite(self.scores)]
+        if len(scores) == 0:
+            return
+        best, middle = scores.max(), np.median(scores)
+        bottom = best - 4 * (best - middle)
+        if middle == best or scores.min() >= bottom - 6 * (best - middle):
+            return
+        for ax in axes:
+            ax.set_ylim(bottom, best + 0.15 * (best - bottom))
+        n_below = int((scores < bottom).sum())
+        axes[0].annotate(
+            f"{n_below} below",
+            (0.02, 0.02),
+            xycoords="axes fraction",
+            color="0.4",
+            fontsize="small",
+        )
+
+
+@dataclass
+class _Scale:
+    """Where the values of a hyperparameter are on its axis."""
+
+    x: np.ndarray
+    is_log: bool = False
+    ticks: tuple = ()
+    labels: tuple = ()
+    separator: float | None = None
+
+    @classmethod
+    def of(cls, values):
+        present = [value for value in values if value is not np.ma.masked]
+        on = [value for value in present if not _is_off(value)]
+        if not on or not all(_is_number(value) for value in on):
+            return cls._of_categories(values)
+        has_none = any(value is None for value in present)
+        on = np.array(on, dtype=float)
+        is_log = on.min() > 0 and np.log10(on.max() / on.min()) > _DECADES_OF_LOG
+        if not is_log and not has_none:
+            return cls(np.array([_number(value) for value in values]))
+        return cls._of_strengths(values, on, is_log)
+
+    @classmethod
+    def _of_strengths(cls, values, on, is_log):
+        """Make an axis of numbers, with a place for off at its left if one is."""
+        off = [
+            value is not np.ma.masked and _is_off(value) and (is_log or value is None)
+            for value in values
+        ]
+        x = np.array([np.nan if o else _number(v) for v, o in zip(values, off)])
+        if not any(off):
+            return cls(x, is_log)
+        low, high = (np.nanmin(x), np.nanmax(x)) if not is_log else (on.min(), on.max())
+        to, back = (np.log10, lambda u: 10.0**u) if is_log else (float, float)
+        span = (to(high) - to(low)) or 1.0
+        place = to(low) - 0.18 * span
+        x[off] = [back(place + shift * span) for shift in _spread(sum(off), 0.03)]
+        inner = _ticks_between(low, high, is_log)
+        return cls(
+            x,
+            is_log,
+            (back(place), *inner),
+            ("off", *_tick_labels(inner, is_log)),
+            back(to(low) - 0.09 * span),
+        )
+
+    @classmethod
+    def _of_categories(cls, values):
+        present = [value for value in values if value is not np.ma.masked]
+        try:
+            present = sorted(present)
+        except TypeError:  # in the order of the candidates, where there is no other
+            pass
+        order = list(dict.fromkeys(map(str, present)))
+        x = np.full(len(values), np.nan)
+        for position, name in enumerate(order):
+            same = np.flatnonzero(
+                [value is not np.ma.masked and str(value) == name for value in values]
+            )
+            x[same] = position + _spread(len(same), 0.15)
+        return cls(x, False, tuple(range(len(order))), tuple(order))
+
+    def set_up(self, ax):
+        """Set scale and ticks of the axis."""
+        if self.is_log:
+            ax.set_xscale("log")
+        if self.ticks:
+            ax.set_xticks(self.ticks, self.labels)
+            ax.minorticks_off()
+        if self.separator is not None:
+            ax.axvline(self.separator, color="0.8", linewidth=1)
+        elif self.labels:
+            ax.set_xlim(-0.5, len(self.labels) - 0.5)
+            if sum(map(len, self.labels)) > 24:
+                ax.tick_params(axis="x", rotation=30)
+
+
+def _check_metric(cv_results, metric):
+    if f"mean_test_{metric}" not in cv_results:
+        known = [key[10:] for key in cv_results if key.startswith("mean_test_")]
+        raise ValueError(f"metric={metric!r} is not one of the scores {known}.")
+
+
+def _find_best(cv_results, scores):
+    """Return the row with the best score, of the last iteration if there are some."""
+    allowed = np.isfinite(scores)
+    if "iter" in cv_results:
+        allowed &= np.asarray(cv_results["iter"]) == np.max(cv_results["iter"])
+    return int(np.where(allowed, scores, -np.inf).argmax())
+
+
+def _last_rows(cv_results):
+    """Return the last row of each candidate, in order."""
+    if "iter" not in cv_results:
+        return list(range(len(cv_results["params"])))
+    last = {repr(params): row for row, params in enumerate(cv_results["params"])}
+    return sorted(last.values())
+
+
+def _row_of_same(cv_results, rows, index):
+    params = repr(cv_results["params"][index])
+    if index in rows:
+        return rows.index(index)
+    return [repr(cv_results["params"][row]) for row in rows].index(params)
+
+
+def _varied(cv_results, rows):
+    names = [key[6:] for key in cv_results if key.startswith("param_")]
+    varied = [
+        name
+        for name in names
+        if len({repr(cv_results[f"param_{name}"][row]) for row in rows}) > 1
+    ]
+    return varied or names
+
+
+def _make_axes(n_panels):
+    import matplotlib.pyplot as plt
+
+    n_columns = min(n_panels, _MAX_COLUMNS)
+    n_rows = -(-n_panels // n_columns)
+    figure, axes = plt.subplots(
+        n_rows,
+        n_columns,
+        sharey=True,
+        squeeze=False,
+        figsize=(max(2.6 * n_columns, 4.5), 2.9 * n_rows),
+        layout="constrained",
+    )
+    for spare in axes.flat[n_panels:]:
+        figure.delaxes(spare)
+    return axes.ravel()[:n_panels]
+
+
+def _short_names(names):
+    """Leave the steps of a pipeline out of names that are told apart without."""
+    short = [name.rpartition("__")[-1] for name in names]
+    return short if len(set(short)) == len(short) else list(names)
+
+
+def _ticks_between(low, high, is_log):
+    """Return a few round numbers between two."""
+    if not is_log:
+        from matplotlib.ticker import MaxNLocator
+
+        ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        return [float(tick) for tick in ticks if low <= tick <= high]
+    powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    within = [10.0**power for power in powers if low <= 10.0**power <= high]
+    if len(within) < 2:
+        steps = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+        within = [step for step in steps if low <= step <= high]
+    return within[:: -(-len(within) // 3)]
+
+
+def _tick_labels(ticks, is_log):
+    powers = np.log10(ticks) if is_log else np.full(len(ticks), 0.5)
+    if np.allclose(powers, np.round(powers)):
+        return [f"$10^{{{round(power)}}}$" for power in powers]
+    return [f"{tick:g}" for tick in ticks]
+
+
+def _spread(n, width):
+    """Return places for `n` dots side by side, around 0, in no order.
+
+    Multiples of the golden ratio are far apart; in order they would look like a trend.
+    """
+    return width * (2 * (np.arange(1, n + 1) * 0.6180339887498949 % 1) - 1)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
+def _is_off(value):
+    return value is None or (_is_number(value) and value == 0)
+
+
+def _number(value):
+    return np.nan if value is np.ma.masked or value is None else float(value)
