@@ -10,7 +10,9 @@ import scipy.sparse as sp
 import torch
 from sklearn.metrics import get_scorer
 
+from skreg._quantiles import bin_edges, quantiles
 from skreg._validation import per_layer, split_validation
+from skreg.architecture import Start
 from skreg.augment import SPLIT, Streams
 from skreg.batches import Rows
 from skreg.fit_request import FitRequest
@@ -116,6 +118,7 @@ class RequestMixin:
             scaling=(self.feature_offset_, self.feature_scale_)
             if self.feature_scale_ is not None
             else None,
+            smooth_clip=self._smooth_clip,
             settings=self._settings(),
             batch_size=200 if self.batch_size == "auto" else self.batch_size,
             max_iter=1 if incremental else self.max_iter,
@@ -127,6 +130,7 @@ class RequestMixin:
             restore_best=watches and self.restore_best_weights,
             learning_rate=self.learning_rate,
             seed=seed,
+            start=self._start(train_rows, dtype, continuing),
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
@@ -139,6 +143,16 @@ class RequestMixin:
             may_polish=not (self.early_stopping or incremental),
             monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _start(self, rows, dtype, continuing):
+        """Return where the network starts; a continued fit has its bins already."""
+        architecture, edges = self._architecture, None
+        if architecture.embedding == "piecewise_linear" and not continuing:
+            levels = np.linspace(0, 1, architecture.embedding_size + 1)
+            edges = torch.from_numpy(quantiles(rows.X, rows.index, rows.weight, levels))
+            edges = self._standardised(edges, *self._scaling_tensors())
+            edges = bin_edges(edges.numpy().T.astype(dtype))
+        return Start(self.init, float(self.embedding_scale), edges)
 
     def _monitored(self, validation):
         """Return what the validation scores depend on, besides what a request holds.

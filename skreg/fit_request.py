@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
-from skreg.architecture import Architecture
+from skreg.architecture import Architecture, Start
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
@@ -30,6 +30,8 @@ class FitRequest:
     validation : Rows or None
     scaling : tuple of ndarray of shape (n_features,) or None
         Offset (or None) and scale of the inputs.
+    smooth_clip : bool
+        Whether inputs are then clipped smoothly.
     settings : dict of float
         The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
         layers are sequences.
@@ -40,6 +42,8 @@ class FitRequest:
         Whether the validation rows decide on stopping, not only on a curve.
     learning_rate : {"constant", "invscaling", "adaptive"}
     seed : int
+    start : Start
+        Where the network starts, unless `initial` says so.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -72,6 +76,7 @@ class FitRequest:
     train: Rows
     validation: Rows | None
     scaling: tuple | None
+    smooth_clip: bool
     settings: dict
     batch_size: int
     max_iter: int
@@ -83,6 +88,7 @@ class FitRequest:
     restore_best: bool
     learning_rate: str
     seed: int
+    start: Start
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
@@ -116,7 +122,7 @@ class FitRequest:
         """
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])
-        wanted = sparse or self.architecture.n_hidden == 0
+        wanted = sparse or self.architecture.is_linear
         return self.may_polish and self.is_deterministic and wanted
 
     @property
@@ -173,6 +179,7 @@ class FitRequest:
             self.validation is None,
             self.scaling is None or self.scaling[0] is None,
             self.scaling is None,
+            self.smooth_clip,
             self.train.X.dtype,
             self.train.X.shape[1:],
             sp.issparse(self.train.X),

@@ -92,6 +92,10 @@ class MLPClassifier(BaseClassifierNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
+        init="glorot",
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -137,6 +141,10 @@ class MLPClassifier(BaseClassifierNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
+        self.init = init
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -297,6 +305,10 @@ class MLPRegressor(BaseRegressorNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
+        init="glorot",
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -342,6 +354,10 @@ class MLPRegressor(BaseRegressorNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
+        self.init = init
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

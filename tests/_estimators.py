@@ -48,6 +48,28 @@ CONFIGURATIONS = {
         "skip": "linear",
         "stochastic_depth": 0.2,
     },
+    "piecewise_linear": {
+        "max_iter": 10,
+        "numeric_embedding": "piecewise_linear",
+        "embedding_size": 4,
+        "group_l1": 1e-4,
+        "learning_rate_init": 0.01,
+    },
+    "additive": {
+        "hidden_layer_sizes": (),
+        "numeric_embedding": "piecewise_linear",
+        "skip": "linear",
+        "solver": "lbfgs",
+        "l2": 1e-3,
+    },
+    "realmlp": QUICK
+    | {
+        "numeric_embedding": "periodic",
+        "embedding_size": 4,
+        "standardize": "robust",
+        "init": "scaled",
+        "learning_rate_init": 0.01,
+    },
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

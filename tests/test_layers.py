@@ -36,12 +36,12 @@ LAYERS = [
     ["batches"],
     ["optim"],
     ["modules", "losses"],
-    ["blocks"],
+    ["blocks", "embeddings"],
     ["architecture", "products"],
     ["penalties"],
     ["penalty", "prox"],
     ["augment"],
-    ["datasets", "sharing", "threads", "turns", "_validation"],
+    ["datasets", "sharing", "threads", "turns", "_quantiles", "_validation"],
     ["_docs", "_suggest"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
