@@ -62,6 +62,22 @@ STRUCTURE = """
         Probability with which, for each row of a training batch, a residual layer is
         its input alone, or the outputs are ``x @ S`` alone [8]_; what survives is
         scaled up. Needs `skip`.
+    numeric_embedding : {None, "piecewise_linear", "periodic"}, default=None
+        Replace each (standardised) input by `embedding_size` numbers [15]_.
+        "piecewise_linear": its place in each of as many bins between its quantiles,
+        ``clip((x - b[t-1]) / (b[t] - b[t-1]), 0, 1)``, of which the first and the last
+        are not clipped outwards; inputs with fewer values have fewer bins.
+        "periodic": the input itself and a trained linear map of 16 waves
+        ``cos(2 * pi * w * x + b)`` with trained w and b [16]_. `group_l1` takes all
+        numbers of an input as one group.
+    embedding_size : int, default=8
+        How many numbers become of each input.
+    embedding_scale : float, default=0.1
+        Standard deviation of the initial w of "periodic".
+    init : {"glorot", "scaled"}, default="glorot"
+        How initial weights are drawn. "glorot" is uniform, as in scikit-learn.
+        "scaled" is RealMLP's [16]_: weights are normal with a variance of one over the
+        number of inputs of the layer, biases standard normal, and the last layer zero.
 """
 
 TRAINING = """
@@ -123,10 +139,13 @@ TRAINING = """
         Added to the root of Adam's second moment.
     clip_norm : float, default=None
         Largest norm of the gradient of all parameters together.
-    standardize : bool, default=True
+    standardize : bool or "robust", default=True
         Centre and scale the inputs inside the fit, by the weighted mean and standard
         deviation of the training rows. Sparse inputs are scaled only. Strengths then
-        mean what they mean on standardised data.
+        mean what they mean on standardised data. With "robust", by the weighted median
+        and the interquartile range (half the range if that is zero), followed by
+        ``x / sqrt(1 + (x / 3)**2)``, so that outliers end at ±3 [16]_; dense inputs
+        only.
 """
 
 RUN = """
@@ -153,15 +172,17 @@ ATTRIBUTES = """
     out_activation_ : str
         What the outputs go through at prediction.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, for standardised inputs.
+        Weights of each layer, for standardised inputs. With a `numeric_embedding` the
+        first has `embedding_size` rows for each input.
     skip_coef_ : ndarray of shape (`n_features_in_`, `n_outputs_`) or None
         Weights S of the linear skip connection, for standardised inputs.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
     coef_, intercept_ : ndarray
-        Of a linear model (``hidden_layer_sizes=()``), on the scale of the data.
+        Of a linear model (``hidden_layer_sizes=()``), on the scale of the data. Not
+        with `numeric_embedding` or ``standardize="robust"``.
     feature_offset_, feature_scale_ : ndarray of shape (`n_features_in_`,) or None
-        What inputs are centred and divided by.
+        What inputs are centred and divided by, before "robust" clips them.
     support_ : ndarray of bool of shape (`n_features_in_`,)
         Inputs that have a weight other than zero.
     sparsity_ : float
@@ -229,6 +250,10 @@ REFERENCES = """
        Networks with Cutout".
     .. [14] Goodfellow, Shlens and Szegedy (2015), "Explaining and Harnessing
        Adversarial Examples".
+    .. [15] Gorishniy, Rubachev and Babenko (2022), "On Embeddings for Numerical
+       Features in Tabular Deep Learning".
+    .. [16] Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong
+       Pre-Tuned MLPs and Boosted Trees on Tabular Data".
 """
 
 FIT = """

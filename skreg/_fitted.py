@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.architecture import Architecture
+from skreg.batches import smooth_clip
 from skreg.modules import StackedMLP
 from skreg.threads import threads_for
 from skreg.turns import Cancelled
@@ -45,11 +46,23 @@ class FittedNetworkMixin:
         state = [np.require(array, requirements="W") for array in state]
         dtype = torch.from_numpy(state[0]).dtype
         network = StackedMLP(self._architecture, [state], dtype, self._device)
-        scaling = [
-            None if array is None else torch.tensor(array)
-            for array in (self.feature_offset_, self.feature_scale_)
-        ]
-        return network, *scaling
+        return network, *self._scaling_tensors()
+
+    def _scaling_tensors(self):
+        """Return the offset and the scale of the inputs, each a tensor or None."""
+        arrays = (self.feature_offset_, self.feature_scale_)
+        return [None if array is None else torch.tensor(array) for array in arrays]
+
+    def _standardised(self, x, offset, scale):
+        """Return inputs as the network sees them, in the precision of the data.
+
+        Those that are not standardised are returned as they are.
+        """
+        if offset is not None:
+            x = x - offset
+        if scale is not None:
+            x = x / scale if offset is None else x.div_(scale)
+        return smooth_clip(x) if self._smooth_clip else x
 
     @property
     def _state(self):
@@ -138,11 +151,7 @@ class FittedNetworkMixin:
             X = X.copy()  # torch warns of arrays that it could write to
         network, offset, scale = self._get_inference()
         x, weight = torch.from_numpy(X).unsqueeze(0), network.weights[0]
-        # Centred in the precision of the data, as in training.
-        if offset is not None:
-            x = x - offset
-        if scale is not None:
-            x = x / scale if offset is None else x.div_(scale)
+        x = self._standardised(x, offset, scale)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
         score = network.forward(x).squeeze(0)
@@ -200,6 +209,12 @@ class FittedNetworkMixin:
         coef : ndarray of shape (n_outputs, n_features)
         intercept : ndarray of shape (n_outputs,)
         """
+        if self._smooth_clip or self._architecture.embedding:
+            raise AttributeError(
+                f"{type(self).__name__} has coef_ and intercept_ only where outputs "
+                "are linear in the inputs, without numeric_embedding and "
+                "standardize='robust'. See coefs_ and intercepts_."
+            )
         if len(self.coefs_) > 1:
             raise AttributeError(
                 f"{type(self).__name__} has coef_ and intercept_ only as a linear "
@@ -232,12 +247,21 @@ def fit_kept_on_failure(estimator):
 
 
 def architecture_of(
-    n_features, hidden_layer_sizes, n_outputs, activation, batchnorm, skip=None
+    n_features,
+    hidden_layer_sizes,
+    n_outputs,
+    activation,
+    batchnorm,
+    skip=None,
+    embedding=None,
+    embedding_size=1,
 ):
     """Return the `Architecture` that the public parameters stand for."""
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    # A linear model has nowhere to put any of them.
+    embedding_size = embedding_size if embedding else 1
+    # A network without hidden layers has nowhere to put any of them.
     if not hidden_layer_sizes:
-        activation, norm, skip = "identity", None, None
-    sizes = (n_features, *hidden_layer_sizes, n_outputs)
-    return Architecture(sizes, activation, norm, skip)
+        activation, norm = "identity", None
+        skip = "linear" if embedding and skip == "linear" else None
+    sizes = (n_features * embedding_size, *hidden_layer_sizes, n_outputs)
+    return Architecture(sizes, activation, norm, skip, embedding, int(embedding_size))

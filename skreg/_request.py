@@ -10,7 +10,9 @@ import scipy.sparse as sp
 import torch
 from sklearn.metrics import get_scorer
 
+from skreg._quantiles import bin_edges, quantiles
 from skreg._validation import per_layer, split_validation
+from skreg.architecture import Start
 from skreg.augment import SPLIT, Streams
 from skreg.batches import Rows
 from skreg.fit_request import FitRequest
@@ -120,6 +122,7 @@ class RequestMixin:
             scaling=(self.feature_offset_, self.feature_scale_)
             if self.feature_scale_ is not None
             else None,
+            smooth_clip=self._smooth_clip,
             settings=self._settings(),
             batch_size=200 if self.batch_size == "auto" else self.batch_size,
             max_iter=1 if incremental else self.max_iter,
@@ -136,6 +139,7 @@ class RequestMixin:
             seed=seed,
             swa_fraction=0.0 if incremental else self.swa_fraction,
             ema_decay=0.0 if incremental else self.ema_decay,
+            start=self._start(train_rows, dtype, continuing),
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
@@ -148,6 +152,16 @@ class RequestMixin:
             may_polish=not (self.early_stopping or incremental),
             monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _start(self, rows, dtype, continuing):
+        """Return where the network starts; a continued fit has its bins already."""
+        architecture, edges = self._architecture, None
+        if architecture.embedding == "piecewise_linear" and not continuing:
+            levels = np.linspace(0, 1, architecture.embedding_size + 1)
+            edges = torch.from_numpy(quantiles(rows.X, rows.index, rows.weight, levels))
+            edges = self._standardised(edges, *self._scaling_tensors())
+            edges = bin_edges(edges.numpy().T.astype(dtype))
+        return Start(self.init, float(self.embedding_scale), edges)
 
     def _monitored(self, validation):
         """Return what the validation scores depend on, besides what a request holds.

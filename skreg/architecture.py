@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 # The tensors of a batch normalisation.
 BATCHNORM = ("gamma", "beta", "running_mean", "running_var")
+# Of an input under the periodic embedding, as in RealMLP.
+N_FREQUENCIES = 16
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,8 @@ class Architecture:
     Parameters
     ----------
     layer_sizes : tuple of int
-        Number of inputs, of units in each hidden layer, and of outputs.
+        Number of inputs, of units in each hidden layer, and of outputs. Embedded inputs
+        count `embedding_size` times.
     activation : str
         A key of `ACTIVATIONS`.
     batchnorm : {None, "before", "after"}
@@ -22,12 +27,18 @@ class Architecture:
     skip : {None, "linear", "residual"}
         "linear" connects the inputs with the outputs, "residual" adds a hidden layer's
         input to its output where both have as many units.
+    embedding : {None, "piecewise_linear", "periodic"}
+        What becomes of the inputs first.
+    embedding_size : int
+        How many numbers become of each input.
     """
 
     layer_sizes: tuple
     activation: str = "relu"
     batchnorm: str | None = None
     skip: str | None = None
+    embedding: str | None = None
+    embedding_size: int = 1
 
     @property
     def n_hidden(self):
@@ -35,7 +46,12 @@ class Architecture:
 
     @property
     def n_inputs(self):
-        return self.layer_sizes[0]
+        return self.layer_sizes[0] // self.embedding_size
+
+    @property
+    def is_linear(self):
+        """Whether outputs are linear in all that is trained."""
+        return self.n_hidden == 0 and self.embedding != "periodic"
 
     @property
     def residual_layers(self):
@@ -51,10 +67,30 @@ class Architecture:
         return 1 if self.skip == "linear" else len(self.residual_layers)
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a network starts, besides its random numbers.
+
+    Parameters
+    ----------
+    init : {"glorot", "scaled"}
+        How initial weights are drawn.
+    embedding_scale : float
+        Standard deviation of the frequencies of a periodic embedding.
+    edges : ndarray of shape (n_inputs, embedding_size + 1) or None
+        The bins of a piecewise linear embedding.
+    """
+
+    init: str = "glorot"
+    embedding_scale: float = 0.1
+    edges: np.ndarray | None = None
+
+
 def state_shapes(architecture):
     """Return the shape of each tensor of one network, by name.
 
-    All weights come first, those that penalties act on, then biases, then batch norm.
+    All weights come first, those that penalties act on, then biases, then batch norm,
+    then the embedding.
     """
     sizes = architecture.layer_sizes
     shapes = {f"weight_{i}": pair for i, pair in enumerate(pairwise(sizes))}
@@ -65,7 +101,21 @@ def state_shapes(architecture):
         for part in BATCHNORM:
             widths = enumerate(sizes[1:-1])
             shapes |= {f"{part}_{i}": (1, width) for i, width in widths}
-    return shapes
+    return shapes | _embedding_shapes(architecture)
+
+
+def _embedding_shapes(architecture):
+    n_inputs, size = architecture.n_inputs, architecture.embedding_size
+    if architecture.embedding is None:
+        return {}
+    if architecture.embedding == "piecewise_linear":
+        return {"embedding_edges": (n_inputs, size + 1)}
+    return {
+        "embedding_frequency": (n_inputs, N_FREQUENCIES),
+        "embedding_phase": (n_inputs, N_FREQUENCIES),
+        "embedding_mixing": (n_inputs * N_FREQUENCIES, size - 1),
+        "embedding_shift": (n_inputs, size - 1),
+    }
 
 
 def state_names(architecture):

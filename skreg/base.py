@@ -21,6 +21,7 @@ from skreg._fitted import (
     architecture_of,
     fit_kept_on_failure,
 )
+from skreg._quantiles import robust_scaling
 from skreg._request import RequestMixin
 from skreg._validation import (
     check_callbacks,
@@ -88,6 +89,10 @@ class BaseNetwork(
         "cutmix": [NON_NEGATIVE],
         "cutout": [SHARE],
         "adversarial": [NON_NEGATIVE],
+        "numeric_embedding": [StrOptions({"piecewise_linear", "periodic"}), None],
+        "embedding_size": [COUNT],
+        "embedding_scale": [POSITIVE],
+        "init": [StrOptions({"glorot", "scaled"})],
         "early_stopping": ["boolean"],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -110,7 +115,7 @@ class BaseNetwork(
         "beta_2": [SHARE],
         "epsilon": [POSITIVE],
         "clip_norm": [POSITIVE, None],
-        "standardize": ["boolean"],
+        "standardize": ["boolean", StrOptions({"robust"})],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "device": [str, torch.device],
@@ -158,7 +163,7 @@ class BaseNetwork(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = not self._dense_only()
         return tags
 
     def _validate(self, X, y, reset):
@@ -262,6 +267,12 @@ class BaseNetwork(
                 f"there is nothing to drop, got stochastic_depth="
                 f"{self.stochastic_depth!r}. Set skip='residual' or 'linear'."
             )
+        if self.numeric_embedding == "periodic" and self.embedding_size == 1:
+            raise ValueError(
+                "numeric_embedding='periodic' turns an input into itself and "
+                "embedding_size - 1 numbers more, so embedding_size must be 2 at "
+                "least, got embedding_size=1."
+            )
         if self.solver == "lbfgs":
             check_full_batch(self)
         check_course(self)
@@ -286,6 +297,8 @@ class BaseNetwork(
             self.activation,
             self.batchnorm,
             self.skip,
+            self.numeric_embedding,
+            self.embedding_size,
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
@@ -309,15 +322,34 @@ class BaseNetwork(
                 "needs batch_size=2 at least, got batch_size=1."
             )
         self._device = check_device(self.device)
+        dense_only = self._dense_only()
+        if dense_only and sp.issparse(rows.X):
+            raise ValueError(
+                f"{dense_only} looks at the quantiles of each input and takes no "
+                "sparse X. Give X.toarray(), or leave the parameter out."
+            )
         if continuing:
             return
         self._architecture, self._loss = architecture, loss
         self.feature_offset_ = self.feature_scale_ = None
-        if self.standardize:
+        self._smooth_clip = self.standardize == "robust"
+        if self._smooth_clip:
+            self.feature_offset_, self.feature_scale_ = robust_scaling(
+                rows.X, rows.index, rows.weight
+            )
+        elif self.standardize:
             self.feature_offset_, self.feature_scale_ = standardisation(
                 rows.X, rows.index, rows.weight, with_mean=not sp.issparse(rows.X)
             )
         self._fit_encoding(rows.y, rows.index, rows.weight)
+
+    def _dense_only(self):
+        """Return the parameter that takes no sparse inputs, with its value, or None."""
+        if self.standardize == "robust":
+            return "standardize='robust'"
+        if self.numeric_embedding == "piecewise_linear":
+            return "numeric_embedding='piecewise_linear'"
+        return None
 
     def _epoch_hook(self, ctx, about):
         """Return what follows each epoch: scikit-learn's callbacks and verbose."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
-from skreg.architecture import Architecture
+from skreg.architecture import Architecture, Start
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
@@ -31,6 +31,8 @@ class FitRequest:
     validation : Rows or None
     scaling : tuple of ndarray of shape (n_features,) or None
         Offset (or None) and scale of the inputs.
+    smooth_clip : bool
+        Whether inputs are then clipped smoothly.
     settings : dict of float
         The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
         layers are sequences.
@@ -41,6 +43,8 @@ class FitRequest:
         Whether the validation rows decide on stopping, not only on a curve.
     learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
     seed : int
+    start : Start
+        Where the network starts, unless `initial` says so.
     swa_fraction, ema_decay : float
         What is averaged: see `averaging.Averages`.
     initial : list of ndarray or None
@@ -75,6 +79,7 @@ class FitRequest:
     train: Rows
     validation: Rows | None
     scaling: tuple | None
+    smooth_clip: bool
     settings: dict
     batch_size: int
     max_iter: int
@@ -86,6 +91,7 @@ class FitRequest:
     restore_best: bool
     learning_rate: str
     seed: int
+    start: Start
     swa_fraction: float = 0.0
     ema_decay: float = 0.0
     initial: list | None = None
@@ -122,7 +128,7 @@ class FitRequest:
         """
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])
-        wanted = sparse or self.architecture.n_hidden == 0
+        wanted = sparse or self.architecture.is_linear
         return self.may_polish and self.is_deterministic and wanted
 
     @property
@@ -185,6 +191,7 @@ class FitRequest:
             self.validation is None,
             self.scaling is None or self.scaling[0] is None,
             self.scaling is None,
+            self.smooth_clip,
             self.train.X.dtype,
             self.train.X.shape[1:],
             sp.issparse(self.train.X),

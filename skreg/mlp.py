@@ -95,6 +95,10 @@ class MLPClassifier(BaseClassifierNetwork):
         cutmix=0.0,
         cutout=0.0,
         adversarial=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
+        init="glorot",
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -145,6 +149,10 @@ class MLPClassifier(BaseClassifierNetwork):
         self.cutmix = cutmix
         self.cutout = cutout
         self.adversarial = adversarial
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
+        self.init = init
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -310,6 +318,10 @@ class MLPRegressor(BaseRegressorNetwork):
         cutmix=0.0,
         cutout=0.0,
         adversarial=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
+        init="glorot",
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -360,6 +372,10 @@ class MLPRegressor(BaseRegressorNetwork):
         self.cutmix = cutmix
         self.cutout = cutout
         self.adversarial = adversarial
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
+        self.init = init
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

@@ -15,8 +15,9 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from skreg.architecture import BATCHNORM, state_names
+from skreg.architecture import BATCHNORM, Start, state_names
 from skreg.blocks import LinearSkip, Residual
+from skreg.embeddings import Periodic, PiecewiseLinear, initial_embedding
 from skreg.products import affine, first, times_transposed, write_weight_gradient
 
 aten = torch.ops.aten
@@ -244,7 +245,7 @@ class StackedMLP(torch.nn.Module):
         return self.weights[0].size(0)
 
     def _register(self, name, tensor):
-        if name.startswith("running"):
+        if name.startswith("running") or name == "embedding_edges":
             self.register_buffer(name, tensor)
         else:
             self.register_parameter(name, torch.nn.Parameter(tensor, False))
@@ -255,12 +256,14 @@ class StackedMLP(torch.nn.Module):
         names, norm = state_names(architecture), architecture.batchnorm
         activation = architecture.activation
         self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
-        self.layers, self.skip = [], None
+        self.layers, self.skip = self._embedding(), None
+        is_fixed = architecture.embedding != "periodic"
         for i in range(architecture.n_hidden + 1):
             is_hidden = i < architecture.n_hidden
             is_centred = is_hidden and norm == "before"
             bias = getattr(self, f"bias_{i}")
-            block = [Linear(self.weights[i], bias, i == 0, is_centred)]
+            is_first = i == 0 and is_fixed
+            block = [Linear(self.weights[i], bias, is_first, is_centred)]
             if is_hidden:
                 tail = [Activation(activation)]
                 if norm:
@@ -273,6 +276,16 @@ class StackedMLP(torch.nn.Module):
             self.layers += block
         if architecture.skip == "linear":
             self.skip = LinearSkip(self.weight_skip)
+
+    def _embedding(self):
+        """Return the layer that embeds the inputs, in a list, or none."""
+        kind = self.architecture.embedding
+        if kind is None:
+            return []
+        parts = [getattr(self, n) for n in state_names(self.architecture)]
+        if kind == "piecewise_linear":
+            return [PiecewiseLinear(self.embedding_edges)]
+        return [Periodic(*parts[-4:])]
 
     def prepare_training(self):
         """Allocate the gradients once; steps write into them."""
@@ -354,45 +367,77 @@ class StackedMLP(torch.nn.Module):
         The gradients of the parameters are overwritten.
         """
         direct = None if self.skip is None else self.skip.input_gradient(gradient)
-        entry = self.layers[0]
-        entry = entry.layers[0] if isinstance(entry, Residual) else entry
-        entry.is_first = False
+        entries = [layer for layer in self._entries() if layer.is_first]
+        for layer in entries:
+            layer.is_first = False
         try:
             inner = self.backward(gradient, tape)
         finally:
-            entry.is_first = True
+            for layer in entries:
+                layer.is_first = True
         return inner if direct is None else inner.add_(direct)
 
+    def _entries(self):
+        """Return the layers that do without a gradient of their input, and others."""
+        for layer in self.layers[: 1 if self.architecture.embedding is None else 2]:
+            yield layer.layers[0] if isinstance(layer, Residual) else layer
 
-def initial_state(architecture, rng, dtype):
+
+DEFAULT_START = Start()
+
+
+def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     """Draw the initial weights of one network.
 
-    Uniform in ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010), with 2 for 6
-    under the logistic activation, biases too, as in scikit-learn. A network without
-    hidden layers is convex and starts at zero, and so does a linear skip connection.
+    With init="glorot" uniform in ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio
+    2010), with 2 for 6 under the logistic activation, biases too, as in scikit-learn.
+    With "scaled" as in RealMLP (Holzmüller et al. 2024): weights normal with a variance
+    of ``1 / fan_in``, biases standard normal, and the last layer zero. A network
+    without hidden layers starts at zero, and so does a linear skip connection.
 
     Parameters
     ----------
     architecture : Architecture
     rng : numpy.random.Generator
     dtype : numpy.dtype
+    start : Start, default=DEFAULT_START
+        By default that of the default parameters.
 
     Returns
     -------
     list of ndarray
         In the order of `state_names`.
     """
+    sizes = architecture.layer_sizes
+    draw = _glorot if start.init == "glorot" else _scaled
+    weights, biases = draw(architecture, rng, dtype)
+    if architecture.skip == "linear":
+        weights.append(np.zeros((architecture.n_inputs, sizes[-1]), dtype))
+    others = []
+    if architecture.batchnorm:
+        for value in (1.0, 0.0, 0.0, 1.0):  # in the order of BATCHNORM
+            others += [np.full((1, width), value, dtype) for width in sizes[1:-1]]
+    others += initial_embedding(architecture, rng, dtype, start)
+    return weights + biases + others
+
+
+def _glorot(architecture, rng, dtype):
+    """Return initial weights and biases of all layers, for init="glorot"."""
     factor = 2.0 if architecture.activation == "logistic" else 6.0
     weights, biases = [], []
-    sizes = architecture.layer_sizes
-    for fan_in, fan_out in pairwise(sizes):
+    for fan_in, fan_out in pairwise(architecture.layer_sizes):
         bound = (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
         weights.append(rng.uniform(-bound, bound, (fan_in, fan_out)).astype(dtype))
         biases.append(rng.uniform(-bound, bound, (1, fan_out)).astype(dtype))
-    if architecture.skip == "linear":
-        weights.append(np.zeros((architecture.n_inputs, sizes[-1]), dtype))
-    norms = []
-    if architecture.batchnorm:
-        for value in (1.0, 0.0, 0.0, 1.0):  # in the order of BATCHNORM
-            norms += [np.full((1, width), value, dtype) for width in sizes[1:-1]]
-    return weights + biases + norms
+    return weights, biases
+
+
+def _scaled(architecture, rng, dtype):
+    """Return initial weights and biases of all layers, for init="scaled"."""
+    *hidden, (fan_in, n_outputs) = pairwise(architecture.layer_sizes)
+    weights, biases = [], []
+    for n_in, n_out in hidden:
+        weights.append(rng.normal(0, n_in**-0.5, (n_in, n_out)).astype(dtype))
+        biases.append(rng.standard_normal((1, n_out)).astype(dtype))
+    zeros = np.zeros((fan_in, n_outputs), dtype), np.zeros((1, n_outputs), dtype)
+    return [*weights, zeros[0]], [*biases, zeros[1]]

@@ -276,9 +276,13 @@ class _Run:
 
     @property
     def is_convex(self):
-        """Whether there is one optimum, which the full-batch solver finds."""
+        """Whether there is one optimum, which the full-batch solver finds.
+
+        And zero weights are where the path starts, those of a skip connection, too.
+        """
         request = self.request
-        return request.architecture.n_hidden == 0 and request.is_certified
+        varies = np.not_equal(self.strengths(1.0), self.strengths(2.0)).all()
+        return request.architecture.is_linear and request.is_certified and varies
 
     def strengths(self, strength):
         """Return the strength of each layer of weights if the penalty has `strength`.
@@ -322,7 +326,7 @@ class _Run:
             kind.parameter: gradient.new_tensor([self.request.settings[kind.parameter]])
             for kind in PENALTIES
         }
-        penalties = Penalties(settings)
+        penalties = Penalties(settings, self.request.architecture.embedding_size)
         (kind,) = (kind for kind in PENALTIES if kind.parameter == self.penalty)
         others = penalties.layers[layer].penalties
         others = [other for other in others if type(other) not in (kind, L2)]

@@ -71,7 +71,7 @@ class Stack:
         for name in (kind.parameter for kind in PENALTIES):
             rows = [request.settings[name] for request in requests]
             strengths[name] = torch.tensor(rows, dtype=self.dtype, device=self.device)
-        return Penalties(strengths)
+        return Penalties(strengths, requests[0].architecture.embedding_size)
 
     def _make_module(self, requests):
         architecture, dtype = requests[0].architecture, np.float64
@@ -79,7 +79,7 @@ class Stack:
             # Copies: training writes into the arrays of a stack of one.
             [array.copy() for array in request.initial]
             if request.initial
-            else initial_state(architecture, streams[INIT], dtype)
+            else initial_state(architecture, streams[INIT], dtype, request.start)
             for request, streams in zip(requests, self.streams)
         ]
         self.module = StackedMLP(architecture, states, self.dtype, self.device)
@@ -91,7 +91,7 @@ class Stack:
         parts += [r.validation for r in requests if r.validation is not None]
         pool = Pool(parts, self.dtype, self.device)
         indices = pool.indices
-        scaling = _stack_scaling([r.scaling for r in requests], self.device)
+        scaling = _stack_scaling(requests, self.device)
         size, streams = head.batch_size, self.streams if head.shuffle else None
         if head.solver == "lbfgs":
             size, streams = _rows_at_a_time(pool), None
@@ -297,18 +297,18 @@ def _rows_at_a_time(pool):
     return max(64, ELEMENTS_AT_A_TIME // pool.n_features)
 
 
-def _stack_scaling(scalings, device):
-    """Return the `Scaling` of several models from their offsets and scales."""
-    if scalings[0] is None:
+def _stack_scaling(requests, device):
+    """Return the `Scaling` of several models."""
+    if requests[0].scaling is None:
         return Scaling()
-    offsets, scales = zip(*scalings)
+    offsets, scales = zip(*(request.scaling for request in requests))
 
     def stacked(arrays):
         if arrays[0] is None:
             return None
         return torch.from_numpy(np.stack(arrays)).unsqueeze(1).to(device)
 
-    return Scaling(stacked(offsets), stacked(scales))
+    return Scaling(stacked(offsets), stacked(scales), requests[0].smooth_clip)
 
 
 class Run:

@@ -53,6 +53,28 @@ CONFIGURATIONS = {
     "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
     "swa": QUICK | {"swa_fraction": 0.25, "learning_rate_init": 3e-3},
     "ema": QUICK | {"ema_decay": 0.9, "learning_rate_init": 3e-3},
+    "piecewise_linear": {
+        "max_iter": 10,
+        "numeric_embedding": "piecewise_linear",
+        "embedding_size": 4,
+        "group_l1": 1e-4,
+        "learning_rate_init": 0.01,
+    },
+    "additive": {
+        "hidden_layer_sizes": (),
+        "numeric_embedding": "piecewise_linear",
+        "skip": "linear",
+        "solver": "lbfgs",
+        "l2": 1e-3,
+    },
+    "realmlp": QUICK
+    | {
+        "numeric_embedding": "periodic",
+        "embedding_size": 4,
+        "standardize": "robust",
+        "init": "scaled",
+        "learning_rate_init": 0.01,
+    },
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

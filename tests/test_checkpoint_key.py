@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 import skreg.checkpoint
 from skreg import MLPRegressor
-from skreg.architecture import Architecture
+from skreg.architecture import Architecture, Start
 from skreg.augment import Noise
 from skreg.checkpoint import Checkpoint
 from skreg.fit_request import FitRequest
@@ -44,6 +44,7 @@ DECIDES = {
     "train": lambda request: request.validation,
     "validation": lambda request: None,
     "scaling": lambda request: (request.scaling[0], request.scaling[1] * 2),
+    "smooth_clip": True,
     "settings": {},
     "batch_size": 17,
     "max_iter": 18,
@@ -57,6 +58,7 @@ DECIDES = {
     "seed": 2**100,
     "swa_fraction": 0.5,
     "ema_decay": 0.5,
+    "start": Start("scaled"),
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,

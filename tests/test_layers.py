@@ -45,12 +45,13 @@ LAYERS = [
     ["optim"],
     ["averaging"],
     ["modules", "losses"],
-    ["blocks"],
+    ["blocks", "embeddings"],
     ["architecture", "products"],
     ["penalties"],
     ["penalty", "prox"],
     ["augment"],
-    ["datasets", "schedules", "sharing", "threads", "turns", "_validation"],
+    ["datasets", "schedules", "sharing", "threads", "turns"],
+    ["_quantiles", "_validation"],
     ["_docs", "_suggest"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,153 @@
+"""Embeddings of numeric inputs: every input becomes several numbers.
+
+Gorishniy, Rubachev and Babenko (2022), "On Embeddings for Numerical Features in
+Tabular Deep Learning". They are the first layer of a network, and give the gradient of
+their inputs where `is_first` is False.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from skreg.architecture import N_FREQUENCIES
+from skreg.products import first
+
+
+class PiecewiseLinear:
+    """The piecewise linear encoding of each input over bins of its own.
+
+    Number t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, cut off at 0 and 1; the
+    first bin goes on below, and the last one above. Nothing is trained.
+
+    Parameters
+    ----------
+    edges : Tensor of shape (n_models, n_inputs, n_bins + 1)
+        Rising numbers `b`. Bins between equal ones, which come last, give 0.
+    """
+
+    is_first = True
+
+    def __init__(self, edges):
+        low, high = edges[..., :-1], edges[..., 1:]
+        is_bin = high > low
+        is_last = is_bin.clone()
+        is_last[..., :-1] &= ~is_bin[..., 1:]
+        is_first = is_bin.clone()
+        is_first[..., 1:] = False
+        one, zero = torch.ones_like(low), torch.zeros_like(low)
+        width = torch.where(is_bin, high - low, one)
+        lower = zero.masked_fill(is_first, -math.inf)
+        upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
+        # One row, for all rows of a batch.
+        self._parts = [t.unsqueeze(1) for t in (low, width, lower, upper)]
+
+    def predict(self, x):
+        k, n_rows, _ = x.shape
+        low, width, lower, upper = (first(part, k) for part in self._parts)
+        encoded = (x.unsqueeze(3) - low).div_(width)
+        torch.clamp(encoded, lower, upper, out=encoded)
+        return encoded.view(k, n_rows, -1)
+
+    def forward(self, x, weight, mask):
+        encoded = self.predict(x)
+        return encoded, encoded
+
+    def backward(self, gradient, encoded):
+        if self.is_first:
+            return None
+        _, width, lower, upper = (first(p, gradient.size(0)) for p in self._parts)
+        encoded = encoded.view(*encoded.shape[:2], *width.shape[2:])
+        is_inside = (encoded > lower) & (encoded < upper)
+        return (gradient.view_as(encoded) * is_inside / width).sum(3)
+
+
+class Periodic:
+    """``[x, A.T @ cos(2 pi w x + b) + c]`` for each input, all of it trained.
+
+    The PBLD embedding of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, "Better by
+    Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data").
+
+    Parameters
+    ----------
+    frequency, phase : Parameter of shape (n_models, n_inputs, n_frequencies)
+        w and b.
+    mixing : Parameter of shape (n_models, n_inputs * n_frequencies, n_out)
+        A of each input, one below the other.
+    shift : Parameter of shape (n_models, n_inputs, n_out)
+        c.
+    """
+
+    is_first = True
+
+    def __init__(self, frequency, phase, mixing, shift):
+        self.frequency, self.phase = frequency, phase
+        self.mixing, self.shift = mixing, shift
+
+    def _of_inputs(self, tensor, k):
+        """Return the numbers of the first models, a matrix for each input."""
+        n_inputs = self.shift.size(1)
+        return first(tensor, k).reshape(k * n_inputs, -1, tensor.size(2))
+
+    def predict(self, x):
+        return self.forward(x, None, None)[0]
+
+    def forward(self, x, weight, mask):
+        k, n_rows, n_inputs = x.shape
+        # From here on models and inputs share an axis.
+        column = x.mT.reshape(k * n_inputs, n_rows, 1)
+        frequency = self._of_inputs(self.frequency, k)
+        phase = self._of_inputs(self.phase, k)
+        angle = torch.addcmul(phase, column, frequency, value=2 * math.pi)
+        mixing, shift = self._of_inputs(self.mixing, k), self._of_inputs(self.shift, k)
+        cosine = angle.cos()
+        mixed = torch.baddbmm(shift, cosine, mixing)
+        embedded = x.new_empty(k, n_rows, n_inputs, 1 + shift.size(2))
+        embedded[..., 0] = x
+        embedded[..., 1:] = mixed.view(k, n_inputs, n_rows, -1).transpose(1, 2)
+        return embedded.view(k, n_rows, -1), (column, angle, cosine)
+
+    def backward(self, gradient, saved):
+        column, angle, cosine = saved
+        k, n_rows, _ = gradient.shape
+        n_inputs, n_out = self.shift.shape[1:]
+        of_mixed = gradient.view(k, n_rows, n_inputs, 1 + n_out)[..., 1:]
+        of_mixed = of_mixed.transpose(1, 2).reshape(k * n_inputs, n_rows, n_out)
+        mixing = self._of_inputs(self.mixing, k)
+        of_angle = torch.bmm(of_mixed, mixing.mT).mul_(angle.sin_()).neg_()
+        self._write(self.mixing, k, torch.bmm(cosine.mT, of_mixed))
+        self._write(self.shift, k, of_mixed.sum(1))
+        self._write(self.phase, k, of_angle.sum(1))
+        of_frequency = torch.bmm(column.mT, of_angle).mul_(2 * math.pi)
+        self._write(self.frequency, k, of_frequency)
+        if self.is_first:
+            return None
+        frequency = self._of_inputs(self.frequency, k)
+        of_column = (of_angle * frequency).sum(2).mul_(2 * math.pi)
+        straight = gradient.view(k, n_rows, n_inputs, 1 + n_out)[..., 0]
+        return straight + of_column.view(k, n_inputs, n_rows).mT
+
+    def _write(self, parameter, k, gradient):
+        found = first(parameter.grad, k)
+        found.copy_(gradient.view(found.shape))
+
+
+def initial_embedding(architecture, rng, dtype, start):
+    """Return the initial tensors of an embedding, in the order of `state_shapes`.
+
+    Frequencies are normal with a standard deviation of `start.embedding_scale`, phases
+    uniform in ±pi, and the linear map uniform in ``±1 / sqrt(n_frequencies)``.
+    """
+    if architecture.embedding is None:
+        return []
+    if architecture.embedding == "piecewise_linear":
+        return [start.edges.astype(dtype)]
+    n_inputs, n_out = architecture.n_inputs, architecture.embedding_size - 1
+    shape, bound = (n_inputs, N_FREQUENCIES), N_FREQUENCIES**-0.5
+    arrays = [
+        rng.normal(0, start.embedding_scale, shape),
+        rng.uniform(-np.pi, np.pi, shape),
+        rng.uniform(-bound, bound, (n_inputs * N_FREQUENCIES, n_out)),
+        rng.uniform(-bound, bound, (n_inputs, n_out)),
+    ]
+    return [array.astype(dtype) for array in arrays]
