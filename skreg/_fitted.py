@@ -25,22 +25,28 @@ class FittedNetworkMixin:
     module that predicts shares their memory and is not pickled.
     """
 
-    def _state_attributes(self, state):
-        """Return the attributes that make a network's state a fitted estimator."""
+    def _state_attributes(self, state, snapshots=None):
+        """Return the attributes that make a network's state a fitted estimator.
+
+        With `snapshots`, a list of states, these are what predicts.
+        """
         n = len(self._architecture.layer_sizes) - 1
         return {
             "coefs_": list(state[:n]),
             "intercepts_": [bias[0] for bias in state[n : 2 * n]],
             "_norms": list(state[2 * n :]),
-            "_inference": self._make_inference(state),
+            "snapshots_": snapshots,
+            "_inference": self._make_inference(snapshots or [state]),
         }
 
-    def _make_inference(self, state):
-        """Return a network's state as a stack of one, and its inputs' scaling."""
+    def _make_inference(self, states):
+        """Return networks' states as a stack, and their inputs' scaling."""
         # torch cannot hold arrays that are read-only, as those of a memory map are.
-        state = [np.require(array, requirements="W") for array in state]
-        dtype = torch.from_numpy(state[0]).dtype
-        network = StackedMLP(self._architecture, [state], dtype, self._device)
+        states = [
+            [np.require(array, requirements="W") for array in state] for state in states
+        ]
+        dtype = torch.from_numpy(states[0][0]).dtype
+        network = StackedMLP(self._architecture, states, dtype, self._device)
         scaling = [
             None if array is None else torch.tensor(array)
             for array in (self.feature_offset_, self.feature_scale_)
@@ -54,7 +60,7 @@ class FittedNetworkMixin:
 
     def _get_inference(self):
         if "_inference" not in self.__dict__:  # as after unpickling
-            self._inference = self._make_inference(self._state)
+            self._inference = self._make_inference(self.snapshots_ or [self._state])
         return self._inference
 
     def __sklearn_is_fitted__(self):
@@ -128,7 +134,11 @@ class FittedNetworkMixin:
             x = x / scale if offset is None else x.div_(scale)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
-        score = network.forward(x).squeeze(0)
+        if self.snapshots_:
+            x = x.expand(len(self.snapshots_), -1, -1)
+            score = self._loss.mean_score(network.forward(x))
+        else:
+            score = network.forward(x).squeeze(0)
         return score if score.device.type == "cpu" else score.cpu()
 
     @property
@@ -169,7 +179,10 @@ class FittedNetworkMixin:
 
     @property
     def net_(self):
-        """The trained network as an initialised skorch net, a stack of one model."""
+        """The trained network as an initialised skorch net: a stack of one model.
+
+        With `n_snapshots`, a stack of the networks whose predictions are averaged.
+        """
         from skreg.net import inference_net
 
         network = self._get_inference()[0]

@@ -27,7 +27,7 @@ from skreg.fit_request import FitResult
 from skreg.modules import state_names
 
 # Of the files and of the keys; to be raised whenever either changes.
-FORMAT = 1
+FORMAT = 2
 
 # Fields of a request with which a fit is not kept: what callbacks and hooks do has no
 # content to hash, and the others are of fits that go on.
@@ -204,9 +204,18 @@ def _serialised(key, result):
     # Digits that read as the same bits, nan and inf, too; numpy's scalars as Python's.
     text = json.dumps(course, default=np.generic.item)
     # safetensors takes the memory as it lies.
-    state = [np.ascontiguousarray(array) for array in result.state]
-    metadata = {"course": text, "digest": _digest(key, text, state)}
-    return save(dict(zip(state_names(request.architecture), state)), metadata)
+    arrays = [a for state in (result.state, *tracker.snapshots) for a in state]
+    arrays = [np.ascontiguousarray(array) for array in arrays]
+    metadata = {"course": text, "digest": _digest(key, text, arrays)}
+    return save(dict(zip(_names(request), arrays, strict=True)), metadata)
+
+
+def _names(request):
+    """Return the names of the arrays in a file: the network's, then its snapshots'."""
+    names = state_names(request.architecture)
+    n_snapshots = request.n_snapshots if request.n_snapshots > 1 else 0
+    snapshots = [f"snapshot_{s}_{n}" for s in range(n_snapshots) for n in names]
+    return names + snapshots
 
 
 def _digest(key, text, state):
@@ -223,24 +232,27 @@ def _read(path, key, request):
     with safe_open(path, framework="np", backend="pread") as file:
         metadata, tensors = file.metadata() or {}, file.get_tensors()
     expected, sizes = {}, request.architecture.layer_sizes
-    for name in state_names(request.architecture):
+    for name in _names(request):
         n_in, n_out = sizes[int(name.rpartition("_")[2]) :][:2]
-        shape = (n_in if name.startswith("weight") else 1, n_out)
+        shape = (n_in if "weight" in name else 1, n_out)
         expected[name] = shape, str(request.dtype)
     found = {name: (a.shape, f"torch.{a.dtype}") for name, a in tensors.items()}
     if found != expected:
         raise ValueError("its arrays are not those of this network")
     # Copies own their memory, as the arrays of a training do.
-    state = [tensors[name].copy() for name in expected]
+    arrays = [tensors[name].copy() for name in expected]
     text = metadata.get("course", "")
-    if metadata.get("digest") != _digest(key, text, state):
+    if metadata.get("digest") != _digest(key, text, arrays):
         raise ValueError("it was changed, or is that of another fit")
-    return _rebuilt(json.loads(text), state, request)
+    return _rebuilt(json.loads(text), arrays, request)
 
 
-def _rebuilt(course, state, request):
+def _rebuilt(course, arrays, request):
     """Return the result of a request as it was when it was kept."""
-    tracker = Tracker(request)
+    tracker, size = Tracker(request), len(state_names(request.architecture))
+    state, *tracker.snapshots = (
+        arrays[start : start + size] for start in range(0, len(arrays), size)
+    )
     for name in COURSE:
         setattr(tracker, name, course.pop(name))
     changes = {name: course.pop(name) for name in POLISHED}

@@ -46,6 +46,8 @@ CONFIGURATIONS = {
     "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
     "swa": QUICK | {"swa_fraction": 0.25, "learning_rate_init": 3e-3},
     "ema": QUICK | {"ema_decay": 0.9, "learning_rate_init": 3e-3},
+    "snapshots": QUICK
+    | {"learning_rate": "cosine", "n_snapshots": 2, "learning_rate_init": 3e-3},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

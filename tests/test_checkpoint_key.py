@@ -57,6 +57,7 @@ DECIDES = {
     "seed": 2**100,
     "swa_fraction": 0.5,
     "ema_decay": 0.5,
+    "n_snapshots": 2,
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,
