@@ -123,6 +123,12 @@ TRAINING = """
         ``A <- ema_decay * A + (1 - ema_decay) * W``, divided by ``1 - ema_decay**t``
         after `t` steps. Validation rows see the average. Averages of weights that come
         and go under `l1` are not zero. Not with `swa_fraction`.
+    n_snapshots : int, default=1
+        With more than one, ``learning_rate="cosine"`` falls so many times, in cycles
+        of ``max_iter / n_snapshots`` epochs, and predictions (probabilities, numbers)
+        are the means of those of the networks at the ends of the cycles [17]_. `coefs_`
+        and what is made from them are the last network's, which is not polished (see
+        `tol`). Not with early stopping.
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(200, n_samples)``.
     max_iter : int, default=200
@@ -178,6 +184,10 @@ ATTRIBUTES = """
         Weights S of the linear skip connection, for standardised inputs.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    snapshots_ : list of list of ndarray, or None
+        With `n_snapshots`, the networks whose predictions are averaged: of each the
+        weights of each layer, the biases, of shape (1, n_out), and what batch
+        normalisation has learned.
     coef_, intercept_ : ndarray
         Of a linear model (``hidden_layer_sizes=()``), on the scale of the data. Not
         with `numeric_embedding` or ``standardize="robust"``.
@@ -254,6 +264,8 @@ REFERENCES = """
        Features in Tabular Deep Learning".
     .. [16] Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong
        Pre-Tuned MLPs and Boosted Trees on Tabular Data".
+    .. [17] Huang, Li, Pleiss, Liu, Hopcroft and Weinberger (2017), "Snapshot Ensembles:
+       Train 1, Get M for Free".
 """
 
 FIT = """

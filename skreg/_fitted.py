@@ -27,8 +27,11 @@ class FittedNetworkMixin:
     module that predicts shares their memory and is not pickled.
     """
 
-    def _state_attributes(self, state):
-        """Return the attributes that make a network's state a fitted estimator."""
+    def _state_attributes(self, state, snapshots=None):
+        """Return the attributes that make a network's state a fitted estimator.
+
+        With `snapshots`, a list of states, these are what predicts.
+        """
         n = len(self._architecture.layer_sizes) - 1
         has_skip = self._architecture.skip == "linear"
         rest = state[n + has_skip :]
@@ -37,15 +40,18 @@ class FittedNetworkMixin:
             "skip_coef_": state[n] if has_skip else None,
             "intercepts_": [bias[0] for bias in rest[:n]],
             "_others": list(rest[n:]),
-            "_inference": self._make_inference(state),
+            "snapshots_": snapshots,
+            "_inference": self._make_inference(snapshots or [state]),
         }
 
-    def _make_inference(self, state):
-        """Return a network's state as a stack of one, and its inputs' scaling."""
+    def _make_inference(self, states):
+        """Return networks' states as a stack, and their inputs' scaling."""
         # torch cannot hold arrays that are read-only, as those of a memory map are.
-        state = [np.require(array, requirements="W") for array in state]
-        dtype = torch.from_numpy(state[0]).dtype
-        network = StackedMLP(self._architecture, [state], dtype, self._device)
+        states = [
+            [np.require(array, requirements="W") for array in state] for state in states
+        ]
+        dtype = torch.from_numpy(states[0][0]).dtype
+        network = StackedMLP(self._architecture, states, dtype, self._device)
         return network, *self._scaling_tensors()
 
     def _scaling_tensors(self):
@@ -84,7 +90,7 @@ class FittedNetworkMixin:
 
     def _get_inference(self):
         if "_inference" not in self.__dict__:  # as after unpickling
-            self._inference = self._make_inference(self._state)
+            self._inference = self._make_inference(self.snapshots_ or [self._state])
         return self._inference
 
     def __sklearn_is_fitted__(self):
@@ -154,7 +160,11 @@ class FittedNetworkMixin:
         x = self._standardised(x, offset, scale)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
-        score = network.forward(x).squeeze(0)
+        if self.snapshots_:
+            x = x.expand(len(self.snapshots_), -1, -1)
+            score = self._loss.mean_score(network.forward(x))
+        else:
+            score = network.forward(x).squeeze(0)
         return score if score.device.type == "cpu" else score.cpu()
 
     @property
@@ -195,7 +205,10 @@ class FittedNetworkMixin:
 
     @property
     def net_(self):
-        """The trained network as an initialised skorch net, a stack of one model."""
+        """The trained network as an initialised skorch net: a stack of one model.
+
+        With `n_snapshots`, a stack of the networks whose predictions are averaged.
+        """
         from skreg.net import inference_net
 
         network = self._get_inference()[0]

@@ -140,6 +140,7 @@ class RequestMixin:
             swa_fraction=0.0 if incremental else self.swa_fraction,
             ema_decay=0.0 if incremental else self.ema_decay,
             start=self._start(train_rows, dtype, continuing),
+            n_snapshots=1 if incremental else self.n_snapshots,
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
@@ -149,7 +150,8 @@ class RequestMixin:
             keep_optimizer=incremental,
             score=score,
             callbacks=list(self.callbacks or ()),
-            may_polish=not (self.early_stopping or incremental),
+            # An optimum of one network is none of several.
+            may_polish=not (self.early_stopping or incremental or self.n_snapshots > 1),
             monitor=self._monitored(validation) if score else "loss",
         )
 

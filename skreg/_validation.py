@@ -103,7 +103,7 @@ STOCHASTIC = {
 
 
 # What is defined by what it does in a step or an epoch.
-PER_STEP = {"weight_decay": 0, "swa_fraction": 0, "ema_decay": 0}
+PER_STEP = {"weight_decay": 0, "swa_fraction": 0, "ema_decay": 0, "n_snapshots": 1}
 
 
 def check_full_batch(estimator):
@@ -126,6 +126,25 @@ def check_course(estimator):
             "swa_fraction and ema_decay both say which weights are averaged, got "
             f"swa_fraction={swa_fraction!r} and ema_decay={ema_decay!r}. Set one of "
             "them to 0."
+        )
+    n_snapshots, max_iter = estimator.n_snapshots, estimator.max_iter
+    if n_snapshots == 1:
+        return
+    what = f"n_snapshots={n_snapshots!r} keeps the network at the end of each cycle"
+    if estimator.learning_rate != "cosine":
+        raise ValueError(
+            f"{what} of learning_rate='cosine', got learning_rate="
+            f"{estimator.learning_rate!r}. Set that, or n_snapshots=1."
+        )
+    if estimator.early_stopping:
+        raise ValueError(
+            f"{what}, and early_stopping=True would end the fit before. Set one of "
+            "them to its default."
+        )
+    if n_snapshots > max_iter:
+        raise ValueError(
+            f"{what}, which lasts an epoch at least, but max_iter={max_iter!r}. "
+            "Increase max_iter or lower n_snapshots."
         )
 
 

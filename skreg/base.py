@@ -106,6 +106,7 @@ class BaseNetwork(
         "learning_rate_init": [POSITIVE],
         "swa_fraction": [SHARE],
         "ema_decay": [SHARE],
+        "n_snapshots": [COUNT],
         "batch_size": [StrOptions({"auto"}), COUNT],
         "max_iter": [COUNT],
         "shuffle": ["boolean"],
@@ -392,7 +393,10 @@ class BaseNetwork(
             tracker.diverged(math.nan)
         if tracker.error is not None:
             raise KeyboardInterrupt if result.interrupted else tracker.error
-        self.__dict__.update(self._state_attributes(result.state))
+        snapshots = tracker.snapshots or None
+        if snapshots and tracker.n_iter == request.max_iter:
+            snapshots = [*snapshots[:-1], result.state]  # the same numbers
+        self.__dict__.update(self._state_attributes(result.state, snapshots))
         self._seed, self._optimizer_state = request.seed, result.optimizer_state
         self._history = result.history
         self._keep_curves(tracker, continuing)

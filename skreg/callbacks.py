@@ -2,7 +2,7 @@
 
 import math
 
-from skreg.schedules import SCHEDULES, scheduled_share
+from skreg.schedules import SCHEDULES, ends_cycle, scheduled_share
 
 DIVERGED = (
     "Training diverged: the loss is {loss} in epoch {epoch}. Lower "
@@ -26,6 +26,8 @@ class Tracker:
         Best value of what is watched and the (one-based) epoch that had it.
     best_state : list of ndarray or None
         The network at that epoch, if it is to be restored.
+    snapshots : list of list of ndarray
+        The networks at the ends of the cycles of the schedule, if it has several.
     lr : float
         Present learning rate.
     converged : bool
@@ -42,6 +44,7 @@ class Tracker:
         self.loss_curve, self.validation_loss_curve = [], []
         self.validation_scores = []
         self.best_score, self.best_iter, self.best_state = -math.inf, 0, None
+        self.snapshots = []
         self.lr = self._scheduled_rate()
         self.converged = self.finished = self.halted = False
         self.error = None
@@ -74,6 +77,8 @@ class Tracker:
             score = request.score(state()) if request.score else -validation_loss
             self.validation_scores.append(score)
         self._compare(score, state)
+        if request.n_snapshots > 1 and self._is_end_of_cycle():
+            self.snapshots.append(state())
         if request.on_epoch and request.on_epoch(self, state):
             self.halted = True
         over = self._patience_is_over() or self._is_last_epoch()
@@ -81,6 +86,10 @@ class Tracker:
 
     def _is_last_epoch(self):
         return self.n_iter >= self.request.max_iter
+
+    def _is_end_of_cycle(self):
+        request = self.request
+        return ends_cycle(self.n_iter - 1, request.max_iter, request.n_snapshots)
 
     def summary(self):
         """Return a line about the last epoch."""
@@ -117,8 +126,9 @@ class Tracker:
             samples = request.samples_seen + self.n_iter * len(request.train.index)
             rate /= (samples + 1) ** 0.5
         elif request.learning_rate in SCHEDULES:
-            name, length = request.learning_rate, request.max_iter
-            rate *= scheduled_share(name, self.n_iter, length)
+            length, n_cycles = request.max_iter, request.n_snapshots
+            name = request.learning_rate
+            rate *= scheduled_share(name, self.n_iter, length, n_cycles)
         return rate
 
     def _patience_is_over(self):

@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from skreg.architecture import state_names, state_shapes
+from skreg.architecture import state_shapes
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
 
@@ -204,9 +204,21 @@ def _serialised(key, result):
     # Digits that read as the same bits, nan and inf, too; numpy's scalars as Python's.
     text = json.dumps(course, default=np.generic.item)
     # safetensors takes the memory as it lies.
-    state = [np.ascontiguousarray(array) for array in result.state]
-    metadata = {"course": text, "digest": _digest(key, text, state)}
-    return save(dict(zip(state_names(request.architecture), state)), metadata)
+    arrays = [a for state in (result.state, *tracker.snapshots) for a in state]
+    arrays = [np.ascontiguousarray(array) for array in arrays]
+    metadata = {"course": text, "digest": _digest(key, text, arrays)}
+    return save(dict(zip(_shapes(request), arrays, strict=True)), metadata)
+
+
+def _shapes(request):
+    """Return the shapes of the arrays in a file: the network's, then its snapshots'."""
+    shapes = state_shapes(request.architecture)
+    n_snapshots = request.n_snapshots if request.n_snapshots > 1 else 0
+    return shapes | {
+        f"snapshot_{s}_{name}": shape
+        for s in range(n_snapshots)
+        for name, shape in shapes.items()
+    }
 
 
 def _digest(key, text, state):
@@ -222,22 +234,25 @@ def _read(path, key, request):
     # Not mapped into memory, where a file that shrinks would end the process.
     with safe_open(path, framework="np", backend="pread") as file:
         metadata, tensors = file.metadata() or {}, file.get_tensors()
-    shapes = state_shapes(request.architecture)
-    expected = {name: (shape, str(request.dtype)) for name, shape in shapes.items()}
+    shapes = _shapes(request).items()
+    expected = {name: (shape, str(request.dtype)) for name, shape in shapes}
     found = {name: (a.shape, f"torch.{a.dtype}") for name, a in tensors.items()}
     if found != expected:
         raise ValueError("its arrays are not those of this network")
     # Copies own their memory, as the arrays of a training do.
-    state = [tensors[name].copy() for name in expected]
+    arrays = [tensors[name].copy() for name in expected]
     text = metadata.get("course", "")
-    if metadata.get("digest") != _digest(key, text, state):
+    if metadata.get("digest") != _digest(key, text, arrays):
         raise ValueError("it was changed, or is that of another fit")
-    return _rebuilt(json.loads(text), state, request)
+    return _rebuilt(json.loads(text), arrays, request)
 
 
-def _rebuilt(course, state, request):
+def _rebuilt(course, arrays, request):
     """Return the result of a request as it was when it was kept."""
-    tracker = Tracker(request)
+    tracker, size = Tracker(request), len(state_shapes(request.architecture))
+    state, *tracker.snapshots = (
+        arrays[start : start + size] for start in range(0, len(arrays), size)
+    )
     for name in COURSE:
         setattr(tracker, name, course.pop(name))
     changes = {name: course.pop(name) for name in POLISHED}

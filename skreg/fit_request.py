@@ -47,6 +47,9 @@ class FitRequest:
         Where the network starts, unless `initial` says so.
     swa_fraction, ema_decay : float
         What is averaged: see `averaging.Averages`.
+    n_snapshots : int
+        Number of cycles of the schedule, at whose ends the network is kept if there
+        are several.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -94,6 +97,7 @@ class FitRequest:
     start: Start
     swa_fraction: float = 0.0
     ema_decay: float = 0.0
+    n_snapshots: int = 1
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0

@@ -5,6 +5,7 @@ and its gradient. A batch whose weights are None has the weight ``1 / n_rows`` i
 every row, so that both give the batch mean.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -41,6 +42,19 @@ class Loss(ABC):
     def inverse_link(self, score):
         """Map raw outputs to the predicted mean, probability or quantile."""
         return score
+
+    def mean_score(self, scores):
+        """Return raw outputs whose `inverse_link` is the mean of several networks'.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n_models, n_rows, n_outputs)
+
+        Returns
+        -------
+        Tensor of shape (n_rows, n_outputs)
+        """
+        return scores.mean(0)
 
     def value(self, score, target, weight=None):
         """Return the weighted loss of each model.
@@ -89,6 +103,14 @@ class LogLoss(Loss):
     def inverse_link(self, score):
         return _over_classes(torch.softmax, score)
 
+    def mean_score(self, scores):
+        return _log_mean_exp(_over_classes(torch.log_softmax, scores))
+
+
+def _log_mean_exp(logarithms):
+    """Return the logarithm of the mean over models, which does not overflow."""
+    return torch.logsumexp(logarithms, 0) - math.log(len(logarithms))
+
 
 def _over_classes(softmax, score):
     """Apply a softmax to the last axis.
@@ -124,6 +146,11 @@ class BinaryLogLoss(Loss):
 
     def inverse_link(self, score):
         return torch.sigmoid(score)
+
+    def mean_score(self, scores):
+        # The log-odds of the mean: near 0 and 1 the mean itself has lost them.
+        above, below = functional.logsigmoid(scores), functional.logsigmoid(-scores)
+        return torch.logsumexp(above, 0) - torch.logsumexp(below, 0)
 
 
 @dataclass(frozen=True)
@@ -184,6 +211,9 @@ class PoissonLoss(Loss):
 
     def inverse_link(self, score):
         return torch.exp(score)
+
+    def mean_score(self, scores):
+        return _log_mean_exp(scores)
 
 
 @dataclass(frozen=True)

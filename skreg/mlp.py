@@ -110,6 +110,7 @@ class MLPClassifier(BaseClassifierNetwork):
         learning_rate_init=1e-3,
         swa_fraction=0.0,
         ema_decay=0.0,
+        n_snapshots=1,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -164,6 +165,7 @@ class MLPClassifier(BaseClassifierNetwork):
         self.learning_rate_init = learning_rate_init
         self.swa_fraction = swa_fraction
         self.ema_decay = ema_decay
+        self.n_snapshots = n_snapshots
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -333,6 +335,7 @@ class MLPRegressor(BaseRegressorNetwork):
         learning_rate_init=1e-3,
         swa_fraction=0.0,
         ema_decay=0.0,
+        n_snapshots=1,
         batch_size="auto",
         max_iter=200,
         shuffle=True,
@@ -387,6 +390,7 @@ class MLPRegressor(BaseRegressorNetwork):
         self.learning_rate_init = learning_rate_init
         self.swa_fraction = swa_fraction
         self.ema_decay = ema_decay
+        self.n_snapshots = n_snapshots
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle

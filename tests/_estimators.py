@@ -75,6 +75,8 @@ CONFIGURATIONS = {
         "init": "scaled",
         "learning_rate_init": 0.01,
     },
+    "snapshots": QUICK
+    | {"learning_rate": "cosine", "n_snapshots": 2, "learning_rate_init": 3e-3},
     "not_standardised": QUICK | {"standardize": False, "learning_rate_init": 0.01},
 }
 

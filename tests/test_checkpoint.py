@@ -99,7 +99,7 @@ def outcome(estimator, result, request):
 def same(one, other):
     """Tell whether two results are equal in every bit of all that is kept."""
     names = ("kkt_violation", "history", "optimizer_state", "interrupted", "seconds")
-    trackers = (*COURSE, "halted", "error")
+    trackers = (*COURSE, "snapshots", "halted", "error")
     return (
         bits(one.state) == bits(other.state)
         and all(bits(getattr(one, n)) == bits(getattr(other, n)) for n in names)
@@ -188,7 +188,7 @@ def test_what_is_kept_of_a_result_is_decided():
     _, request = prepared("r2")
     (result,) = train([request])
     not_kept = {"request", "best_state", "halted", "error", "_no_improvement"}
-    assert vars(result.tracker).keys() == {*COURSE} | not_kept
+    assert vars(result.tracker).keys() == {*COURSE, "snapshots"} | not_kept
     of_result = {"state", "tracker", "kkt_violation", "seconds"}
     not_kept = {"history", "optimizer_state", "interrupted"}
     assert {field.name for field in fields(FitResult)} == of_result | not_kept

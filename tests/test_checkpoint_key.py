@@ -59,6 +59,7 @@ DECIDES = {
     "swa_fraction": 0.5,
     "ema_decay": 0.5,
     "start": Start("scaled"),
+    "n_snapshots": 2,
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,

@@ -216,6 +216,7 @@ class TestParameters:
             ("weight_decay", 0.1),
             ("swa_fraction", 0.1),
             ("ema_decay", 0.1),
+            ("n_snapshots", 2),
         ],
     )
     def test_lbfgs_refuses(self, kind, name, value):

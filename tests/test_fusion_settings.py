@@ -111,6 +111,11 @@ SETTINGS = {
     ),
     "swa_fraction": ({"swa_fraction": [0.0, 0.3, 0.6]}, {"max_iter": 8}, [9]),
     "ema_decay": ({"ema_decay": [0.0, 0.5, 0.99]}, {"dropout": 0.2}, [9]),
+    "n_snapshots": (
+        {"n_snapshots": [1, 2, 3], "max_iter": [3, 5]},
+        {"learning_rate": "cosine"},
+        [18],
+    ),
     "averages of normalised networks": (
         {"ema_decay": [0.0, 0.9], "max_iter": [3, 6]},
         STOPPING | {"batchnorm": True, "max_iter": 6},

@@ -58,6 +58,7 @@ FLIPS = {
     "learning_rate_init": ({}, 0.01, "coefs_"),
     "swa_fraction": ({}, 0.5, "coefs_"),
     "ema_decay": ({}, 0.9, "coefs_"),
+    "n_snapshots": ({"learning_rate": "cosine"}, 2, "coefs_"),
     "batch_size": ({}, 8, "coefs_"),
     "max_iter": ({}, 7, "coefs_"),
     "shuffle": ({}, False, "coefs_"),

@@ -73,6 +73,7 @@ COMMON = {
     "learning_rate_init": often(1e-3, st.floats(1e-8, 1e3)),
     "swa_fraction": share(),
     "ema_decay": share(),
+    "n_snapshots": often(1, st.integers(1, 4)),
     "batch_size": often("auto", st.integers(1, 70)),
     "max_iter": st.integers(1, 6),
     "shuffle": st.booleans(),
