@@ -83,7 +83,10 @@ class FittedNetworkMixin:
     @property
     def _input_weights(self):
         """The weights that leave each input, of shape (n_features, n_weights)."""
-        weights = self.coefs_[0].reshape(self._architecture.n_inputs, -1)
+        columns = self._architecture.embedding_columns()
+        weights = np.zeros((*columns.shape, self.coefs_[0].shape[1]))
+        weights[columns] = self.coefs_[0]
+        weights = weights.reshape(len(columns), -1)
         if self.skip_coef_ is None:
             return weights
         return np.hstack([weights, self.skip_coef_])
@@ -267,14 +270,14 @@ def architecture_of(
     batchnorm,
     skip=None,
     embedding=None,
-    embedding_size=1,
+    embedding_sizes=(),
 ):
     """Return the `Architecture` that the public parameters stand for."""
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    embedding_size = embedding_size if embedding else 1
     # A network without hidden layers has nowhere to put any of them.
     if not hidden_layer_sizes:
         activation, norm = "identity", None
         skip = "linear" if embedding and skip == "linear" else None
-    sizes = (n_features * embedding_size, *hidden_layer_sizes, n_outputs)
-    return Architecture(sizes, activation, norm, skip, embedding, int(embedding_size))
+    n_inputs = sum(embedding_sizes) if embedding else n_features
+    sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
+    return Architecture(sizes, activation, norm, skip, embedding, embedding_sizes)

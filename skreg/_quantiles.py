@@ -103,3 +103,33 @@ def bin_edges(rising):
     edges = np.repeat(rising[:, -1:], rising.shape[1], axis=1)
     edges[rows, is_new.cumsum(axis=1)[rows, columns] - 1] = rising[rows, columns]
     return edges
+
+
+def has_two_values(array, index):
+    """Tell which columns have no more than two different values in some rows.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, n_columns)
+    index : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    ndarray of bool of shape (n_columns,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg._quantiles import has_two_values
+    >>> X = np.array([[0, 5, 1], [1, 5, 2], [1, 5, 3]])
+    >>> has_two_values(X, np.arange(3)).tolist()
+    [True, True, False]
+    """
+    found = np.empty(array.shape[1], bool)
+    size = max(1, ELEMENTS_AT_A_TIME // len(index))
+    for start in range(0, len(found), size):
+        columns = slice(start, start + size)
+        part = array[index, columns]
+        is_extreme = (part == part.min(axis=0)) | (part == part.max(axis=0))
+        found[columns] = is_extreme.all(axis=0)
+    return found

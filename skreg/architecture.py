@@ -19,7 +19,7 @@ class Architecture:
     ----------
     layer_sizes : tuple of int
         Number of inputs, of units in each hidden layer, and of outputs. Embedded inputs
-        count `embedding_size` times.
+        count as often as `embedding_sizes` says.
     activation : str
         A key of `ACTIVATIONS`.
     batchnorm : {None, "before", "after"}
@@ -29,8 +29,8 @@ class Architecture:
         input to its output where both have as many units.
     embedding : {None, "piecewise_linear", "periodic"}
         What becomes of the inputs first.
-    embedding_size : int
-        How many numbers become of each input.
+    embedding_sizes : tuple of int
+        How many numbers become of each input, () without an embedding.
     """
 
     layer_sizes: tuple
@@ -38,7 +38,7 @@ class Architecture:
     batchnorm: str | None = None
     skip: str | None = None
     embedding: str | None = None
-    embedding_size: int = 1
+    embedding_sizes: tuple = ()
 
     @property
     def n_hidden(self):
@@ -46,7 +46,22 @@ class Architecture:
 
     @property
     def n_inputs(self):
-        return self.layer_sizes[0] // self.embedding_size
+        return len(self.embedding_sizes) if self.embedding else self.layer_sizes[0]
+
+    @property
+    def embedding_size(self):
+        """The most numbers that become of an input."""
+        return max(self.embedding_sizes, default=1)
+
+    def embedding_columns(self):
+        """Return which of `embedding_size` numbers of each input there are.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_inputs, embedding_size)
+        """
+        sizes = np.array(self.embedding_sizes or [1] * self.n_inputs)
+        return np.arange(self.embedding_size) < sizes[:, None]
 
     @property
     def is_linear(self):

@@ -21,7 +21,7 @@ from skreg._fitted import (
     architecture_of,
     fit_kept_on_failure,
 )
-from skreg._quantiles import robust_scaling
+from skreg._quantiles import has_two_values, robust_scaling
 from skreg._request import RequestMixin
 from skreg._validation import (
     check_callbacks,
@@ -291,6 +291,12 @@ class BaseNetwork(
 
     def _prepare(self, rows, continuing):
         """Learn the standardising and the layout; a continued fit keeps its own."""
+        dense_only = self._dense_only()
+        if dense_only and sp.issparse(rows.X):
+            raise ValueError(
+                f"{dense_only} looks at the quantiles of each input and takes no "
+                "sparse X. Give X.toarray(), or leave the parameter out."
+            )
         architecture = architecture_of(
             rows.X.shape[1],
             check_hidden_layer_sizes(self.hidden_layer_sizes),
@@ -299,7 +305,7 @@ class BaseNetwork(
             self.batchnorm,
             self.skip,
             self.numeric_embedding,
-            self.embedding_size,
+            self._embedding_sizes(rows, continuing),
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
@@ -323,12 +329,6 @@ class BaseNetwork(
                 "needs batch_size=2 at least, got batch_size=1."
             )
         self._device = check_device(self.device)
-        dense_only = self._dense_only()
-        if dense_only and sp.issparse(rows.X):
-            raise ValueError(
-                f"{dense_only} looks at the quantiles of each input and takes no "
-                "sparse X. Give X.toarray(), or leave the parameter out."
-            )
         if continuing:
             return
         self._architecture, self._loss = architecture, loss
@@ -343,6 +343,21 @@ class BaseNetwork(
                 rows.X, rows.index, rows.weight, with_mean=not sp.issparse(rows.X)
             )
         self._fit_encoding(rows.y, rows.index, rows.weight)
+
+    def _embedding_sizes(self, rows, continuing):
+        """Return how many numbers become of each input.
+
+        Bins tell nothing of an input with two values, which stays one number; unless
+        all are groups of weights, which are of one size.
+        """
+        if self.numeric_embedding is None:
+            return ()
+        sizes = np.full(rows.X.shape[1], self.embedding_size)
+        if continuing and self._architecture.embedding:
+            sizes[np.equal(self._architecture.embedding_sizes, 1)] = 1
+        elif self.numeric_embedding == "piecewise_linear" and self.group_l1 == 0:
+            sizes[has_two_values(rows.X, rows.index)] = 1
+        return tuple(sizes.tolist())
 
     def _dense_only(self):
         """Return the parameter that takes no sparse inputs, with its value, or None."""

@@ -24,11 +24,13 @@ class PiecewiseLinear:
     ----------
     edges : Tensor of shape (n_models, n_inputs, n_bins + 1)
         Rising numbers `b`. Bins between equal ones, which come last, give 0.
+    columns : ndarray of bool of shape (n_inputs, n_bins)
+        Which of the bins the next layer sees.
     """
 
     is_first = True
 
-    def __init__(self, edges):
+    def __init__(self, edges, columns):
         low, high = edges[..., :-1], edges[..., 1:]
         is_bin = high > low
         is_last = is_bin.clone()
@@ -39,15 +41,17 @@ class PiecewiseLinear:
         width = torch.where(is_bin, high - low, one)
         lower = zero.masked_fill(is_first, -math.inf)
         upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
+        inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
+        self._inputs, self._n_inputs = inputs, edges.size(1)
         # One row, for all rows of a batch.
-        self._parts = [t.unsqueeze(1) for t in (low, width, lower, upper)]
+        self._parts = [
+            part[:, inputs, bins].unsqueeze(1) for part in (low, width, lower, upper)
+        ]
 
     def predict(self, x):
-        k, n_rows, _ = x.shape
-        low, width, lower, upper = (first(part, k) for part in self._parts)
-        encoded = (x.unsqueeze(3) - low).div_(width)
-        torch.clamp(encoded, lower, upper, out=encoded)
-        return encoded.view(k, n_rows, -1)
+        low, width, lower, upper = (first(part, x.size(0)) for part in self._parts)
+        encoded = x.index_select(2, self._inputs).sub_(low).div_(width)
+        return torch.clamp(encoded, lower, upper, out=encoded)
 
     def forward(self, x, weight, mask):
         encoded = self.predict(x)
@@ -56,10 +60,11 @@ class PiecewiseLinear:
     def backward(self, gradient, encoded):
         if self.is_first:
             return None
-        _, width, lower, upper = (first(p, gradient.size(0)) for p in self._parts)
-        encoded = encoded.view(*encoded.shape[:2], *width.shape[2:])
-        is_inside = (encoded > lower) & (encoded < upper)
-        return (gradient.view_as(encoded) * is_inside / width).sum(3)
+        k, n_rows, _ = gradient.shape
+        _, width, lower, upper = (first(part, k) for part in self._parts)
+        slope = ((encoded > lower) & (encoded < upper)) / width
+        of_inputs = gradient.new_zeros(k, n_rows, self._n_inputs)
+        return of_inputs.index_add_(2, self._inputs, gradient * slope)
 
 
 class Periodic:

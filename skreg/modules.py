@@ -284,7 +284,11 @@ class StackedMLP(torch.nn.Module):
             return []
         parts = [getattr(self, n) for n in state_names(self.architecture)]
         if kind == "piecewise_linear":
-            return [PiecewiseLinear(self.embedding_edges)]
+            return [
+                PiecewiseLinear(
+                    self.embedding_edges, self.architecture.embedding_columns()
+                )
+            ]
         return [Periodic(*parts[-4:])]
 
     def prepare_training(self):

@@ -56,7 +56,7 @@ EDGES = np.array(
 
 def test_piecewise_linear_encoding():
     """Inputs with three bins, two, one and none; values between, on and off edges."""
-    layer = PiecewiseLinear(torch.tensor(EDGES))
+    layer = PiecewiseLinear(torch.tensor(EDGES), np.ones((3, 3), bool))
     rows = np.linspace(-5, 5, 81)  # multiples of an eighth, so some are edges
     assert {0.0, 0.25, 0.5, 1.0, 3.0} < set(rows)
     x = torch.tensor(rows).view(1, -1, 1).expand(2, -1, 3).contiguous()
@@ -118,7 +118,7 @@ def network(architecture, n_models=2):
 @pytest.mark.parametrize("hidden", [(), (4,), (9, 9)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients(kind, hidden, skip, weighted):
-    architecture = Architecture((9, *hidden, 2), "tanh", None, skip, kind, 3)
+    architecture = Architecture((9, *hidden, 2), "tanh", None, skip, kind, (3, 3, 3))
     module = network(architecture)
     shapes = [tuple(tensor.shape[1:]) for tensor in module.state]
     assert shapes == list(state_shapes(architecture).values())
@@ -130,7 +130,7 @@ def test_gradients(kind, hidden, skip, weighted):
 
 def test_the_gradients_of_the_first_models():
     """A batch of one model of two moves nothing of the other."""
-    module = network(Architecture((9, 4, 2), "tanh", None, None, "periodic", 3))
+    module = network(Architecture((9, 4, 2), "tanh", None, None, "periodic", (3, 3, 3)))
     x, target = normal(1, 6, 3, seed=3), normal(1, 6, 2, seed=4)
     score, tape = module.forward_training(x)
     module.backward(score - target, tape)
