@@ -71,6 +71,7 @@ def model_bytes(request):
     sizes, itemsize = request.architecture.layer_sizes, request.dtype.itemsize
     n_weights = sum(a * b for a, b in pairwise(sizes))
     rows = min(request.batch_size, len(request.train.index))
+    rows *= 2 if request.settings["adversarial"] else 1
     # Inputs, and outputs, masks and gradients of every layer.
     activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
