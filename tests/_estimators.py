@@ -41,6 +41,7 @@ CONFIGURATIONS = {
     "linear_adam": {"hidden_layer_sizes": (), "learning_rate_init": 0.1, "tol": 1e-9},
     "group_l1_lbfgs": {"max_iter": 15} | {"solver": "lbfgs", "group_l1": 1e-3},
     "deep": QUICK | {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
+    "adversarial": QUICK | {"adversarial": 0.1},
     "cosine": QUICK | {"learning_rate": "cosine", "learning_rate_init": 3e-3},
     "onecycle": QUICK | {"learning_rate": "onecycle", "learning_rate_init": 1e-2},
     "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
@@ -56,7 +57,6 @@ CONFIGURATIONS = {
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
     "cut": QUICK | {"cutmix": 0.1, "cutout": 0.2},
-    "adversarial": QUICK | {"adversarial": 0.1, "dropout": 0.1},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
     "adaptive": QUICK
     | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},
