@@ -91,6 +91,8 @@ TRAINING = """
         loss is watched.
     n_iter_no_change : int, default=10
         Stop after more than so many epochs in a row without an improvement by `tol`.
+        Under a schedule (see `learning_rate`) and with `swa_fraction`, on validation
+        rows only.
     tol : float, default=1e-4
         Smallest change that counts as an improvement. For "lbfgs", the largest
         component of the gradient at which to stop. With l1 or group_l1, and for linear

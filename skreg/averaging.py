@@ -31,13 +31,15 @@ class Averages:
 
     Parameters
     ----------
+    module : StackedMLP
+        What takes the steps.
     network : StackedMLP
-        A copy of what takes the steps, which becomes the averages.
+        A copy of it, which becomes the averages.
     decays : list of float
         The `ema_decay` of each model, 0 for none.
     starts : list of int
         For each model, the number of epochs before `swa_fraction` counts.
-    steps : list of float, default=None
+    steps : list of int, default=None
         Number of steps averaged so far, for each model.
 
     Attributes
@@ -45,61 +47,51 @@ class Averages:
     network : StackedMLP
     """
 
-    def __init__(self, network, decays, starts, steps=None):
-        self.network, self.starts = network, starts
-        # Where 1 - d is small single precision would lose it.
-        self._decays = torch.tensor(decays, dtype=torch.float64).view(-1, 1, 1)
-        steps = steps or [0.0] * len(decays)
-        self._steps = torch.tensor(steps, dtype=torch.float64).view(-1, 1, 1)
-        self._shares = (1 - self._decays) * (self._decays > 0)
-        self._moves = [decay > 0 for decay in decays]
+    def __init__(self, module, network, decays, starts, steps=None):
+        self.network, self._starts, self._decays = network, starts, decays
+        self._steps = steps or [0] * len(decays)
+        # Looked up once, for a step of a small network is short.
+        self._averages, self._state = network.state, module.state
 
-    def select(self, models):
-        """Return the averages of the models in the index tensor `models`."""
-        keep = models.tolist()
-        return Averages(
-            self.network.select(models),
-            self._decays.flatten()[keep].tolist(),
-            [self.starts[m] for m in keep],
-            self._steps.flatten()[keep].tolist(),
-        )
+    def select(self, module, models):
+        """Return the averages of the models in the index `models`, now in `module`."""
+        parts = (self._decays, self._starts, self._steps)
+        parts = [[part[m] for m in models.tolist()] for part in parts]
+        return Averages(module, self.network.select(models), *parts)
 
-    def after_step(self, module, k):
+    def after_step(self, k):
         """Take note of the weights after a step of the first `k` models."""
-        if not any(self._moves):
-            return
-        steps, decays = first(self._steps, k).add_(1), first(self._decays, k)
-        # 0 for models without a decay, which follow after the epoch.
-        self._approach(module, first(self._shares, k) / (1 - decays**steps))
+        if any(self._decays):
+            for model in range(k):
+                self._steps[model] += 1
+            pairs = zip(self._decays, self._steps[:k])
+            # Models without a decay follow after the epoch.
+            self._approach([(1 - d) / (1 - d**t) if d else 0.0 for d, t in pairs])
 
-    def after_epoch(self, module, n_epochs):
+    def after_epoch(self, n_epochs):
         """Take note of the weights after an epoch.
 
         Parameters
         ----------
-        module : StackedMLP
         n_epochs : list of int
             For each model, how many there were by now.
         """
-        if all(self._moves):
-            return
-        counts = [max(1, n - start) for n, start in zip(n_epochs, self.starts)]
-        weights = [0 if m else 1 / n for m, n in zip(self._moves, counts)]
-        weight = torch.tensor(weights, dtype=torch.float64).view(-1, 1, 1)
-        self._approach(module, weight)
+        if not all(self._decays):
+            counts = [max(1, n - start) for n, start in zip(n_epochs, self._starts)]
+            pairs = zip(self._decays, counts)
+            self._approach([0.0 if decay else 1 / n for decay, n in pairs])
 
-    def _approach(self, module, weight):
+    def _approach(self, shares):
         """Move the averages of the first models by a share of the way."""
-        k, averages, state = weight.size(0), self.network.state, module.state
-        if (weight == weight[0]).all():
-            weight = weight[0].item()
-        else:
-            weight = [weight.to(averages[0].device, averages[0].dtype)] * len(state)
-        torch._foreach_lerp_(
-            [first(tensor, k) for tensor in averages],
-            [first(tensor, k) for tensor in state],
-            weight,
-        )
+        k, averages, state = len(shares), self._averages, self._state
+        if k < len(self._steps):
+            averages = [first(tensor, k) for tensor in averages]
+            state = [first(tensor, k) for tensor in state]
+        weight = shares[0]
+        if shares.count(weight) < k:
+            like = {"device": state[0].device, "dtype": state[0].dtype}
+            weight = [torch.tensor(shares, **like).view(-1, 1, 1)] * len(state)
+        torch._foreach_lerp_(averages, state, weight)
 
 
 def averages_of(requests, module):
@@ -110,6 +102,7 @@ def averages_of(requests, module):
         return None
     everyone = torch.arange(module.n_models, device=module.weights[0].device)
     return Averages(
+        module,
         module.select(everyone),
         [request.ema_decay for request in requests],
         [first_averaged(r.swa_fraction, r.max_iter) for r in requests],

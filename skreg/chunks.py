@@ -73,6 +73,7 @@ def model_bytes(request):
     shapes = state_shapes(request.architecture)
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
+    rows *= 2 if request.settings["adversarial"] else 1
     # Inputs, and outputs, masks and gradients of every layer.
     activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)

@@ -132,7 +132,7 @@ class StackedNet(NeuralNet):
                 )
         if stack.averages:
             n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
-            stack.averages.after_epoch(stack.module, n_epochs)
+            stack.averages.after_epoch(n_epochs)
         return meter.total().tolist()
 
     def _train_step(self, batch, watched):
@@ -156,7 +156,7 @@ class StackedNet(NeuralNet):
         else:
             stack.optimizer.update(len(batch.rows))
         if stack.averages:
-            stack.averages.after_step(module, len(batch.rows))
+            stack.averages.after_step(len(batch.rows))
         return score, noisy
 
     def _valid_epoch(self):

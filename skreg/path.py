@@ -240,7 +240,8 @@ def _check_strengths(strengths):
 
 def _warn_of_early_ends(trackers):
     """Warn once of all fits that did not converge."""
-    early = sum(not (t.converged or t.halted) for t in trackers)
+    ended = [t.converged or t.halted or t.request.has_fixed_length for t in trackers]
+    early = len(ended) - sum(ended)
     if early:
         warnings.warn(
             f"{early} of {len(trackers)} fits did not converge; kkt_violation_ of the "

@@ -194,7 +194,7 @@ class Stack:
         index = torch.tensor(keep, device=self.device)
         self.module = self.module.select(index).prepare_training()
         if self.averages:
-            self.averages = self.averages.select(index)
+            self.averages = self.averages.select(self.module, index)
         self.noise = self.noise.select(index)
         self.penalties = self.penalties.select(index)
         self.streams = [self.streams[p] for p in keep]

@@ -48,6 +48,7 @@ CONFIGURATIONS = {
         "skip": "linear",
         "stochastic_depth": 0.2,
     },
+    "adversarial": QUICK | {"adversarial": 0.1},
     "cosine": QUICK | {"learning_rate": "cosine", "learning_rate_init": 3e-3},
     "onecycle": QUICK | {"learning_rate": "onecycle", "learning_rate_init": 1e-2},
     "flat_cosine": QUICK | {"learning_rate": "flat_cosine"},
@@ -85,7 +86,6 @@ CONFIGURATIONS = {
 RANDOM_CONFIGURATIONS = {
     "noise": QUICK | {"input_noise": 0.1, "mixup": 0.1},
     "cut": QUICK | {"cutmix": 0.1, "cutout": 0.2},
-    "adversarial": QUICK | {"adversarial": 0.1, "dropout": 0.1},
     "small_batches": QUICK | {"batch_size": 7, "batchnorm": True},
     "adaptive": QUICK
     | {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

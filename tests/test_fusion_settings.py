@@ -148,7 +148,9 @@ SETTINGS = {
         STOPPING
         | {"mixup": 0.2, "input_noise": 0.1, "input_dropout": 0.1}
         | {"label_smoothing": 0.1, "weight_decay": 0.1, "clip_norm": 1.0}
-        | {"max_norm": 2.0, "batchnorm": True},
+        | {"max_norm": 2.0, "batchnorm": True}
+        | {"cutmix": 0.2, "cutout": 0.2, "adversarial": 0.1}
+        | {"learning_rate": "cosine", "ema_decay": 0.5},
         [12],
     ),
 }

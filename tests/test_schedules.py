@@ -11,7 +11,7 @@ from _estimators import ESTIMATORS, data
 from _numeric import request_of
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.callbacks import Tracker
 from skreg.schedules import SCHEDULES, ends_cycle, scheduled_share
 from skreg.training import train
@@ -187,3 +187,15 @@ def test_stacked_is_alone(solver):
         for array, its in zip(one.state, other.state):
             # Rounding of sums in another order, over few steps.
             np.testing.assert_allclose(array, its, rtol=1e-10, atol=1e-10)
+
+
+def test_a_path_of_schedules_does_not_warn():
+    X, y = data(MLPRegressor)
+    settings = SMALL | {"max_iter": 3, "dropout": 0.1}
+    network = MLPRegressor(learning_rate="cosine", **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        regularization_path(network, X, y, strengths=[0.01, 0.1], cv=2)
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        network = MLPRegressor(**settings)
+        regularization_path(network, X, y, strengths=[0.01, 0.1], cv=2)

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from _numeric import request_of
 from scipy.special import expit, logsumexp, softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.callbacks import Tracker
 from skreg.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from skreg.training import train
 
@@ -49,6 +52,45 @@ def test_they_are_the_networks_at_the_ends_of_the_cycles(kind, n_snapshots, ends
             np.testing.assert_array_equal(array, its)
     np.testing.assert_array_equal(estimator.coefs_[0], estimator.snapshots_[-1][0])
     np.testing.assert_array_equal(estimator.intercepts_[1], states[-1][3][0])
+
+
+@pytest.mark.parametrize("max_iter, n_snapshots", [(10, 2), (10, 3), (4, 4)])
+def test_each_cycle_falls_from_the_initial_rate(max_iter, n_snapshots):
+    """Also where cycles are not of whole epochs, and where each is one."""
+    rates, update = [], Tracker.update
+
+    def watched(self, *args):
+        rates.append(self.lr)  # that of the epoch that was
+        return update(self, *args)
+
+    settings = SETTINGS | {"max_iter": max_iter, "n_snapshots": n_snapshots}
+    with mock.patch.object(Tracker, "update", watched):
+        MLPClassifier(**settings).fit(*data(MLPClassifier))
+    cycles = (np.arange(max_iter) + 0.5) * n_snapshots / max_iter
+    expected = 0.02 * (1 + np.cos(np.pi * (cycles % 1))) / 2
+    np.testing.assert_allclose(rates, expected, **CLOSE)
+
+
+def test_an_end_before_the_last_cycle():
+    """What there is predicts: the networks of the cycles that are over, or the last."""
+
+    class Stop(Callback):
+        n_epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.n_epochs += 1
+            if self.n_epochs == self.last:
+                raise KeyboardInterrupt
+
+    X, y = data(MLPClassifier)
+    for last, n_found in [(2, 0), (5, 1), (7, 1)]:
+        stop = Stop()
+        stop.last = last
+        net = MLPClassifier(n_snapshots=2, callbacks=[stop], **SETTINGS)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y)
+        assert len(net.snapshots_ or ()) == n_found
+        assert np.isfinite(net.predict_proba(X)).all()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
