@@ -84,7 +84,7 @@ class LearningCurvesDisplay:
             named = {str(i): each for i, each in enumerate(estimator)}
         else:
             named = {"": estimator}
-        networks = {name: _find_network(each) for name, each in named.items()}
+        networks = {name: find_network(each) for name, each in named.items()}
         validation = {
             name: network.validation_loss_curve_
             for name, network in networks.items()
@@ -139,7 +139,9 @@ class LearningCurvesDisplay:
         if len(self.loss_curves) == 1:
             ax.legend()
         else:
-            ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+            # Above the axes, as there may be many, and curves everywhere below.
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+            ax.legend(**place, frameon=False, fontsize="small", borderaxespad=0.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -174,16 +176,27 @@ class LearningCurvesDisplay:
             )
 
 
-def _find_network(estimator):
-    """Return what has a curve of its losses inside a fitted estimator."""
+def find_network(estimator):
+    """Return what has a curve of its losses inside a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted network, or a pipeline or search that holds one.
+
+    Returns
+    -------
+    estimator
+        The network.
+    """
     check_is_fitted(estimator)
     if hasattr(estimator, "loss_curve_"):
         return estimator
     if hasattr(estimator, "steps"):
-        return _find_network(estimator.steps[-1][1])
+        return find_network(estimator.steps[-1][1])
     for attribute in _INNER:
         if hasattr(estimator, attribute):
-            return _find_network(getattr(estimator, attribute))
+            return find_network(getattr(estimator, attribute))
     raise ValueError(
         "estimator must be a network with a loss_curve_, or a pipeline or search that "
         f"holds one, got {estimator!r}."
