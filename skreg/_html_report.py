@@ -3,6 +3,7 @@
 import base64
 import io
 from html import escape
+from inspect import signature
 
 import numpy as np
 
@@ -158,14 +159,14 @@ def model_code(estimator, data, target=None):
         network = find_network(estimator)
     except ValueError:  # several networks, say: what made them makes them again
         network = estimator.steps[-1][1]
-    expression = _expression(network)
+    imports = {"from skreg.datasets import load_table"}
+    expression = _expression(network, imports)
     arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
     return "\n".join(
         [
             "from skrub import tabular_pipeline",
             "",
-            f"from {_home(type(network))} import {type(network).__name__}",
-            "from skreg.datasets import load_table",
+            *sorted(imports),
             "",
             f"table = load_table({arguments})",
             f"model = tabular_pipeline({expression})",
@@ -175,29 +176,31 @@ def model_code(estimator, data, target=None):
     )
 
 
+def _expression(value, imports, indent=""):
+    """Write a value; an estimator with the parameters that are not its defaults.
+
+    What has to be imported for it is added to `imports`.
+    """
+    if not hasattr(value, "get_params"):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    kind = type(value)
+    imports.add(f"from {_home(kind)} import {kind.__name__}")
+    defaults = signature(kind.__init__).parameters
+    lines = [
+        f"{indent}    {name}={_expression(each, imports, indent + '    ')},"
+        for name, each in value.get_params(deep=False).items()
+        if repr(each) != repr(defaults[name].default)
+    ]
+    if not lines:
+        return f"{kind.__name__}()"
+    return "\n".join([f"{kind.__name__}(", *lines, f"{indent})"])
+
+
 def _home(kind):
     """Return the module that a class is to be imported from."""
     if getattr(skreg, kind.__name__, None) is kind:
         return "skreg"
     return kind.__module__.partition("._")[0]
-
-
-def _expression(estimator):
-    """Write an estimator as a call with the parameters that are not its defaults."""
-    defaults = type(estimator)().get_params(deep=False)
-    changed = {
-        name: value
-        for name, value in estimator.get_params(deep=False).items()
-        if repr(value) != repr(defaults[name])
-    }
-    if not changed:
-        return f"{type(estimator).__name__}()"
-    lines = [f"    {name}={_literal(value)}," for name, value in changed.items()]
-    return "\n".join([f"{type(estimator).__name__}(", *lines, ")"])
-
-
-def _literal(value):
-    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _table(result):

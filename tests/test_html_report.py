@@ -12,6 +12,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -228,8 +229,9 @@ def test_settings_are_written_as_they_are():
 
 def test_what_holds_no_network_is_written_itself():
     """As an estimator that averages the networks of its folds."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=2.0)).fit(X, Y)
-    code = model_code(model, "iris")
-    assert "tabular_pipeline(LogisticRegression(\n    C=2.0,\n))" in code
+    inner = make_pipeline(BaggingClassifier(LogisticRegression(C=2.0), random_state=3))
+    code = model_code(inner.fit(X, Y), "iris")
+    assert "        C=2.0,\n    ),\n    random_state=3,\n))" in code
     assert "from sklearn.linear_model import LogisticRegression" in code
-    run(code)
+    again = run(code)
+    assert repr(again.steps[-1][1]) == repr(inner.steps[-1][1])
