@@ -21,8 +21,8 @@ class LearningCurvesDisplay:
         Training losses by name.
     validation_loss_curves : dict of str to array-like, default=None
         Validation losses by name, of those that have them.
-    best_iters : dict of str to int, default=None
-        Epochs to mark by name, counted from 1.
+    best_points : dict of str to (int, float), default=None
+        What to mark by name: the best epoch, counted from 1, and its loss.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class LearningCurvesDisplay:
     2
     """
 
-    def __init__(self, loss_curves, validation_loss_curves=None, best_iters=None):
+    def __init__(self, loss_curves, validation_loss_curves=None, best_points=None):
         self.loss_curves = loss_curves
         self.validation_loss_curves = validation_loss_curves
-        self.best_iters = best_iters
+        self.best_points = best_points
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **line_kw):
@@ -91,7 +91,7 @@ class LearningCurvesDisplay:
             if getattr(network, "validation_loss_curve_", None)
         }
         best = {
-            name: network.best_iter_
+            name: _best_point(network)
             for name, network in networks.items()
             if hasattr(network, "best_iter_")
         }
@@ -160,20 +160,20 @@ class LearningCurvesDisplay:
             label = " ".join(filter(None, [name, kind]))
             style = {"label": label, "color": color, "linestyle": linestyle} | line_kw
             self.lines_ += ax.plot(np.arange(1, len(curve) + 1), curve, **style)
-        best = (self.best_iters or {}).get(name)
-        last = self.lines_[-1]
-        if best is not None and 1 <= best <= len(last.get_ydata()):
-            label = f"best epoch, {best}" if is_only else None
-            self.best_lines_ += ax.plot(
-                [best],
-                [last.get_ydata()[best - 1]],
-                marker="o",
-                linestyle="none",
-                color=last.get_color(),
-                markeredgecolor="black",
-                label=label,
-                zorder=3,
-            )
+        point = (self.best_points or {}).get(name)
+        if point is None:
+            return
+        label = f"best epoch, {point[0]}" if is_only else None
+        style = {"marker": "o", "linestyle": "none", "markeredgecolor": "black"}
+        style |= {"color": self.lines_[-1].get_color(), "zorder": 3, "label": label}
+        self.best_lines_ += ax.plot(*([each] for each in point), **style)
+
+
+def _best_point(network):
+    """Return the best epoch and its loss, on the curve by which it was chosen."""
+    by_validation = getattr(network, "validation_scores_", None) is not None
+    curve = network.validation_loss_curve_ if by_validation else network.loss_curve_
+    return network.best_iter_, curve[network.best_iter_ - 1]
 
 
 def find_network(estimator):
