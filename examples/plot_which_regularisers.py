@@ -43,9 +43,9 @@ plt.show()
 # %%
 # What it does to training
 # ------------------------
-# On rows that are held out, the loss of an unregularised network soon rises again, while
-# it goes on learning its training rows by heart. The chosen one does not. Each dot is the
-# best epoch by what decides when training ends, here the objective.
+# On rows that are held out, the loss of an unregularised network soon rises again,
+# while it goes on learning its training rows by heart. The chosen one does not. Each
+# dot is the best epoch by what decides when training ends, here the objective.
 
 from sklearn.model_selection import train_test_split
 
