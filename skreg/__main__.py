@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
@@ -18,10 +19,12 @@ from skreg._contenders import (
     TUNED_NETWORK,
     contenders,
 )
+from skreg._html_report import html_report, model_code
 from skreg._report import comparison_table, format_choices, format_table
-from skreg._verdict import verdict
+from skreg._verdict import better_network, verdict
 from skreg.compare import compare
 from skreg.datasets import load_table
+from skreg.fusion import fused
 
 _LEGEND = """\
 score ± standard deviation over the {n_splits} test folds
@@ -112,7 +115,8 @@ def _make_parser():
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for comparison.csv and comparison.json, made if need be",
+        help="folder for report.html, comparison.csv and comparison.json, made if need"
+        " be",
     )
     return parser
 
@@ -136,11 +140,13 @@ def _run_comparison(options):
     table = load_table(options.data, options.target)
     table.check_folds(options.cv, N_INNER_FOLDS)
     print(_describe(table, options))
-    result = _compare(table, options)
+    estimators = _make_estimators(table, options)
+    result = _compare(estimators, table, options)
     answer = verdict(result, table.name, default=DEFAULT_NETWORK, tuned=TUNED_NETWORK)
     _print_report(result, answer)
     if options.output is not None:
-        _write_report(result, answer, table, options)
+        _write_numbers(result, answer, table, options)
+        _write_page(result, answer, estimators, table, options)
 
 
 def _check_extra():
@@ -163,22 +169,21 @@ def _describe(table, options):
     )
 
 
-def _compare(table, options):
-    is_classes = table.task == "classification"
-    folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
-    estimators = contenders(
+def _make_estimators(table, options):
+    return contenders(
         table,
         scoring=options.scoring,
         n_iter=options.n_iter,
         n_folds=options.cv,
         seed=options.seed,
     )
+
+
+def _compare(estimators, table, options):
+    is_classes = table.task == "classification"
+    folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
     n_fits = len(estimators) * options.cv * options.repeats
-    with warnings.catch_warnings(), _progress_bar() as progress:
-        # The networks train for a fixed number of epochs at most, and that is
-        # what is compared; an unseen category is encoded as none.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "Found unknown categories")
+    with _expected_warnings(), _progress_bar() as progress:
         return compare(
             estimators,
             table.X,
@@ -192,6 +197,16 @@ def _compare(table, options):
             n_jobs=min(joblib.cpu_count(), n_fits),
             progress=progress,
         )
+
+
+@contextmanager
+def _expected_warnings():
+    with warnings.catch_warnings():
+        # The networks train for a fixed number of epochs at most, and that is
+        # what is compared; an unseen category is encoded as none.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Found unknown categories")
+        yield
 
 
 @contextmanager
@@ -230,7 +245,7 @@ def _print_report(result, answer):
     console.print(answer, style="bold", highlight=False)
 
 
-def _write_report(result, answer, table, options):
+def _write_numbers(result, answer, table, options):
     frame = result.to_frame()
     frame["chosen"] = [format_choices(result.most_chosen(name)) for name in frame.index]
     frame.to_csv(options.output / "comparison.csv")
@@ -250,6 +265,27 @@ def _write_report(result, answer, table, options):
     }
     path = options.output / "comparison.json"
     path.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
+
+
+def _write_page(result, answer, estimators, table, options):
+    """Write report.html, for which the networks are fitted on all rows."""
+    networks = {"default": DEFAULT_NETWORK, "tuned": TUNED_NETWORK}
+    with _expected_warnings(), fused():
+        fitted = {
+            name: clone(estimators[name]).fit(table.X, table.y)
+            for name in networks.values()
+        }
+    advised = better_network(result, **networks)
+    page = html_report(
+        result,
+        answer,
+        title=f"Does a regularised network beat {result.baseline} on {table.name}?",
+        description=_describe(table, options),
+        legend=_LEGEND.format(n_splits=len(result.n_train)),
+        fitted=fitted,
+        code=model_code(fitted[advised], options.data, options.target),
+    )
+    (options.output / "report.html").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

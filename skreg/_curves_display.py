@@ -21,8 +21,8 @@ class LearningCurvesDisplay:
         Training losses by name.
     validation_loss_curves : dict of str to array-like, default=None
         Validation losses by name, of those that have them.
-    best_iters : dict of str to int, default=None
-        Epochs to mark by name, counted from 1.
+    best_points : dict of str to (int, float), default=None
+        What to mark by name: the best epoch, counted from 1, and its loss.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class LearningCurvesDisplay:
     2
     """
 
-    def __init__(self, loss_curves, validation_loss_curves=None, best_iters=None):
+    def __init__(self, loss_curves, validation_loss_curves=None, best_points=None):
         self.loss_curves = loss_curves
         self.validation_loss_curves = validation_loss_curves
-        self.best_iters = best_iters
+        self.best_points = best_points
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **line_kw):
@@ -84,14 +84,14 @@ class LearningCurvesDisplay:
             named = {str(i): each for i, each in enumerate(estimator)}
         else:
             named = {"": estimator}
-        networks = {name: _find_network(each) for name, each in named.items()}
+        networks = {name: find_network(each) for name, each in named.items()}
         validation = {
             name: network.validation_loss_curve_
             for name, network in networks.items()
             if getattr(network, "validation_loss_curve_", None)
         }
         best = {
-            name: network.best_iter_
+            name: _best_point(network)
             for name, network in networks.items()
             if hasattr(network, "best_iter_")
         }
@@ -139,7 +139,9 @@ class LearningCurvesDisplay:
         if len(self.loss_curves) == 1:
             ax.legend()
         else:
-            ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+            # Above the axes, as there may be many, and curves everywhere below.
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+            ax.legend(**place, frameon=False, fontsize="small", borderaxespad=0.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -158,32 +160,43 @@ class LearningCurvesDisplay:
             label = " ".join(filter(None, [name, kind]))
             style = {"label": label, "color": color, "linestyle": linestyle} | line_kw
             self.lines_ += ax.plot(np.arange(1, len(curve) + 1), curve, **style)
-        best = (self.best_iters or {}).get(name)
-        last = self.lines_[-1]
-        if best is not None and 1 <= best <= len(last.get_ydata()):
-            label = f"best epoch, {best}" if is_only else None
-            self.best_lines_ += ax.plot(
-                [best],
-                [last.get_ydata()[best - 1]],
-                marker="o",
-                linestyle="none",
-                color=last.get_color(),
-                markeredgecolor="black",
-                label=label,
-                zorder=3,
-            )
+        point = (self.best_points or {}).get(name)
+        if point is None:
+            return
+        label = f"best epoch, {point[0]}" if is_only else None
+        style = {"marker": "o", "linestyle": "none", "markeredgecolor": "black"}
+        style |= {"color": self.lines_[-1].get_color(), "zorder": 3, "label": label}
+        self.best_lines_ += ax.plot(*([each] for each in point), **style)
 
 
-def _find_network(estimator):
-    """Return what has a curve of its losses inside a fitted estimator."""
+def _best_point(network):
+    """Return the best epoch and its loss, on the curve by which it was chosen."""
+    by_validation = getattr(network, "validation_scores_", None) is not None
+    curve = network.validation_loss_curve_ if by_validation else network.loss_curve_
+    return network.best_iter_, curve[network.best_iter_ - 1]
+
+
+def find_network(estimator):
+    """Return what has a curve of its losses inside a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted network, or a pipeline or search that holds one.
+
+    Returns
+    -------
+    estimator
+        The network.
+    """
     check_is_fitted(estimator)
     if hasattr(estimator, "loss_curve_"):
         return estimator
     if hasattr(estimator, "steps"):
-        return _find_network(estimator.steps[-1][1])
+        return find_network(estimator.steps[-1][1])
     for attribute in _INNER:
         if hasattr(estimator, attribute):
-            return _find_network(getattr(estimator, attribute))
+            return find_network(getattr(estimator, attribute))
     raise ValueError(
         "estimator must be a network with a loss_curve_, or a pipeline or search that "
         f"holds one, got {estimator!r}."

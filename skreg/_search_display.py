@@ -6,7 +6,6 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-_MAX_COLUMNS = 4
 _DECADES_OF_LOG = 1.5
 
 
@@ -105,6 +104,12 @@ class SearchDisplay:
             The display, drawn.
         """
         check_matplotlib_support(f"{cls.__name__}.from_cv_results")
+        display = cls._read(cv_results, params, metric, best_index)
+        return display.plot(ax, **line_kw)
+
+    @classmethod
+    def _read(cls, cv_results, params=None, metric="score", best_index=None):
+        """Make a display that is not drawn yet."""
         _check_metric(cv_results, metric)
         scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
         if best_index is None:
@@ -120,7 +125,7 @@ class SearchDisplay:
             values[name] = [column[row] for row in rows]
         best = _row_of_same(cv_results, rows, best_index)
         sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
-        return cls(values, scores[rows], sds[rows], best, metric).plot(ax, **line_kw)
+        return cls(values, scores[rows], sds[rows], best, metric)
 
     def plot(self, ax=None, **line_kw):
         """Draw the scores.
@@ -138,7 +143,7 @@ class SearchDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axes = _make_axes(len(self.values)) if ax is None else np.ravel(ax)
+        axes = make_axes(len(self.values)) if ax is None else np.ravel(ax)
         if len(axes) != len(self.values):
             raise ValueError(
                 f"ax must hold {len(self.values)} axes, one for each of "
@@ -184,15 +189,20 @@ class SearchDisplay:
 
     def _limit_scores(self, axes):
         """Leave out of the picture what is so bad that it would hide the rest."""
-        scores = np.asarray(self.scores)[np.isfinite(self.scores)]
+        is_finite = np.isfinite(self.scores)
+        scores, sds = (
+            np.asarray(self.scores)[is_finite],
+            np.asarray(self.sds)[is_finite],
+        )
         if len(scores) == 0:
             return
-        best, middle = scores.max(), np.median(scores)
-        bottom = best - 4 * (best - middle)
-        if middle == best or scores.min() >= bottom - 6 * (best - middle):
+        best = scores.max()
+        spread = max(best - np.median(scores), np.median(sds))
+        bottom = best - 4 * spread
+        if spread == 0 or scores.min() >= bottom - 6 * spread:
             return
         for ax in axes:
-            ax.set_ylim(bottom, best + 0.15 * (best - bottom))
+            ax.set_ylim(bottom, best + 1.2 * spread)
         n_below = int((scores < bottom).sum())
         axes[0].annotate(
             f"{n_below} below",
@@ -320,19 +330,31 @@ def _varied(cv_results, rows):
     return varied or names
 
 
-def _make_axes(n_panels):
-    import matplotlib.pyplot as plt
+def make_axes(n_panels, figure=None, n_columns=4):
+    """Make axes in rows that share the axis of the score.
 
-    n_columns = min(n_panels, _MAX_COLUMNS)
+    Parameters
+    ----------
+    n_panels : int
+        How many.
+    figure : matplotlib Figure, default=None
+        Where, None is a new one of pyplot.
+    n_columns : int, default=4
+        The most beside one another.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes of shape (n_panels,)
+    """
+    if figure is None:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure()
+    n_columns = min(n_panels, n_columns)
     n_rows = -(-n_panels // n_columns)
-    figure, axes = plt.subplots(
-        n_rows,
-        n_columns,
-        sharey=True,
-        squeeze=False,
-        figsize=(max(2.6 * n_columns, 4.5), 2.9 * n_rows),
-        layout="constrained",
-    )
+    figure.set_size_inches(max(2.6 * n_columns, 4.5), 2.9 * n_rows)
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
     for spare in axes.flat[n_panels:]:
         figure.delaxes(spare)
     return axes.ravel()[:n_panels]

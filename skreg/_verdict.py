@@ -25,9 +25,27 @@ def verdict(result, data_name, *, default, tuned):
         One sentence. It speaks of the network with the better mean score, and
         calls a difference one where its p-value is below 0.05.
     """
-    best = max((tuned, default), key=lambda name: result.statistics[name].mean)
+    best = better_network(result, default=default, tuned=tuned)
     advice = _advice(result, best, default, tuned)
     return f"{_answer(result, data_name, best)} {advice}."
+
+
+def better_network(result, *, default, tuned):
+    """Find the network that the answer speaks of.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        The comparison.
+    default, tuned : str
+        Names of the two networks in the comparison.
+
+    Returns
+    -------
+    str
+        The name with the better mean score, of `tuned` among equals.
+    """
+    return max((tuned, default), key=lambda name: result.statistics[name].mean)
 
 
 def _answer(result, data_name, network):

@@ -7,7 +7,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -172,7 +171,7 @@ class BayesSearchCV(BaseSearchCV):
     def _check_input_parameters(self, X, y, split_params):
         """Draw the folds once, so that all batches are scored on the same."""
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
-        self._checked_cv_orig = check_cv(splits)
+        self._checked_cv_orig = _DrawnFolds(splits)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Ask, evaluate and tell, one batch at a time."""
@@ -242,6 +241,19 @@ class BayesSearchCV(BaseSearchCV):
                 seed=seed, n_startup_trials=n_random, warn_independent_sampling=False
             )
         return RandomSampler(seed=seed)
+
+
+class _DrawnFolds:
+    """Folds that are always the same, whatever they are asked with."""
+
+    def __init__(self, splits):
+        self.splits = splits
+
+    def get_n_splits(self, X=None, y=None, **split_params):
+        return len(self.splits)
+
+    def split(self, X=None, y=None, **split_params):
+        return iter(self.splits)
 
 
 class _Evaluation:

@@ -146,7 +146,10 @@ def search_space(estimator, kind="regularization", n_samples=None):
                        estimator has a skip, which
                        then is not searched
     swa_fraction       0.1 to 0.5                      0.25 [7]_
-    n_snapshots        its default, 3, 5               5 [8]_
+    n_snapshots        1, 3, 5, where learning_rate    5 [8]_
+                       is "cosine", which then is not
+                       searched, and nothing stops
+                       a fit early
     clip_norm          log 0.1 to 10                   around 1 [9]_
     learning_rate      "constant", "cosine",           "cosine" [1]_, "flat_cosine"
                        "onecycle", "flat_cosine"       [10]_
@@ -155,8 +158,8 @@ def search_space(estimator, kind="regularization", n_samples=None):
     =================  ==============================  ============================
 
     Early stopping is not searched: the number of epochs is what successive halving
-    decides. Weights are averaged in one way, so that `ema_decay` is left out, and
-    `n_snapshots` where there is `swa_fraction`.
+    decides. `ema_decay` is not, as `swa_fraction` is, and no network has both. Sparse
+    inputs cannot have all of "numeric_embedding": take it out of the dictionary.
 
     References
     ----------
@@ -268,7 +271,7 @@ def _cocktail():
         "adversarial": OffOr(loguniform(1e-3, 0.1)),
         "stochastic_depth": OffOr(uniform(0.05, 0.45)),
         "swa_fraction": OffOr(uniform(0.1, 0.4)),
-        "n_snapshots": [3, 5],
+        "n_snapshots": [1, 3, 5],
         "clip_norm": OffOr(loguniform(0.1, 10.0), off=None),
         "learning_rate": ["constant", "cosine", "onecycle", "flat_cosine"],
         "numeric_embedding": [None, "piecewise_linear", "periodic"],
@@ -287,15 +290,19 @@ def _usable(network):
     names.discard("stochastic_depth" if params.get("skip") is None else "skip")
     if params.get("skip") == "residual":
         names.discard("skip_l2")
-    if "swa_fraction" in names:
-        names.discard("n_snapshots")
+    # Weights are averaged in one way.
+    if params.get("ema_decay"):
+        names.discard("swa_fraction")
+    # Snapshots are taken at the ends of cosines, to which a fit must come.
+    has_snapshots = network.learning_rate == "cosine" and not network.early_stopping
+    names.discard("learning_rate" if has_snapshots else "n_snapshots")
     return names
 
 
 def _fit_to(network, name, distribution):
     """Leave of a list what a network can have."""
     if name == "n_snapshots":
-        return [network.n_snapshots, *distribution]
+        return [n for n in distribution if n <= network.max_iter]
     if not isinstance(distribution, list):
         return distribution
     known = [

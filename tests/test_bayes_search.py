@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 import pytest
 import sklearn
+import torch
 from _searches import BOX, ROWS, Surface, candidates, search_surface
 from optuna.distributions import FloatDistribution
 from scipy import stats
@@ -142,22 +143,34 @@ def test_fused_is_the_same():
     np.testing.assert_allclose(*scores, rtol=1e-7)
 
 
-def test_the_seed_decides():
-    runs = [candidates(search_surface(random_state=seed)) for seed in (0, 0, 1)]
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_the_seed_decides(sampler):
+    options = {"sampler": sampler, "n_iter": 12, "batch_size": 4}
+    runs = [
+        candidates(search_surface(random_state=seed, **options)) for seed in (0, 0, 1)
+    ]
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_generator_as_seed():
     rng = np.random.RandomState(0)
     search = BayesSearchCV(Surface(), BOX, n_iter=2, cv=2, random_state=rng)
     first = candidates(search.fit(*ROWS))
     assert first != candidates(search.fit(*ROWS))
 
 
-def test_no_global_random_state_is_used():
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_no_global_random_state_is_used(sampler):
+    options = {"sampler": sampler, "n_iter": 12, "batch_size": 4}
     np.random.seed(0)
-    state = np.random.get_state()[1].copy()
-    first = candidates(search_surface())
-    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    torch.manual_seed(0)
+    numpys, torchs = np.random.get_state()[1].copy(), torch.get_rng_state()
+    first = candidates(search_surface(**options))
+    np.testing.assert_array_equal(np.random.get_state()[1], numpys)
+    assert torch.equal(torch.get_rng_state(), torchs)
     np.random.seed(1)
-    assert candidates(search_surface()) == first
+    torch.manual_seed(1)
+    assert candidates(search_surface(**options)) == first
 
 
 @pytest.mark.parametrize(("n_iter", "batch_size"), [(10, 4), (3, 8), (5, 1)])

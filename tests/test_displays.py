@@ -85,6 +85,18 @@ def test_without_validation_rows_the_training_curve_has_the_mark():
     assert points(best).tolist() == [[6, min(model.loss_curve_)]]
 
 
+def test_the_mark_is_on_the_curve_that_decided():
+    """Validation rows without early stopping give a curve and decide nothing."""
+    model = network(max_iter=30, learning_rate_init=0.3)
+    model.fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
+    display = LearningCurvesDisplay.from_estimator(model)
+    assert len(display.lines_) == 2
+    best = model.best_iter_
+    expected = [[best, model.loss_curve_[best - 1]]]
+    assert points(display.best_lines_[0]).tolist() == expected
+    assert model.loss_curve_[best - 1] == min(model.loss_curve_)
+
+
 @pytest.mark.parametrize("as_dict", [True, False])
 def test_curves_of_several(as_dict):
     models = [network(l2=l2, early_stopping=l2 == 0).fit(X, Y) for l2 in (0.0, 0.1)]

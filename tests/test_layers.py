@@ -15,6 +15,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 # public one that it is a part of. A module imports from the layers below its own only.
 LAYERS = [
     ["__main__"],
+    ["_html_report"],
     ["__init__"],
     ["_contenders", "display"],
     ["mlp_cv"],

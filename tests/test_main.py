@@ -1,5 +1,6 @@
 """The command line: its report, its files and its errors."""
 
+import html
 import json
 import subprocess
 import sys
@@ -74,6 +75,11 @@ def test_compare_reports_and_writes(capsys, tmp_path):
         assert len(content["estimators"][name]["scores"]) == 2
     tuned = content["estimators"]["tuned network"]["chosen"]
     assert set(tuned[0]) == {"l1", "l2", "dropout", "batchnorm", "early_stopping"}
+
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert html.escape(lines[-1]) in page
+    assert all(f"<td>{name}</td>" in page for name in NAMES["classification"])
+    assert page.count("<img") == 3
 
     frame = pd.read_csv(folder / "comparison.csv", index_col="estimator")
     for name in NAMES["classification"]:

@@ -35,7 +35,6 @@ class Cocktail(MLPClassifier):
         "n_snapshots": 1,
         "numeric_embedding": None,
     }
-    n_snapshots = 1
     _parameter_constraints = MLPClassifier._parameter_constraints | {
         "skip": [StrOptions({"linear", "residual"}), None],
         "numeric_embedding": [StrOptions({"piecewise_linear", "periodic"}), None],
@@ -49,9 +48,9 @@ class Cocktail(MLPClassifier):
         return own | {name: value for name, value in self.more.items()}
 
 
-def with_skip(skip, sizes=(100,)):
-    network = Cocktail(sizes)
-    network.more = Cocktail.more | {"skip": skip}
+def with_more(**more):
+    network = Cocktail((100,))
+    network.more = Cocktail.more | more
     return network
 
 
@@ -87,9 +86,25 @@ def test_lists_hold_what_the_estimator_knows():
 def test_depth_is_dropped_where_something_skips_it():
     assert "stochastic_depth" not in search_space(Cocktail(), "cocktail")
     for skip in ("linear", "residual"):
-        space = search_space(with_skip(skip), "cocktail")
+        space = search_space(with_more(skip=skip), "cocktail")
         assert "stochastic_depth" in space and "skip" not in space
         assert ("skip_l2" in space) == (skip == "linear")
+
+
+def test_weights_are_averaged_in_one_way():
+    space = search_space(with_more(ema_decay=0.99), "cocktail")
+    assert "swa_fraction" not in space
+
+
+def test_snapshots_are_of_cosines():
+    assert "n_snapshots" not in search_space(Cocktail(), "cocktail")
+    network = Cocktail(learning_rate="cosine")
+    space = search_space(network, "cocktail")
+    assert space["n_snapshots"] == [1, 3, 5] and "learning_rate" not in space
+    network.set_params(max_iter=4)
+    assert search_space(network, "cocktail")["n_snapshots"] == [1, 3]
+    network.set_params(early_stopping=True)
+    assert "n_snapshots" not in search_space(network, "cocktail")
 
 
 def test_what_solvers_and_linear_models_cannot_use():
@@ -121,7 +136,7 @@ def test_the_docstring_has_the_ranges():
             for name in row[1].split(", "):
                 documented[name] = bool(row[2]), float(row[3]), float(row[4])
     spaces = search_space(Cocktail(), "cocktail")
-    spaces |= search_space(with_skip("linear"), "cocktail")
+    spaces |= search_space(with_more(skip="linear"), "cocktail")
     found = ranges(spaces)
     assert found.keys() == documented.keys()
     for name, (low, high, off) in found.items():

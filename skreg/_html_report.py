@@ -1,0 +1,323 @@
+"""The comparison as one HTML file that needs no other."""
+
+import base64
+import io
+from html import escape
+from inspect import signature
+
+import numpy as np
+
+import skreg
+from skreg._comparison_display import ComparisonDisplay
+from skreg._curves_display import LearningCurvesDisplay, find_network
+from skreg._report import comparison_table
+from skreg._search_display import SearchDisplay, make_axes
+
+_STYLE = """\
+:root {
+  color-scheme: light dark;
+  --page: #ffffff; --text: #1c1e21; --faint: #5c6370; --line: #d8dbe0;
+  --box: #f4f5f7; --accent: #1f5fa8;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #16181c; --text: #e6e8eb; --faint: #a0a7b2; --line: #3a3f47;
+    --box: #22252b; --accent: #7fb2ee;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; max-width: 58rem; padding: 1.5rem 1rem 3rem;
+  background: var(--page); color: var(--text);
+  font: 1rem/1.5 system-ui, sans-serif;
+}
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .3rem; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+p { margin: .4rem 0; overflow-wrap: anywhere; }
+.answer {
+  margin: 1.2rem 0; padding: .8rem 1rem; font-size: 1.1rem;
+  background: var(--box); border-left: 4px solid var(--accent);
+}
+.faint, figcaption { color: var(--faint); font-size: .9rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top; }
+th { border-bottom: 2px solid var(--line); white-space: nowrap; }
+td { border-bottom: 1px solid var(--line); white-space: nowrap; }
+td:last-child { white-space: normal; min-width: 14rem; }
+figure { margin: 0; }
+img {
+  display: block; background: #ffffff; border-radius: 6px; padding: .4rem;
+  width: 100%; height: auto;
+}
+pre {
+  margin: 0; padding: .9rem 1rem; overflow-x: auto; background: var(--box);
+  border-radius: 6px; font: .9rem/1.45 ui-monospace, monospace;
+}
+footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6rem; }
+"""
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+<p class="faint">{description}</p>
+</header>
+<main>
+<p class="answer">{answer}</p>
+<section>
+<h2>Scores</h2>
+<div class="wide">
+{table}
+</div>
+{legend}
+</section>
+{pictures}
+{code}
+</main>
+<footer class="faint"><p>{footer}</p></footer>
+</body>
+</html>
+"""
+
+_NO_PICTURES = (
+    '<p class="faint">The pictures are left out, as matplotlib is not installed:'
+    " <code>pip install 'skreg[plot]'</code>, and compare again.</p>"
+)
+
+
+def html_report(
+    result, answer, *, title, description="", legend="", fitted=None, code=None
+):
+    """Write a comparison as an HTML page without external resources.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        The comparison.
+    answer : str
+        The sentence that answers what it was run for.
+    title : str
+        Heading of the page.
+    description : str, default=""
+        What was compared, and how.
+    legend : str, default=""
+        What the columns of the table are, a line each.
+    fitted : dict of str to estimator, default=None
+        Estimators fitted on all rows, by name: their losses are drawn, and the scores
+        of the first that is a search, or a pipeline that ends in one.
+    code : str, default=None
+        Program that makes the model that is advised.
+
+    Returns
+    -------
+    str
+        The page. Without matplotlib it has no pictures, and says how to get them.
+    """
+    return _PAGE.format(
+        style=_STYLE,
+        title=escape(title),
+        description=escape(description),
+        answer=escape(answer),
+        table=_table(result),
+        legend="\n".join(
+            f'<p class="faint">{escape(line)}</p>' for line in legend.splitlines()
+        ),
+        pictures=_pictures(result, fitted or {}),
+        code="" if code is None else _section("The model", _code_block(code)),
+        footer=f"Made by skreg {skreg.__version__}.",
+    )
+
+
+def model_code(estimator, data, target=None):
+    """Write a program that makes a network of the command line anew.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The fitted pipeline of a network, or of a search that holds one.
+    data : str
+        Name or file of the data set.
+    target : str, default=None
+        Column to predict, if it was given.
+
+    Returns
+    -------
+    str
+        A program that leaves the fitted `model`.
+    """
+    try:
+        network = find_network(estimator)
+    except ValueError:  # several networks, say: what made them makes them again
+        network = estimator.steps[-1][1]
+    imports = {"from skreg.datasets import load_table"}
+    expression = _expression(network, imports)
+    arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
+    return "\n".join(
+        [
+            "from skrub import tabular_pipeline",
+            "",
+            *sorted(imports),
+            "",
+            f"table = load_table({arguments})",
+            f"model = tabular_pipeline({expression})",
+            "model.fit(table.X, table.y)",
+            "",
+        ]
+    )
+
+
+def _expression(value, imports, indent=""):
+    """Write a value; an estimator with the parameters that are not its defaults.
+
+    What has to be imported for it is added to `imports`.
+    """
+    if not hasattr(value, "get_params"):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    kind = type(value)
+    imports.add(f"from {_home(kind)} import {kind.__name__}")
+    defaults = signature(kind.__init__).parameters
+    lines = [
+        f"{indent}    {name}={_expression(each, imports, indent + '    ')},"
+        for name, each in value.get_params(deep=False).items()
+        if repr(each) != repr(defaults[name].default)
+    ]
+    if not lines:
+        return f"{kind.__name__}()"
+    return "\n".join([f"{kind.__name__}(", *lines, f"{indent})"])
+
+
+def _home(kind):
+    """Return the module that a class is to be imported from."""
+    if getattr(skreg, kind.__name__, None) is kind:
+        return "skreg"
+    return kind.__module__.partition("._")[0]
+
+
+def _table(result):
+    headers, rows = comparison_table(result)
+    lines = ["<table>", "<thead>", _row("th", headers), "</thead>", "<tbody>"]
+    lines += [_row("td", row) for row in rows]
+    return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+def _row(kind, cells):
+    scope = ' scope="col"' if kind == "th" else ""
+    inner = "".join(f"<{kind}{scope}>{escape(cell)}</{kind}>" for cell in cells)
+    return f"<tr>{inner}</tr>"
+
+
+def _section(heading, *content):
+    inner = "\n".join(content)
+    return f"<section>\n<h2>{escape(heading)}</h2>\n{inner}\n</section>"
+
+
+def _code_block(code):
+    return (
+        "<p>Fitted on all rows, for which a search may choose other settings than in"
+        " most of the folds:</p>\n"
+        f"<pre><code>{escape(code.strip(), quote=False)}</code></pre>"
+    )
+
+
+def _pictures(result, fitted):
+    try:
+        import matplotlib
+    except ImportError:
+        return _NO_PICTURES
+    # The same picture gets the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "skreg"}):
+        sections = [_comparison_picture(result)]
+        searches = [search for search in map(_find_search, fitted.values()) if search]
+        if searches:
+            sections.append(_search_picture(searches[0]))
+        if fitted:
+            sections.append(_curves_picture(fitted))
+    return "\n".join(filter(None, sections))
+
+
+def _comparison_picture(result):
+    n_compared = len(result.scores) - 1
+    display = ComparisonDisplay.from_result(
+        result, ax=_new_axes(5.6, 1.5 + 0.7 * n_compared)
+    )
+    caption = (
+        f"Right of the line an estimator is better than {result.baseline}. The interval"
+        " is corrected for the training rows that the splits have in common."
+    )
+    return _section("Differences", _figure(display.figure_, "Differences", caption))
+
+
+def _search_picture(search):
+    from matplotlib.figure import Figure
+
+    display = SearchDisplay._read(
+        search.cv_results_, best_index=getattr(search, "best_index_", None)
+    )
+    axes = make_axes(len(display.values), Figure(), n_columns=3)
+    figure = display.plot(axes).figure_
+    scoring = getattr(search, "scoring", None)
+    score = f"score ({scoring})" if isinstance(scoring, str) else "score"
+    caption = (
+        f"Each dot is a setting that was tried on all rows: its mean {score} over the"
+        " inner folds, and their standard deviation. The star is the one that was"
+        " chosen."
+    )
+    return _section("Settings tried", _figure(figure, "Settings tried", caption))
+
+
+def _curves_picture(fitted):
+    networks = {}
+    for name, estimator in fitted.items():
+        try:
+            networks[name] = find_network(estimator)
+        except ValueError:
+            continue
+    if not networks:
+        return ""
+    display = LearningCurvesDisplay.from_estimator(networks, ax=_new_axes(5.6, 3.8))
+    caption = (
+        "The training objective has the penalties and the noise of training; the dot is"
+        " the best epoch."
+    )
+    return _section("Training", _figure(display.figure_, "Training", caption))
+
+
+def _find_search(estimator):
+    """Return what has `cv_results_` at the end of a fitted pipeline, or None."""
+    if hasattr(estimator, "steps"):
+        return _find_search(estimator.steps[-1][1])
+    return estimator if hasattr(estimator, "cv_results_") else None
+
+
+def _new_axes(width, height):
+    # Not pyplot's, which may ask for a screen.
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), layout="constrained").subplots()
+
+
+def _figure(figure, text, caption):
+    """Make a figure of a page, the picture within."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    # A narrow page makes it smaller as long as it can be read, and then scrolls.
+    inches = figure.get_figwidth()
+    size = f"min-width: {4 * inches:.0f}rem; max-width: {6.5 * inches:.0f}rem"
+    return (
+        "<figure>\n"
+        f'<div class="wide"><img src="data:image/svg+xml;base64,{data}"'
+        f' style="{size}" alt="{escape(text)}"></div>\n'
+        f"<figcaption>{escape(caption)}</figcaption>\n"
+        "</figure>"
+    )
