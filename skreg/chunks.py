@@ -74,7 +74,8 @@ def model_bytes(request):
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     # Inputs, and outputs, masks and gradients of every layer.
-    activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))
+    width = request.architecture.input_width
+    activations = rows * (2 * width + 4 * sum(sizes[1:]))
     return itemsize * (COPIES * n_weights + activations)
 
 

@@ -118,6 +118,7 @@ VARIED = {
     "lr": [1e-3, 1e-2, 3e-2],
     "clip_norm": [None, 0.3, 0.1],
     "momentum": [0.0, 0.5, 0.9],
+    "stochastic_depth": [0.0, 0.1, 0.4],
     "beta_1": [0.0, 0.7, 0.9],
     "beta_2": [0.9, 0.99, 0.999],
     "epsilon": [1e-8, 1e-4, 1e-1],
@@ -139,8 +140,7 @@ SCHEDULES = ["constant", "invscaling", "adaptive"]
 
 def network(dtype="float64", **params):
     defaults = dict(
-        hidden_layer_sizes=(7, 4),
-        activation="tanh",
+        **dict(hidden_layer_sizes=(7, 4), activation="tanh", skip="linear"),
         batch_size=16,
         max_iter=EPOCHS[dtype],
         learning_rate_init=0.01,
@@ -293,7 +293,7 @@ def test_models_that_stop_at_different_epochs():
                 (0.02, "adaptive", 25),
                 (0.05, "constant", 7),
                 (0.05, "constant", 40),
-                (0.02, "constant", 30),
+                (0.02, "constant", 20),
             ]
         )
     ]
