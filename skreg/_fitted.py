@@ -124,7 +124,8 @@ class FittedNetworkMixin:
                 reset=False,
             )
         sizes, n_rows = self._architecture.layer_sizes, X.shape[0]
-        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // max(sizes))
+        widest = max(self._architecture.input_width, *sizes)
+        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
         with threads_for(min(size, n_rows) * sizes[0] * max(sizes[1:])):
             if n_rows <= size:
                 return link(self._forward_rows(X)).numpy()

@@ -64,6 +64,13 @@ class Architecture:
         return np.arange(self.embedding_size) < sizes[:, None]
 
     @property
+    def input_width(self):
+        """How many numbers a row's inputs are on their way to the first layer."""
+        if self.embedding == "periodic":  # angles and their cosines
+            return self.layer_sizes[0] + 2 * N_FREQUENCIES * self.n_inputs
+        return self.layer_sizes[0]
+
+    @property
     def is_linear(self):
         """Whether outputs are linear in all that is trained."""
         return self.n_hidden == 0 and self.embedding != "periodic"

@@ -75,7 +75,8 @@ def model_bytes(request):
     rows = min(request.batch_size, len(request.train.index))
     rows *= 2 if request.settings["adversarial"] else 1
     # Inputs, and outputs, masks and gradients of every layer.
-    activations = rows * (2 * sizes[0] + 4 * sum(sizes[1:]))
+    width = request.architecture.input_width
+    activations = rows * (2 * width + 4 * sum(sizes[1:]))
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
     return itemsize * (copies * n_weights + activations)
 

@@ -94,14 +94,15 @@ class Stack:
         scaling = _stack_scaling(requests, self.device)
         size, streams = head.batch_size, self.streams if head.shuffle else None
         if head.solver == "lbfgs":
-            size, streams = _rows_at_a_time(pool), None
+            size, streams = _rows_at_a_time(head.architecture), None
         n_models = len(requests)
         self.batches = Batches(
             pool, indices[:n_models], scaling, size, streams, head.min_rows
         )
         self.validation = None
         if len(indices) > n_models:
-            self.validation = _in_order(pool, indices[n_models:], scaling)
+            rows = pool, indices[n_models:], scaling
+            self.validation = _in_order(head.architecture, *rows)
 
     def _make_optimizer(self, requests):
         head, self.optimizer = requests[0], None
@@ -255,9 +256,8 @@ class Stack:
         index = torch.tensor(positions, device=self.device)
         batches = self.batches.select(positions)
         if not noisy:
-            batches = _in_order(
-                batches.pool, batches.indices, batches.scaling, len(positions)
-            )
+            rows = batches.pool, batches.indices, batches.scaling
+            batches = _in_order(self.module.architecture, *rows, len(positions))
         objective = Objective(
             self.network.select(index).prepare_training(),
             self.loss,
@@ -287,14 +287,14 @@ def loss_gradients(request):
     return [weight.grad for weight in stack.module.weights]
 
 
-def _in_order(pool, indices, scaling, n_shares=1):
+def _in_order(architecture, pool, indices, scaling, n_shares=1):
     """Return batches over all rows in a fixed order."""
-    rows = max(64, _rows_at_a_time(pool) // n_shares)
+    rows = max(64, _rows_at_a_time(architecture) // n_shares)
     return Batches(pool, indices, scaling, rows)
 
 
-def _rows_at_a_time(pool):
-    return max(64, ELEMENTS_AT_A_TIME // pool.n_features)
+def _rows_at_a_time(architecture):
+    return max(64, ELEMENTS_AT_A_TIME // architecture.input_width)
 
 
 def _stack_scaling(requests, device):

@@ -111,12 +111,14 @@ VARIED = {
     "lr": [1e-3, 1e-2, 3e-2],
     "clip_norm": [None, 0.3, 0.1],
     "momentum": [0.0, 0.5, 0.9],
+    "stochastic_depth": [0.0, 0.1, 0.4],
     "beta_1": [0.0, 0.7, 0.9],
     "beta_2": [0.9, 0.99, 0.999],
     "epsilon": [1e-8, 1e-4, 1e-1],
 }
-# The solver that shows them: a scaled gradient leaves Adam's steps as they are.
-SOLVER = {"momentum": "sgd", "clip_norm": "sgd"}
+# What shows them: a scaled gradient leaves Adam's steps as they are.
+NEEDED = {name: {"solver": "sgd"} for name in ("momentum", "clip_norm")}
+NEEDED |= {"stochastic_depth": {"skip": "linear"}}
 # Each model: a different value of all of them. (group_l1 makes stacks of its own.)
 COLUMNS = [
     {
@@ -158,6 +160,7 @@ def everything(dtype, **params):
         network(
             dtype,
             **column,
+            skip="linear",  # for stochastic depth
             learning_rate=schedule,
             n_iter_no_change=2 + model,
             tol=[0.0, 1e-3, 1e-2][model],
@@ -182,9 +185,8 @@ def test_the_list_of_varied_settings_is_complete():
 def test_models_that_differ_in_one_setting(name, dtype):
     data = classes(70, seed=1)
     parameter = "learning_rate_init" if name == "lr" else name
-    solver = SOLVER.get(name, "adam")
     requests = [
-        request_of(network(dtype, solver=solver, **{parameter: value}), *data)
+        request_of(network(dtype, **{parameter: value}, **NEEDED.get(name, {})), *data)
         for value in VARIED[name]
     ]
     alone = assert_fused_equals_alone(requests, TOLERANCE[dtype])
