@@ -1,5 +1,7 @@
 """Distributions of hyperparameters in Optuna's terms."""
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -143,3 +145,69 @@ def _cannot_use(name, distribution):
         "distributions, a skreg.OffOr, or have a method to_optuna that "
         f"returns one of these, got {distribution!r}."
     )
+
+
+def new_study(sampler, seed=None, n_random=1):
+    """Return a study that maximises, without a word of Optuna's.
+
+    Parameters
+    ----------
+    sampler : {"tpe", "random", "gp"} or optuna sampler
+    seed : int, default=None
+    n_random : int, default=1
+        Trials at random before a sampler learns, 10 at most.
+
+    Returns
+    -------
+    optuna.Study
+
+    Raises
+    ------
+    ImportError
+        If Optuna is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError(
+            "A Bayesian search needs optuna: pip install skreg[search]"
+        ) from error
+    if isinstance(sampler, str):
+        sampler = _make_sampler(sampler, seed, min(n_random, 10))
+    with _quiet_optuna():
+        return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+def _make_sampler(name, seed, n_random):
+    from optuna.samplers import GPSampler, RandomSampler, TPESampler
+
+    if name == "tpe":
+        return TPESampler(seed=seed, n_startup_trials=n_random)
+    if name == "gp":
+        # It draws strengths beside a switch at random, and would say so each time.
+        return GPSampler(
+            seed=seed, n_startup_trials=n_random, warn_independent_sampling=False
+        )
+    return RandomSampler(seed=seed)
+
+
+def tell(study, trial, score):
+    """Tell a study of a score; nan is a trial that failed."""
+    from optuna.trial import TrialState
+
+    if np.isnan(score):
+        study.tell(trial, state=TrialState.FAIL)
+    else:
+        study.tell(trial, float(score))
+
+
+@contextmanager
+def _quiet_optuna():
+    """Keep Optuna from announcing the study, and leave its logging as it was."""
+    logger = logging.getLogger("optuna.storages._in_memory")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

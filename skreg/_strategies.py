@@ -5,7 +5,9 @@ import math
 import numpy as np
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-# Shares of the candidates of a Bayesian search that are asked for at a time.
+from skreg._optuna import new_study, suggest, tell, translate
+
+# How many times a Bayesian search asks for candidates.
 BATCHES = 4
 
 
@@ -62,18 +64,22 @@ def grid(space, n_candidates, n_final, max_iter, rng, evaluate):
 
 
 def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
-    """Let Optuna's TPE propose candidates, some at a time, from the scores so far."""
-    from skreg.bayes_search import Study
-
-    study, trials = Study(space, "tpe", seed=rng.randint(2**31 - 1)), []
-    size = math.ceil(n_candidates / BATCHES)
+    """Let Optuna's TPE propose candidates from the scores so far, some at a time."""
+    dimensions = {name: translate(name, values) for name, values in space.items()}
+    size, seed, trials = math.ceil(n_candidates / BATCHES), rng.randint(2**31 - 1), []
+    study = new_study("tpe", int(seed), size)
     while len(trials) < n_candidates:
-        candidates = study.ask(min(size, n_candidates - len(trials)))
-        batch = evaluate(candidates, [math.inf], [])
+        asked = [study.ask() for _ in range(min(size, n_candidates - len(trials)))]
+        batch = evaluate(
+            [{n: suggest(t, n, d) for n, d in dimensions.items()} for t in asked],
+            [math.inf],
+            [],
+        )
+        for trial, found in zip(asked, batch):
+            tell(study, trial, found.scores.mean())
+        trials += batch
         if not batch:  # the time is over
             break
-        study.tell([trial.mean_score for trial in batch])
-        trials += batch
     return trials
 
 

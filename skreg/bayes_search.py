@@ -1,7 +1,6 @@
 """Cross-validated search that learns from what it has tried."""
 
 import warnings
-from contextlib import contextmanager
 from copy import deepcopy
 from numbers import Integral
 
@@ -11,7 +10,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skreg._optuna import suggest, translate
+from skreg._optuna import new_study, suggest, tell, translate
 
 __all__ = ["BayesSearchCV"]
 
@@ -177,7 +176,6 @@ class BayesSearchCV(BaseSearchCV):
         """Ask, evaluate and tell, one batch at a time."""
         if isinstance(self.scoring, list | tuple | set | dict):
             self._check_refit_is_a_score()
-        _check_optuna()
         space = {
             name: translate(name, distribution)
             for name, distribution in self.param_distributions.items()
@@ -197,7 +195,7 @@ class BayesSearchCV(BaseSearchCV):
             ]
             scores = evaluation.of_batch([trial.params for trial in trials], candidates)
             for trial, score in zip(trials, scores):
-                _tell(self.study_, trial, score)
+                tell(self.study_, trial, score)
         if evaluation.n_evaluated == 0:
             raise evaluation.failure
         search_ctx.call_on_fit_task_end(estimator=self)
@@ -219,28 +217,10 @@ class BayesSearchCV(BaseSearchCV):
         raise ValueError(f"refit={self.refit!r} is not one of the scores {known}.")
 
     def _make_study(self):
-        import optuna
-
-        if isinstance(self.sampler, str):
-            sampler = self._make_sampler()
-        else:
-            sampler = deepcopy(self.sampler)
-        with _quiet_optuna():
-            return optuna.create_study(direction="maximize", sampler=sampler)
-
-    def _make_sampler(self):
-        from optuna.samplers import GPSampler, RandomSampler, TPESampler
-
+        if not isinstance(self.sampler, str):
+            return new_study(deepcopy(self.sampler))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        n_random = min(self.batch_size, 10)
-        if self.sampler == "tpe":
-            return TPESampler(seed=seed, n_startup_trials=n_random)
-        if self.sampler == "gp":
-            # It draws strengths beside a switch at random, and would say so each time.
-            return GPSampler(
-                seed=seed, n_startup_trials=n_random, warn_independent_sampling=False
-            )
-        return RandomSampler(seed=seed)
+        return new_study(self.sampler, seed, self.batch_size)
 
 
 class _DrawnFolds:
@@ -302,35 +282,3 @@ class _Evaluation:
             scores = self.search._scores_of(results)[-len(candidates) :]
         batch_ctx.call_on_fit_task_end(estimator=self.search)
         return scores
-
-
-def _tell(study, trial, score):
-    from optuna.trial import TrialState
-
-    if np.isnan(score):
-        study.tell(trial, state=TrialState.FAIL)
-    else:
-        study.tell(trial, float(score))
-
-
-def _check_optuna():
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "BayesSearchCV needs optuna: pip install skreg[search]"
-        ) from error
-
-
-@contextmanager
-def _quiet_optuna():
-    """Keep Optuna from announcing the study, and leave its logging as it was."""
-    import logging
-
-    logger = logging.getLogger("optuna.storages._in_memory")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
