@@ -1,5 +1,7 @@
 """The documentation that several estimators share, written once."""
 
+from skreg._docs_cv import SECTIONS as SEARCH_SECTIONS
+
 REGULARISATION = """
     l1 : float or sequence of float, default=0.0
         Strength of the sum of absolute weights: one number, or one for each layer of
@@ -292,7 +294,7 @@ FIT = """
             The fitted estimator.
 """
 
-SECTIONS = {
+SECTIONS = SEARCH_SECTIONS | {
     "regularisation": REGULARISATION,
     "mixup": MIXUP,
     "structure": STRUCTURE,

@@ -14,6 +14,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg._cross_validated import BaseNetworkCV
+from skreg._docs import fill_docstring
 from skreg.ensemble import (
     TINY,
     best_temperature,
@@ -23,15 +24,10 @@ from skreg.ensemble import (
 )
 from skreg.mlp import MLPClassifier, MLPRegressor
 
-LOSSES = {
-    "squared_error": mean_squared_error,
-    "absolute_error": mean_absolute_error,
-    "huber": mean_absolute_error,
-    "poisson": mean_poisson_deviance,
-    "quantile": mean_pinball_loss,
-}
+# What the candidates have in common if the user gives no network; docs/defaults.md has
+# the measurements that these come from.
 SETTINGS = {
-    "hidden_layer_sizes": (64,),
+    "hidden_layer_sizes": (64, 64),
     "skip": "linear",
     "learning_rate": "flat_cosine",
     "learning_rate_init": 0.01,
@@ -42,8 +38,70 @@ SETTINGS = {
     "tol": 0.0,
 }
 
+# The mean losses of a regressor on the scale of its targets.
+LOSSES = {
+    "squared_error": mean_squared_error,
+    "absolute_error": mean_absolute_error,
+    "huber": mean_absolute_error,
+    "poisson": mean_poisson_deviance,
+    "quantile": mean_pinball_loss,
+}
 
+
+@fill_docstring
 class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
+    """Multilayer perceptron classifier that chooses its regularisation by itself.
+
+    Candidates are drawn from a space of regularisers and trained on all folds as one
+    network; the better ones go on, and the networks of the best are averaged. A linear
+    model is part of every candidate (``skip="linear"``), so that strong regularisation
+    of the rest leaves it. Probabilities are tempered so that they are right on the
+    rows held out [3]_.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or None, default=None
+        The network, with the settings that candidates do not change. None is two
+        hidden layers of 64 units with ``skip="linear"`` and early stopping on the
+        held-out rows, trained with a "flat_cosine" schedule for at most 60 epochs.
+    {search}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    temperature_ : float
+        What the logarithms of the averaged probabilities are divided by: above 1 the
+        average was too sure of itself, below 1 not enough.
+    {search_attributes}
+
+    See Also
+    --------
+    MLPClassifier : The network.
+    search_space : The spaces.
+    BayesSearchCV : Bayesian search for any estimator.
+    sklearn.linear_model.LogisticRegressionCV : The same for linear models.
+
+    References
+    ----------
+    {search_references}
+    .. [3] Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural
+       Networks".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skreg import MLPClassifierCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = MLPClassifierCV(n_candidates=8, random_state=0).fit(X_train, y_train)
+    >>> bool(clf.score(X_test, y_test) > 0.95)
+    True
+    >>> sorted(clf.best_params_)
+    ['dropout', 'l2', 'numeric_embedding', 'skip_l2']
+    """
+
     def __init__(
         self,
         estimator=None,
@@ -58,7 +116,7 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
         max_time=None,
         n_jobs=None,
         random_state=None,
-        verbose=0,
+        verbose=False,
     ):
         self.estimator = estimator
         self.param_distributions = param_distributions
@@ -105,21 +163,99 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
         return weights
 
     def predict_proba(self, X):
+        """Return the tempered mean of the networks' probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`. For multilabel targets, the probability of each
+            label; otherwise rows sum to one.
+        """
         mean = self._mean_prediction(X)
         return mean if self._multilabel else tempered(mean, self.temperature_)
 
     def predict_log_proba(self, X):
+        """Return the logarithm of the probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``.
+        """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     def predict(self, X):
+        """Return the most probable class, or the labels more probable than not.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            One of `classes_` for each row, or for each label 0 or 1.
+        """
         probability = self.predict_proba(X)
         if self._multilabel:
             return (probability > 0.5).astype(int)
         return self.classes_[probability.argmax(axis=1)]
 
 
+@fill_docstring
 class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
+    """Multilayer perceptron regressor that chooses its regularisation by itself.
+
+    Candidates are drawn from a space of regularisers and trained on all folds as one
+    network; the better ones go on, and the networks of the best are averaged. A linear
+    model is part of every candidate (``skip="linear"``), so that strong regularisation
+    of the rest leaves it.
+
+    Parameters
+    ----------
+    estimator : MLPRegressor or None, default=None
+        The network, with the settings that candidates do not change. None is two
+        hidden layers of 64 units with ``skip="linear"`` and early stopping on the
+        held-out rows, trained with a "flat_cosine" schedule for at most 60 epochs.
+    {search}
+
+    Attributes
+    ----------
+    {search_attributes}
+
+    See Also
+    --------
+    MLPRegressor : The network.
+    search_space : The spaces.
+    BayesSearchCV : Bayesian search for any estimator.
+    sklearn.linear_model.RidgeCV : The same for linear models.
+
+    References
+    ----------
+    {search_references}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import MLPRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressorCV(n_candidates=8, random_state=0).fit(X, y)
+    >>> reg.predict(X[:2]).shape
+    (2,)
+    """
+
     def __init__(
         self,
         estimator=None,
@@ -134,7 +270,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         max_time=None,
         n_jobs=None,
         random_state=None,
-        verbose=0,
+        verbose=False,
     ):
         self.estimator = estimator
         self.param_distributions = param_distributions
@@ -170,4 +306,16 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         )
 
     def predict(self, X):
+        """Return the mean of the networks' predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of the targets.
+        """
         return self._mean_prediction(X)

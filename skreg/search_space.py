@@ -243,20 +243,14 @@ def _find_network(estimator, whole):
 
 
 def _regularization(n_samples):
-    l1, l2 = loguniform(1e-6, 1e-1), loguniform(1e-6, 1.0)
+    l2 = loguniform(1e-5, 3e-2)
     if n_samples is not None:
-        l1 = loguniform(1e-3 / n_samples, 1e2 / n_samples)
-        l2 = loguniform(0.5e-3 / n_samples, 0.5e3 / n_samples)
+        l2 = loguniform(1e-2 / n_samples, 30 / n_samples)
     return {
-        "l1": OffOr(l1),
-        "l2": OffOr(l2),
-        "group_l1": OffOr(l1),
-        "weight_decay": OffOr(loguniform(1e-5, 1e-1)),
-        "dropout": OffOr(uniform(0.05, 0.75)),
-        "input_dropout": OffOr(uniform(0.05, 0.25)),
-        "batchnorm": [False, True],
-        "skip": [None, "linear", "residual"],
-        "skip_l2": OffOr(l2),
+        "l2": l2,
+        "skip_l2": l2,
+        "dropout": OffOr(uniform(0.05, 0.45)),
+        "numeric_embedding": [None, "piecewise_linear"],
     }
 
 
