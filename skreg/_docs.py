@@ -57,7 +57,8 @@ STRUCTURE = """
         "linear" adds ``x @ S`` to the outputs, a linear model of the (standardised)
         inputs beside the hidden layers, with weights S that start at zero (the skip
         layer of LassoNet [6]_ and of wide and deep networks). "residual" adds to the
-        output of each hidden layer its input, where both have as many units [7]_.
+        output of each hidden layer its input, where both have as many units [7]_. A
+        linear model has nothing to skip.
     skip_l1, skip_l2 : float, default=None
         Strengths of `l1` and `l2` for S. None is that of the first layer.
     stochastic_depth : float, default=0.0
@@ -68,7 +69,8 @@ STRUCTURE = """
         Replace each (standardised) input by `embedding_size` numbers [15]_.
         "piecewise_linear": its place in each of as many bins between its quantiles,
         ``clip((x - b[t-1]) / (b[t] - b[t-1]), 0, 1)``, of which the first and the last
-        are not clipped outwards; inputs with fewer values have fewer bins.
+        are not clipped outwards; inputs with fewer values have fewer bins. Dense inputs
+        only.
         "periodic": the input itself and a trained linear map of 16 waves
         ``cos(2 * pi * w * x + b)`` with trained w and b [16]_. `group_l1` takes all
         numbers of an input as one group.

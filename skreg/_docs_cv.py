@@ -1,9 +1,10 @@
 """The documentation that the estimators that tune themselves share."""
 
 SEARCH = """
-    param_distributions : {"regularization", "cocktail"} or dict, default="regularization"
-        What is chosen, and from what: a space of :func:`search_space`, or a list or
-        distribution for each parameter of the network, as for RandomizedSearchCV.
+    param_distributions : str or dict, default="regularization"
+        What is chosen, and from what: "regularization" or "cocktail", the spaces of
+        :func:`search_space`, or a list or distribution for each parameter of the
+        network, as for RandomizedSearchCV.
     n_candidates : int, default=16
         Number of candidates. For "grid" it is the number of combinations.
     cv : int, cross-validation generator, iterable or None, default=None

@@ -91,7 +91,7 @@ class Architecture:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a network starts, besides its random numbers.
+    """Where a network starts; its random numbers decide the rest.
 
     Parameters
     ----------

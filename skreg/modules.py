@@ -282,14 +282,11 @@ class StackedMLP(torch.nn.Module):
         kind = self.architecture.embedding
         if kind is None:
             return []
-        parts = [getattr(self, n) for n in state_names(self.architecture)]
         if kind == "piecewise_linear":
-            return [
-                PiecewiseLinear(
-                    self.embedding_edges, self.architecture.embedding_columns()
-                )
-            ]
-        return [Periodic(*parts[-4:])]
+            columns = self.architecture.embedding_columns()
+            return [PiecewiseLinear(self.embedding_edges, columns)]
+        names = ("frequency", "phase", "mixing", "shift")
+        return [Periodic(*(getattr(self, f"embedding_{name}") for name in names))]
 
     def prepare_training(self):
         """Allocate the gradients once; steps write into them."""

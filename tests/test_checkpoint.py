@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from _estimators import ALL_CONFIGURATIONS, data
 from safetensors.numpy import save
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 import skreg
 from skreg import MLPClassifier, MLPRegressor
@@ -110,8 +111,17 @@ def same(one, other):
     )
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("name", FITS)
+def with_inputs():
+    """Return each fit with dense and, where it takes them, with sparse inputs."""
+    return [
+        (name, sparse)
+        for name, (estimator, _) in FITS.items()
+        for sparse in (False, True)
+        if get_tags(estimator).input_tags.sparse or not sparse
+    ]
+
+
+@pytest.mark.parametrize("name, sparse", with_inputs())
 def test_a_kept_fit_is_the_fit(name, sparse, tmp_path):
     estimator, request = prepared(name, sparse)
     key = Checkpoint(tmp_path).key(request)

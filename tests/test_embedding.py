@@ -19,6 +19,7 @@ from skreg.checkpoint import Checkpoint
 from skreg.embeddings import PiecewiseLinear
 from skreg.losses import SquaredError
 from skreg.modules import StackedMLP, initial_state
+from skreg.penalties import GroupLasso
 from skreg.training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -279,6 +280,34 @@ def test_group_l1_of_a_network(kind, solver):
     np.testing.assert_array_equal((of_inputs != 0).any(1), (of_inputs != 0).all(1))
     np.testing.assert_array_equal(model.support_, of_inputs.any(axis=1))
     assert 0 < model.support_.sum() < 5
+
+
+def test_groups_of_several_rows_are_groups_of_one():
+    """Of the same weights with the rows of each group side by side."""
+    strength = torch.tensor([0.0, 0.8], dtype=torch.float64)
+    tall, wide = GroupLasso(strength, n_rows=3), GroupLasso(strength)
+    W, G, start = (normal(2, 12, 2, seed=seed) for seed in range(3))
+    W[:, 3:6] = 0
+    start[:, 6:9] = -W[:, 6:9]
+
+    def flat(tensor):
+        return tensor.reshape(2, 4, 6)
+
+    def same(one, other):
+        torch.testing.assert_close(flat(one), other, rtol=1e-14, atol=1e-15)
+
+    metric = normal(2, 4, 1, seed=5).exp()
+    same(tall.prox(W, tall.per_row(metric)), wide.prox(flat(W), metric))
+    same(tall.prox(W, metric[:, :1]), wide.prox(flat(W), metric[:, :1]))
+    same(tall.slope(W), wide.slope(flat(W)))
+    same(tall.reduce(W, G), wide.reduce(flat(W), flat(G)))
+    same(tall.pull_back(W, start), wide.pull_back(flat(W), flat(start)))
+    assert not tall.pull_back(W, start)[1, 6:9].any()
+    assert torch.equal(tall.value(W), wide.value(flat(W)))
+    assert torch.equal(tall.emptying(G), wide.emptying(flat(G)))
+    moved = W.clone()
+    tall.prox_(moved, metric[:, :1] * 0 + 0.5, tall.per_row(metric), [])
+    same(moved, wide.prox(flat(W), 0.5 / metric))
 
 
 SETTINGS = [
