@@ -54,6 +54,7 @@ LAYERS = [
     ["datasets", "schedules", "sharing", "threads", "turns"],
     ["_quantiles", "_validation"],
     ["_docs", "_suggest"],
+    ["_docs_cv"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 
@@ -116,7 +117,9 @@ def test_the_public_names():
         "ComparisonResult",
         "LearningCurvesDisplay",
         "MLPClassifier",
+        "MLPClassifierCV",
         "MLPRegressor",
+        "MLPRegressorCV",
         "OffOr",
         "RegularizationPath",
         "RegularizationPathDisplay",
