@@ -198,7 +198,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self._space(prototype, data),
             self.n_candidates,
             self.n_ensemble,
-            prototype.max_iter,
+            prototype._n_epochs(len(data.folds[0][0])),
             rng,
             evaluate,
         )

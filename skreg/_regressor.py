@@ -21,6 +21,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
     _numeric_targets = True
+    _n_scheduled_epochs = 15
 
     def _check_targets(self, y, continuing, classes):
         if y.dtype.kind not in "biuf":

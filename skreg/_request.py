@@ -14,9 +14,16 @@ from skreg._quantiles import bin_edges, quantiles
 from skreg._validation import per_layer, split_validation
 from skreg.architecture import Start
 from skreg.augment import SPLIT, Streams
-from skreg.batches import Rows
+from skreg.batches import Rows, count_batches
 from skreg.fit_request import FitRequest
 from skreg.schedules import SCHEDULES
+
+# What "auto" stands for, chosen on public tables (docs/defaults.md).
+BATCH_ROWS = 32
+# Of fits that end when they no longer improve, or at an optimum.
+MOST_EPOCHS = 200
+# Of a scheduled fit: fewer move the weights of a network too little.
+FEWEST_STEPS = 50
 
 
 class RequestMixin:
@@ -124,12 +131,14 @@ class RequestMixin:
             else None,
             smooth_clip=self._smooth_clip,
             settings=self._settings(),
-            batch_size=200 if self.batch_size == "auto" else self.batch_size,
-            max_iter=1 if incremental else self.max_iter,
+            batch_size=self._n_batch_rows(),
+            max_iter=1 if incremental else self._n_epochs(len(train_rows.index)),
+            max_polish=MOST_EPOCHS if self.max_iter == "auto" else self.max_iter,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             shuffle=self.shuffle,
             nesterov=self.nesterovs_momentum,
+            stops_early=watches,
             watch_validation=watches and validation is not None,
             restore_best=watches and self.restore_best_weights,
             # A call of partial_fit does not know how many there will be.
@@ -154,6 +163,20 @@ class RequestMixin:
             may_polish=not (self.early_stopping or incremental or self.n_snapshots > 1),
             monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _n_batch_rows(self):
+        return BATCH_ROWS if self.batch_size == "auto" else self.batch_size
+
+    def _n_epochs(self, n_rows):
+        """Return the largest number of epochs, or of iterations of L-BFGS."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        is_scheduled = self.solver != "lbfgs" and self.learning_rate in SCHEDULES
+        if self.early_stopping or not is_scheduled:
+            return MOST_EPOCHS
+        n_batches = count_batches(n_rows, self._n_batch_rows())
+        n_epochs = max(self._n_scheduled_epochs, math.ceil(FEWEST_STEPS / n_batches))
+        return max(n_epochs, self.n_snapshots)
 
     def _start(self, rows, dtype, continuing):
         """Return where the network starts; a continued fit has its bins already."""

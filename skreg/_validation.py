@@ -141,7 +141,7 @@ def check_course(estimator):
             f"{what}, and early_stopping=True would end the fit before. Set one of "
             "them to its default."
         )
-    if n_snapshots > max_iter:
+    if max_iter != "auto" and n_snapshots > max_iter:
         raise ValueError(
             f"{what}, which lasts an epoch at least, but max_iter={max_iter!r}. "
             "Increase max_iter or lower n_snapshots."

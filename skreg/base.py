@@ -108,7 +108,7 @@ class BaseNetwork(
         "ema_decay": [SHARE],
         "n_snapshots": [COUNT],
         "batch_size": [StrOptions({"auto"}), COUNT],
-        "max_iter": [COUNT],
+        "max_iter": [StrOptions({"auto"}), COUNT],
         "shuffle": ["boolean"],
         "momentum": [SHARE],
         "nesterovs_momentum": ["boolean"],
@@ -127,6 +127,8 @@ class BaseNetwork(
 
     # Whether targets are numbers rather than classes.
     _numeric_targets = False
+    # What max_iter="auto" is where the schedule decides on the length of a fit.
+    _n_scheduled_epochs = 10
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -202,7 +204,9 @@ class BaseNetwork(
             # scikit-learn checks the parameters in the first call only.
             self._validate_params()
         self._check_parameters()
-        ctx = self._init_callback_context(max_subtasks=self.max_iter)
+        ctx = self._init_callback_context(
+            max_subtasks=None if self.max_iter == "auto" else self.max_iter
+        )
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             about["metadata"] = {"sample_weight": sample_weight}
@@ -433,12 +437,12 @@ class BaseNetwork(
             message = (
                 f"The optimality conditions are violated by {self.kkt_violation_:.1e}, "
                 f"more than {request.accuracy:.1e}, where the solver stopped. Increase "
-                f"max_iter (got {self.max_iter}), standardise the inputs, or give a "
-                "network a smooth activation, such as 'tanh' or 'silu'."
+                f"max_iter (got {request.max_polish}), standardise the inputs, or give "
+                "a network a smooth activation, such as 'tanh' or 'silu'."
             )
-        elif self.n_iter_ == self.max_iter and not request.has_fixed_length:
+        elif self.n_iter_ == request.max_iter and not request.has_fixed_length:
             message = (
-                f"Training stopped at max_iter={self.max_iter} before it converged. "
+                f"Training stopped at max_iter={request.max_iter} before it converged. "
                 "Increase max_iter or learning_rate_init, or use early_stopping=True."
             )
         else:

@@ -145,7 +145,7 @@ class Tracker:
             self.lr /= 5
             self._no_improvement = 0
             return False
-        if request.has_fixed_length and not request.watch_validation:
+        if request.has_fixed_length and not request.stops_early:
             return False
         self.converged = True
         return True

@@ -37,8 +37,12 @@ class FitRequest:
         The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
         layers are sequences.
     batch_size, max_iter, n_iter_no_change : int
+    max_polish : int
+        Iterations of the full-batch solver that may end the fit.
     tol : float
     shuffle, nesterov, restore_best : bool
+    stops_early : bool
+        Whether the fit may end before a length that was planned for.
     watch_validation : bool
         Whether the validation rows decide on stopping, not only on a curve.
     learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
@@ -86,10 +90,12 @@ class FitRequest:
     settings: dict
     batch_size: int
     max_iter: int
+    max_polish: int
     n_iter_no_change: int
     tol: float
     shuffle: bool
     nesterov: bool
+    stops_early: bool
     watch_validation: bool
     restore_best: bool
     learning_rate: str

@@ -296,7 +296,11 @@ def _usable(network):
 def _fit_to(network, name, distribution):
     """Leave of a list what a network can have."""
     if name == "n_snapshots":
-        return [n for n in distribution if n <= network.max_iter]
+        return [
+            n
+            for n in distribution
+            if network.max_iter == "auto" or n <= network.max_iter
+        ]
     if not isinstance(distribution, list):
         return distribution
     known = [

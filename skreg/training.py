@@ -122,8 +122,7 @@ def _polishing(result):
         request,
         solver="lbfgs",
         initial=result.state,
-        # Epochs and iterations are different things: each has max_iter to itself.
-        max_iter=request.max_iter + tracker.n_iter,
+        max_iter=request.max_polish + tracker.n_iter,
         optimizer_state=None,
         tracker=tracker,
     )
