@@ -90,7 +90,7 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
         multiclass = self.n_outputs_ > 1 and not self._multilabel
         return CLASSIFICATION_LOSSES["log_loss" if multiclass else "binary_log_loss"]()
 
-    def _fit_encoding(self, y, index, weight):
+    def _fit_encoding(self, rows):
         """Labels need nothing but the classes."""
 
     def _encode(self, y, dtype):

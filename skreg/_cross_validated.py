@@ -16,7 +16,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._strategies import STRATEGIES, ranked
 from skreg._suggest import suggest
-from skreg._trials import Data, Deadline, Heat, refitted, results_table
+from skreg._trials import (
+    Data,
+    Deadline,
+    Heat,
+    in_precision,
+    refitted,
+    results_table,
+)
 from skreg._validation import check_weights
 from skreg.ensemble import mean_over
 from skreg.search_space import search_space
@@ -112,6 +119,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         trials = self._search(prototype, data, seeds, deadline, rng)
         self._keep_trials(trials)
         chosen = [trial for trial in trials if trial.is_finalist][: self.n_ensemble]
+        self._restore_precision([m for trial in chosen for m in trial.models], X)
         weights = self._weigh(*self._held_out(chosen, data))
         if not self.refit:
             return self
@@ -122,8 +130,20 @@ class BaseNetworkCV(BaseEstimator, ABC):
             weights = np.repeat(weights / self.n_splits_, self.n_splits_)
         else:
             self.estimators_ = refitted(prototype, chosen, data, seeds[-1])
+            self._restore_precision(self.estimators_, X)
         self.weights_ = weights
         return self
+
+    def _restore_precision(self, models, X):
+        """Let networks of our own, trained in single precision, predict in that of X.
+
+        Training gains a factor of two, and predictions keep what scikit-learn asks for:
+        that rows are predicted the same alone and together.
+        """
+        if self.estimator is None:
+            for model in models:
+                model.dtype = None
+                in_precision(model, X.dtype)
 
     def _held_out(self, chosen, data):
         """Return each candidate's predictions of all held-out rows, and their targets.

@@ -52,13 +52,15 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         kind = REGRESSION_LOSSES[self.loss]
         return kind(self.quantile) if kind is QuantileLoss else kind()
 
-    def _fit_encoding(self, y, index, weight):
+    def _fit_encoding(self, rows):
         """Learn the centre and scale of the targets; counts are only scaled."""
         self.target_offset_ = self.target_scale_ = None
         if not self.standardize:
             return
-        columns = y.reshape(len(y), -1).astype(np.float64)
-        mean, scale = standardisation(columns, index, weight)
+        columns = rows.y.reshape(len(rows.y), -1).astype(np.float64)
+        mean, scale = rows.once(
+            "targets", lambda: standardisation(columns, rows.index, rows.weight)
+        )
         if isinstance(self._loss, PoissonLoss):
             self.target_scale_ = np.where(mean > 0, mean, 1.0)
         else:

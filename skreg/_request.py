@@ -183,7 +183,11 @@ class RequestMixin:
         architecture, edges = self._architecture, None
         if architecture.embedding == "piecewise_linear" and not continuing:
             levels = np.linspace(0, 1, architecture.embedding_size + 1)
-            edges = torch.from_numpy(quantiles(rows.X, rows.index, rows.weight, levels))
+            edges = rows.once(
+                ("bins", len(levels)),
+                lambda: quantiles(rows.X, rows.index, rows.weight, levels),
+            )
+            edges = torch.from_numpy(edges)
             edges = self._standardised(edges, *self._scaling_tensors())
             edges = bin_edges(edges.numpy().T.astype(dtype))
         return Start(self.init, float(self.embedding_scale), edges)
@@ -207,7 +211,10 @@ class RequestMixin:
         return X.dtype.name if self._device.type == "cpu" else "float32"
 
     def _encoded(self, rows, dtype):
-        return Rows(rows.X, self._encode(rows.y, dtype), rows.weight, rows.index)
+        # The scaling of targets depends on the loss, too.
+        what = "encoded", dtype, self.standardize is False, self._loss
+        encoded = rows.once(what, lambda: self._encode(rows.y, dtype))
+        return Rows(rows.X, encoded, rows.weight, rows.index)
 
     def _snapshot(self, state):
         """Return this estimator as it would be fitted with a network's state."""

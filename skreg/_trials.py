@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,6 +46,31 @@ class Data:
     y: np.ndarray
     sample_weight: np.ndarray | None
     folds: list
+    _rows: dict = field(default_factory=dict)
+
+    def rows_for(self, model, fold):
+        """Return rows to train on, rows to judge by or None, and the class weights.
+
+        The same objects for all candidates with the same class weights, so that what
+        is learned of them is learned once.
+        """
+        key = id(fold), repr(getattr(model, "class_weight", None))
+        if key not in self._rows:
+            # With the fold, whose identity would else be another's when it is gone.
+            self._rows[key] = fold, self._weighted_rows(model, *fold)
+        return self._rows[key][1]
+
+    def _weighted_rows(self, model, train, test):
+        weight = self.sample_weight
+        model._learn_class_weights(
+            self.y[train], None if weight is None else weight[train], False
+        )
+        weight = model._row_weights(self.X, self.y, weight)
+        if weight is not None:
+            train, test = train[weight[train] > 0], test[weight[test] > 0]
+        rows = Rows(self.X, self.y, weight, train)
+        held_out = Rows(self.X, self.y, weight, test) if len(test) else None
+        return rows, held_out, getattr(model, "_class_weights", None)
 
 
 @dataclass
@@ -216,16 +241,7 @@ def prepared(prototype, params, data, fold, seed):
     model = copy.copy(prototype).set_params(**params, random_state=seed)
     model._validate_params()
     model._check_parameters()
-    train, test = fold
-    weight = data.sample_weight
-    model._learn_class_weights(
-        data.y[train], None if weight is None else weight[train], False
-    )
-    weight = model._row_weights(data.X, data.y, weight)
-    if weight is not None:
-        train, test = train[weight[train] > 0], test[weight[test] > 0]
-    rows = Rows(data.X, data.y, weight, train)
-    held_out = Rows(data.X, data.y, weight, test) if len(test) else None
+    rows, held_out, model._class_weights = data.rows_for(model, fold)
     model._prepare(rows, False)
     return model, model._request(rows, held_out, seed, False, False), held_out
 
@@ -245,8 +261,8 @@ def refitted(prototype, trials, data, seed):
     Each trains for as many epochs as were best on the mean of the folds.
     """
     everything, models, requests = np.arange(data.X.shape[0]), [], []
+    fold = everything, everything[:0]
     for trial in trials:
-        fold = everything, everything[:0]
         model, request, _ = prepared(prototype, trial.params, data, fold, seed)
         n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
         request.on_epoch = lambda tracker, state, n=n_epochs: tracker.n_iter >= n
@@ -258,6 +274,13 @@ def refitted(prototype, trials, data, seed):
     for model, result in zip(models, train(requests)):
         model._keep(result, result.tracker.request)
     return models
+
+
+def in_precision(model, dtype):
+    """Turn the numbers of a trained network into those of a precision."""
+    states = [model._state, *(model.snapshots_ or [])]
+    state, *snapshots = [[a.astype(dtype) for a in arrays] for arrays in states]
+    model.__dict__.update(model._state_attributes(state, snapshots or None))
 
 
 def results_table(trials, best_first):

@@ -142,7 +142,7 @@ class BaseNetwork(
         """Return `y` checked, after setting what the estimator must know of it."""
 
     @abstractmethod
-    def _fit_encoding(self, y, index, weight):
+    def _fit_encoding(self, rows):
         """Learn from the training rows what `_encode` needs."""
 
     @abstractmethod
@@ -339,14 +339,16 @@ class BaseNetwork(
         self.feature_offset_ = self.feature_scale_ = None
         self._smooth_clip = self.standardize == "robust"
         if self._smooth_clip:
-            self.feature_offset_, self.feature_scale_ = robust_scaling(
-                rows.X, rows.index, rows.weight
+            self.feature_offset_, self.feature_scale_ = rows.once(
+                "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
             )
         elif self.standardize:
-            self.feature_offset_, self.feature_scale_ = standardisation(
-                rows.X, rows.index, rows.weight, with_mean=not sp.issparse(rows.X)
+            with_mean = not sp.issparse(rows.X)
+            self.feature_offset_, self.feature_scale_ = rows.once(
+                "standard",
+                lambda: standardisation(rows.X, rows.index, rows.weight, with_mean),
             )
-        self._fit_encoding(rows.y, rows.index, rows.weight)
+        self._fit_encoding(rows)
 
     def _embedding_sizes(self, rows, continuing):
         """Return how many numbers become of each input.
@@ -360,7 +362,8 @@ class BaseNetwork(
         if continuing and self._architecture.embedding:
             sizes[np.equal(self._architecture.embedding_sizes, 1)] = 1
         elif self.numeric_embedding == "piecewise_linear" and self.group_l1 == 0:
-            sizes[has_two_values(rows.X, rows.index)] = 1
+            has_two = rows.once("two", lambda: has_two_values(rows.X, rows.index))
+            sizes[has_two] = 1
         return tuple(sizes.tolist())
 
     def _dense_only(self):

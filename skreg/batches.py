@@ -7,7 +7,7 @@ statistics.
 """
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -39,6 +39,16 @@ class Rows:
     y: np.ndarray
     weight: np.ndarray | None
     index: np.ndarray
+    _known: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, what, compute):
+        """Return what `compute` gives, which is called once for each key `what`.
+
+        For what candidates of a search learn of the same rows, one after another.
+        """
+        if what not in self._known:
+            self._known[what] = compute()
+        return self._known[what]
 
     @property
     def n_bytes(self):

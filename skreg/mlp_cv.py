@@ -36,6 +36,8 @@ SETTINGS = {
     "early_stopping": True,
     "n_iter_no_change": 20,
     "tol": 0.0,
+    # Predictions are in the precision of the data.
+    "dtype": "float32",
 }
 
 # The mean losses of a regressor on the scale of its targets.
