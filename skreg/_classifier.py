@@ -123,12 +123,21 @@ class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):
                 "class_weight='balanced' needs all rows at once and cannot be used "
                 "with partial_fit. Give a dict of weights instead."
             )
-        self._class_weights = compute_class_weight(
+        classes, weights = self.classes_, np.ones(len(self.classes_))
+        present = slice(None)
+        if self.class_weight == "balanced":
+            # A fold may lack a class, whose rows then count as they are.
+            given = slice(None) if sample_weight is None else sample_weight > 0
+            y = y[given]
+            sample_weight = None if sample_weight is None else sample_weight[given]
+            present = np.isin(classes, y)
+        weights[present] = compute_class_weight(
             self.class_weight,
-            classes=self.classes_,
+            classes=classes[present],
             y=y,
             sample_weight=sample_weight,
         )
+        self._class_weights = weights
 
     def _row_weights(self, X, y, sample_weight):
         weight = super()._row_weights(X, y, sample_weight)

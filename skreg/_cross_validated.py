@@ -6,15 +6,16 @@ from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
-from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import get_scorer_names
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._strategies import STRATEGIES, ranked
+from skreg._strategies import STRATEGIES, most_regularised, ranked
 from skreg._suggest import suggest
 from skreg._trials import (
     Data,
@@ -25,11 +26,41 @@ from skreg._trials import (
     results_table,
 )
 from skreg._validation import check_weights
-from skreg.ensemble import mean_over
+from skreg.ensemble import forward_selection, mean_over
 from skreg.search_space import search_space
+from skreg.threads import at_most
 
 COUNT = Interval(Integral, 1, None, closed="left")
 N_FOLDS = 5
+# By how many standard errors the held-out rows are to be predicted better than by a
+# constant. Where there is nothing to find, the best of many candidates is the luckiest.
+N_ERRORS = 1.5
+
+
+class ScoringMixin:
+    """Scores by what candidates were compared by, as GridSearchCV does."""
+
+    def score(self, X, y, sample_weight=None):
+        """Return the score by `scoring`, else the accuracy or R2.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
+
+        Returns
+        -------
+        float
+            Greater is better.
+        """
+        if self.scoring is None:
+            return super().score(X, y, sample_weight)
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return get_scorer(self.scoring)(self, X, y, **options)
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
@@ -39,7 +70,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
     """
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict", "_prepared_request"]), None],
+        "estimator": [HasMethods(["fit", "predict"]), None],
         "param_distributions": [StrOptions({"regularization", "cocktail"}), dict],
         "n_candidates": [COUNT],
         "cv": ["cv_object"],
@@ -48,10 +79,15 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [COUNT, Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    @property
+    @abstractmethod
+    def _network(self):
+        """The class of the networks that can be tuned."""
 
     @abstractmethod
     def _default_estimator(self):
@@ -70,12 +106,25 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return what of a network is averaged."""
 
     @abstractmethod
-    def _weigh(self, predictions, y, weight):
-        """Return the weights of candidates, given predictions of held-out rows."""
+    def _judged(self, prediction, y):
+        """Return what of a prediction the loss of each row depends on."""
+
+    @abstractmethod
+    def _constant(self, y, weight):
+        """Return the same for the best constant prediction."""
+
+    @abstractmethod
+    def _row_losses(self, judged, y):
+        """Return the loss of each row."""
+
+    def _calibrate(self, mean, y, weight):
+        """Learn from the average of held-out predictions how to mend it."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        network = self._prototype().__sklearn_tags__()
+        given = isinstance(self.estimator, self._network)
+        network = self.estimator if given else self._default_estimator()
+        network = network.__sklearn_tags__()
         tags.input_tags.sparse = network.input_tags.sparse
         tags.target_tags = network.target_tags
         tags.classifier_tags = network.classifier_tags
@@ -86,6 +135,13 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the network with the settings that candidates do not change."""
         if self.estimator is None:
             return self._default_estimator()
+        if not isinstance(self.estimator, self._network):
+            kind = type(self).__name__.removesuffix("CV")
+            raise ValueError(
+                f"estimator must be an {kind}, or None for the default one, got "
+                f"{self.estimator!r}. What comes before a network, such as a "
+                f"transformer, goes before {type(self).__name__} in a pipeline."
+            )
         return clone(self.estimator)
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -108,21 +164,24 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self : object
             The fitted estimator.
         """
-        deadline, rng = Deadline(self.max_time), check_random_state(self.random_state)
         prototype = self._prototype()
         prototype._validate_params()
+        with at_most(self.n_jobs):
+            self._fit(prototype, X, y, sample_weight, groups)
+        return self
+
+    def _fit(self, prototype, X, y, sample_weight, groups):
+        deadline, rng = Deadline(self.max_time), self._random_numbers()
         X, y = self._learn_data(prototype, X, y)
-        data = Data(
-            X, y, check_weights(sample_weight, X), self._folds(X, y, groups, rng)
-        )
+        weight = check_weights(sample_weight, X)
+        data = Data(X, y, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         trials = self._search(prototype, data, seeds, deadline, rng)
-        self._keep_trials(trials)
-        chosen = [trial for trial in trials if trial.is_finalist][: self.n_ensemble]
-        self._restore_precision([m for trial in chosen for m in trial.models], X)
-        weights = self._weigh(*self._held_out(chosen, data))
+        chosen, weights = self._choose(prototype, trials, data)
+        self._keep_trials(trials, chosen[0])
+        self.__dict__.pop("estimators_", None)  # of an earlier fit
         if not self.refit:
-            return self
+            return
         chosen = [trial for trial, share in zip(chosen, weights) if share]
         weights = weights[weights > 0]
         if self.refit == "folds":
@@ -130,36 +189,60 @@ class BaseNetworkCV(BaseEstimator, ABC):
             weights = np.repeat(weights / self.n_splits_, self.n_splits_)
         else:
             self.estimators_ = refitted(prototype, chosen, data, seeds[-1])
-            self._restore_precision(self.estimators_, X)
-        self.weights_ = weights
-        return self
-
-    def _restore_precision(self, models, X):
-        """Let networks of our own, trained in single precision, predict in that of X.
-
-        Training gains a factor of two, and predictions keep what scikit-learn asks for:
-        that rows are predicted the same alone and together.
-        """
         if self.estimator is None:
-            for model in models:
-                model.dtype = None
+            # Networks of our own are trained in single precision, twice as fast.
+            for model in self.estimators_:
                 in_precision(model, X.dtype)
+        self.weights_ = weights
 
-    def _held_out(self, chosen, data):
+    def _random_numbers(self):
+        """Return where random numbers come from; None is not numpy's global state."""
+        if self.random_state is None:
+            return np.random.RandomState(np.random.MT19937(np.random.SeedSequence()))
+        return check_random_state(self.random_state)
+
+    def _choose(self, prototype, trials, data):
+        """Return the candidates to average, the best first, and their weights.
+
+        If the best one is not clearly better than a constant, there is nothing to
+        find, and the most regularised is taken.
+        """
+        chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
+        chosen = chosen[: self.n_ensemble]
+        predictions, y, weight = self._held_out(prototype, chosen, data)
+        judged = [self._judged(prediction, y) for prediction in predictions]
+        constant = self._row_losses(self._constant(y, weight), y)
+        gain = constant - self._row_losses(judged[0], y)
+        if _mean_in_errors(gain, weight) < N_ERRORS:
+            chosen = [most_regularised([t for t in trials if t.error is None])]
+            predictions = self._held_out(prototype, chosen, data)[0]
+            weights = np.ones(1)
+        else:
+            weights = forward_selection(
+                judged,
+                lambda mean: np.average(self._row_losses(mean, y), weights=weight),
+            )
+        self._calibrate(mean_over(predictions, weights), y, weight)
+        return chosen, weights
+
+    def _held_out(self, prototype, chosen, data):
         """Return each candidate's predictions of all held-out rows, and their targets.
 
-        Rows of weight zero count for nothing and are left out.
+        Rows and classes count what they count in training.
         """
-        parts, weight = [test for _, test in data.folds], data.sample_weight
-        if weight is not None:
-            parts = [test[weight[test] > 0] for test in parts]
+        for trial in chosen:
+            if trial.results:  # dropped on the way
+                trial.keep()
+        weight = data.sample_weight
+        prototype._learn_class_weights(data.y, weight, False)
+        weight = prototype._row_weights(data.X, data.y, weight)
+        parts = [test for _, test in data.folds]
         rows = np.concatenate(parts)
         predictions = [
             np.concatenate(
                 [
                     self._predictions(model, data.X[part])
                     for model, part in zip(trial.models, parts)
-                    if len(part)
                 ]
             )
             for trial in chosen
@@ -168,7 +251,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _mean_prediction(self, X):
         """Return the average of the networks."""
-        check_is_fitted(self)
+        self._check_can_predict()
         X = validate_data(
             self,
             X,
@@ -179,6 +262,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
         )
         models = self.estimators_
         return mean_over((self._predictions(m, X) for m in models), self.weights_)
+
+    def _check_can_predict(self):
+        if hasattr(self, "best_params_") and not hasattr(self, "estimators_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} was fitted with refit=False and does not "
+                "predict. Set refit='folds' or True."
+            )
+        check_is_fitted(self)
 
     def _learn_data(self, prototype, X, y):
         """Check the data and learn their layout."""
@@ -193,20 +284,35 @@ class BaseNetworkCV(BaseEstimator, ABC):
         prototype.__dict__.pop("feature_names_in_", None)
         return X, y
 
-    def _folds(self, X, y, groups, rng):
-        """Return the rows to train on and to judge by of each fold."""
-        cv, seed = self.cv, int(rng.randint(2**31 - 1))
+    def _folds(self, X, y, weight, groups, rng):
+        """Return the rows to train on and to judge by of each fold.
+
+        Rows of weight zero are left out, and folds that they leave nothing to judge by.
+        """
+        cv, seed, rows = self.cv, int(rng.randint(2**31 - 1)), np.arange(X.shape[0])
+        given = rows if weight is None else np.flatnonzero(weight)
         if cv is None or isinstance(cv, Integral):
             # Shuffled, for tables are often sorted.
             cv = self._splitter(y, N_FOLDS if cv is None else cv, seed)
-        rows = np.arange(X.shape[0])
-        splits = check_cv(cv, y, classifier=is_classifier(self)).split(X, y, groups)
-        # An iterable may hold boolean masks.
-        return [(rows[train], rows[test]) for train, test in splits]
+            folds = [[given[p] for p in fold] for fold in cv.split(given, y[given])]
+        else:
+            cv = check_cv(cv, y, classifier=is_classifier(self))
+            # An iterable may hold boolean masks.
+            folds = [[rows[p] for p in fold] for fold in cv.split(X, y, groups)]
+        if weight is not None:
+            folds = [[part[weight[part] > 0] for part in fold] for fold in folds]
+        folds = [fold for fold in folds if len(fold[1])]
+        if not folds or not all(len(train) for train, _ in folds):
+            raise ValueError(
+                f"cv={self.cv!r} leaves no rows (of a weight above zero) to train on "
+                "or to judge by."
+            )
+        return folds
 
     def _search(self, prototype, data, seeds, deadline, rng):
         """Return what became of the candidates, the best first."""
-        scoring = self.scoring or self._default_scoring(prototype)
+        default = self._default_scoring(prototype)
+        scoring = default if self.scoring is None else self.scoring
 
         def evaluate(candidates, epochs, n_kept):
             if deadline.has_passed:
@@ -238,7 +344,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the distributions of the hyperparameters."""
         if isinstance(self.param_distributions, str):
             n_rows = len(data.folds[0][0])
-            return search_space(prototype, self.param_distributions, n_rows)
+            space = search_space(prototype, self.param_distributions, n_rows)
+            return _without_quantiles(space) if sp.issparse(data.X) else space
         known = prototype.get_params()
         for name in self.param_distributions:
             if name not in known:
@@ -251,15 +358,15 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _report(self, rung, n_candidates, epoch, scores):
         if self.verbose:
             epochs = "all" if math.isinf(epoch) else epoch
+            best = np.max(scores, where=~np.isnan(scores), initial=-np.inf)
             print(
                 f"rung {rung + 1}: {n_candidates} candidates, {epochs} epochs, "
-                f"best score {np.nanmax(scores):.6g}",
+                f"best score {best:.6g}",
                 flush=True,
             )
 
-    def _keep_trials(self, trials):
+    def _keep_trials(self, trials, best):
         """Set what is known of the candidates."""
-        best = trials[0]
         self.best_index_, self.n_splits_ = best.number, len(best.scores)
         self.best_params_, self.best_score_ = best.params, float(best.scores.mean())
         in_order = sorted(trials, key=lambda trial: trial.number)
@@ -271,9 +378,17 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self.dropout_, self.batchnorm_ = network.dropout, network.batchnorm
 
     @property
+    def feature_importances_(self):
+        """Mean over the networks of the norms of each input's outgoing weights."""
+        self._check_can_predict()
+        return mean_over(
+            (model.feature_importances_ for model in self.estimators_), self.weights_
+        )
+
+    @property
     def estimator_(self):
         """The network, if it is one and not an average."""
-        check_is_fitted(self)
+        self._check_can_predict()
         if len(self.estimators_) > 1:
             raise AttributeError(
                 f"Predictions are averaged over {len(self.estimators_)} networks, in "
@@ -283,3 +398,22 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
+
+
+def _mean_in_errors(values, weight):
+    """Return the weighted mean of rows in units of its standard error."""
+    weight = np.ones(len(values)) if weight is None else weight
+    share = weight / weight.sum()
+    mean = share @ values
+    error = math.sqrt(share**2 @ (values - mean) ** 2)
+    return mean / error if error else math.copysign(math.inf, mean)
+
+
+def _without_quantiles(space):
+    """Return a space without what sparse inputs cannot have."""
+    space = dict(space)
+    left = [v for v in space.get("numeric_embedding", ()) if v != "piecewise_linear"]
+    space["numeric_embedding"] = left
+    if len(left) < 2:
+        del space["numeric_embedding"]
+    return space

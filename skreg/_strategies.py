@@ -3,12 +3,20 @@
 import math
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg._optuna import new_study, suggest, tell, translate
 
 # How many times a Bayesian search asks for candidates.
 BATCHES = 4
+
+# Of these, more is stronger.
+STRENGTHS = (
+    *("l1", "l2", "skip_l1", "skip_l2", "group_l1", "weight_decay", "dropout"),
+    *("input_dropout", "input_noise", "label_smoothing", "mixup", "cutmix", "cutout"),
+    *("stochastic_depth", "adversarial"),
+)
 
 
 def halving_plan(n_candidates, n_final, max_iter):
@@ -77,6 +85,7 @@ def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
         )
         for trial, found in zip(asked, batch):
             tell(study, trial, found.scores.mean())
+            found.number += len(trials)
         trials += batch
         if not batch:  # the time is over
             break
@@ -96,11 +105,31 @@ def drawn(space, n_candidates, rng):
 
 
 def ranked(trials):
-    """Return trials from the best on: those that went on longest, then by score."""
+    """Return trials from the best on: those that went on longest, then by score.
+
+    Those that failed are the last.
+    """
     order = np.lexsort(
         [
             [-trial.mean_score for trial in trials],
             [-trial.rung for trial in trials],
+            [trial.error is not None for trial in trials],
         ]
     )
     return [trials[i] for i in order]
+
+
+def most_regularised(trials):
+    """Return the trial whose strengths have the highest mean rank among the trials.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        The best first; of equally strong ones, the best is taken.
+    """
+    total = np.zeros(len(trials))
+    for name in STRENGTHS:
+        values = [trial.params.get(name) for trial in trials]
+        if all(value is not None for value in values):
+            total += rankdata([np.mean(value) for value in values])
+    return trials[int(np.argmax(total))]

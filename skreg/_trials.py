@@ -95,6 +95,8 @@ class Trial:
     curves : list of list of float
         Loss on the held-out rows after each epoch.
     seconds : ndarray of shape (n_folds,)
+    results : list of FitResult
+        What its models are to be, as soon as they are asked for.
     error : Exception or None
         The first error of its fits.
     """
@@ -109,6 +111,7 @@ class Trial:
     best_epochs: list
     curves: list
     seconds: np.ndarray
+    results: list
     error: Exception | None = None
 
     @property
@@ -116,6 +119,23 @@ class Trial:
         """Mean over folds, minus infinity if there is none."""
         mean = self.scores.mean()
         return mean if np.isfinite(mean) else -math.inf
+
+    def keep(self):
+        """Make its models fitted, those of a dropped candidate with their best state.
+
+        What went wrong becomes its error.
+        """
+        results, self.results = self.results, []
+        try:
+            for model, result in zip(self.models, results):
+                model._keep(result, result.tracker.request)
+        except ValueError as error:
+            self.fail(error)
+
+    def fail(self, error):
+        """Take it out of the choice."""
+        self.error, self.is_finalist = error, False
+        self.scores = np.full(len(self.scores), math.nan)
 
 
 class Heat:
@@ -142,7 +162,7 @@ class Heat:
                 model, request, held_out = prepared(prototype, params, data, fold, seed)
                 request.on_epoch = lambda tracker, state: deadline.has_passed
                 self.models.append(model)
-                self.scorers.append(_scorer(model, held_out, scoring))
+                self.scorers.append(_scorer(model, held_out, data, scoring))
                 requests.append(request)
         self.race = Race(requests)
         self.rungs = np.zeros(len(candidates), int)
@@ -192,9 +212,8 @@ class Heat:
             return math.nan
         if self.scorers[position] is not None:
             return self.scorers[position](self.race.state(position))
-        if tracker.request.restore_best:
-            return -min(tracker.validation_loss_curve)
-        return -tracker.validation_loss_curve[-1]
+        # The network's monitor may be another one than its loss.
+        return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
 
     def _trials(self, finalists):
         scores = [self._scores(c) for c in range(len(self.candidates))]
@@ -204,26 +223,32 @@ class Heat:
             models = [self.models[p] for p in self._positions(c)]
             trackers = [result.tracker for result in of_folds]
             errors = [t.error for t in trackers if t.error is not None]
-            is_finalist = c in finalists and np.isfinite(scores[c]).all()
-            if is_finalist:
-                for model, result in zip(models, of_folds):
-                    model._keep(result, result.tracker.request)
-            trials.append(
-                Trial(
-                    c,
-                    params,
-                    models,
-                    scores[c],
-                    int(self.rungs[c]),
-                    is_finalist,
-                    [tracker.n_iter for tracker in trackers],
-                    [tracker.best_iter for tracker in trackers],
-                    [tracker.validation_loss_curve for tracker in trackers],
-                    np.array([result.seconds for result in of_folds]),
-                    errors[0] if errors else None,
-                )
+            trial = Trial(
+                c,
+                params,
+                models,
+                scores[c],
+                int(self.rungs[c]),
+                c in finalists,
+                [tracker.n_iter for tracker in trackers],
+                [_length(tracker) for tracker in trackers],
+                [tracker.validation_loss_curve for tracker in trackers],
+                np.array([result.seconds for result in of_folds]),
+                of_folds,
             )
+            if errors:
+                trial.fail(errors[0])
+            elif not np.isfinite(scores[c]).all():
+                trial.fail(ValueError(f"Its scores are {scores[c]}."))
+            elif trial.is_finalist:
+                trial.keep()
+            trials.append(trial)
         return trials
+
+
+def _length(tracker):
+    """Return after how many epochs a network was as it is now."""
+    return tracker.best_iter if tracker.request.restore_best else tracker.n_iter
 
 
 def prepared(prototype, params, data, fold, seed):
@@ -246,13 +271,28 @@ def prepared(prototype, params, data, fold, seed):
     return model, model._request(rows, held_out, seed, False, False), held_out
 
 
-def _scorer(model, held_out, scoring):
-    """Return a function from a network's state to its score, or None for the loss."""
+def _scorer(model, held_out, data, scoring):
+    """Return a function from a network's state to its score, or None for the loss.
+
+    As in GridSearchCV, class weights are none of its business.
+    """
     if scoring is None:
         return None
     judge = copy.copy(model)
     judge.monitor = scoring
-    return judge._validation_scorer(held_out)
+    rows = Rows(data.X, data.y, data.sample_weight, held_out.index)
+    score = judge._validation_scorer(rows)
+
+    def named(state):
+        try:
+            return score(state)
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={scoring!r} could not be computed on the held-out rows of a "
+                f"fold: {error}"
+            ) from error
+
+    return named
 
 
 def refitted(prototype, trials, data, seed):
@@ -264,11 +304,12 @@ def refitted(prototype, trials, data, seed):
     fold = everything, everything[:0]
     for trial in trials:
         model, request, _ = prepared(prototype, trial.params, data, fold, seed)
-        n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
-        request.on_epoch = lambda tracker, state, n=n_epochs: tracker.n_iter >= n
-        # The validation rows decided on the number of epochs.
-        request.restore_best = False
-        request.n_iter_no_change = request.max_iter
+        # The held-out rows decided on the number of epochs, if anything did.
+        if model.early_stopping:
+            n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
+            request.on_epoch = lambda tracker, state, n=n_epochs: tracker.n_iter >= n
+            request.restore_best = False
+            request.n_iter_no_change = request.max_iter
         models.append(model)
         requests.append(request)
     for model, result in zip(models, train(requests)):
@@ -277,7 +318,8 @@ def refitted(prototype, trials, data, seed):
 
 
 def in_precision(model, dtype):
-    """Turn the numbers of a trained network into those of a precision."""
+    """Let a trained network predict in a precision."""
+    model.dtype = None  # that of X
     states = [model._state, *(model.snapshots_ or [])]
     state, *snapshots = [[a.astype(dtype) for a in arrays] for arrays in states]
     model.__dict__.update(model._state_attributes(state, snapshots or None))

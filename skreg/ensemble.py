@@ -5,7 +5,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 # Temperatures are looked for between exp(-LIMIT) and exp(LIMIT).
-LIMIT = 2.0
+LIMIT = 3.0
 TINY = 1e-12
 # Models that a forward selection adds, at most.
 N_PICKS = 25
@@ -75,16 +75,21 @@ def forward_selection(predictions, loss, n_picks=N_PICKS):
     return best_counts
 
 
-def tempered(probability, temperature):
-    """Return probabilities with their logarithms divided by a temperature.
+def tempered(probability, temperature, prior=None):
+    """Return probabilities with their distance from the base rate divided.
 
-    ``p_k ** (1 / T) / sum_j p_j ** (1 / T)``: above 1 they become more even, below 1
-    more decided; the order of the classes stays.
+    ``q_k = p_k / prior_k`` becomes ``q_k ** (1 / T)`` (up to a factor that makes the
+    sum 1): above 1 they come nearer to the base rate, below 1 they go further from it.
+    With an even base rate this is the usual temperature, which leaves the order of the
+    classes; otherwise that would lead to even probabilities, which are wrong in the
+    mean.
 
     Parameters
     ----------
     probability : ndarray of shape (n_rows, n_classes)
     temperature : float
+    prior : ndarray of shape (n_classes,), default=None
+        The base rate; None is even.
 
     Returns
     -------
@@ -99,12 +104,11 @@ def tempered(probability, temperature):
     """
     if temperature == 1:
         return probability
-    return np.exp(_log_tempered(_log(probability), temperature)).astype(
-        probability.dtype, copy=False
-    )
+    logs = _log_tempered(_log(probability), temperature, _log_prior(prior))
+    return np.exp(logs).astype(probability.dtype, copy=False)
 
 
-def best_temperature(probability, target, weight=None):
+def best_temperature(probability, target, weight=None, prior=None):
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 
     Parameters
@@ -115,6 +119,8 @@ def best_temperature(probability, target, weight=None):
         The number of each row's class.
     weight : ndarray of shape (n_rows,), default=None
         What each row counts.
+    prior : ndarray of shape (n_classes,), default=None
+        As in `tempered`.
 
     Returns
     -------
@@ -126,9 +132,10 @@ def best_temperature(probability, target, weight=None):
     Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks".
     """
     logs, own = _log(probability.astype(np.float64)), target[:, None]
+    log_prior = _log_prior(prior)
 
     def loss(log_temperature):
-        tempered_logs = _log_tempered(logs, np.exp(log_temperature))
+        tempered_logs = _log_tempered(logs, np.exp(log_temperature), log_prior)
         of_target = np.take_along_axis(tempered_logs, own, axis=1)[:, 0]
         return -np.average(of_target, weights=weight)
 
@@ -140,5 +147,9 @@ def _log(probability):
     return np.log(np.maximum(probability, TINY))
 
 
-def _log_tempered(logs, temperature):
-    return log_softmax(logs / temperature, axis=1)
+def _log_prior(prior):
+    return 0.0 if prior is None else _log(prior)
+
+
+def _log_tempered(logs, temperature, log_prior):
+    return log_softmax((logs - log_prior) / temperature + log_prior, axis=1)

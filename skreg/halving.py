@@ -68,7 +68,9 @@ class Race:
         """Stop networks where they are."""
         for position in positions:
             self.trackers[position].halted = True
-        for run, _ in self._runs:
+        for run, chunk in self._runs:
+            if self._failed.keys() & set(chunk):
+                continue
             trackers = run.stack.trackers
             keep = [p for p, tracker in enumerate(trackers) if not tracker.halted]
             run.retire(keep)

@@ -1,27 +1,16 @@
 """Multilayer perceptrons that tune their own regularisation: the public estimators."""
 
-from functools import partial
-
 import numpy as np
+from scipy.special import xlogy
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import (
-    make_scorer,
-    mean_absolute_error,
-    mean_pinball_loss,
-    mean_poisson_deviance,
-    mean_squared_error,
-)
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from skreg._cross_validated import BaseNetworkCV
+from skreg._classifier import BaseClassifierNetwork
+from skreg._cross_validated import BaseNetworkCV, ScoringMixin
 from skreg._docs import fill_docstring
-from skreg.ensemble import (
-    TINY,
-    best_temperature,
-    forward_selection,
-    mean_over,
-    tempered,
-)
+from skreg._regressor import BaseRegressorNetwork
+from skreg.ensemble import TINY, best_temperature, tempered
 from skreg.mlp import MLPClassifier, MLPRegressor
 
 # What the candidates have in common if the user gives no network; docs/defaults.md has
@@ -40,18 +29,47 @@ SETTINGS = {
     "dtype": "float32",
 }
 
-# The mean losses of a regressor on the scale of its targets.
-LOSSES = {
-    "squared_error": mean_squared_error,
-    "absolute_error": mean_absolute_error,
-    "huber": mean_absolute_error,
-    "poisson": mean_poisson_deviance,
-    "quantile": mean_pinball_loss,
-}
+
+class TargetLoss:
+    """The loss of a regressor on the scale of its targets.
+
+    Parameters
+    ----------
+    network : MLPRegressor
+        "huber" is judged by absolute errors, "poisson" by deviances.
+    """
+
+    def __init__(self, network):
+        self.name = network.loss
+        self.level = network.quantile if self.name == "quantile" else 0.5
+
+    def __call__(self, y, prediction, sample_weight=None):
+        """Return the mean over rows."""
+        return np.average(self.of_rows(y, prediction), weights=sample_weight)
+
+    def of_rows(self, y, prediction):
+        """Return the loss of each row, the mean over its outputs."""
+        error = y - prediction
+        if self.name == "squared_error":
+            loss = error**2
+        elif self.name == "poisson":
+            prediction = np.maximum(prediction, TINY)
+            loss = 2 * (xlogy(y, y / prediction) - error)
+        else:
+            # Twice the pinball loss, which is the absolute error for the median.
+            loss = 2 * np.maximum(self.level * error, (self.level - 1) * error)
+        return loss.reshape(len(y), -1).mean(axis=1)
+
+    def constant(self, y, weight):
+        """Return the constant with the lowest mean loss."""
+        if self.name in ("squared_error", "poisson"):
+            return np.average(y, axis=0, weights=weight)
+        method = "linear" if weight is None else "inverted_cdf"
+        return np.quantile(y, self.level, axis=0, weights=weight, method=method)
 
 
 @fill_docstring
-class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
+class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
     """Multilayer perceptron classifier that chooses its regularisation by itself.
 
     Candidates are drawn from a space of regularisers and trained on all folds as one
@@ -73,8 +91,10 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     temperature_ : float
-        What the logarithms of the averaged probabilities are divided by: above 1 the
-        average was too sure of itself, below 1 not enough.
+        What the distance of the averaged log-probabilities from those of the base rate
+        is divided by: above 1 the average was too sure of itself, below 1 not enough.
+    class_prior_ : ndarray of shape (n_classes,)
+        The base rate: the share of each class, or of the rows that have each label.
     {search_attributes}
 
     See Also
@@ -133,6 +153,8 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
         self.random_state = random_state
         self.verbose = verbose
 
+    _network = BaseClassifierNetwork
+
     def _default_estimator(self):
         return MLPClassifier(**SETTINGS)
 
@@ -146,23 +168,31 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
     def _predictions(self, model, X):
         return model.predict_proba(X)
 
-    def _weigh(self, predictions, y, weight):
+    def _judged(self, prediction, y):
+        """Return the probability of what each row, or each of its labels, is."""
+        if y.ndim == 2:
+            return np.where(y, prediction, 1 - prediction)
+        target = np.searchsorted(self.classes_, y)
+        return np.take_along_axis(prediction, target[:, None], 1)
+
+    def _constant(self, y, weight):
+        return self._judged(np.tile(self._base_rates(y, weight), (len(y), 1)), y)
+
+    def _base_rates(self, y, weight):
+        """Return the share of each class, or of each label's rows."""
+        labels = y != 0 if y.ndim == 2 else y[:, None] == self.classes_
+        return np.average(labels, axis=0, weights=weight)
+
+    def _row_losses(self, judged, y):
+        return -np.log(np.maximum(judged, TINY)).sum(axis=1)
+
+    def _calibrate(self, mean, y, weight):
         self._multilabel, self.temperature_ = y.ndim == 2, 1.0
-        if self._multilabel:
-            own = [np.where(y, p, 1 - p) for p in predictions]
-        else:
-            target = np.searchsorted(self.classes_, y)
-            own = [np.take_along_axis(p, target[:, None], 1) for p in predictions]
-
-        def log_loss(probability):
-            of_rows = np.log(np.maximum(probability, TINY)).sum(axis=1)
-            return -np.average(of_rows, weights=weight)
-
-        weights = forward_selection(own, log_loss)
+        self.class_prior_ = self._base_rates(y, weight)
         if not self._multilabel:
-            mean = mean_over(predictions, weights)
-            self.temperature_ = best_temperature(mean, target, weight)
-        return weights
+            target = np.searchsorted(self.classes_, y)
+            prior = self.class_prior_
+            self.temperature_ = best_temperature(mean, target, weight, prior)
 
     def predict_proba(self, X):
         """Return the tempered mean of the networks' probabilities.
@@ -179,7 +209,11 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
             label; otherwise rows sum to one.
         """
         mean = self._mean_prediction(X)
-        return mean if self._multilabel else tempered(mean, self.temperature_)
+        return (
+            mean
+            if self._multilabel
+            else tempered(mean, self.temperature_, self.class_prior_)
+        )
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probabilities.
@@ -217,7 +251,7 @@ class MLPClassifierCV(ClassifierMixin, BaseNetworkCV):
 
 
 @fill_docstring
-class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
+class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
     """Multilayer perceptron regressor that chooses its regularisation by itself.
 
     Candidates are drawn from a space of regularisers and trained on all folds as one
@@ -287,13 +321,13 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         self.random_state = random_state
         self.verbose = verbose
 
+    _network = BaseRegressorNetwork
+
     def _default_estimator(self):
         return MLPRegressor(**SETTINGS)
 
     def _default_scoring(self, prototype):
-        self._loss = LOSSES[prototype.loss]
-        options = {"alpha": prototype.quantile} if prototype.loss == "quantile" else {}
-        self._loss = partial(self._loss, **options)
+        self._loss = TargetLoss(prototype)
         return make_scorer(self._loss, greater_is_better=False)
 
     def _splitter(self, y, n_splits, seed):
@@ -302,10 +336,14 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     def _predictions(self, model, X):
         return model.predict(X)
 
-    def _weigh(self, predictions, y, weight):
-        return forward_selection(
-            predictions, lambda p: self._loss(y, p, sample_weight=weight)
-        )
+    def _judged(self, prediction, y):
+        return prediction
+
+    def _constant(self, y, weight):
+        return np.broadcast_to(self._loss.constant(y, weight), y.shape)
+
+    def _row_losses(self, judged, y):
+        return self._loss.of_rows(y, judged)
 
     def predict(self, X):
         """Return the mean of the networks' predictions.

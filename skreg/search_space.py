@@ -84,8 +84,8 @@ _WRAPPED = ("regressor", "estimator")
 def search_space(estimator, kind="regularization", n_samples=None):
     """Make distributions of the regularisers of a network, to be searched.
 
-    Each can be off, whatever the others are. What the estimator does not have, what its
-    solver cannot use, and what has no effect on a linear model is left out.
+    What the estimator does not have, what its solver cannot use, and what has no effect
+    on a linear model is left out.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def search_space(estimator, kind="regularization", n_samples=None):
         The network; or a pipeline that ends in one, or a TransformedTargetRegressor or
         the like around one, whose names then stand before the parameters'.
     kind : {"regularization", "cocktail"}, default="regularization"
-        "regularization" is penalties, dropout and batch normalisation, from which most
-        of the gain comes; "cocktail" adds what Kadra et al. [1]_ search, which takes
-        more candidates.
+        "regularization" is what most of the gain comes from, few enough parameters for
+        sixteen candidates; "cocktail" has those, the other penalties, and what Kadra et
+        al. [1]_ search, which takes more candidates.
     n_samples : int, default=None
         Number of training rows. The penalties then shrink with it, as does what the
         same prior asks for.
@@ -112,29 +112,30 @@ def search_space(estimator, kind="regularization", n_samples=None):
 
     Notes
     -----
-    Strengths are off with a probability of one half, and have these ranges where they
-    are on. "log" is uniform on the logarithm.
+    l2 and skip_l2 are always on; other strengths are off with a probability of one
+    half, and have these ranges where they are on. "log" is uniform on the logarithm.
 
-    ================  ==============================  =============================
-    Parameter         Values                          Source of the range
-    ================  ==============================  =============================
-    l1, group_l1      log 1e-6 to 0.1; with           scikit-learn's C, as
-                      n_samples 1e-3/n to 1e2/n       l1 = 1 / (C n): 1e-2 to 1e3
-    l2, skip_l2       log 1e-6 to 1; with             scikit-learn's C, as
-                      n_samples 5e-4/n to 5e2/n       l2 = 1 / (2 C n): 1e-3 to 1e3
-    weight_decay      log 1e-5 to 0.1                 as [1]_
-    dropout           0.05 to 0.8                     0 to 0.8 in [1]_
-    input_dropout     0.05 to 0.3                     about 0.2 [2]_
-    batchnorm         False, True                     as [1]_
-    skip              None, "linear", "residual"      on or off in [1]_; "linear"
-                      (for layers of one size)        is of [3]_
-    ================  ==============================  =============================
+    =================  ==============================  ============================
+    Parameter          Values                          Source of the range
+    =================  ==============================  ============================
+    l2, skip_l2        log 1e-5 to 0.03; with          scikit-learn's C, as
+                       n_samples 1e-2/n to 30/n        l2 = 1 / (2 C n): 1/60 to 50
+    dropout            0.05 to 0.5                     up to 0.5 [2]_
+    numeric_embedding  None, "piecewise_linear"        [11]_
+    =================  ==============================  ============================
 
     "cocktail" has these besides:
 
     =================  ==============================  ============================
     Parameter          Values                          Source of the range
     =================  ==============================  ============================
+    l1, group_l1       log 1e-6 to 0.1; with           scikit-learn's C, as
+                       n_samples 1e-3/n to 1e2/n       l1 = 1 / (C n): 1e-2 to 1e3
+    weight_decay       log 1e-5 to 0.1                 as [1]_
+    input_dropout      0.05 to 0.3                     about 0.2 [2]_
+    batchnorm          False, True                     as [1]_
+    skip               None, "linear", "residual"      on or off in [1]_; "linear"
+                       (for layers of one size)        is of [3]_
     input_noise        log 0.01 to 0.5                 around 0.1 [12]_
     max_norm           log 0.5 to 5                    3 to 4 [2]_
     label_smoothing    log 0.005 to 0.1                0.1 [4]_
@@ -194,7 +195,9 @@ def search_space(estimator, kind="regularization", n_samples=None):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skreg import MLPClassifier, search_space
     >>> space = search_space(MLPClassifier())
-    >>> {"l1", "l2", "dropout", "batchnorm"} <= set(space)
+    >>> sorted(space)
+    ['dropout', 'l2', 'numeric_embedding']
+    >>> {"l1", "weight_decay"} <= set(search_space(MLPClassifier(), "cocktail"))
     True
     >>> space = search_space(make_pipeline(StandardScaler(), MLPClassifier()))
     >>> "mlpclassifier__l2" in space
@@ -205,8 +208,12 @@ def search_space(estimator, kind="regularization", n_samples=None):
     prefix, network = _find_network(estimator, estimator)
     space = _regularization(n_samples)
     if kind == "cocktail":
-        space |= _cocktail()
+        space |= _cocktail(n_samples)
     usable = _usable(network)
+    if "skip" not in usable & space.keys() and (
+        network.get_params(deep=False)["skip"] != "linear"
+    ):
+        usable.discard("skip_l2")
     space = {
         name: _fit_to(network, name, distribution)
         for name, distribution in space.items()
@@ -254,8 +261,17 @@ def _regularization(n_samples):
     }
 
 
-def _cocktail():
+def _cocktail(n_samples):
+    l1 = loguniform(1e-6, 1e-1)
+    if n_samples is not None:
+        l1 = loguniform(1e-3 / n_samples, 1e2 / n_samples)
     return {
+        "l1": OffOr(l1),
+        "group_l1": OffOr(l1),
+        "weight_decay": OffOr(loguniform(1e-5, 1e-1)),
+        "input_dropout": OffOr(uniform(0.05, 0.25)),
+        "batchnorm": [False, True],
+        "skip": [None, "linear", "residual"],
         "input_noise": OffOr(loguniform(1e-2, 0.5)),
         "max_norm": OffOr(loguniform(0.5, 5.0), off=None),
         "label_smoothing": OffOr(loguniform(5e-3, 0.1)),
@@ -282,8 +298,6 @@ def _usable(network):
         names &= _OF_LBFGS
     # Depth is dropped where something skips it, so that both cannot vary freely.
     names.discard("stochastic_depth" if params.get("skip") is None else "skip")
-    if params.get("skip") == "residual":
-        names.discard("skip_l2")
     # Weights are averaged in one way.
     if params.get("ema_decay"):
         names.discard("swa_fraction")

@@ -1,5 +1,6 @@
 """How many threads a piece of work deserves."""
 
+import os
 import threading
 from contextlib import contextmanager
 
@@ -53,3 +54,19 @@ def threads_for(products, n_models=1):
         with _lock:
             _active["count"] -= 1
             torch.set_num_threads(_active["found"])
+
+
+@contextmanager
+def at_most(n_jobs):
+    """Let torch use so many threads, as joblib counts them; None is as it is."""
+    if n_jobs is None:
+        yield
+        return
+    found = torch.get_num_threads()
+    torch.set_num_threads(
+        n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs)
+    )
+    try:
+        yield
+    finally:
+        torch.set_num_threads(found)

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import StrOptions
 
-from skreg import BayesSearchCV, MLPClassifier, MLPRegressor, OffOr, search_space
+from skreg import BayesSearchCV, MLPClassifier, MLPRegressor, search_space
 
 X, Y = load_iris(return_X_y=True)
 KINDS = ["regularization", "cocktail"]
@@ -56,14 +56,13 @@ def with_more(**more):
 
 def test_what_the_spaces_hold():
     small = set(search_space(Cocktail()))
-    assert small == {
-        *("l1", "l2", "group_l1", "weight_decay", "dropout", "input_dropout"),
-        *("batchnorm", "skip", "skip_l2"),
-    }
+    assert small == {"l2", "dropout", "numeric_embedding"}
+    assert set(search_space(with_more(skip="linear"))) == small | {"skip_l2"}
     assert set(search_space(Cocktail(), "cocktail")) == small | {
+        *("l1", "group_l1", "weight_decay", "input_dropout", "batchnorm"),
+        *("skip", "skip_l2"),
         *("input_noise", "max_norm", "label_smoothing", "mixup", "cutmix", "cutout"),
         *("adversarial", "swa_fraction", "clip_norm", "learning_rate"),
-        "numeric_embedding",
     }
 
 
@@ -79,8 +78,9 @@ def test_lists_hold_what_the_estimator_knows():
     assert space["learning_rate"] == ["constant", "cosine", "onecycle"]
     # One hidden layer has nothing beside it of the same size.
     assert space["skip"] == [None, "linear"]
-    assert search_space(Cocktail((9, 8, 8)))["skip"] == [None, "linear", "residual"]
-    assert search_space(Cocktail((9, 8)))["skip"] == [None, "linear"]
+    for sizes, more in [((9, 8, 8), ["residual"]), ((9, 8), [])]:
+        space = search_space(Cocktail(sizes), "cocktail")
+        assert space["skip"] == [None, "linear", *more]
 
 
 def test_depth_is_dropped_where_something_skips_it():
@@ -119,12 +119,15 @@ def test_what_solvers_and_linear_models_cannot_use():
 
 
 def ranges(space):
-    """Return (low, high, off) of all strengths."""
-    return {
-        name: (*map(float, distribution.distribution.support()), distribution.off)
-        for name, distribution in space.items()
-        if isinstance(distribution, OffOr)
-    }
+    """Return (low, high, off) of all strengths, nan for what cannot be off."""
+    found = {}
+    for name, distribution in space.items():
+        if isinstance(distribution, list):
+            continue
+        off = getattr(distribution, "off", np.nan)
+        distribution = getattr(distribution, "distribution", distribution)
+        found[name] = *map(float, distribution.support()), off
+    return found
 
 
 def test_the_docstring_has_the_ranges():
@@ -140,18 +143,24 @@ def test_the_docstring_has_the_ranges():
     found = ranges(spaces)
     assert found.keys() == documented.keys()
     for name, (low, high, off) in found.items():
-        is_log = spaces[name].distribution.dist.name == "loguniform"
+        distribution = getattr(spaces[name], "distribution", spaces[name])
+        is_log = distribution.dist.name == "loguniform"
         assert (is_log, low, high) == pytest.approx(documented[name]), name
-        assert off == Cocktail().get_params().get(name, 0.0) or name == "skip_l2"
+        if name in ("l2", "skip_l2"):  # always on
+            assert np.isnan(off)
+        else:
+            assert off == Cocktail().get_params()[name]
 
 
 def test_penalties_shrink_with_the_rows():
-    few, many = (ranges(search_space(Cocktail(), n_samples=n)) for n in (100, 1000))
+    few, many = (
+        ranges(search_space(Cocktail(), "cocktail", n_samples=n)) for n in (100, 1000)
+    )
     for name in few:
         factor = 10 if name in ("l1", "l2", "group_l1", "skip_l2") else 1
         np.testing.assert_allclose(few[name][:2], np.multiply(many[name][:2], factor))
-    # C = 1e3 to 1e-3, and 1e3 to 1e-2.
-    assert few["l2"][:2] == pytest.approx((1 / (2 * 1e3 * 100), 1 / (2 * 1e-3 * 100)))
+    # C = 50 to 1 / 60, and 1e3 to 1e-2.
+    assert few["l2"][:2] == pytest.approx((1 / (2 * 50 * 100), 60 / (2 * 100)))
     assert few["l1"][:2] == pytest.approx((1 / (1e3 * 100), 1 / (1e-2 * 100)))
 
 
