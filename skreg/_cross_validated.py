@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._quantiles import has_two_values
 from skreg._strategies import STRATEGIES, most_regularised, ranked
 from skreg._suggest import suggest
 from skreg._trials import (
@@ -32,6 +33,9 @@ from skreg.threads import at_most
 
 COUNT = Interval(Integral, 1, None, closed="left")
 N_FOLDS = 5
+# Inputs up to which they are embedded: with more, as pixels, networks take several
+# times as long, and linear features of many inputs say as much as bins of each.
+MOST_BINNED = 50
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
 N_ERRORS = 1.5
@@ -345,7 +349,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if isinstance(self.param_distributions, str):
             n_rows = len(data.folds[0][0])
             space = search_space(prototype, self.param_distributions, n_rows)
-            return _without_quantiles(space) if sp.issparse(data.X) else space
+            return space if _can_embed(data.X) else _without_quantiles(space)
         known = prototype.get_params()
         for name in self.param_distributions:
             if name not in known:
@@ -409,8 +413,16 @@ def _mean_in_errors(values, weight):
     return mean / error if error else math.copysign(math.inf, mean)
 
 
+def _can_embed(X):
+    """Tell whether bins of all inputs are possible, and worth their time."""
+    if sp.issparse(X):
+        return False
+    n_binned = X.shape[1] - has_two_values(X, np.arange(len(X))).sum()
+    return n_binned <= MOST_BINNED
+
+
 def _without_quantiles(space):
-    """Return a space without what sparse inputs cannot have."""
+    """Return a space without piecewise linear embeddings."""
     space = dict(space)
     left = [v for v in space.get("numeric_embedding", ()) if v != "piecewise_linear"]
     space["numeric_embedding"] = left

@@ -5,7 +5,7 @@ SEARCH = """
         What is chosen, and from what: "regularization" or "cocktail", the spaces of
         :func:`search_space`, or a list or distribution for each parameter of the
         network, as for RandomizedSearchCV.
-    n_candidates : int, default=16
+    n_candidates : int, default=12
         Number of candidates. For "grid" it is the number of combinations.
     cv : int, cross-validation generator, iterable or None, default=None
         The folds, the same for all candidates. None is 5, and a number so many, of
@@ -24,7 +24,7 @@ SEARCH = """
         already: their errors differ, so that the mean is better than one of them. True
         trains the chosen candidates once more, on all rows, for as many epochs as were
         best on the mean of the folds. False chooses and does not predict.
-    n_ensemble : int, default=4
+    n_ensemble : int, default=3
         How many of the best candidates may be averaged. Their weights come from greedy
         forward selection on the held-out rows [2]_; 1 takes the best alone.
     max_time : float or None, default=None

@@ -20,10 +20,10 @@ SETTINGS = {
     "skip": "linear",
     "learning_rate": "flat_cosine",
     "learning_rate_init": 0.01,
-    "batch_size": 128,
-    "max_iter": 60,
+    "batch_size": 64,
+    "max_iter": 32,
     "early_stopping": True,
-    "n_iter_no_change": 20,
+    "n_iter_no_change": 12,
     "tol": 0.0,
     # Predictions are in the precision of the data.
     "dtype": "float32",
@@ -83,7 +83,7 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
     estimator : MLPClassifier or None, default=None
         The network, with the settings that candidates do not change. None is two
         hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for at most 60 epochs.
+        held-out rows, trained with a "flat_cosine" schedule for at most 32 epochs.
     {search}
 
     Attributes
@@ -129,12 +129,12 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
         estimator=None,
         *,
         param_distributions="regularization",
-        n_candidates=16,
+        n_candidates=12,
         cv=None,
         scoring=None,
         strategy="halving",
         refit="folds",
-        n_ensemble=4,
+        n_ensemble=3,
         max_time=None,
         n_jobs=None,
         random_state=None,
@@ -264,7 +264,7 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
     estimator : MLPRegressor or None, default=None
         The network, with the settings that candidates do not change. None is two
         hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for at most 60 epochs.
+        held-out rows, trained with a "flat_cosine" schedule for at most 32 epochs.
     {search}
 
     Attributes
@@ -297,12 +297,12 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
         estimator=None,
         *,
         param_distributions="regularization",
-        n_candidates=16,
+        n_candidates=12,
         cv=None,
         scoring=None,
         strategy="halving",
         refit="folds",
-        n_ensemble=4,
+        n_ensemble=3,
         max_time=None,
         n_jobs=None,
         random_state=None,
