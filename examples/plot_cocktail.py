@@ -100,9 +100,9 @@ with warnings.catch_warnings(), skreg.fused():
 results = search.cv_results_
 
 # %%
-# In all pictures, dots are means over the ten splits and bars their standard deviations.
-# The line is the network without the regulariser, the dotted line the base rate, which
-# is what a model predicts that knows nothing of the inputs. The axis of the loss is
+# In all pictures, dots are means over the ten splits and bars standard deviations. The
+# line is the network without the regulariser, the dotted line the base rate, which is
+# what a model predicts that knows nothing of the inputs. The axis of the loss is
 # logarithmic.
 
 means, sds = -results["mean_test_score"], results["std_test_score"]
@@ -197,9 +197,9 @@ draw(structure, 4)
 # %%
 # One table is one table
 # ----------------------
-# On this one, nearly everything that makes the network simpler is good, and several ways
-# lead to about the same loss. Others need something else, and combinations do better
-# than single regularisers: ``skreg.MLPClassifierCV`` looks for a good one.
+# On this one, nearly everything that makes the network simpler is good, and several
+# ways lead to about the same loss. Others need something else, or a combination:
+# ``skreg.MLPClassifierCV`` looks for it. These five were best:
 
 best = np.argsort(means)[:5]
 [(results["params"][i], round(float(means[i]), 3)) for i in best]
