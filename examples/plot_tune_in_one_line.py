@@ -48,7 +48,9 @@ for model in (logistic, network):
 # ---------------
 # The best candidate, and its log loss on the held-out rows of the five folds.
 
-network.best_params_, -network.best_score_
+for name, value in network.best_params_.items():
+    print(name, "=", value)
+print(f"log loss {-network.best_score_:.3f}")
 
 # %%
 # All candidates, the chosen one with a star. A parameter matters where good scores are
