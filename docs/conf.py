@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
 
 def skip_inherited_from_sklearn(app, what, name, obj, skip, options):
     """Leave out what scikit-learn documents: its text refers to its own pages."""
+    obj = getattr(obj, "fget", obj)  # of a property
     module = getattr(inspect.unwrap(obj), "__module__", None) if callable(obj) else None
     return True if (module or "").startswith("sklearn.") else None
 
