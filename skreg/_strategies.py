@@ -12,10 +12,10 @@ from skreg._optuna import new_study, suggest, tell, translate
 BATCHES = 4
 
 # Of these, more is stronger.
-STRENGTHS = (
-    *("l1", "l2", "skip_l1", "skip_l2", "group_l1", "weight_decay", "dropout"),
-    *("input_dropout", "input_noise", "label_smoothing", "mixup", "cutmix", "cutout"),
-    *("stochastic_depth", "adversarial"),
+PENALTIES = ("l1", "l2", "skip_l1", "skip_l2", "group_l1", "weight_decay")
+NOISE = (
+    *("dropout", "input_dropout", "input_noise", "label_smoothing", "mixup"),
+    *("cutmix", "cutout", "stochastic_depth", "adversarial"),
 )
 
 
@@ -120,16 +120,23 @@ def ranked(trials):
 
 
 def most_regularised(trials):
-    """Return the trial whose strengths have the highest mean rank among the trials.
+    """Return the trial whose penalties have the highest mean rank among the trials.
+
+    Of equally penalised ones it is that with the most dropout and the like, by mean
+    rank, too.
 
     Parameters
     ----------
     trials : list of Trial
         The best first; of equally strong ones, the best is taken.
     """
-    total = np.zeros(len(trials))
-    for name in STRENGTHS:
-        values = [trial.params.get(name) for trial in trials]
-        if all(value is not None for value in values):
-            total += rankdata([np.mean(value) for value in values])
-    return trials[int(np.argmax(total))]
+
+    def total_rank(names):
+        total = np.zeros(len(trials))
+        for name in names:
+            values = [trial.params.get(name) for trial in trials]
+            if all(value is not None for value in values):
+                total += rankdata([np.mean(value) for value in values])
+        return total
+
+    return trials[np.lexsort([-total_rank(NOISE), -total_rank(PENALTIES)])[0]]

@@ -1,0 +1,160 @@
+"""Averages and temperatures, against brute force, scipy and closed forms."""
+
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import log_loss
+
+from skreg.ensemble import best_temperature, forward_selection, mean_over, tempered
+
+RNG = np.random.default_rng(0)
+
+
+def probabilities(n_rows=200, n_classes=3, sharpness=2.0, seed=0):
+    """Return calibrated probabilities and classes drawn by them."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(n_classes, 1 / sharpness), size=n_rows)
+    return p, np.array([rng.choice(n_classes, p=row) for row in p])
+
+
+def loss_of(p, target, weight=None):
+    return log_loss(
+        target, p, labels=np.arange(p.shape[1]), sample_weight=weight, normalize=True
+    )
+
+
+def test_mean_over():
+    arrays = RNG.normal(size=(3, 4, 2))
+    expected = np.average(arrays, axis=0, weights=[0.5, 0.2, 0.3])
+    # A sum of three terms.
+    assert_allclose(mean_over(arrays, [0.5, 0.2, 0.3]), expected, atol=1e-15)
+    assert_allclose(mean_over(iter(arrays), [0, 1, 0]), arrays[1])
+
+
+def test_forward_selection_is_greedy():
+    """Step by step the definition of Caruana et al., with the mean of all picks."""
+    target = RNG.normal(size=50)
+    predictions = [target + RNG.normal(size=50) + shift for shift in (0.3, -0.4, 0.1)]
+
+    def loss(p):
+        return np.mean((p - target) ** 2)
+
+    picks, best, expected = [], np.inf, None
+    for _ in range(25):
+        losses = [
+            loss(np.mean([predictions[i] for i in [*picks, k]], axis=0))
+            for k in range(3)
+        ]
+        picks.append(int(np.argmin(losses)))
+        if min(losses) < best:
+            best = min(losses)
+            expected = np.bincount(picks, minlength=3) / len(picks)
+    weights = forward_selection(predictions, loss)
+    assert_allclose(weights, expected)
+    assert loss(mean_over(predictions, weights)) == pytest.approx(best)
+
+
+def test_forward_selection_is_near_the_best_multiset():
+    """For a convex loss greed comes near all means of as many models."""
+    target = RNG.normal(size=30)
+    predictions = [target + RNG.normal(size=30) for _ in range(4)]
+
+    def loss(p):
+        return np.mean((p - target) ** 2)
+
+    weights = forward_selection(predictions, loss, n_picks=6)
+    brute = min(
+        loss(np.mean([predictions[k] for k in picks], axis=0))
+        for n in range(1, 7)
+        for picks in combinations_with_replacement(range(4), n)
+    )
+    found = loss(mean_over(predictions, weights))
+    assert brute <= found <= 1.05 * brute
+    assert found <= min(map(loss, predictions))
+
+
+def test_forward_selection_keeps_what_cannot_be_bettered():
+    target = RNG.normal(size=30)
+    bad = target + RNG.normal(size=30)
+    weights = forward_selection([bad, target], lambda p: np.mean((p - target) ** 2))
+    assert weights.tolist() == [0, 1]
+    assert forward_selection([bad], lambda p: np.nan).tolist() == [1]
+
+
+def test_tempered_is_its_formula():
+    p, _ = probabilities()
+    for temperature in (0.3, 2.0):
+        power = p ** (1 / temperature)
+        expected = power / power.sum(axis=1, keepdims=True)
+        # Logarithms of as little as 1e-12, divided by 0.3, carry rounding of 1e-14.
+        assert_allclose(tempered(p, temperature), expected, atol=1e-11)
+    assert tempered(p, 1) is p
+    assert tempered(p.astype(np.float32), 2.0).dtype == np.float32
+
+
+def test_tempered_towards_the_base_rate():
+    p, prior = probabilities()[0], np.array([0.7, 0.2, 0.1])
+    power = prior * (p / prior) ** 0.25
+    expected = power / power.sum(axis=1, keepdims=True)
+    assert_allclose(tempered(p, 4.0, prior), expected, atol=1e-3)
+    safe = np.maximum(p, 1e-3)
+    safe /= safe.sum(axis=1, keepdims=True)
+    power = prior * (safe / prior) ** 0.25
+    expected = power / power.sum(axis=1, keepdims=True)
+    assert_allclose(tempered(safe, 4.0, prior), expected, atol=1e-14)
+    # Where it leads to, and what it leaves.
+    assert_allclose(tempered(safe, 1e9, prior), np.tile(prior, (200, 1)), atol=1e-7)
+    rates = np.tile(prior, (2, 1))
+    assert_allclose(tempered(rates, 7.0, prior), rates, atol=1e-15)
+    assert_allclose(tempered(safe, 3.0, np.full(3, 1 / 3)), tempered(safe, 3.0))
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+@pytest.mark.parametrize("with_weight", [False, True])
+@pytest.mark.parametrize("power", [0.5, 2.0])
+def test_best_temperature_minimises_the_log_loss(power, with_weight, with_prior):
+    p, target = probabilities()
+    p = np.maximum(p, 1e-6) ** power
+    p /= p.sum(axis=1, keepdims=True)
+    weight = RNG.integers(1, 4, size=len(p)) if with_weight else None
+    prior = np.array([0.5, 0.3, 0.2]) if with_prior else None
+    found = best_temperature(p, target, weight, prior)
+    expected = minimize_scalar(
+        lambda t: loss_of(tempered(p, t, prior), target, weight),
+        bounds=(0.05, 20),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    # Near a minimum the loss is flat: 1e-5 in its place is 1e-10 in the loss, and
+    # scipy's default tolerance on the logarithm is 1e-5.
+    assert found == pytest.approx(expected.x, rel=1e-4)
+    assert (found > 1) == (power > 1)
+
+
+def test_weights_are_rows_given_twice():
+    p, target = probabilities()
+    weight = np.where(np.arange(len(p)) < 50, 2.0, 1.0)
+    twice = np.concatenate([np.arange(200), np.arange(50)])
+    found = best_temperature(p, target, weight)
+    assert found == pytest.approx(best_temperature(p[twice], target[twice]), rel=1e-6)
+
+
+def test_a_closed_form():
+    """All rows predicted alike, of two classes: the log-odds of the shares are met."""
+    p, target = np.tile([0.9, 0.1], (100, 1)), np.repeat([0, 1], [75, 25])
+    expected = np.log(9) / np.log(3)
+    assert best_temperature(p, target) == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_where_nothing_is_better():
+    p, target = np.full((10, 2), 0.5), np.repeat([0, 1], 5)
+    assert best_temperature(p, target) == 1.0
+
+
+def test_zeros_are_survived():
+    p, target = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), np.array([0, 1, 1])
+    temperature = best_temperature(p, target)
+    assert temperature > 1 and np.isfinite(tempered(p, temperature)).all()
