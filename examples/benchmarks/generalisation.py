@@ -64,7 +64,7 @@ TO_BEAT = ("linear", "sklearn", "sklearn-stop")
 LABELS = {
     "linear": "LogisticRegressionCV, RidgeCV",
     "sklearn": "scikit-learn's MLP",
-    "sklearn-stop": "the same, early stopping",
+    "sklearn-stop": "scikit-learn's, early stopping",
     "boosting": "HistGradientBoosting",
     "realmlp": "RealMLP-TD",
     "mlp": "MLP",
