@@ -18,6 +18,7 @@ import skreg
 from skreg._budget import LEAST_SHARE, time_parameter
 from skreg._contenders import (
     DEFAULT_NETWORK,
+    N_CANDIDATES,
     N_INNER_FOLDS,
     TUNED_NETWORK,
     contenders,
@@ -109,7 +110,7 @@ def _make_parser():
     for option, default, least, text in [
         ("--cv K", 5, 2, "number of folds"),
         ("--repeats R", 2, 1, "how often the folds are drawn"),
-        ("--n-candidates N", 16, 1, "settings that the tuned network starts with"),
+        ("--n-candidates N", N_CANDIDATES, 1, "settings that the tuned network tries"),
         ("--seed S", 0, 0, "seed of the folds, the networks and the search"),
     ]:
         command.add_argument(
@@ -237,7 +238,7 @@ def _compare(estimators, table, options, clock):
     n_jobs = min(joblib.cpu_count(), len(estimators) * n_splits)
     # The networks of the page take as long as one more round of splits.
     n_rounds = math.ceil(n_splits / n_jobs)
-    share = 1.0 if options.output is None else n_rounds / (n_rounds + 1)
+    share = min(n_rounds / (n_rounds + 1), 0.85) if options.output else 1.0
     with _expected_warnings(), _progress_bar() as progress:
         return compare(
             estimators,
@@ -280,7 +281,7 @@ def _progress_bar():
 
 def _notes(result, options):
     """Return what there is to know of the choices and of the time, a line each."""
-    notes = [f"{TUNED_NETWORK}: {n}" for n in certainty_lines(result, TUNED_NETWORK)]
+    notes = certainty_lines(result, TUNED_NETWORK)
     if options.budget is not None:
         notes.append(budget_line(result, options.budget))
     return notes

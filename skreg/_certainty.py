@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import median_low
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Certainty:
     n_on, n_splits : int
         Number of splits in which it was on, of how many.
     median, low, high : float or None
-        Of the strengths that were on, where all of them are numbers.
+        Of the strengths that were on, where all of them are numbers; the median is the
+        lower of two, a strength that was chosen.
     values : dict of str to int
         How often each value was chosen, where they are not numbers.
     """
@@ -79,7 +80,7 @@ def _certainty(name, chosen):
     on = [split[name] for split in chosen if not is_off(split.get(name))]
     counted = {"name": name, "n_on": len(on), "n_splits": len(chosen)}
     if on and all(is_number(value) for value in on):
-        spread = {"median": median(on), "low": min(on), "high": max(on)}
+        spread = {"median": median_low(on), "low": min(on), "high": max(on)}
         return Certainty(**counted, **spread, values={})
     values = dict(Counter(map(str, on)).most_common())
     return Certainty(**counted, median=None, low=None, high=None, values=values)
@@ -108,12 +109,14 @@ def winning_margin(estimator):
     -------
     float or None
         None where there is no search, no runner-up that came as far, or no spread of
-        the differences.
+        the differences; and where the choice is not the best score.
     """
     search = inner_search(estimator)
     table = getattr(search, "cv_results_", None)
     best = getattr(search, "best_index_", None)
     if table is None or best is None or "rank_test_score" not in table:
+        return None
+    if table["rank_test_score"][best] != 1:
         return None
     next_one = _runner_up(table, best)
     folds = [key for key in table if _is_score_of_fold(key)]

@@ -14,6 +14,7 @@ DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"
 # Of the baseline and of the tuned network: the same, to be fair.
 N_INNER_FOLDS = N_FOLDS
+N_CANDIDATES = MLPClassifierCV().n_candidates
 
 
 def contenders(table, *, scoring, n_candidates, seed):

@@ -41,6 +41,7 @@ p { margin: .4rem 0; overflow-wrap: anywhere; }
 }
 .faint, figcaption { color: var(--faint); font-size: .9rem; }
 .wide { overflow-x: auto; }
+table + table { margin-top: 1.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid var(--line); white-space: nowrap; }
@@ -195,7 +196,7 @@ _ALONE = "One network alone, with the settings that were best on all rows:"
 
 
 def _without_limit(search):
-    """Leave a limit of the time out: where it did not matter, the result is the same."""
+    """Leave a limit of the time out: unless it was reached, the result is the same."""
     return clone(search).set_params(max_time=None)
 
 
@@ -289,7 +290,7 @@ def _choices(result, notes):
 
 
 def _choices_table(name, certainties):
-    headers = [name, "on in folds", "median", "lowest", "highest", "the folds agree"]
+    headers = [name, "on in folds", "median", "lowest", "highest", "folds agree"]
     rows = [_choices_row(each) for each in certainties]
     return _html_table(headers, rows)
 
@@ -342,7 +343,8 @@ def _search_picture(search):
     display = SearchDisplay._read(
         search.cv_results_, best_index=getattr(search, "best_index_", None)
     )
-    axes = make_axes(len(display.values), Figure(), n_columns=3)
+    n_panels = len(display.values)
+    axes = make_axes(n_panels, Figure(), n_columns=2 if n_panels == 4 else 3)
     figure = display.plot(axes).figure_
     caption = f"Each dot is a setting that was tried on all rows: {_score_text(search)}"
     caption += (

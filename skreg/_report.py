@@ -198,14 +198,15 @@ def certainty_lines(result, name):
     found = result.certainties(name)
     if not found:
         return []
-    lines = ["; ".join(describe_certainty(each) for each in found)]
+    described = "; ".join(describe_certainty(each) for each in found)
+    lines = [f"{name}: {described}"]
     margins = [m for m in result.margins.get(name, []) if m is not None]
     if margins:
         middle = median(margins)
         judged = "clearly ahead" if middle >= CLEAR_MARGIN else "not sure"
         lines.append(
-            f"the best setting is {middle:.1f} standard errors ahead of the next"
-            f" (median of {len(margins)} searches): {judged}"
+            f"{name}: inside a fold the best setting is {middle:.1f} standard errors"
+            f" ahead of the next (median of {len(margins)} folds): {judged}"
         )
     return lines
 
@@ -260,17 +261,14 @@ def budget_line(result, seconds):
     str
     """
     n_done, n_planned = len(result.n_train), result.n_planned
-    parts = [f"budget of {seconds:g} s: all {n_done} splits were done"]
+    end = f"all {n_done} splits were done"
     if n_done < n_planned:
-        parts = [
-            f"budget of {seconds:g} s: it ended after {n_done} of {n_planned} splits"
-        ]
+        end = f"it ended after {n_done} of {n_planned} splits"
+    parts = [f"budget of {seconds:g} s: {end}"]
     for name in result.scores:
-        n_stopped = result.n_stopped(name)
-        if n_stopped:
-            parts.append(
-                f"the {name} used up its share in {n_stopped} of {n_done} fits"
-            )
+        n = result.n_stopped(name)
+        if n:
+            parts.append(f"the {name} used up its share in {n} of {n_done} fits")
     return "; ".join(parts)
 
 

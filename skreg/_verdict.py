@@ -83,7 +83,7 @@ def _answer(result, data_name, network):
 
 def _advice(result, best, default, tuned):
     if best == default:
-        return "leave it as it is by default, as tuning did not improve it"
+        return "keep its defaults, as tuning did not improve it"
     sure = {each.name: each for each in result.certainties(tuned)}
     ways = [
         _in_words(choice) + _doubt(sure[choice.name])
