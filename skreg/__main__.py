@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import sys
+import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,18 +15,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 import skreg
+from skreg._budget import LEAST_SHARE, time_parameter
 from skreg._contenders import (
     DEFAULT_NETWORK,
+    N_CANDIDATES,
     N_INNER_FOLDS,
     TUNED_NETWORK,
     contenders,
 )
-from skreg._html_report import html_report, model_code
-from skreg._report import comparison_table, format_choices, format_table
+from skreg._html_report import html_report, model_codes
+from skreg._report import (
+    budget_line,
+    certainty_lines,
+    comparison_table,
+    format_choices,
+    format_table,
+)
 from skreg._verdict import better_network, verdict
 from skreg.compare import compare
 from skreg.datasets import load_table
-from skreg.fusion import fused
 
 _LEGEND = """\
 score ± standard deviation over the {n_splits} test folds
@@ -80,8 +89,8 @@ def _make_parser():
         "compare",
         help="does a regularised network beat the linear baseline on a data set?",
         description="Compare LogisticRegressionCV (RidgeCV for a regression) with"
-        " the default network and one whose regularisation is tuned inside each"
-        " fold, by repeated cross-validation.",
+        " the default network and one that tunes its regularisation inside each fold"
+        " (MLPClassifierCV or MLPRegressorCV), by repeated cross-validation.",
     )
     command.add_argument(
         "data",
@@ -101,7 +110,7 @@ def _make_parser():
     for option, default, least, text in [
         ("--cv K", 5, 2, "number of folds"),
         ("--repeats R", 2, 1, "how often the folds are drawn"),
-        ("--n-iter N", 10, 1, "settings that the tuned network tries in each fold"),
+        ("--n-candidates N", N_CANDIDATES, 1, "settings that the tuned network tries"),
         ("--seed S", 0, 0, "seed of the folds, the networks and the search"),
     ]:
         command.add_argument(
@@ -111,6 +120,14 @@ def _make_parser():
             metavar=option.split()[1],
             help=f"{text} (default: %(default)s)",
         )
+    command.add_argument(
+        "--budget",
+        type=_positive_number,
+        metavar="SECONDS",
+        help="time for all of it: the tuned network gets a share in each fold, of a"
+        " second at least, and if that is not enough fewer folds are done, but two at"
+        " least; what is under way at the end is finished (default: no limit)",
+    )
     command.add_argument(
         "--output",
         type=Path,
@@ -132,7 +149,46 @@ def _integer_from(least):
     return integer
 
 
+def _positive_number(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+class Clock:
+    """The seconds that are left of a budget.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds from now on; None is no limit.
+    """
+
+    def __init__(self, budget):
+        self._end = None if budget is None else time.monotonic() + budget
+
+    def left(self, share=1.0):
+        """Return a share of the seconds that are left, of a second at least, or None.
+
+        Parameters
+        ----------
+        share : float, default=1.0
+
+        Returns
+        -------
+        float or None
+        """
+        if self._end is None:
+            return None
+        return max(share * (self._end - time.monotonic()), LEAST_SHARE)
+
+
 def _run_comparison(options):
+    clock = Clock(options.budget)
     _check_extra()
     if options.output is not None:
         # Now rather than after the comparison, should it not be possible.
@@ -140,13 +196,19 @@ def _run_comparison(options):
     table = load_table(options.data, options.target)
     table.check_folds(options.cv, N_INNER_FOLDS)
     print(_describe(table, options))
-    estimators = _make_estimators(table, options)
-    result = _compare(estimators, table, options)
+    estimators = contenders(
+        table,
+        scoring=options.scoring,
+        n_candidates=options.n_candidates,
+        seed=options.seed,
+    )
+    result = _compare(estimators, table, options, clock)
     answer = verdict(result, table.name, default=DEFAULT_NETWORK, tuned=TUNED_NETWORK)
-    _print_report(result, answer)
+    notes = _notes(result, options)
+    _print_report(result, answer, notes)
     if options.output is not None:
-        _write_numbers(result, answer, table, options)
-        _write_page(result, answer, estimators, table, options)
+        _write_numbers(result, answer, notes, table, options)
+        _write_page(result, answer, notes, estimators, table, options, clock)
 
 
 def _check_extra():
@@ -169,20 +231,14 @@ def _describe(table, options):
     )
 
 
-def _make_estimators(table, options):
-    return contenders(
-        table,
-        scoring=options.scoring,
-        n_iter=options.n_iter,
-        n_folds=options.cv,
-        seed=options.seed,
-    )
-
-
-def _compare(estimators, table, options):
+def _compare(estimators, table, options, clock):
     is_classes = table.task == "classification"
     folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
-    n_fits = len(estimators) * options.cv * options.repeats
+    n_splits = options.cv * options.repeats
+    n_jobs = min(joblib.cpu_count(), len(estimators) * n_splits)
+    # The networks of the page take as long as one more round of splits.
+    n_rounds = math.ceil(n_splits / n_jobs)
+    share = min(n_rounds / (n_rounds + 1), 0.85) if options.output else 1.0
     with _expected_warnings(), _progress_bar() as progress:
         return compare(
             estimators,
@@ -194,7 +250,8 @@ def _compare(estimators, table, options):
                 random_state=options.seed,
             ),
             scoring=options.scoring,
-            n_jobs=min(joblib.cpu_count(), n_fits),
+            n_jobs=n_jobs,
+            max_time=clock.left(share),
             progress=progress,
         )
 
@@ -222,9 +279,17 @@ def _progress_bar():
         yield lambda n_done, n_fits: bar.update(task, completed=n_done, total=n_fits)
 
 
-def _print_report(result, answer):
+def _notes(result, options):
+    """Return what there is to know of the choices and of the time, a line each."""
+    notes = certainty_lines(result, TUNED_NETWORK)
+    if options.budget is not None:
+        notes.append(budget_line(result, options.budget))
+    return notes
+
+
+def _print_report(result, answer, notes):
     headers, rows = comparison_table(result)
-    legend = _LEGEND.format(n_splits=len(result.n_train))
+    legend = "\n".join([_LEGEND.format(n_splits=len(result.n_train)), *notes])
     if not sys.stdout.isatty():
         print(format_table(headers, rows), legend, "", answer, sep="\n")
         return
@@ -245,7 +310,7 @@ def _print_report(result, answer):
     console.print(answer, style="bold", highlight=False)
 
 
-def _write_numbers(result, answer, table, options):
+def _write_numbers(result, answer, notes, table, options):
     frame = result.to_frame()
     frame["chosen"] = [format_choices(result.most_chosen(name)) for name in frame.index]
     frame.to_csv(options.output / "comparison.csv")
@@ -257,24 +322,28 @@ def _write_numbers(result, answer, table, options):
         "task": table.task,
         "cv": options.cv,
         "repeats": options.repeats,
-        "n_iter": options.n_iter,
+        "n_candidates": options.n_candidates,
+        "budget": options.budget,
         "seed": options.seed,
         "skreg_version": skreg.__version__,
         "answer": answer,
+        "notes": notes,
         **result.to_dict(),
     }
     path = options.output / "comparison.json"
     path.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
 
 
-def _write_page(result, answer, estimators, table, options):
+def _write_page(result, answer, notes, estimators, table, options, clock):
     """Write report.html, for which the networks are fitted on all rows."""
     networks = {"default": DEFAULT_NETWORK, "tuned": TUNED_NETWORK}
-    with _expected_warnings(), fused():
-        fitted = {
-            name: clone(estimators[name]).fit(table.X, table.y)
-            for name in networks.values()
-        }
+    fitted = {}
+    for name in networks.values():
+        model = clone(estimators[name])
+        if name == TUNED_NETWORK:
+            model.set_params(**{time_parameter(model): clock.left()})
+        with _expected_warnings():
+            fitted[name] = model.fit(table.X, table.y)
     advised = better_network(result, **networks)
     page = html_report(
         result,
@@ -282,8 +351,9 @@ def _write_page(result, answer, estimators, table, options):
         title=f"Does a regularised network beat {result.baseline} on {table.name}?",
         description=_describe(table, options),
         legend=_LEGEND.format(n_splits=len(result.n_train)),
+        notes=notes,
         fitted=fitted,
-        code=model_code(fitted[advised], options.data, options.target),
+        codes=model_codes(fitted[advised], options.data, options.target),
     )
     (options.output / "report.html").write_text(page, encoding="utf-8")
 

@@ -42,21 +42,18 @@ def chosen_hyperparameters(estimator):
     Parameters
     ----------
     estimator : estimator
-        A fitted search (any with ``best_params_``), a ``LogisticRegressionCV``,
-        ``RidgeCV`` or the like, or a pipeline or wrapper whose final step is one.
+        A fitted search (any with ``best_params_``), an ``MLPClassifierCV``,
+        ``LogisticRegressionCV``, ``RidgeCV`` or the like, or a pipeline or wrapper
+        whose final step is one.
 
     Returns
     -------
     dict of str to object
         Empty where nothing was tuned.
     """
+    estimator = inner_search(estimator)
     if hasattr(estimator, "best_params_"):
         return {key: _plain(value) for key, value in estimator.best_params_.items()}
-    if hasattr(estimator, "steps"):
-        return chosen_hyperparameters(estimator.steps[-1][1])
-    for attribute in _WRAPPED_ATTRIBUTES:
-        if hasattr(estimator, attribute):
-            return chosen_hyperparameters(getattr(estimator, attribute))
     # Only scikit-learn's ...CV estimators choose these; elsewhere, as in
     # BayesianRidge, the same attribute is an estimate.
     if not type(estimator).__name__.endswith("CV"):
@@ -68,6 +65,29 @@ def chosen_hyperparameters(estimator):
     }
     # One value per class or target is not one choice.
     return {name: value for name, value in values.items() if np.ndim(value) == 0}
+
+
+def inner_search(estimator):
+    """Find what may have chosen, inside a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Also a pipeline or wrapper.
+
+    Returns
+    -------
+    estimator
+        The search, or the innermost estimator where there is none.
+    """
+    if hasattr(estimator, "best_params_"):
+        return estimator
+    if hasattr(estimator, "steps"):
+        return inner_search(estimator.steps[-1][1])
+    for attribute in _WRAPPED_ATTRIBUTES:
+        if hasattr(estimator, attribute):
+            return inner_search(getattr(estimator, attribute))
+    return estimator
 
 
 def most_chosen(chosen):
@@ -93,7 +113,7 @@ def most_chosen(chosen):
 def _summarise(name, chosen):
     values = [split[name] for split in chosen if name in split]
     on = [value for value in values if not is_off(value)]
-    if 2 * len(on) > len(chosen) and all(_is_number(value) for value in on):
+    if 2 * len(on) > len(chosen) and all(is_number(value) for value in on):
         return Choice(name, median_low(on), len(on), len(chosen))
     # Layer sizes and the like need not be hashable: count their text.
     text, n_chosen = Counter(map(repr, values)).most_common(1)[0]
@@ -101,7 +121,18 @@ def _summarise(name, chosen):
     return Choice(name, value, n_chosen, len(chosen))
 
 
-def _is_number(value):
+def is_number(value):
+    """Tell whether a value is a number, and not True or False.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -118,7 +149,7 @@ def is_off(value):
     bool
         True for None, False and zero.
     """
-    return value is None or value is False or (_is_number(value) and value == 0)
+    return value is None or value is False or (is_number(value) and value == 0)
 
 
 def _plain(value):

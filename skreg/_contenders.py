@@ -1,27 +1,23 @@
 """The estimators that the command line compares."""
 
 import numpy as np
-from scipy import stats
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
-from sklearn.model_selection import KFold, RandomizedSearchCV, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skreg._cross_validated import N_FOLDS
 from skreg.mlp import MLPClassifier, MLPRegressor
-from skreg.search_space import OffOr
+from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"
-N_INNER_FOLDS = 3
-
-_TUNED_FOR = {
-    "classification": "neg_log_loss",
-    "regression": "neg_mean_squared_error",
-}
-_VALIDATION_FRACTION = 0.1
+# Of the baseline and of the tuned network: the same, to be fair.
+N_INNER_FOLDS = N_FOLDS
+N_CANDIDATES = MLPClassifierCV().n_candidates
 
 
-def contenders(table, *, scoring, n_iter, n_folds, seed):
+def contenders(table, *, scoring, n_candidates, seed):
     """Make the baseline, the default network and the tuned network.
 
     Parameters
@@ -31,10 +27,8 @@ def contenders(table, *, scoring, n_iter, n_folds, seed):
     scoring : str or None
         What the baseline and the tuned network are tuned for. ``None`` is the
         log loss for classes and the squared error for numbers.
-    n_iter : int
-        Number of settings that the search of the tuned network tries.
-    n_folds : int
-        Number of outer folds.
+    n_candidates : int
+        Number of settings that the tuned network starts with.
     seed : int
         Seed of the networks, of the search and of the inner folds.
 
@@ -47,56 +41,30 @@ def contenders(table, *, scoring, n_iter, n_folds, seed):
     # skrub takes seconds to import, and only a comparison needs it.
     from skrub import tabular_pipeline
 
-    tuned_for = scoring or _TUNED_FOR[table.task]
-    baseline = _baseline(table.task, tuned_for, seed)
-    network_class = MLPClassifier if table.task == "classification" else MLPRegressor
-    network = network_class(random_state=seed)
-    search = RandomizedSearchCV(
-        network,
-        _search_space(table, n_folds),
-        n_iter=n_iter,
-        scoring=tuned_for,
-        cv=_inner_folds(table.task, seed),
-        random_state=seed,
-        error_score="raise",
-    )
+    if table.task == "classification":
+        network, tuned = MLPClassifier, MLPClassifierCV
+    else:
+        network, tuned = MLPRegressor, MLPRegressorCV
+    baseline = _baseline(table.task, scoring, seed)
     return {
         type(baseline).__name__: tabular_pipeline(
             make_pipeline(StandardScaler(), baseline)
         ),
-        DEFAULT_NETWORK: tabular_pipeline(network),
-        TUNED_NETWORK: tabular_pipeline(search),
+        DEFAULT_NETWORK: tabular_pipeline(network(random_state=seed)),
+        TUNED_NETWORK: tabular_pipeline(
+            tuned(n_candidates=n_candidates, scoring=scoring, random_state=seed)
+        ),
     }
 
 
-def _baseline(task, tuned_for, seed):
+def _baseline(task, scoring, seed):
     if task == "regression":
-        return RidgeCV(alphas=np.logspace(-3, 4, 15), scoring=tuned_for)
+        scoring = scoring or "neg_mean_squared_error"
+        return RidgeCV(alphas=np.logspace(-3, 4, 15), scoring=scoring)
     return LogisticRegressionCV(
         l1_ratios=(0,),
-        scoring=tuned_for,
-        cv=_inner_folds(task, seed),
+        scoring=scoring or "neg_log_loss",
+        cv=StratifiedKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
         max_iter=1000,
         use_legacy_attributes=False,
     )
-
-
-def _inner_folds(task, seed):
-    folds = StratifiedKFold if task == "classification" else KFold
-    return folds(n_splits=N_INNER_FOLDS, shuffle=True, random_state=seed)
-
-
-def _search_space(table, n_folds):
-    space = {
-        "l1": OffOr(stats.loguniform(1e-6, 1e-2)),
-        "l2": OffOr(stats.loguniform(1e-6, 1e-1)),
-        "dropout": OffOr(stats.uniform(0.05, 0.65)),
-        "batchnorm": [False, True],
-        "early_stopping": [False, True],
-    }
-    n_rows = len(table.y) * (1 - 1 / n_folds) * (1 - 1 / N_INNER_FOLDS)
-    n_classes = len(np.unique(table.y)) if table.task == "classification" else 1
-    # Early stopping validates on rows of every class.
-    if n_rows * _VALIDATION_FRACTION < n_classes + 1:
-        del space["early_stopping"]
-    return space

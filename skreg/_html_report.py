@@ -6,11 +6,12 @@ from html import escape
 from inspect import signature
 
 import numpy as np
+from sklearn.base import clone
 
 import skreg
 from skreg._comparison_display import ComparisonDisplay
 from skreg._curves_display import LearningCurvesDisplay, find_network
-from skreg._report import comparison_table
+from skreg._report import comparison_table, format_number
 from skreg._search_display import SearchDisplay, make_axes
 
 _STYLE = """\
@@ -40,6 +41,7 @@ p { margin: .4rem 0; overflow-wrap: anywhere; }
 }
 .faint, figcaption { color: var(--faint); font-size: .9rem; }
 .wide { overflow-x: auto; }
+table + table { margin-top: 1.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid var(--line); white-space: nowrap; }
@@ -81,8 +83,9 @@ _PAGE = """\
 </div>
 {legend}
 </section>
+{choices}
 {pictures}
-{code}
+{codes}
 </main>
 <footer class="faint"><p>{footer}</p></footer>
 </body>
@@ -96,7 +99,15 @@ _NO_PICTURES = (
 
 
 def html_report(
-    result, answer, *, title, description="", legend="", fitted=None, code=None
+    result,
+    answer,
+    *,
+    title,
+    description="",
+    legend="",
+    notes=(),
+    fitted=None,
+    codes=None,
 ):
     """Write a comparison as an HTML page without external resources.
 
@@ -112,11 +123,13 @@ def html_report(
         What was compared, and how.
     legend : str, default=""
         What the columns of the table are, a line each.
+    notes : sequence of str, default=()
+        What there is to know of the choices and of the time.
     fitted : dict of str to estimator, default=None
         Estimators fitted on all rows, by name: their losses are drawn, and the scores
         of the first that is a search, or a pipeline that ends in one.
-    code : str, default=None
-        Program that makes the model that is advised.
+    codes : dict of str to str, default=None
+        Programs that make the model that is advised, by what is to be said of each.
 
     Returns
     -------
@@ -128,18 +141,21 @@ def html_report(
         title=escape(title),
         description=escape(description),
         answer=escape(answer),
-        table=_table(result),
+        table=_html_table(*comparison_table(result)),
         legend="\n".join(
             f'<p class="faint">{escape(line)}</p>' for line in legend.splitlines()
         ),
+        choices=_choices(result, notes),
         pictures=_pictures(result, fitted or {}),
-        code="" if code is None else _section("The model", _code_block(code)),
+        codes=_section("The model", *map(_code_block, codes, codes.values()))
+        if codes
+        else "",
         footer=f"Made by skreg {skreg.__version__}.",
     )
 
 
-def model_code(estimator, data, target=None):
-    """Write a program that makes a network of the command line anew.
+def model_codes(estimator, data, target=None):
+    """Write programs that make a network of the command line anew.
 
     Parameters
     ----------
@@ -152,15 +168,47 @@ def model_code(estimator, data, target=None):
 
     Returns
     -------
-    str
-        A program that leaves the fitted `model`.
+    dict of str to str
+        By what it makes, a program that leaves the fitted `model`. For networks that
+        are averaged there are two: the average, tuned again, and one network alone with
+        the settings that were best.
     """
-    try:
-        network = find_network(estimator)
-    except ValueError:  # several networks, say: what made them makes them again
-        network = estimator.steps[-1][1]
+    last = estimator.steps[-1][1]
+    if not hasattr(last, "estimators_") or not hasattr(last, "best_params_"):
+        try:
+            last = find_network(estimator)
+        except ValueError:  # what made it makes it again
+            pass
+        return {_FITTED: _program(last, data, target)}
+    codes = {_AVERAGED: _program(_without_limit(last), data, target)}
+    return codes | {_ALONE: _program(_best_network(last), data, target)}
+
+
+_FITTED = (
+    "Fitted on all rows, for which a search may choose other settings than in most of"
+    " the folds:"
+)
+_AVERAGED = (
+    "The networks of all folds of the best settings, averaged; tuned on all rows, for"
+    " which other settings may be best than in most of the comparison's folds:"
+)
+_ALONE = "One network alone, with the settings that were best on all rows:"
+
+
+def _without_limit(search):
+    """Leave a limit of the time out: unless it was reached, the result is the same."""
+    return clone(search).set_params(max_time=None)
+
+
+def _best_network(search):
+    """Return a network with the best settings, and the seed of the search."""
+    network = clone(search.estimators_[0])
+    return network.set_params(**search.best_params_, random_state=search.random_state)
+
+
+def _program(estimator, data, target):
     imports = {"from skreg.datasets import load_table"}
-    expression = _expression(network, imports)
+    expression = _expression(estimator, imports)
     arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
     return "\n".join(
         [
@@ -203,8 +251,7 @@ def _home(kind):
     return kind.__module__.partition("._")[0]
 
 
-def _table(result):
-    headers, rows = comparison_table(result)
+def _html_table(headers, rows):
     lines = ["<table>", "<thead>", _row("th", headers), "</thead>", "<tbody>"]
     lines += [_row("td", row) for row in rows]
     return "\n".join([*lines, "</tbody>", "</table>"])
@@ -221,12 +268,46 @@ def _section(heading, *content):
     return f"<section>\n<h2>{escape(heading)}</h2>\n{inner}\n</section>"
 
 
-def _code_block(code):
+def _code_block(explanation, code):
     return (
-        "<p>Fitted on all rows, for which a search may choose other settings than in"
-        " most of the folds:</p>\n"
+        f"<p>{escape(explanation)}</p>\n"
         f"<pre><code>{escape(code.strip(), quote=False)}</code></pre>"
     )
+
+
+def _choices(result, notes):
+    """Make the section on how sure the choices are."""
+    tables = [
+        _choices_table(name, result.certainties(name))
+        for name in result.scores
+        if result.certainties(name)
+    ]
+    if not tables and not notes:
+        return ""
+    paragraphs = [f"<p>{escape(note)}</p>" for note in notes]
+    tables = '<div class="wide">\n' + "\n".join(tables) + "\n</div>" if tables else ""
+    return _section("What was chosen, and how sure that is", *paragraphs, tables)
+
+
+def _choices_table(name, certainties):
+    headers = [name, "on in folds", "median", "lowest", "highest", "folds agree"]
+    rows = [_choices_row(each) for each in certainties]
+    return _html_table(headers, rows)
+
+
+def _choices_row(certainty):
+    name = certainty.name.rpartition("__")[-1]
+    share = f"{certainty.n_on} of {certainty.n_splits}"
+    if certainty.low is None:
+        counts = [f"{value} ({n})" for value, n in certainty.values.items()]
+        numbers = [", ".join(counts), "", ""]
+    else:
+        numbers = [certainty.median, certainty.low, certainty.high]
+        numbers = [format_number(number) for number in numbers]
+    agree = "yes" if certainty.is_sure_of_strength else "not on the strength"
+    if certainty.n_on <= certainty.n_splits / 2:
+        agree = "yes"
+    return [name, share, *numbers, agree if certainty.is_sure else "no"]
 
 
 def _pictures(result, fitted):
@@ -240,8 +321,7 @@ def _pictures(result, fitted):
         searches = [search for search in map(_find_search, fitted.values()) if search]
         if searches:
             sections.append(_search_picture(searches[0]))
-        if fitted:
-            sections.append(_curves_picture(fitted))
+        sections.append(_curves_pictures(fitted))
     return "\n".join(filter(None, sections))
 
 
@@ -263,33 +343,71 @@ def _search_picture(search):
     display = SearchDisplay._read(
         search.cv_results_, best_index=getattr(search, "best_index_", None)
     )
-    axes = make_axes(len(display.values), Figure(), n_columns=3)
+    n_panels = len(display.values)
+    axes = make_axes(n_panels, Figure(), n_columns=2 if n_panels == 4 else 3)
     figure = display.plot(axes).figure_
-    scoring = getattr(search, "scoring", None)
-    score = f"score ({scoring})" if isinstance(scoring, str) else "score"
-    caption = (
-        f"Each dot is a setting that was tried on all rows: its mean {score} over the"
-        " inner folds, and their standard deviation. The star is the one that was"
-        " chosen."
+    caption = f"Each dot is a setting that was tried on all rows: {_score_text(search)}"
+    caption += (
+        " over the inner folds, and their standard deviation. The star is the one that"
+        " was chosen."
     )
+    if "rung" in search.cv_results_:
+        caption += (
+            " Settings that fell behind were dropped early, and have the score that"
+            " they had then."
+        )
     return _section("Settings tried", _figure(figure, "Settings tried", caption))
 
 
-def _curves_picture(fitted):
-    networks = {}
+def _score_text(search):
+    scoring = getattr(search, "scoring", None)
+    if isinstance(scoring, str):
+        return f"its mean score ({scoring})"
+    return "its mean score"
+
+
+def _curves_pictures(fitted):
+    """Make the figures of the losses: of single networks, and of each average."""
+    alone, averaged = {}, {}
     for name, estimator in fitted.items():
         try:
-            networks[name] = find_network(estimator)
+            alone[name] = find_network(estimator)
         except ValueError:
-            continue
-    if not networks:
-        return ""
+            folds = _networks_of_folds(estimator)
+            if folds:
+                averaged[name] = folds
+    figures = []
+    if alone:
+        figures.append(_curves_figure(alone, "Training", _OF_CURVES))
+    for name, folds in averaged.items():
+        text = f"Training of the {name}"
+        caption = f"The {name}: its best setting on each fold. {_OF_FOLDS}"
+        figures.append(_curves_figure(folds, text, caption))
+    return _section("Training", *figures) if figures else ""
+
+
+_OF_CURVES = (
+    "The training objective has the penalties and the noise of training; the dot is"
+    " the best epoch."
+)
+_OF_FOLDS = "The validation rows are those of the fold."
+
+
+def _curves_figure(networks, text, caption):
     display = LearningCurvesDisplay.from_estimator(networks, ax=_new_axes(5.6, 3.8))
-    caption = (
-        "The training objective has the penalties and the noise of training; the dot is"
-        " the best epoch."
-    )
-    return _section("Training", _figure(display.figure_, "Training", caption))
+    return _figure(display.figure_, text, caption)
+
+
+def _networks_of_folds(estimator):
+    """Return the networks of an average that are its best setting's, by fold."""
+    search = _find_search(estimator)
+    networks = getattr(search, "estimators_", [])
+    n_folds = search.n_splits_ if getattr(search, "refit", None) == "folds" else 1
+    return {
+        f"fold {i}": network
+        for i, network in enumerate(networks[:n_folds], start=1)
+        if hasattr(network, "loss_curve_")
+    }
 
 
 def _find_search(estimator):

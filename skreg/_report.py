@@ -1,8 +1,12 @@
 """The comparison as a table of text."""
 
 import math
+from statistics import median
 
 from skreg._choices import is_off
+
+# In standard errors over the folds; what is nearer is chosen by chance as well.
+CLEAR_MARGIN = 2.0
 
 
 def comparison_table(result):
@@ -125,8 +129,7 @@ def format_choice(choice):
     if choice.value is True:
         return name
     if isinstance(choice.value, float):
-        # Rounded first, so that 100.0 is 100 rather than 1e+02.
-        return f"{name}={float(f'{choice.value:.2g}'):g}"
+        return f"{name}={format_number(choice.value)}"
     return f"{name}={choice.value}"
 
 
@@ -174,3 +177,113 @@ def _with_share(choice):
     if choice.n_chosen == choice.n_splits:
         return format_choice(choice)
     return f"{format_choice(choice)} ({choice.n_chosen}/{choice.n_splits})"
+
+
+def certainty_lines(result, name):
+    """Say how sure the choices of a tuned estimator are.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        The comparison.
+    name : str
+        Name of the estimator.
+
+    Returns
+    -------
+    list of str
+        A line about the hyperparameters, and one about the settings as a whole if the
+        searches tell how near the next best was; empty where nothing was tuned.
+    """
+    found = result.certainties(name)
+    if not found:
+        return []
+    described = "; ".join(describe_certainty(each) for each in found)
+    lines = [f"{name}: {described}"]
+    margins = [m for m in result.margins.get(name, []) if m is not None]
+    if margins:
+        middle = median(margins)
+        judged = "clearly ahead" if middle >= CLEAR_MARGIN else "not sure"
+        lines.append(
+            f"{name}: inside a fold the best setting is {middle:.1f} standard errors"
+            f" ahead of the next (median of {len(margins)} folds): {judged}"
+        )
+    return lines
+
+
+def describe_certainty(certainty):
+    """Write how alike the choices of one hyperparameter were.
+
+    Parameters
+    ----------
+    certainty : Certainty
+        What the splits chose.
+
+    Returns
+    -------
+    str
+        Such as ``"l2 between 0.001 and 0.008 in 10 of 10 folds"``, or
+        ``"dropout 0.1 in 6 of 10: not sure"``.
+    """
+    name = certainty.name.rpartition("__")[-1]
+    share = f"in {certainty.n_on} of {certainty.n_splits} folds"
+    if certainty.n_on == 0:
+        return f"{name} {share}"
+    doubt = ""
+    if not certainty.is_sure:
+        doubt = ": not sure"
+    elif certainty.n_on > certainty.n_splits / 2 and not certainty.is_sure_of_strength:
+        doubt = ": not sure how strong" if certainty.low is not None else ": not sure"
+    return f"{name}{_spread(certainty)} {share}{doubt}"
+
+
+def _spread(certainty):
+    """Write the strengths, or the value where it is always the same."""
+    if certainty.low is None:
+        values = list(certainty.values)
+        return "" if values == ["True"] else f" {' or '.join(values)}"
+    low, high = format_number(certainty.low), format_number(certainty.high)
+    return f" {low}" if low == high else f" between {low} and {high}"
+
+
+def budget_line(result, seconds):
+    """Say what a bound on the time changed.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        The comparison.
+    seconds : float
+        The bound.
+
+    Returns
+    -------
+    str
+    """
+    n_done, n_planned = len(result.n_train), result.n_planned
+    end = f"all {n_done} splits were done"
+    if n_done < n_planned:
+        end = f"it ended after {n_done} of {n_planned} splits"
+    parts = [f"budget of {seconds:g} s: {end}"]
+    for name in result.scores:
+        n = result.n_stopped(name)
+        if n:
+            parts.append(f"the {name} used up its share in {n} of {n_done} fits")
+    return "; ".join(parts)
+
+
+def format_number(number):
+    """Write a number with two digits.
+
+    Parameters
+    ----------
+    number : float
+        The number.
+
+    Returns
+    -------
+    str
+        Such as ``"0.0048"`` or ``"1e-05"``.
+    """
+    # Rounded first, so that 100.0 is 100 rather than 1e+02.
+    return f"{float(f'{number:.2g}'):g}"

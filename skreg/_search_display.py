@@ -84,15 +84,15 @@ class SearchDisplay:
         Parameters
         ----------
         cv_results : dict of str to array-like
-            As GridSearchCV, RandomizedSearchCV, BayesSearchCV and halving searches
-            leave it.
+            As GridSearchCV, RandomizedSearchCV, BayesSearchCV, MLPClassifierCV,
+            MLPRegressorCV and halving searches leave it.
         params : list of str, default=None
             The hyperparameters to draw. None is all that were varied.
         metric : str, default="score"
             Which of several scores.
         best_index : int, default=None
             Row of the chosen candidate in `cv_results`, a search's `best_index_`. None
-            is the best score, of a halving search in its last iteration.
+            is the best score, of a halving search in its last iteration or rung.
         ax : array-like of matplotlib Axes or matplotlib Axes, default=None
             Where to draw, one for each hyperparameter; None is a new figure.
         **line_kw : dict
@@ -298,10 +298,15 @@ def _check_metric(cv_results, metric):
 
 
 def _find_best(cv_results, scores):
-    """Return the row with the best score, of the last iteration if there are some."""
+    """Return the row with the best score, of the last iteration if there are some.
+
+    MLPClassifierCV counts rungs: a candidate that was dropped early was not chosen.
+    """
     allowed = np.isfinite(scores)
-    if "iter" in cv_results:
-        allowed &= np.asarray(cv_results["iter"]) == np.max(cv_results["iter"])
+    for stage in ("iter", "rung"):
+        if stage in cv_results:
+            last = np.max(np.asarray(cv_results[stage])[allowed], initial=0)
+            allowed &= np.asarray(cv_results[stage]) == last
     return int(np.where(allowed, scores, -np.inf).argmax())
 
 

@@ -1,10 +1,15 @@
 """The one sentence that answers what the comparison was run for."""
 
 from skreg._choices import is_off
-from skreg._report import format_choice, format_p, score_decimals
+from skreg._report import format_choice, format_number, format_p, score_decimals
 
 _SIGNIFICANCE_LEVEL = 0.05
-_IN_WORDS = {"batchnorm": "batch normalisation", "early_stopping": "early stopping"}
+_IN_WORDS = {
+    ("batchnorm", "True"): "batch normalisation",
+    ("early_stopping", "True"): "early stopping",
+    ("numeric_embedding", "piecewise_linear"): "piecewise linear embeddings",
+    ("numeric_embedding", "periodic"): "periodic embeddings",
+}
 
 
 def verdict(result, data_name, *, default, tuned):
@@ -23,7 +28,8 @@ def verdict(result, data_name, *, default, tuned):
     -------
     str
         One sentence. It speaks of the network with the better mean score, and
-        calls a difference one where its p-value is below 0.05.
+        calls a difference one where its p-value is below 0.05. Of a setting on which
+        the splits disagree it says that it is not sure.
     """
     best = better_network(result, default=default, tuned=tuned)
     advice = _advice(result, best, default, tuned)
@@ -77,9 +83,13 @@ def _answer(result, data_name, network):
 
 def _advice(result, best, default, tuned):
     if best == default:
-        return "leave it unregularised, as tuning did not improve it"
-    ways = [_in_words(choice) for choice in result.most_chosen(tuned)]
-    ways = [way for way in ways if way]
+        return "keep its defaults, as tuning did not improve it"
+    sure = {each.name: each for each in result.certainties(tuned)}
+    ways = [
+        _in_words(choice) + _doubt(sure[choice.name])
+        for choice in result.most_chosen(tuned)
+        if not is_off(choice.value)
+    ]
     if not ways:
         return "leave it unregularised, as tuning mostly did"
     *others, last = ways
@@ -88,9 +98,20 @@ def _advice(result, best, default, tuned):
 
 
 def _in_words(choice):
-    if is_off(choice.value):
+    name = choice.name.rpartition("__")[-1]
+    return _IN_WORDS.get((name, str(choice.value))) or format_choice(choice)
+
+
+def _doubt(certainty):
+    """Say how far the splits disagree, if they do."""
+    if not certainty.is_sure:
+        return f" (in {certainty.n_on} of {certainty.n_splits} folds: not sure)"
+    if certainty.is_sure_of_strength:
         return ""
-    return _IN_WORDS.get(choice.name, format_choice(choice))
+    if certainty.low is None:
+        return " (not sure)"
+    low, high = format_number(certainty.low), format_number(certainty.high)
+    return f" ({low} to {high}: not sure)"
 
 
 def _size(result, difference):

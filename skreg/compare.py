@@ -1,9 +1,9 @@
 """Comparison of estimators on the same cross-validation splits."""
 
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import (
@@ -18,177 +18,13 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
-from skreg._choices import chosen_hyperparameters, most_chosen
-from skreg._report import comparison_table, format_table
+from skreg._budget import Budget, time_parameter
+from skreg._certainty import winning_margin
+from skreg._choices import chosen_hyperparameters
+from skreg._comparison_result import ComparisonResult, Statistics
 from skreg._suggest import suggest
-from skreg._ttest import corrected_ttest
 
 __all__ = ["ComparisonResult", "Statistics", "compare"]
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What the splits say about one estimator.
-
-    Attributes
-    ----------
-    mean, sd : float
-        Mean and standard deviation of the scores over the splits.
-    difference : float
-        Mean score minus the baseline's; 0 for the baseline itself.
-    p_value : float
-        Of the corrected resampled t-test against the baseline; NaN for the
-        baseline itself.
-    ci_low, ci_high : float
-        Confidence interval of the difference; NaN for the baseline itself.
-    fit_time : float
-        Mean seconds of one fit, a search's whole search included.
-    """
-
-    mean: float
-    sd: float
-    difference: float
-    p_value: float
-    ci_low: float
-    ci_high: float
-    fit_time: float
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ComparisonResult:
-    """Scores and statistics of estimators compared on the same splits.
-
-    Made by :func:`compare`. Printing it shows a table.
-
-    Attributes
-    ----------
-    baseline : str
-        Name of the estimator that the others are compared with.
-    scoring : str
-        Name of the score; greater is better.
-    scores : dict of str to ndarray of shape (n_splits,)
-        Test scores per estimator, in the order of the splits.
-    fit_times : dict of str to ndarray of shape (n_splits,)
-        Seconds of each fit.
-    score_times : dict of str to ndarray of shape (n_splits,)
-        Seconds of each scoring.
-    chosen : dict of str to list of dict
-        Hyperparameters that a search or a ``...CV`` estimator chose on each
-        split; empty dictionaries where nothing was tuned.
-    n_train, n_test : ndarray of shape (n_splits,)
-        Number of training and test rows of each split.
-    confidence_level : float
-        Level of the confidence intervals.
-    test_train_ratio : float
-        Number of test rows over number of training rows, over all splits.
-    statistics : dict of str to Statistics
-        Mean, spread, and the difference from the baseline with its corrected
-        p-value and confidence interval.
-    """
-
-    baseline: str
-    scoring: str
-    scores: dict
-    fit_times: dict
-    score_times: dict
-    chosen: dict
-    n_train: np.ndarray
-    n_test: np.ndarray
-    confidence_level: float = 0.95
-    test_train_ratio: float = field(init=False)
-    statistics: dict = field(init=False)
-
-    def __post_init__(self):
-        ratio = float(self.n_test.sum() / self.n_train.sum())
-        object.__setattr__(self, "test_train_ratio", ratio)
-        statistics = {name: self._statistics_of(name) for name in self.scores}
-        object.__setattr__(self, "statistics", statistics)
-
-    def most_chosen(self, name):
-        """Summarise the hyperparameters that an estimator chose most often.
-
-        Parameters
-        ----------
-        name : str
-            Name of the estimator.
-
-        Returns
-        -------
-        list of Choice
-            For each hyperparameter its `name`, `value`, and on `n_chosen` of
-            `n_splits` splits: the most frequent value, or for a strength that
-            was on in most splits its median when on.
-        """
-        return most_chosen(self.chosen[name])
-
-    def to_frame(self):
-        """Return the statistics as a pandas DataFrame.
-
-        Returns
-        -------
-        pandas.DataFrame of shape (n_estimators, n_statistics)
-            One row per estimator, one column per field of :class:`Statistics`.
-        """
-        import pandas as pd
-
-        rows = {name: vars(of_name) for name, of_name in self.statistics.items()}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimator")
-
-    def to_dict(self):
-        """Return everything as a dictionary that JSON can hold.
-
-        Returns
-        -------
-        dict
-            NaN is None.
-            ``baseline``, ``scoring``, ``confidence_level``,
-            ``test_train_ratio``, ``n_train``, ``n_test``, and under
-            ``estimators`` for each name its statistics, ``scores``,
-            ``fit_times``, ``score_times`` and ``chosen``.
-        """
-        statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
-        return {
-            "baseline": self.baseline,
-            "scoring": self.scoring,
-            "confidence_level": self.confidence_level,
-            "test_train_ratio": self.test_train_ratio,
-            "n_train": self.n_train.tolist(),
-            "n_test": self.n_test.tolist(),
-            "estimators": {
-                name: {
-                    **{key: _none_if_nan(value) for key, value in values.items()},
-                    "scores": self.scores[name].tolist(),
-                    "fit_times": self.fit_times[name].tolist(),
-                    "score_times": self.score_times[name].tolist(),
-                    "chosen": [dict(split) for split in self.chosen[name]],
-                }
-                for name, values in statistics.items()
-            },
-        }
-
-    def __repr__(self):
-        return format_table(*comparison_table(self))
-
-    def _statistics_of(self, name):
-        scores = self.scores[name]
-        difference = scores - self.scores[self.baseline]
-        if name == self.baseline:
-            p_value, ci_low, ci_high = np.nan, np.nan, np.nan
-        else:
-            p_value, ci_low, ci_high = corrected_ttest(
-                difference,
-                self.test_train_ratio,
-                confidence_level=self.confidence_level,
-            )
-        return Statistics(
-            mean=float(scores.mean()),
-            sd=float(scores.std(ddof=1)),
-            difference=float(difference.mean()),
-            p_value=float(p_value),
-            ci_low=float(ci_low),
-            ci_high=float(ci_high),
-            fit_time=float(self.fit_times[name].mean()),
-        )
 
 
 _PARAMETER_CONSTRAINTS = {
@@ -200,6 +36,7 @@ _PARAMETER_CONSTRAINTS = {
     "confidence_level": [Interval(Real, 0, 1, closed="neither")],
     "random_state": ["random_state"],
     "n_jobs": [Integral, None],
+    "max_time": [Interval(Real, 0, None, closed="neither"), None],
     "progress": [callable, None],
 }
 
@@ -215,6 +52,7 @@ def compare(
     confidence_level=0.95,
     random_state=None,
     n_jobs=None,
+    max_time=None,
     progress=None,
 ):
     """Compare estimators with a baseline on the same cross-validation splits.
@@ -262,8 +100,15 @@ def compare(
     n_jobs : int, default=None
         Number of fits that run at the same time, as in joblib. ``None`` is 1
         unless a :func:`joblib.parallel_config` says otherwise.
+    max_time : float, default=None
+        Seconds for all fits together. Estimators that have a parameter ``max_time``,
+        such as :class:`MLPClassifierCV`, also inside a pipeline, share what the others
+        leave, evenly over the fits to come and of at least one second each. If that is
+        not enough, the last splits are left out; two are done in any case. What is
+        under way when the time is over is finished.
     progress : callable, default=None
-        Called as ``progress(n_done, n_fits)`` after each fit.
+        Called as ``progress(n_done, n_fits)`` after each fit, with the number of fits
+        of all splits.
 
     Returns
     -------
@@ -309,44 +154,57 @@ def compare(
     check_consistent_length(X, y)
     X, y = indexable(X, y)
     splits = _make_splits(cv, X, y, is_classifier(estimators[baseline]), random_state)
-    evaluations = _evaluate_all(estimators, X, y, splits, scoring, n_jobs, progress)
+    evaluations = _evaluate_all(
+        estimators, X, y, splits, scoring, n_jobs, max_time, progress
+    )
+    n_planned, splits = len(splits), splits[: len(evaluations[baseline])]
     return ComparisonResult(
         baseline=baseline,
         scoring=_scoring_name(scoring),
-        scores=_per_estimator("score", evaluations),
-        fit_times=_per_estimator("fit_time", evaluations),
-        score_times=_per_estimator("score_time", evaluations),
-        chosen={
-            name: [evaluation["chosen"] for evaluation in of_splits]
-            for name, of_splits in evaluations.items()
-        },
+        scores=_arrays("score", evaluations),
+        fit_times=_arrays("fit_time", evaluations),
+        score_times=_arrays("score_time", evaluations),
+        chosen=_lists("chosen", evaluations),
         n_train=np.array([len(train) for train, _ in splits]),
         n_test=np.array([len(test) for _, test in splits]),
         confidence_level=confidence_level,
+        n_planned=n_planned,
+        margins=_lists("margin", evaluations),
+        time_limits=_lists("max_time", evaluations),
     )
 
 
-def _evaluate_all(estimators, X, y, splits, scoring, n_jobs, progress):
+def _evaluate_all(estimators, X, y, splits, scoring, n_jobs, max_time, progress):
     """Fit and score every estimator on every split: name -> one per split."""
-    tasks = [(name, i) for i in range(len(splits)) for name in estimators]
-    finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(_evaluate)(name, estimators[name], X, y, i, splits[i], scoring)
-        for name, i in tasks
+    budget = Budget(estimators, len(splits), max_time, effective_n_jobs(n_jobs))
+    # With a bound, no fit is decided on before there is a worker for it.
+    ahead = {} if max_time is None else {"pre_dispatch": "n_jobs", "batch_size": 1}
+    finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered", **ahead)(
+        delayed(_evaluate)(name, estimators[name], X, y, i, splits[i], scoring, limit)
+        for name, i, limit in budget.tasks()
     )
-    evaluations = {}
-    for evaluation in finished:
-        evaluations[evaluation["name"], evaluation["split"]] = evaluation
+    evaluations = {name: {} for name in estimators}
+    n_fits = len(splits) * len(estimators)
+    for n_done, evaluation in enumerate(finished, start=1):
+        name, seconds = evaluation["name"], evaluation["fit_time"]
+        evaluations[name][evaluation["split"]] = evaluation
+        seconds += evaluation["score_time"]
+        budget.record(name, seconds, evaluation["max_time"])
         if progress is not None:
-            progress(len(evaluations), len(tasks))
+            progress(n_done, n_fits)
     return {
-        name: [evaluations[name, i] for i in range(len(splits))] for name in estimators
+        name: [of_splits[i] for i in sorted(of_splits)]
+        for name, of_splits in evaluations.items()
     }
 
 
-def _evaluate(name, estimator, X, y, i, split, scoring):
+def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
+    estimator = clone(estimator)
+    if max_time is not None:
+        estimator.set_params(**{time_parameter(estimator): max_time})
     try:
         scored = cross_validate(
-            clone(estimator),
+            estimator,
             X,
             y,
             cv=[split],
@@ -371,19 +229,21 @@ def _evaluate(name, estimator, X, y, i, split, scoring):
         "score": score,
         "fit_time": scored["fit_time"][0],
         "score_time": scored["score_time"][0],
+        "max_time": max_time,
         "chosen": chosen_hyperparameters(scored["estimator"][0]),
+        "margin": winning_margin(scored["estimator"][0]),
     }
 
 
-def _none_if_nan(value):
-    return None if np.isnan(value) else value
-
-
-def _per_estimator(key, evaluations):
+def _lists(key, evaluations):
     return {
-        name: np.array([evaluation[key] for evaluation in of_splits])
+        name: [evaluation[key] for evaluation in of_splits]
         for name, of_splits in evaluations.items()
     }
+
+
+def _arrays(key, evaluations):
+    return {name: np.array(of) for name, of in _lists(key, evaluations).items()}
 
 
 def _check_estimators(estimators):

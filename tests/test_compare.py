@@ -386,7 +386,7 @@ CHOSEN = [{"batchnorm": True, "dropout": 0.25, "l1": 0.0, "l2": 0.002}] * 4
             NEAR,
             CHOSEN,
             "Yes: on toy the default network beats base by 0.0450",
-            "; leave it unregularised, as tuning did not improve it.",
+            "; keep its defaults, as tuning did not improve it.",
         ),
     ],
     ids=["yes", "no clear difference", "the same", "no", "default is best"],

@@ -4,6 +4,7 @@ import base64
 import re
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -19,9 +20,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import MLPClassifier, compare
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, compare
 from skreg._contenders import contenders
-from skreg._html_report import html_report, model_code
+from skreg._html_report import _networks_of_folds, html_report, model_codes
 from skreg._report import comparison_table
 from skreg.datasets import load_table
 
@@ -117,7 +118,7 @@ def test_the_table_is_that_of_the_comparison(result):
 
 
 def test_nothing_is_loaded_from_elsewhere(result, fitted):
-    text = page_of(result, fitted=fitted, code="x = 1")
+    text = page_of(result, fitted=fitted, codes={"Made by:": "x = 1"})
     page = Page(text)
     assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in page.elements}
     assert not re.search(r"url\(|@import|https?:", text)
@@ -151,7 +152,7 @@ def test_pictures_of_what_was_fitted(result, fitted):
 
 
 def test_the_same_page_again(result, fitted):
-    first, second = (page_of(result, fitted=fitted, code="x") for _ in range(2))
+    first, second = (page_of(result, fitted=fitted, codes={"": "x"}) for _ in range(2))
     assert first == second
 
 
@@ -159,7 +160,7 @@ def test_without_matplotlib_the_page_says_how_to_get_pictures(
     result, fitted, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    page = Page(page_of(result, fitted=fitted, code="x = 1"))
+    page = Page(page_of(result, fitted=fitted, codes={"Made by:": "x = 1"}))
     assert not page.of("img")
     assert "pip install 'skreg[plot]'" in page.text_of("code")
     assert "x = 1" in page.text_of("code")
@@ -182,26 +183,72 @@ def run(code):
     return space["model"]
 
 
-@pytest.mark.parametrize("name", ["default network", "tuned network"])
 @pytest.mark.parametrize("data", ["iris", "diabetes"])
-def test_the_code_makes_the_model_again(name, data, result):
+def test_the_code_makes_the_network_again(data, result):
     table = load_table(data)
-    made = contenders(table, scoring=None, n_iter=2, n_folds=5, seed=1)[name]
-    last = made.steps[-1][1]
-    network = last if name == "default network" else last.estimator
-    network.set_params(max_iter=4)
+    made = contenders(table, scoring=None, n_candidates=2, seed=1)["default network"]
+    made.steps[-1][1].set_params(max_iter=4)
     made.fit(table.X, table.y)
-    code = model_code(made, data)
-    page = Page(page_of(result, code=code))
-    (shown,) = page.text_of("code")
-    again = run(shown)
-    assert again.steps[-1][1].get_params() == found_network(made).get_params()
+    (again,) = run_shown(made, data, result)
+    assert again.steps[-1][1].get_params() == made.steps[-1][1].get_params()
     np.testing.assert_allclose(again.predict(table.X), made.predict(table.X))
 
 
-def found_network(pipeline):
-    last = pipeline.steps[-1][1]
-    return getattr(last, "best_estimator_", last)
+@pytest.mark.parametrize("data", ["iris", "diabetes"])
+def test_the_code_makes_the_average_again_and_one_network_alone(data, result):
+    table = load_table(data)
+    made = contenders(table, scoring=None, n_candidates=3, seed=1)["tuned network"]
+    tuned = made.steps[-1][1].set_params(cv=2, n_ensemble=2, max_time=500.0)
+    made.fit(table.X, table.y)
+    again, alone = run_shown(made, data, result)
+    expected = tuned.get_params() | {"max_time": None}
+    assert again.steps[-1][1].get_params() == expected
+    np.testing.assert_allclose(again.predict(table.X), made.predict(table.X))
+
+    network = alone.steps[-1][1]
+    assert isinstance(network, MLPClassifier | MLPRegressor)
+    params = network.get_params()
+    assert {name: params[name] for name in tuned.best_params_} == tuned.best_params_
+    assert params["random_state"] == 1
+    fixed = {"hidden_layer_sizes": (64, 64), "skip": "linear", "early_stopping": True}
+    assert {name: params[name] for name in fixed} == fixed
+
+
+def run_shown(made, data, result):
+    """Run the programs of a page: the models that they make."""
+    page = Page(page_of(result, codes=model_codes(made, data)))
+    return [run(shown) for shown in page.text_of("code")]
+
+
+def run_only(made, *data):
+    (code,) = model_codes(made, *data).values()
+    return run(code), code
+
+
+def test_pictures_of_an_average_show_its_best_setting_on_each_fold(result):
+    search = MLPClassifierCV(n_candidates=4, cv=2, n_ensemble=2, random_state=0)
+    fitted = {"tuned": make_pipeline(StandardScaler(), search).fit(X, Y)}
+    found = pictures(Page(page_of(result, fitted=fitted)))
+    assert list(found) == ["Differences", "Settings tried", "Training of the tuned"]
+    folds = _networks_of_folds(fitted["tuned"])
+    assert list(folds) == ["fold 1", "fold 2"]
+    curves = search.curves_[search.best_index_]
+    # The best setting may have no weight in the average; here it has.
+    assert [n.validation_loss_curve_ for n in folds.values()] == curves
+
+
+def test_what_was_chosen_is_a_table(result):
+    chosen = {"base <&>": [{}] * 10}
+    chosen["bayes"] = [{"l2": 0.5, "kind": "a"}] * 9 + [{"l2": 0.001, "kind": None}]
+    chosen = replace(result, chosen=chosen)
+    page = Page(page_of(chosen, notes=["a note"]))
+    cells = page.text_of("td")
+    first = cells.index("l2")
+    assert cells[first : first + 6] == [
+        *("l2", "10 of 10", "0.5", "0.001", "0.5", "not on the strength")
+    ]
+    assert cells[first + 6 :] == ["kind", "9 of 10", "a (9)", "yes"]
+    assert "a note" in page.text_of("p")
 
 
 def test_the_code_reads_files(tmp_path):
@@ -210,10 +257,10 @@ def test_the_code_reads_files(tmp_path):
     path = tmp_path / "some data.csv"
     frame.to_csv(path, index=False)
     table = load_table(path, "it's")
-    made = contenders(table, scoring=None, n_iter=1, n_folds=5, seed=0)
+    made = contenders(table, scoring=None, n_candidates=1, seed=0)
     made = made["default network"].set_params(mlpregressor__max_iter=2)
     made.fit(table.X, table.y)
-    again = run(model_code(made, path, "it's"))
+    again, _ = run_only(made, path, "it's")
     np.testing.assert_array_equal(again.predict(table.X), made.predict(table.X))
 
 
@@ -221,7 +268,7 @@ def test_settings_are_written_as_they_are():
     network = MLPClassifier(
         (5, 4), l1=np.float64(0.1) / 3, activation="tanh", batchnorm=True, max_iter=2
     )
-    code = model_code(make_pipeline(clone(network)).fit(X, Y), "iris")
+    _, code = run_only(make_pipeline(clone(network)).fit(X, Y), "iris")
     assert f"    l1={0.1 / 3!r}," in code and "float64" not in code
     assert "    hidden_layer_sizes=(5, 4)," in code
     assert "dropout" not in code
@@ -230,8 +277,7 @@ def test_settings_are_written_as_they_are():
 def test_what_holds_no_network_is_written_itself():
     """As an estimator that averages the networks of its folds."""
     inner = make_pipeline(BaggingClassifier(LogisticRegression(C=2.0), random_state=3))
-    code = model_code(inner.fit(X, Y), "iris")
+    again, code = run_only(inner.fit(X, Y), "iris")
     assert "        C=2.0,\n    ),\n    random_state=3,\n))" in code
     assert "from sklearn.linear_model import LogisticRegression" in code
-    again = run(code)
     assert repr(again.steps[-1][1]) == repr(inner.steps[-1][1])

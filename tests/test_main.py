@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 import skreg
+from skreg import MLPRegressorCV
 from skreg.__main__ import main
 from skreg._contenders import contenders
 from skreg.datasets import load_table
 
-QUICK = ["--cv", "2", "--repeats", "1", "--n-iter", "1"]
+QUICK = ["--cv", "2", "--repeats", "1", "--n-candidates", "2"]
 NAMES = {
     "classification": ["LogisticRegressionCV", "default network", "tuned network"],
     "regression": ["RidgeCV", "default network", "tuned network"],
@@ -74,12 +75,21 @@ def test_compare_reports_and_writes(capsys, tmp_path):
     for name in NAMES["classification"]:
         assert len(content["estimators"][name]["scores"]) == 2
     tuned = content["estimators"]["tuned network"]["chosen"]
-    assert set(tuned[0]) == {"l1", "l2", "dropout", "batchnorm", "early_stopping"}
+    assert {"l2", "skip_l2", "dropout"} <= set(tuned[0])
+    certainties = content["estimators"]["tuned network"]["certainties"]
+    assert [each["name"] for each in certainties] == list(tuned[0])
+    assert all(each["n_splits"] == 2 for each in certainties)
+    assert len(content["estimators"]["tuned network"]["margins"]) == 2
+    assert len(content["notes"]) == 2
+    assert all(note in lines for note in content["notes"])
+    assert content["notes"][0].startswith("tuned network: ")
+    assert content["budget"] is None
 
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert html.escape(lines[-1]) in page
     assert all(f"<td>{name}</td>" in page for name in NAMES["classification"])
-    assert page.count("<img") == 3
+    # The differences, the settings, and the training of both networks.
+    assert page.count("<img") == 4
 
     frame = pd.read_csv(folder / "comparison.csv", index_col="estimator")
     for name in NAMES["classification"]:
@@ -116,27 +126,23 @@ def test_terminal_gets_a_progress_bar_and_a_drawn_table(capsys, monkeypatch):
     assert "100%" in err
 
 
-def test_baseline_comes_first_and_the_search_is_reproducible():
+def test_baseline_comes_first_and_the_tuned_network_tunes_itself():
     table = load_table("diabetes")
-    made = contenders(table, scoring=None, n_iter=3, n_folds=5, seed=4)
+    made = contenders(table, scoring=None, n_candidates=3, seed=4)
     assert list(made) == NAMES["regression"]
-    search = made["tuned network"].steps[-1][1]
-    assert search.scoring == "neg_mean_squared_error"
-    assert search.n_iter == 3
-    assert search.random_state == search.estimator.random_state == 4
-    default = made["default network"].steps[-1][1]
-    assert default.get_params() == search.estimator.get_params()
+    tuned = made["tuned network"].steps[-1][1]
+    expected = MLPRegressorCV(n_candidates=3, random_state=4)
+    assert repr(tuned) == repr(expected)
+    assert repr(made["default network"].steps[-1][1]) == "MLPRegressor(random_state=4)"
 
 
-def test_early_stopping_is_not_tried_where_its_split_has_no_room(tmp_path):
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
-    frame["class"] = np.tile(list("tuvwxyz012"), 6)
-    path = tmp_path / "few.csv"
-    frame.to_csv(path, index=False)
-    made = contenders(load_table(path), scoring=None, n_iter=1, n_folds=5, seed=0)
-    space = made["tuned network"].steps[-1][1].param_distributions
-    assert set(space) == {"l1", "l2", "dropout", "batchnorm"}
+def test_a_score_is_what_all_are_tuned_for():
+    made = contenders(load_table("iris"), scoring="f1_macro", n_candidates=3, seed=0)
+    baseline = made["LogisticRegressionCV"].steps[-1][1]
+    inner = getattr(baseline, "steps", [(None, baseline)])[-1][1]
+    tuned = made["tuned network"].steps[-1][1]
+    assert inner.scoring == tuned.scoring == "f1_macro"
+    assert inner.cv.n_splits == 5
 
 
 # errors
@@ -164,7 +170,7 @@ def write_csv(path, **columns):
         ({}, ["--cv", "25"], "25 folds need at least 25 of each class"),
         ({}, ["--scoring", "acuracy"], "scoring='acuracy' .* did you mean 'accuracy'?"),
         (
-            {"result": ["a", "b", "c", "d"] * 10},
+            {"result": ["a", "b", "c"] * 13 + ["a"]},
             ["--scoring", "roc_auc", *QUICK],
             "multi_class must be in .* (raised by 'LogisticRegressionCV' on split 0",
         ),
@@ -204,7 +210,7 @@ def assert_one_line_error(outcome, match):
     [
         ["--cv", "1"],
         ["--repeats", "0"],
-        ["--n-iter", "many"],
+        ["--n-candidates", "many"],
         ["--seed", "-1"],
     ],
 )

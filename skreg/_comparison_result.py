@@ -1,0 +1,229 @@
+"""What a comparison found: scores, choices, and their statistics."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skreg._certainty import certainties
+from skreg._choices import most_chosen
+from skreg._report import comparison_table, format_table
+from skreg._ttest import corrected_ttest
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the splits say about one estimator.
+
+    Attributes
+    ----------
+    mean, sd : float
+        Mean and standard deviation of the scores over the splits.
+    difference : float
+        Mean score minus the baseline's; 0 for the baseline itself.
+    p_value : float
+        Of the corrected resampled t-test against the baseline; NaN for the
+        baseline itself.
+    ci_low, ci_high : float
+        Confidence interval of the difference; NaN for the baseline itself.
+    fit_time : float
+        Mean seconds of one fit, a search's whole search included.
+    """
+
+    mean: float
+    sd: float
+    difference: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+    fit_time: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparisonResult:
+    """Scores and statistics of estimators compared on the same splits.
+
+    Made by :func:`compare`. Printing it shows a table.
+
+    Attributes
+    ----------
+    baseline : str
+        Name of the estimator that the others are compared with.
+    scoring : str
+        Name of the score; greater is better.
+    scores : dict of str to ndarray of shape (n_splits,)
+        Test scores per estimator, in the order of the splits.
+    fit_times : dict of str to ndarray of shape (n_splits,)
+        Seconds of each fit.
+    score_times : dict of str to ndarray of shape (n_splits,)
+        Seconds of each scoring.
+    chosen : dict of str to list of dict
+        Hyperparameters that a search or a ``...CV`` estimator chose on each
+        split; empty dictionaries where nothing was tuned.
+    n_train, n_test : ndarray of shape (n_splits,)
+        Number of training and test rows of each split.
+    confidence_level : float
+        Level of the confidence intervals.
+    n_planned : int or None
+        Number of splits that there would have been without `max_time`.
+    margins : dict of str to list of (float or None)
+        On each split, by how many standard errors over its own folds the setting that
+        a search chose is ahead of the next; None where there is no such thing.
+    time_limits : dict of str to list of (float or None)
+        Seconds that each fit was given, None without a limit.
+    test_train_ratio : float
+        Number of test rows over number of training rows, over all splits.
+    statistics : dict of str to Statistics
+        Mean, spread, and the difference from the baseline with its corrected
+        p-value and confidence interval.
+    """
+
+    baseline: str
+    scoring: str
+    scores: dict
+    fit_times: dict
+    score_times: dict
+    chosen: dict
+    n_train: np.ndarray
+    n_test: np.ndarray
+    confidence_level: float = 0.95
+    n_planned: int | None = None
+    margins: dict = field(default_factory=dict)
+    time_limits: dict = field(default_factory=dict)
+    test_train_ratio: float = field(init=False)
+    statistics: dict = field(init=False)
+
+    def __post_init__(self):
+        ratio = float(self.n_test.sum() / self.n_train.sum())
+        object.__setattr__(self, "test_train_ratio", ratio)
+        statistics = {name: self._statistics_of(name) for name in self.scores}
+        object.__setattr__(self, "statistics", statistics)
+
+    def most_chosen(self, name):
+        """Summarise the hyperparameters that an estimator chose most often.
+
+        Parameters
+        ----------
+        name : str
+            Name of the estimator.
+
+        Returns
+        -------
+        list of Choice
+            For each hyperparameter its `name`, `value`, and on `n_chosen` of
+            `n_splits` splits: the most frequent value, or for a strength that
+            was on in most splits its median when on.
+        """
+        return most_chosen(self.chosen[name])
+
+    def certainties(self, name):
+        """Summarise how alike the choices of an estimator were over the splits.
+
+        Parameters
+        ----------
+        name : str
+            Name of the estimator.
+
+        Returns
+        -------
+        list of Certainty
+            For each hyperparameter its `name`, on how many (`n_on`) of `n_splits`
+            splits it was on, the `median`, lowest and highest strength when on (`low`,
+            `high`), or how often each of its `values` was chosen, and whether these
+            agree: `is_sure` (on, or off, on 80 % of the splits) and
+            `is_sure_of_strength` (within a factor of ten, or the same on 80 %).
+        """
+        return certainties(self.chosen[name])
+
+    def n_stopped(self, name):
+        """Count the fits of an estimator that took all the time they were given.
+
+        Parameters
+        ----------
+        name : str
+            Name of the estimator.
+
+        Returns
+        -------
+        int
+        """
+        limits = self.time_limits.get(name, [])
+        pairs = zip(limits, self.fit_times[name])
+        return sum(limit is not None and taken >= limit for limit, taken in pairs)
+
+    def to_frame(self):
+        """Return the statistics as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_estimators, n_statistics)
+            One row per estimator, one column per field of :class:`Statistics`.
+        """
+        import pandas as pd
+
+        rows = {name: vars(of_name) for name, of_name in self.statistics.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimator")
+
+    def to_dict(self):
+        """Return everything as a dictionary that JSON can hold.
+
+        Returns
+        -------
+        dict
+            NaN is None.
+            ``baseline``, ``scoring``, ``confidence_level``,
+            ``test_train_ratio``, ``n_planned``, ``n_train``, ``n_test``, and under
+            ``estimators`` for each name its statistics, ``scores``,
+            ``fit_times``, ``score_times``, ``time_limits``, ``chosen``, ``margins``
+            and ``certainties``.
+        """
+        statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
+        return {
+            "baseline": self.baseline,
+            "scoring": self.scoring,
+            "confidence_level": self.confidence_level,
+            "test_train_ratio": self.test_train_ratio,
+            "n_planned": self.n_planned,
+            "n_train": self.n_train.tolist(),
+            "n_test": self.n_test.tolist(),
+            "estimators": {
+                name: {
+                    **{key: _none_if_nan(value) for key, value in values.items()},
+                    "scores": self.scores[name].tolist(),
+                    "fit_times": self.fit_times[name].tolist(),
+                    "score_times": self.score_times[name].tolist(),
+                    "time_limits": self.time_limits.get(name),
+                    "chosen": [dict(split) for split in self.chosen[name]],
+                    "margins": self.margins.get(name),
+                    "certainties": [each.to_dict() for each in self.certainties(name)],
+                }
+                for name, values in statistics.items()
+            },
+        }
+
+    def __repr__(self):
+        return format_table(*comparison_table(self))
+
+    def _statistics_of(self, name):
+        scores = self.scores[name]
+        difference = scores - self.scores[self.baseline]
+        if name == self.baseline:
+            p_value, ci_low, ci_high = np.nan, np.nan, np.nan
+        else:
+            p_value, ci_low, ci_high = corrected_ttest(
+                difference,
+                self.test_train_ratio,
+                confidence_level=self.confidence_level,
+            )
+        return Statistics(
+            mean=float(scores.mean()),
+            sd=float(scores.std(ddof=1)),
+            difference=float(difference.mean()),
+            p_value=float(p_value),
+            ci_low=float(ci_low),
+            ci_high=float(ci_high),
+            fit_time=float(self.fit_times[name].mean()),
+        )
+
+
+def _none_if_nan(value):
+    return None if np.isnan(value) else value
