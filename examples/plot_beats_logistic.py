@@ -24,7 +24,7 @@ from skreg import MLPClassifier, compare
 logistic = LogisticRegressionCV(
     Cs=5, cv=3, l1_ratios=(0,), scoring="neg_log_loss", use_legacy_attributes=False
 )
-network = MLPClassifier(learning_rate_init=0.01, early_stopping=True, random_state=0)
+network = MLPClassifier(early_stopping=True, random_state=0)
 estimators = {
     "logistic": make_pipeline(StandardScaler(), logistic),
     "network": network,

@@ -140,7 +140,13 @@ plt.show()
 # anything: the probabilities do not change.
 
 network = MLPClassifier(
-    (16,), "tanh", group_l1=0.02, l2=1e-3, max_iter=2000, random_state=0
+    (16,),
+    "tanh",
+    group_l1=0.02,
+    l2=1e-3,
+    learning_rate="constant",
+    max_iter=2000,
+    random_state=0,
 )
 network.fit(X, y)
 used = network.support_

@@ -23,9 +23,7 @@ import skreg
 X, y = load_wine(return_X_y=True)
 grid = {"l2": [1e-5, 1e-4, 1e-3, 1e-2, 1e-1], "dropout": [0.0, 0.25, 0.5, 0.75]}
 search = GridSearchCV(
-    skreg.MLPClassifier(
-        hidden_layer_sizes=(50,), learning_rate_init=0.01, random_state=0
-    ),
+    skreg.MLPClassifier(hidden_layer_sizes=(50,), random_state=0),
     grid,
     scoring="neg_log_loss",
     cv=RepeatedStratifiedKFold(n_splits=5, n_repeats=1, random_state=0),

@@ -95,8 +95,8 @@ TRAINING = """
         loss is watched.
     n_iter_no_change : int, default=10
         Stop after more than so many epochs in a row without an improvement by `tol`.
-        Under a schedule (see `learning_rate`) and with `swa_fraction`, on validation
-        rows only.
+        Under a schedule (see `learning_rate`) and with `swa_fraction`, with early
+        stopping only.
     tol : float, default=1e-4
         Smallest change that counts as an improvement. For "lbfgs", the largest
         component of the gradient at which to stop. With l1 or group_l1, and for linear
@@ -111,8 +111,8 @@ TRAINING = """
     learning_rate : str, default="flat_cosine"
         "constant"; "invscaling" divides the initial rate by the root of the number of
         rows seen; "adaptive" divides it by 5 whenever training would stop, down to
-        1e-6. The others are schedules over `max_iter` epochs, which the training loss
-        does not end before: "cosine" falls to 0 along half a cosine [9]_; "onecycle"
+        1e-6. The others are schedules over `max_iter` epochs, which only early stopping
+        ends before: "cosine" falls to 0 along half a cosine [9]_; "onecycle"
         rises from a 25th of the initial rate to all of it over the first 30 % and
         falls to a 10,000th [10]_; "flat_cosine" stays for the first half and falls as
         "cosine" in the second. "lbfgs" ignores all, and `partial_fit`, which does not
@@ -121,8 +121,8 @@ TRAINING = """
         Initial learning rate.
     swa_fraction : float, default=0.0
         Stochastic weight averaging [11]_: the network has the mean of the weights after
-        each of the last ``ceil(swa_fraction * max_iter)`` epochs, which the training
-        loss does not end before. Validation rows see the mean once it has begun.
+        each of the last ``ceil(swa_fraction * max_iter)`` epochs, which only early
+        stopping ends before. Validation rows see the mean once it has begun.
         `partial_fit` ignores this and `ema_decay`.
     ema_decay : float, default=0.0
         The network has the moving average of the weights after each step,
@@ -138,11 +138,10 @@ TRAINING = """
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(32, n_samples)``.
     max_iter : int or "auto", default="auto"
-        Largest number of epochs, and of iterations of L-BFGS. "auto" is 200 if early
-        stopping, the training loss or L-BFGS decides on the end, and else, with a
-        schedule, 10 epochs for classes and 15 for numbers, or 50 steps if these are
-        more: measured on public tables, more of them overfit unless something
-        regularises.
+        Largest number of epochs, and of iterations of L-BFGS. "auto" is 200, unless a
+        schedule (see `learning_rate`) without early stopping decides on the end: then
+        it is 10 epochs for classes and 15 for numbers, or 50 steps if these are more;
+        measured on public tables, more of them overfit unless something regularises.
     shuffle : bool, default=True
         Take the rows in a new order in every epoch.
     momentum : float, default=0.9

@@ -174,7 +174,8 @@ class RequestMixin:
         is_scheduled = self.solver != "lbfgs" and self.learning_rate in SCHEDULES
         if self.early_stopping or not is_scheduled:
             return MOST_EPOCHS
-        n_batches = count_batches(n_rows, self._n_batch_rows())
+        min_rows = 2 if self.batchnorm else 1
+        n_batches = count_batches(n_rows, self._n_batch_rows(), min_rows)
         n_epochs = max(self._n_scheduled_epochs, math.ceil(FEWEST_STEPS / n_batches))
         return max(n_epochs, self.n_snapshots)
 

@@ -218,6 +218,8 @@ class BaseNetwork(
                 X, y, sample_weight, validation, seed, continuing, incremental, classes
             )
             request.on_epoch = hook
+            # Progress bars have read it, and a fit that is polished has more epochs.
+            ctx.max_subtasks = None
             result = train_one(request)
             self._keep(result, request, continuing)
             if not incremental:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from unittest import mock
 
+import _loop
 import numpy as np
 import pytest
-import test_reference_loop
 import torch
+from _loop import Reference, assert_same_fit, data, network
 from _numeric import derivative, request_of
 from skorch.callbacks import Callback
-from test_reference_loop import Reference, assert_same_fit, data, network
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.architecture import Architecture
@@ -66,7 +66,7 @@ def test_the_fit_is_that_of_a_loop_over_torch(kind, n_classes, params):
     weight = None if "batchnorm" in params else weight
     # Few epochs: a slope of a size near rounding could have another sign.
     estimator = network(kind, adversarial=0.2, max_iter=6, **params)
-    with mock.patch.object(test_reference_loop, "Reference", Adversarial):
+    with mock.patch.object(_loop, "Reference", Adversarial):
         assert_same_fit(estimator, X, y, weight)
 
 

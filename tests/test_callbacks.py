@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import NotFittedError
@@ -27,7 +27,8 @@ from skreg import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-SMALL = {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0, "batch_size": 16}
+SMALL = STEADY | {"hidden_layer_sizes": (8,), "random_state": 0}
+SMALL |= {"max_iter": 6, "batch_size": 16}
 
 
 class Recorder(Callback):
@@ -120,7 +121,7 @@ def test_gradient_norm_clipping(kind):
     settings = SMALL | {"solver": "sgd", "learning_rate_init": 0.1}
     clipping = GradientNormClipping(gradient_clip_value=0.05)
     one = kind(**settings, callbacks=[clipping]).fit(X, y)
-    other = kind(**settings, clip_norm=0.05).fit(X, y)
+    other = kind(**settings | {"clip_norm": 0.05}).fit(X, y)
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
     assert not np.allclose(one.coefs_[0], kind(**settings).fit(X, y).coefs_[0])
 
@@ -224,10 +225,11 @@ def test_an_interrupt_leaves_a_fitted_estimator(kind, configuration, hook):
 def test_an_interrupt_gives_back_the_best_weights(kind):
     X, y = data(kind, n_samples=120, n_classes=2)
     # A rate at which the validation loss is best early on.
-    settings = {"early_stopping": True, "learning_rate_init": 0.3, "random_state": 0}
-    whole = kind(**settings, max_iter=30).fit(X, y)
+    settings = STEADY | {"early_stopping": True, "learning_rate_init": 0.3}
+    settings |= {"max_iter": 30, "random_state": 0}
+    whole = kind(**settings).fit(X, y)
     interrupt = Interrupt("on_epoch_end", epoch=whole.n_iter_)
-    stopped = kind(**settings, max_iter=30, callbacks=[interrupt])
+    stopped = kind(**settings, callbacks=[interrupt])
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(X, y)
     assert stopped.best_iter_ == whole.best_iter_ < whole.n_iter_ == stopped.n_iter_
@@ -326,14 +328,31 @@ def test_scoring_monitor(kind, solver, weighted):
         assert scores[n_epochs - 1] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("settings, n_epochs", [(SMALL, 6), ({"random_state": 0}, 25)])
 @pytest.mark.parametrize("kind", ESTIMATORS)
-def test_progress_bar(kind, capsys):
+def test_progress_bar(kind, settings, n_epochs, capsys):
+    """Also of the default length, which depends on the rows: 50 steps in twos."""
     X, y = data(kind)
-    estimator = kind(**SMALL).set_callbacks(ProgressBar()).fit(X, y)
+    estimator = kind(**settings).set_callbacks(ProgressBar()).fit(X, y)
     out = capsys.readouterr().out
     assert kind.__name__ in out
     assert "100%" in out
-    assert estimator.n_iter_ == 6
+    assert estimator.n_iter_ == n_epochs
+
+
+@pytest.mark.parametrize("callback", [ProgressBar, ScoringMonitor])
+def test_callbacks_see_a_fit_end_at_an_optimum(callback, capsys):
+    """The iterations of the full-batch solver come on top of `max_iter`."""
+    X, y = data(MLPRegressor)
+    monitor = callback() if callback is ProgressBar else callback(scoring="r2")
+    settings = {"hidden_layer_sizes": (), "learning_rate_init": 0.1, "tol": 0}
+    estimator = MLPRegressor(**SMALL | settings)
+    estimator.set_callbacks(monitor).fit(X, y)
+    assert estimator.n_iter_ > 6 and estimator.kkt_violation_ <= 1e-6
+    if callback is ScoringMonitor:
+        scores = scores_of_epochs(monitor, "r2")
+        assert len(scores) == estimator.n_iter_
+        assert scores[-1] == pytest.approx(estimator.score(X, y), rel=1e-12)
 
 
 def test_callbacks_around_a_search(capsys):

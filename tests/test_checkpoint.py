@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 SHORT = {"max_iter": 8, "batch_size": 16}
 LINEAR = {"hidden_layer_sizes": (), "l1": 0.02}
+IMPATIENT = {"learning_rate": "constant", "tol": 1e9, "n_iter_no_change": 2}
 WEIGHT = np.linspace(0, 2, 60)
 
 # Name: the estimator, and what its request is made with besides X and y.
@@ -49,7 +50,7 @@ FITS = {
     "curve": (MLPRegressor(**SHORT), {"validation": data(MLPRegressor, 20, seed=1)}),
     "float32": (MLPRegressor(**SHORT, dtype="float32"), {}),
     "invscaling": (MLPRegressor(**SHORT, solver="sgd", learning_rate="invscaling"), {}),
-    "patience": (MLPRegressor(tol=1e9, n_iter_no_change=2), {}),
+    "patience": (MLPRegressor(**IMPATIENT), {}),
 }
 
 

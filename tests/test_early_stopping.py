@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from _estimators import ESTIMATORS, data
+from _estimators import ESTIMATORS, STEADY, data
 from sklearn.metrics import (
     accuracy_score,
     d2_absolute_error_score,
@@ -22,7 +22,7 @@ from skreg import MLPClassifier, MLPRegressor
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # A large learning rate makes the best epoch an early one and the curve a rough one.
-ROUGH = {"early_stopping": True, "learning_rate_init": 0.03, "max_iter": 60}
+ROUGH = STEADY | {"early_stopping": True, "learning_rate_init": 0.03, "max_iter": 60}
 ROUGH |= {"hidden_layer_sizes": (20,), "n_iter_no_change": 8, "random_state": 0}
 
 

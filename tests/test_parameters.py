@@ -5,7 +5,7 @@ from inspect import signature
 import numpy as np
 import pytest
 import torch
-from _estimators import ESTIMATORS, data
+from _estimators import ESTIMATORS, STEADY, data
 from sklearn.linear_model import Lasso
 from skorch.callbacks import Callback
 
@@ -13,7 +13,8 @@ from skreg import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-SMALL = {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0, "batch_size": 16}
+SMALL = STEADY | {"hidden_layer_sizes": (8,), "max_iter": 6, "random_state": 0}
+SMALL |= {"batch_size": 16}
 WATCHED = {"early_stopping": True, "max_iter": 30, "learning_rate_init": 0.1}
 SGD = {"solver": "sgd", "learning_rate_init": 0.01}
 

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
 from _numeric import unpolished
 
 from skreg import MLPClassifier, MLPRegressor
@@ -12,7 +12,7 @@ from skreg import MLPClassifier, MLPRegressor
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # Full batches in their order, so that a call of partial_fit is an epoch of a fit.
-STEPS = {"hidden_layer_sizes": (8,), "batch_size": 1000, "shuffle": False}
+STEPS = STEADY | {"hidden_layer_sizes": (8,), "batch_size": 1000, "shuffle": False}
 STEPS |= {"random_state": 0, "tol": 0}
 STEPPING = {
     "adam": {},
@@ -40,7 +40,7 @@ def test_calls_are_the_epochs_of_a_fit(kind, configuration):
     X, y = data(kind)
     settings = STEPS | STEPPING[configuration]
     with unpolished():
-        fit = kind(**settings, max_iter=7).fit(X, y)
+        fit = kind(**settings | {"max_iter": 7}).fit(X, y)
     calls = kind(**settings)
     for _ in range(7):
         calls.partial_fit(X, y)
@@ -57,7 +57,7 @@ def test_chunks_are_the_batches_of_a_fit(kind, solver):
     # As chunks cannot know the mean of all rows, there is nothing to standardise.
     y = y / 100 if kind is MLPRegressor else y
     settings = STEPS | {"solver": solver, "standardize": False}
-    fit = kind(**settings | {"batch_size": 20}, max_iter=3).fit(X, y)
+    fit = kind(**settings | {"batch_size": 20, "max_iter": 3}).fit(X, y)
     chunks = kind(**settings)
     for _ in range(3):
         for start in range(0, 60, 20):

@@ -17,6 +17,7 @@ from skreg.schedules import SCHEDULES, ends_cycle, scheduled_share
 from skreg.training import train
 
 SMALL = {"hidden_layer_sizes": (6,), "batch_size": 16, "random_state": 0}
+SMALL |= {"learning_rate_init": 1e-3}
 
 
 def half_cosine(start, stop, share):
@@ -94,18 +95,25 @@ def test_the_training_loss_does_not_end_a_fit(kind, name):
         warnings.simplefilter("error", ConvergenceWarning)
         estimator = kind(learning_rate=name, **impatient).fit(X, y)
     assert estimator.n_iter_ == 9
-    assert kind(**impatient).fit(X, y).n_iter_ == 3
-    watching = {"early_stopping": True, "validation_fraction": None}
-    assert kind(learning_rate=name, **watching, **impatient).fit(X, y).n_iter_ == 9
+    assert kind(learning_rate="constant", **impatient).fit(X, y).n_iter_ == 3
 
 
+@pytest.mark.parametrize("validation_fraction", [0.1, None])
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("kind", ESTIMATORS)
-def test_validation_rows_may_end_a_fit(kind, name):
+def test_early_stopping_may_end_a_fit(kind, name, validation_fraction):
+    """By validation rows, and by the training loss where it is to watch that."""
     X, y = data(kind)
     impatient = SMALL | {"tol": 1e6, "n_iter_no_change": 1, "max_iter": 9}
     settings = impatient | {"early_stopping": True, "learning_rate": name}
-    assert kind(**settings).fit(X, y).n_iter_ == 3
+    settings["validation_fraction"] = validation_fraction
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        estimator = kind(**settings).fit(X, y)
+    assert estimator.n_iter_ == 3
+    assert request_of(kind(**settings), X, y).stops_early
+    # Rows that are only looked at end none.
+    assert not request_of(kind(**SMALL), X, y, X_val=X, y_val=y).stops_early
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -117,7 +125,7 @@ def test_the_full_batch_solver_ignores_it(name):
         "activation": "tanh",
         "max_iter": 500,
     }
-    one = MLPClassifier(**settings).fit(X, y)
+    one = MLPClassifier(learning_rate="constant", **settings).fit(X, y)
     other = MLPClassifier(learning_rate=name, **settings).fit(X, y)
     assert one.loss_curve_ == other.loss_curve_
     short = settings | {"learning_rate": name, "max_iter": 2}
@@ -137,7 +145,8 @@ def test_an_optimum_is_reached_after_a_schedule(name):
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_partial_fit_keeps_the_initial_rate(kind, name):
     X, y = data(kind)
-    one, other = kind(**SMALL), kind(learning_rate=name, **SMALL)
+    one = kind(learning_rate="constant", **SMALL)
+    other = kind(learning_rate=name, **SMALL)
     for _ in range(2):
         one.partial_fit(X, y)
         other.partial_fit(X, y)
@@ -169,10 +178,9 @@ def test_stacked_is_alone(solver):
     requests = [
         request_of(
             MLPClassifier(
-                **SMALL,
+                **(SMALL | {"learning_rate_init": 0.01 * (1 + position)}),
                 solver=solver,
                 learning_rate=name,
-                learning_rate_init=0.01 * (1 + position),
                 max_iter=5 + 2 * position,
             ),
             X[: 40 + 10 * position],
@@ -197,5 +205,5 @@ def test_a_path_of_schedules_does_not_warn():
         warnings.simplefilter("error", ConvergenceWarning)
         regularization_path(network, X, y, strengths=[0.01, 0.1], cv=2)
     with pytest.warns(ConvergenceWarning, match="did not converge"):
-        network = MLPRegressor(**settings)
+        network = MLPRegressor(learning_rate="constant", **settings)
         regularization_path(network, X, y, strengths=[0.01, 0.1], cv=2)

@@ -19,7 +19,7 @@ def load(data):
 
 def batch_rows(batch_size, n_rows):
     """Return the rows of a full batch."""
-    return min(200, n_rows) if batch_size == "auto" else batch_size
+    return min(batch_size, n_rows)
 
 
 def flops_per_row(n_inputs, n_units, y):

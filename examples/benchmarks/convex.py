@@ -286,6 +286,7 @@ def overhead_table(repeats):
     copies, batch_size = 20, 32
     X, y = np.tile(StandardScaler().fit_transform(X), (copies, 1)), np.tile(y, copies)
     common = dict(hidden_layer_sizes=(100,), batch_size=batch_size, random_state=0)
+    common["learning_rate_init"] = 1e-3
     settings = dict(l2=1e-4, l1=1e-4, group_l1=1e-3, max_norm=1.0)
     models = {"nothing": MLPClassifier(standardize=False, **common)}
     for name, strength in settings.items():

@@ -67,7 +67,7 @@ class Search:
 
     data: str
     units: int
-    batch_size: int | str
+    batch_size: int
     n_candidates: int
     n_folds: int
     epochs: int
@@ -88,7 +88,7 @@ class Search:
 SEARCHES = {
     "bc": Search("breast_cancer", 32, 32, 40, 5, 50, (25, 15, 80)),
     "digits32": Search("digits", 100, 32, 40, 5, 50, (10, 6, 30)),
-    "digits": Search("digits", 100, "auto", 40, 5, 50, (5, 3, 10)),
+    "digits": Search("digits", 100, 200, 40, 5, 50, (5, 3, 10)),
     "mnist": Search("mnist_5k", 256, 128, 12, 3, 10, (4, 2.5, 4)),
 }
 
@@ -169,7 +169,7 @@ def contenders(search, X, y, options):
     )
     unfused = Contender(
         "skreg unfused, n_jobs=1",
-        skreg.MLPClassifier(device=options.device, **common),
+        skreg.MLPClassifier(learning_rate="constant", device=options.device, **common),
         X,
         dict,
         min(options.unfused_candidates, n),

@@ -32,7 +32,7 @@ class Case:
 
     data: str
     units: int
-    batch_size: int | str
+    batch_size: int
     epochs: int
     dtype: str
 
@@ -51,9 +51,9 @@ def cases():
     """Return the cases of the table."""
     shapes = [
         ("breast_cancer", 100, 32, 20),
-        ("breast_cancer", 100, "auto", 60),
+        ("breast_cancer", 100, 200, 60),
         ("digits", 100, 32, 10),
-        ("digits", 100, "auto", 30),
+        ("digits", 100, 200, 30),
         ("mnist_5k", 256, 128, 3),
     ]
     return [Case(*s, dtype) for dtype in ("float32", "float64") for s in shapes]
@@ -64,13 +64,14 @@ def contenders(case, X, y, with_skorch):
     common = dict(
         hidden_layer_sizes=(case.units,),
         batch_size=case.batch_size,
+        learning_rate_init=1e-3,
         max_iter=case.epochs,
         tol=0.0,
         n_iter_no_change=case.epochs,
         random_state=0,
     )
     made = {
-        "skreg": MLPClassifier(standardize=False, **common),
+        "skreg": MLPClassifier(standardize=False, learning_rate="constant", **common),
         "sklearn": SklearnMLP(alpha=0.0, **common),
     }
     if with_skorch:
