@@ -36,6 +36,8 @@ N_FOLDS = 5
 # Inputs up to which they are embedded: with more, as pixels, networks take several
 # times as long, and linear features of many inputs say as much as bins of each.
 MOST_BINNED = 50
+# Rows from which on there are fewer epochs, and the fewest of them.
+MANY_ROWS, FEWEST_EPOCHS = 2000, 8
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
 N_ERRORS = 1.5
@@ -177,6 +179,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _fit(self, prototype, X, y, sample_weight, groups):
         deadline, rng = Deadline(self.max_time), self._random_numbers()
         X, y = self._learn_data(prototype, X, y)
+        if self.estimator is None:
+            prototype.max_iter = _n_epochs(prototype.max_iter, X.shape[0])
         weight = check_weights(sample_weight, X)
         data = Data(X, y, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
@@ -411,6 +415,14 @@ def _mean_in_errors(values, weight):
     mean = share @ values
     error = math.sqrt(share**2 @ (values - mean) ** 2)
     return mean / error if error else math.copysign(math.inf, mean)
+
+
+def _n_epochs(most, n_rows):
+    """Return how long the best candidates train, the shorter the more rows there are.
+
+    As the square root of the rows falls, for an epoch has more steps.
+    """
+    return max(FEWEST_EPOCHS, round(most * min(1, MANY_ROWS / n_rows) ** 0.5))
 
 
 def _can_embed(X):

@@ -25,6 +25,10 @@ class Deadline:
         self._end = math.inf if seconds is None else time.monotonic() + seconds
 
     @property
+    def is_finite(self):
+        return math.isfinite(self._end)
+
+    @property
     def has_passed(self):
         return time.monotonic() > self._end
 
@@ -185,7 +189,7 @@ class Heat:
         """
         racing = np.arange(len(self.candidates))
         for rung, epoch in enumerate(epochs):
-            self.race.advance(epoch)
+            self.race.advance(epoch, in_turns=self.deadline.is_finite)
             self.rungs[racing] = rung
             scores = np.array([self._scores(c).mean() for c in racing])
             report(rung, len(racing), epoch, scores)

@@ -43,6 +43,8 @@ class PiecewiseLinear:
         upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
         inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
         self._inputs, self._n_inputs = inputs, edges.size(1)
+        # The same for all inputs, or 0.
+        self._n_bins = columns.shape[1] if columns.all() else 0
         # One row, for all rows of a batch.
         self._parts = [
             part[:, inputs, bins].unsqueeze(1) for part in (low, width, lower, upper)
@@ -50,8 +52,15 @@ class PiecewiseLinear:
 
     def predict(self, x):
         low, width, lower, upper = (first(part, x.size(0)) for part in self._parts)
-        encoded = x.index_select(2, self._inputs).sub_(low).div_(width)
+        encoded = self._repeated(x).sub(low).div_(width)
         return torch.clamp(encoded, lower, upper, out=encoded)
+
+    def _repeated(self, x):
+        """Return each input as often as it has bins."""
+        if self._n_bins:
+            return x.unsqueeze(3).expand(-1, -1, -1, self._n_bins).flatten(2)
+        # Columns are gathered faster than the elements of each row.
+        return x.mT.contiguous().index_select(1, self._inputs).mT
 
     def forward(self, x, weight, mask):
         encoded = self.predict(x)

@@ -46,17 +46,38 @@ class Race:
             tracker.error, self.trackers[position] = own_copy(error), tracker
             self._failed[position] = FitResult([], tracker)
 
-    def advance(self, epoch):
+    def advance(self, epoch, in_turns=False):
         """Train all networks that are still in the race up to an epoch.
+
+        Parameters
+        ----------
+        epoch : float
+        in_turns : bool, default=False
+            Whether the stacks take turns after each epoch, so that all are equally far
+            when the time is over.
 
         Raises
         ------
         KeyboardInterrupt
             If the user interrupts the training.
         """
-        for run, chunk in self._runs:
-            if self._failed.keys() & set(chunk):
-                continue
+        done = max(tracker.n_iter for tracker in self.trackers) if in_turns else epoch
+        while done < epoch and any(run.stack.trackers for run, _ in self._going()):
+            done += 1
+            self._advance(done)
+        if not in_turns:
+            self._advance(epoch)
+
+    def _going(self):
+        """Return the stacks that have not failed, with their positions."""
+        return [
+            (run, chunk)
+            for run, chunk in self._runs
+            if not self._failed.keys() & set(chunk)
+        ]
+
+    def _advance(self, epoch):
+        for run, chunk in self._going():
             try:
                 run.advance(epoch)
             except Exception as error:
@@ -68,9 +89,7 @@ class Race:
         """Stop networks where they are."""
         for position in positions:
             self.trackers[position].halted = True
-        for run, chunk in self._runs:
-            if self._failed.keys() & set(chunk):
-                continue
+        for run, _ in self._going():
             trackers = run.stack.trackers
             keep = [p for p, tracker in enumerate(trackers) if not tracker.halted]
             run.retire(keep)

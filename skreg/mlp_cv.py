@@ -83,7 +83,8 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
     estimator : MLPClassifier or None, default=None
         The network, with the settings that candidates do not change. None is two
         hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for at most 32 epochs.
+        held-out rows, trained with a "flat_cosine" schedule for 32 epochs at most, and
+        fewer with more than 2,000 rows.
     {search}
 
     Attributes
@@ -264,7 +265,8 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
     estimator : MLPRegressor or None, default=None
         The network, with the settings that candidates do not change. None is two
         hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for at most 32 epochs.
+        held-out rows, trained with a "flat_cosine" schedule for 32 epochs at most, and
+        fewer with more than 2,000 rows.
     {search}
 
     Attributes
