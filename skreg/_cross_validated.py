@@ -36,8 +36,9 @@ N_FOLDS = 5
 # Inputs up to which they are embedded: with more, as pixels, networks take several
 # times as long, and linear features of many inputs say as much as bins of each.
 MOST_BINNED = 50
-# Rows from which on there are fewer epochs, and the fewest of them.
-MANY_ROWS, FEWEST_EPOCHS = 2000, 8
+# Rows from which on there are fewer epochs, the fewest of these, and inputs from which
+# on steps are shorter.
+MANY_ROWS, FEWEST_EPOCHS, MANY_INPUTS = 2000, 8, 100
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
 N_ERRORS = 1.5
@@ -180,7 +181,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         deadline, rng = Deadline(self.max_time), self._random_numbers()
         X, y = self._learn_data(prototype, X, y)
         if self.estimator is None:
-            prototype.max_iter = _n_epochs(prototype.max_iter, X.shape[0])
+            _suit(prototype, *X.shape)
         weight = check_weights(sample_weight, X)
         data = Data(X, y, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
@@ -417,12 +418,15 @@ def _mean_in_errors(values, weight):
     return mean / error if error else math.copysign(math.inf, mean)
 
 
-def _n_epochs(most, n_rows):
-    """Return how long the best candidates train, the shorter the more rows there are.
+def _suit(network, n_rows, n_inputs):
+    """Suit the length of the training and of its steps to the size of the data.
 
-    As the square root of the rows falls, for an epoch has more steps.
+    An epoch of many rows has many steps. A step of many inputs moves the outputs far,
+    as each weight is moved as much as if it were the only one.
     """
-    return max(FEWEST_EPOCHS, round(most * min(1, MANY_ROWS / n_rows) ** 0.5))
+    share = min(1, MANY_ROWS / n_rows) ** 0.5
+    network.max_iter = max(FEWEST_EPOCHS, round(network.max_iter * share))
+    network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
 
 
 def _can_embed(X):

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats.qmc import LatinHypercube
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg._optuna import new_study, suggest, tell, translate
+from skreg.search_space import OffOr
 
 # How many times a Bayesian search asks for candidates.
 BATCHES = 4
@@ -96,12 +98,41 @@ STRATEGIES = {"halving": halving, "random": random, "grid": grid, "bayes": bayes
 
 
 def drawn(space, n_candidates, rng):
-    """Return candidates drawn at random; from lists alone, no more than there are."""
+    """Return candidates drawn at random.
+
+    A Latin hypercube (McKay, Beckman and Conover 1979), in which the candidates share
+    out the range of each parameter, so that few of them leave no gaps. From lists
+    alone, and from distributions without an inverse, draws are independent.
+    """
     if not space:
         return [{}]
     if not any(hasattr(values, "rvs") for values in space.values()):
         n_candidates = min(n_candidates, len(ParameterGrid(space)))
+    elif all(map(_has_inverse, space.values())):
+        seed = np.random.default_rng(rng.randint(2**31 - 1))
+        cube = LatinHypercube(len(space), rng=seed).random(n_candidates)
+        names = sorted(space)
+        return [
+            {name: _inverse(space[name], u) for name, u in zip(names, point)}
+            for point in cube.tolist()
+        ]
     return list(ParameterSampler(space, n_candidates, random_state=rng))
+
+
+def _has_inverse(values):
+    if isinstance(values, OffOr):
+        return _has_inverse(values.distribution)
+    return not hasattr(values, "rvs") or hasattr(values, "ppf")
+
+
+def _inverse(values, u):
+    """Return the value below which a share `u` of a distribution lies."""
+    if isinstance(values, OffOr):
+        p = values.probability
+        return values.off if u < p else _inverse(values.distribution, (u - p) / (1 - p))
+    if hasattr(values, "ppf"):
+        return np.asarray(values.ppf(u)).item()
+    return values[int(u * len(values))]
 
 
 def ranked(trials):
