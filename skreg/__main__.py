@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import sys
+import textwrap
 import time
 import warnings
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from skreg._verdict import better_network, verdict
 from skreg.compare import compare
 from skreg.datasets import load_table
 
+_WIDTH = 80
 _LEGEND = """\
 score ± standard deviation over the {n_splits} test folds
 p: corrected resampled t-test of the difference (Nadeau and Bengio)
@@ -289,7 +291,9 @@ def _notes(result, options):
 
 def _print_report(result, answer, notes):
     headers, rows = comparison_table(result)
-    legend = "\n".join([_LEGEND.format(n_splits=len(result.n_train)), *notes])
+    legend = _LEGEND.format(n_splits=len(result.n_train))
+    wrapped = [textwrap.fill(n, _WIDTH, subsequent_indent="  ") for n in notes]
+    legend = "\n".join([legend, *wrapped])
     if not sys.stdout.isatty():
         print(format_table(headers, rows), legend, "", answer, sep="\n")
         return

@@ -5,11 +5,14 @@ from dataclasses import asdict, dataclass
 from statistics import median_low
 
 import numpy as np
+from scipy.stats import binomtest
 
 from skreg._choices import inner_search, is_number, is_off
 
-# On, or off, in as many splits as this: sure. Chosen by tossing a coin, that happens in
-# one of nine comparisons of ten splits.
+# On, or off, in so many splits that a coin would agree with itself as often in at most
+# one of eight comparisons: in all of four or five splits, in eight of ten.
+MOST_CHANCE = 0.125
+# A value, where it is on.
 SURE_SHARE = 0.8
 # The largest strength over the smallest: beyond it, only the presence is sure.
 SURE_FACTOR = 10.0
@@ -42,9 +45,8 @@ class Certainty:
 
     @property
     def is_sure(self):
-        """Whether it was on, or off, in four of five splits."""
-        share = self.n_on / self.n_splits
-        return max(share, 1 - share) >= SURE_SHARE
+        """Whether it was on, or off, more often than a coin would be."""
+        return bool(binomtest(self.n_on, self.n_splits).pvalue <= MOST_CHANCE + 1e-9)
 
     @property
     def is_sure_of_strength(self):

@@ -129,7 +129,8 @@ class ComparisonResult:
             For each hyperparameter its `name`, on how many (`n_on`) of `n_splits`
             splits it was on, the `median`, lowest and highest strength when on (`low`,
             `high`), or how often each of its `values` was chosen, and whether these
-            agree: `is_sure` (on, or off, on 80 % of the splits) and
+            agree: `is_sure` (on, or off, as often as a coin would be in at most one
+            of eight comparisons: on 8 of 10 splits, on 4 of 4) and
             `is_sure_of_strength` (within a factor of ten, or the same on 80 %).
         """
         return certainties(self.chosen[name])
@@ -145,6 +146,7 @@ class ComparisonResult:
         Returns
         -------
         int
+            0 where there was no limit.
         """
         limits = self.time_limits.get(name, [])
         pairs = zip(limits, self.fit_times[name])

@@ -1,6 +1,7 @@
 """How sure a choice is: the margin inside a search, the agreement over the splits."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -146,6 +147,22 @@ def test_certainty(values, text, is_sure, is_sure_of_strength):
     assert found.is_sure_of_strength == is_sure_of_strength
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert content["is_sure"] == bool(is_sure)
+
+
+@pytest.mark.parametrize(
+    ("n_on", "n_splits", "is_sure"),
+    [(2, 2, 0), (3, 3, 0), (4, 4, 1), (4, 5, 0), (5, 5, 1), (7, 10, 0), (8, 10, 1)],
+)
+def test_few_splits_are_never_sure(n_on, n_splits, is_sure):
+    chosen = [{"l2": 0.1}] * n_on + [{"l2": 0.0}] * (n_splits - n_on)
+    (found,) = certainties(chosen)
+    # Of all sequences of a coin's sides, those as one-sided as this.
+    counts = [sum(bits) for bits in product((0, 1), repeat=n_splits)]
+    extreme = abs(n_on - n_splits / 2)
+    chance = np.mean([abs(count - n_splits / 2) >= extreme for count in counts])
+    assert found.is_sure == bool(is_sure) == (chance <= 0.125)
+    off = [{"l2": 0.0 if split["l2"] else 0.1} for split in chosen]
+    assert certainties(off)[0].is_sure == bool(is_sure)
 
 
 def test_the_median_is_the_one_of_the_table():

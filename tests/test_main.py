@@ -81,7 +81,7 @@ def test_compare_reports_and_writes(capsys, tmp_path):
     assert all(each["n_splits"] == 2 for each in certainties)
     assert len(content["estimators"]["tuned network"]["margins"]) == 2
     assert len(content["notes"]) == 2
-    assert all(note in lines for note in content["notes"])
+    assert all(note in " ".join(out.split()) for note in content["notes"])
     assert content["notes"][0].startswith("tuned network: ")
     assert content["budget"] is None
 
