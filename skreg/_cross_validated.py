@@ -303,9 +303,13 @@ class BaseNetworkCV(BaseEstimator, ABC):
         default = self._default_scoring(prototype)
         scoring = default if self.scoring is None else self.scoring
 
+        is_first = True
+
         def evaluate(candidates, epochs, n_kept):
-            if deadline.has_passed:
+            nonlocal is_first
+            if deadline.has_passed and not is_first:
                 return []
+            is_first = False
             heat = Heat(prototype, candidates, data, scoring, seeds, deadline)
             return heat.run(epochs, n_kept, self._report)
 
