@@ -34,7 +34,7 @@ def rows(kind, n_samples=90, **options):
 def make(kind, own=(), **parameters):
     """Return an estimator with few candidates and folds."""
     common = {"param_distributions": L2, "cv": 3, "random_state": 0, "n_candidates": 3}
-    return kind(network(kind, **dict(own)), **(common | parameters))
+    return kind(**({"estimator": network(kind, **dict(own))} | common | parameters))
 
 
 def fitted(kind, own=(), **parameters):
