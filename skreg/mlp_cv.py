@@ -74,7 +74,7 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
     network; the better ones go on, and the networks of the best are averaged. A linear
     model is part of every candidate (``skip="linear"``), so that strong regularisation
     of the rest leaves it. Probabilities are tempered so that they are right on the
-    rows held out [3]_.
+    rows held out [3]_: where they are too sure, they come nearer to the base rate.
 
     Parameters
     ----------
