@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from _tuned import KINDS
 from sklearn.metrics import log_loss
 
 from skreg import MLPClassifierCV, MLPRegressorCV
@@ -66,3 +67,24 @@ def test_what_is_there_is_found():
     assert search.score(X[200:], y[200:]) > 0.85
     best = search.cv_results_["rank_test_score"][search.best_index_]
     assert best == 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_inputs_and_few_that_matter(kind, seed):
+    """The group lasso keeps the three true ones of 500 inputs, which weigh the most."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 500))
+    y = 2 * (X[:, 0] - X[:, 1] + X[:, 2]) + 0.3 * rng.normal(size=60)
+    search = kind(
+        param_distributions={"group_l1": np.geomspace(0.03, 0.5, 8).tolist()},
+        n_candidates=8,
+        refit=True,
+        n_ensemble=1,
+        random_state=seed,
+    ).fit(X, (y > 0).astype(int) if kind is MLPClassifierCV else y)
+    importances = search.estimator_.feature_importances_
+    assert set(np.argsort(-importances)[:3]) == {0, 1, 2}
+    assert search.estimator_.support_[:3].all()
+    # Like the lasso of a cross-validation it keeps some others, but few.
+    assert search.estimator_.support_.sum() < 50
