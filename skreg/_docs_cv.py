@@ -16,7 +16,7 @@ SEARCH = """
         What candidates are compared by, greater is better. None is the network's loss
         on the held-out rows: the log loss, or the squared error, say; it counts classes
         as `class_weight` of the network does, which a scorer does not. If the best
-        candidate is not better than a constant prediction by 1.5 standard errors, by
+        candidate is not better than a constant prediction by two standard errors, by
         this loss, there is nothing to find, and the luckiest is no better than others:
         then that with the strongest penalties is taken.
     strategy : {"halving", "random", "grid", "bayes"}, default="halving"

@@ -49,6 +49,17 @@ def test_noise_is_predicted_by_the_base_rate(shares):
     assert search.l2_ >= np.median(drawn)
 
 
+def test_lucky_noise():
+    """A draw by which the best candidate is better by one and a half errors."""
+    rng = np.random.default_rng(21)
+    X, y = rng.normal(size=(500, 20)), rng.choice(2, 500)
+    X_new, y_new = rng.normal(size=(10_000, 20)), rng.choice(2, 10_000)
+    search = MLPClassifierCV(random_state=21).fit(X, y)
+    base = log_loss(y_new, np.tile(np.bincount(y) / 500, (10_000, 1)))
+    assert log_loss(y_new, search.predict_proba(X_new)) < 1.02 * base
+    assert search.l2_ == max(p["l2"] for p in search.cv_results_["params"])
+
+
 def test_a_regressor_of_noise():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 10)), rng.normal(size=300)
