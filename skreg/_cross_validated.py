@@ -41,7 +41,7 @@ MOST_BINNED = 50
 MANY_ROWS, FEWEST_EPOCHS, MANY_INPUTS = 2000, 8, 100
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
-N_ERRORS = 1.5
+N_ERRORS = 2.0
 
 
 class ScoringMixin:
@@ -124,7 +124,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _row_losses(self, judged, y):
         """Return the loss of each row."""
 
-    def _calibrate(self, mean, y, weight):
+    def _calibrate(self, mean, y, weight, is_found):
         """Learn from the average of held-out predictions how to mend it."""
 
     def __sklearn_tags__(self):
@@ -222,7 +222,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         judged = [self._judged(prediction, y) for prediction in predictions]
         constant = self._row_losses(self._constant(y, weight), y)
         gain = constant - self._row_losses(judged[0], y)
-        if _mean_in_errors(gain, weight) < N_ERRORS:
+        is_found = _mean_in_errors(gain, weight) >= N_ERRORS
+        if not is_found:
             chosen = [most_regularised([t for t in trials if t.error is None])]
             predictions = self._held_out(prototype, chosen, data)[0]
             weights = np.ones(1)
@@ -231,7 +232,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
                 judged,
                 lambda mean: np.average(self._row_losses(mean, y), weights=weight),
             )
-        self._calibrate(mean_over(predictions, weights), y, weight)
+        self._calibrate(mean_over(predictions, weights), y, weight, is_found)
         return chosen, weights
 
     def _held_out(self, prototype, chosen, data):
@@ -323,9 +324,13 @@ class BaseNetworkCV(BaseEstimator, ABC):
         default = self._default_scoring(prototype)
         scoring = default if self.scoring is None else self.scoring
 
+        is_first = True
+
         def evaluate(candidates, epochs, n_kept):
-            if deadline.has_passed:
+            nonlocal is_first
+            if deadline.has_passed and not is_first:
                 return []
+            is_first = False
             heat = Heat(prototype, candidates, data, scoring, seeds, deadline)
             return heat.run(epochs, n_kept, self._report)
 

@@ -307,7 +307,9 @@ def refitted(prototype, trials, data, seed):
     everything, models, requests = np.arange(data.X.shape[0]), [], []
     fold = everything, everything[:0]
     for trial in trials:
-        model, request, _ = prepared(prototype, trial.params, data, fold, seed)
+        params = trial.params | {"monitor": "loss"}  # other scores need held-out rows
+        model, request, _ = prepared(prototype, params, data, fold, seed)
+        model.monitor = trial.params.get("monitor", prototype.monitor)
         # The held-out rows decided on the number of epochs, if anything did.
         if model.early_stopping:
             n_epochs = max(1, round(float(np.mean(trial.best_epochs))))

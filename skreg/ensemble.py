@@ -25,7 +25,8 @@ def mean_over(predictions, weights):
     -------
     ndarray
     """
-    return sum(weight * p for weight, p in zip(weights, predictions))
+    # Python's floats leave single precision as it is.
+    return sum(float(weight) * p for weight, p in zip(weights, predictions))
 
 
 def forward_selection(predictions, loss, n_picks=N_PICKS):

@@ -22,7 +22,8 @@ NETWORK = {
     "early_stopping": True,
 }
 CONFIGURATIONS = {
-    "default": {},
+    # The network and the space that a user gets who sets nothing.
+    "default": {"n_candidates": 4, "cv": 2},
     "random": QUICK | {"strategy": "random"},
     "grid": QUICK | {"strategy": "grid"},
     "bayes": QUICK | {"strategy": "bayes"},
