@@ -256,7 +256,7 @@ def fused(
     >>> import skreg
     >>> X, y = load_iris(return_X_y=True)
     >>> grid = {"l1": [0.0, 0.01], "dropout": [0.0, 0.2]}
-    >>> network = skreg.MLPClassifier(tol=1e-2, max_iter=500, random_state=0)
+    >>> network = skreg.MLPClassifier((20,), "tanh", random_state=0)
     >>> with skreg.fused():
     ...     search = GridSearchCV(network, grid, cv=5).fit(X, y)
     >>> search.cv_results_["split0_test_score"].shape

@@ -67,7 +67,7 @@ class MLPClassifier(BaseClassifierNetwork):
     >>> clf = MLPClassifier(
     ...     l2=1e-3, dropout=0.2, early_stopping=True, random_state=0
     ... ).fit(X_train, y_train)
-    >>> bool(clf.score(X_test, y_test) > 0.95)
+    >>> bool(clf.score(X_test, y_test) > 0.9)
     True
     """
 

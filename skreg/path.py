@@ -298,6 +298,10 @@ class _Run:
         settings = self.request.settings | {self.penalty: self.strengths(strength)}
         return replace(self.request, settings=settings, **changes)
 
+    def full_batches(self):
+        """Return the changes of a request that is solved on all rows together."""
+        return {"solver": "lbfgs", "max_iter": self.request.max_polish}
+
     def fitted(self, result, strength):
         """Return the estimator as fitted with a strength, and its tracker."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
@@ -366,7 +370,7 @@ def _fit_onward(runs, strengths):
     states, fits = [run.empty_state() for run in runs], []
     for strength in strengths.tolist():
         requests = [
-            run.with_strength(strength, solver="lbfgs", initial=state)
+            run.with_strength(strength, **run.full_batches(), initial=state)
             for run, state in zip(runs, states)
         ]
         results = train(requests)
@@ -394,7 +398,7 @@ def _emptying_search(run):
 def _enclose(run, strengths, low=None, high=None):
     """Return the neighbours between which a network becomes empty."""
     # Steps of Adam do not bring weights near enough to zero, which l2 never reaches.
-    changes = {"solver": "lbfgs"} if run.penalty == "l2" else {}
+    changes = run.full_batches() if run.penalty == "l2" else {}
     results = train([run.with_strength(s, **changes) for s in strengths.tolist()])
     for strength, result in reversed(list(zip(strengths, results))):
         if result.tracker.error is not None or not _is_empty(run, result.state):

@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from _estimators import STEADY
 from sklearn.model_selection import GridSearchCV
 
 import skreg.training
@@ -17,7 +18,8 @@ from skreg import MLPClassifier, MLPRegressor, fused
 TOLERANCE = 1e-6
 
 # Few, small steps of small networks, whose outcome still depends on every setting.
-QUICK = {"max_iter": 4, "batch_size": 20, "learning_rate_init": 0.03, "random_state": 0}
+QUICK = STEADY | {"max_iter": 4, "batch_size": 20, "random_state": 0}
+QUICK |= {"learning_rate_init": 0.03}
 
 
 def classifier(hidden_layer_sizes=(4,), **parameters):

@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from _estimators import STEADY
 from _references import TARGETS, Objective, Problem, Solution, solve
 from scipy.special import logit
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
@@ -81,7 +82,7 @@ PROBLEMS = [
 ]
 SOLVERS = ("lbfgs", "adam", "sgd")
 # Few epochs: the end of a fit is what is tested.
-SETTINGS = dict(
+SETTINGS = STEADY | dict(
     standardize=False,
     tol=1e-9,
     max_iter=5000,

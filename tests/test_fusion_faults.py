@@ -332,8 +332,8 @@ SEARCH = """
     X, y = load_iris(return_X_y=True)
     grid = {{"hidden_layer_sizes": [(3,), (4,), (5,)], "l2": [0.0, 0.1]}}
     network = skreg.MLPClassifier(max_iter={epochs}, tol=0, random_state=0)
-    network.set_params(n_iter_no_change=10**6)
-    search = GridSearchCV(network, grid, cv=3)
+    network.set_params(n_iter_no_change=10**6, batch_size=200)
+    search = GridSearchCV(network, grid, cv=3, error_score="raise")
     with skreg.fused(checkpoint=sys.argv[1]):
         search.fit(X, y)
 """

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from _estimators import STEADY
 from _numeric import request_of
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -207,7 +208,7 @@ SOLVERS = {
 
 
 def network(**params):
-    defaults = dict(
+    steady = STEADY | dict(
         hidden_layer_sizes=(5,),
         activation="tanh",
         solver="lbfgs",
@@ -215,7 +216,7 @@ def network(**params):
         max_iter=5000,
         random_state=0,
     )
-    return MLPClassifier(**(defaults | params))
+    return MLPClassifier(**(steady | params))
 
 
 def loss_gradients(model, X, Y):

@@ -70,12 +70,12 @@ COMMON = {
     "learning_rate": st.sampled_from(
         "constant invscaling adaptive cosine onecycle flat_cosine".split()
     ),
-    "learning_rate_init": often(1e-3, st.floats(1e-8, 1e3)),
+    "learning_rate_init": often(0.01, st.floats(1e-8, 1e3)),
     "swa_fraction": share(),
     "ema_decay": share(),
     "n_snapshots": often(1, st.integers(1, 4)),
     "batch_size": often("auto", st.integers(1, 70)),
-    "max_iter": st.integers(1, 6),
+    "max_iter": st.sampled_from([1, 2, 3, 4, 5, 6, "auto"]),
     "shuffle": st.booleans(),
     "momentum": st.floats(0, 1, exclude_max=True),
     "nesterovs_momentum": st.booleans(),

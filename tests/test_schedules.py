@@ -65,7 +65,7 @@ def test_the_fit_takes_steps_of_that_rate(name):
     """SGD without momentum on one batch: steps are rates times gradients."""
     X, y = data(MLPRegressor)
     settings = {"solver": "sgd", "momentum": 0.0, "batch_size": 100, "max_iter": 5}
-    settings |= {"hidden_layer_sizes": (), "learning_rate_init": 0.2}
+    settings |= {"hidden_layer_sizes": (), "learning_rate_init": 0.2, "clip_norm": None}
     states = []
 
     def keep(tracker, state):

@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from _estimators import STEADY
 from _numeric import request_of, steps_only
 from sklearn.base import clone
 
@@ -133,7 +134,7 @@ SCHEDULES = ["constant", "invscaling", "adaptive"]
 
 
 def network(dtype="float64", **params):
-    defaults = dict(
+    steady = STEADY | dict(
         hidden_layer_sizes=(7, 4),
         activation="tanh",
         batch_size=16,
@@ -145,7 +146,7 @@ def network(dtype="float64", **params):
         random_state=0,
     )
     kind = MLPRegressor if "loss" in params else MLPClassifier
-    return kind(**(defaults | params))
+    return kind(**(steady | params))
 
 
 def everything(dtype, **params):
