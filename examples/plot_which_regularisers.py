@@ -19,9 +19,7 @@ from sklearn.datasets import load_diabetes
 import skreg
 
 X, y = load_diabetes(return_X_y=True)
-network = skreg.MLPRegressor(
-    (50,), learning_rate="constant", batch_size=200, max_iter=200, random_state=0
-)
+network = skreg.MLPRegressor((50,), batch_size=200, max_iter=200, random_state=0)
 search = skreg.BayesSearchCV(
     network,
     skreg.search_space(network),
