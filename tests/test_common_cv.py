@@ -19,6 +19,7 @@ NETWORK = {
     "skip": "linear",
     "learning_rate_init": 0.03,
     "max_iter": 40,
+    "batch_size": 200,  # all rows of the checks, for a batch draws them at random
     "early_stopping": True,
 }
 CONFIGURATIONS = {
@@ -39,10 +40,24 @@ def make(kind, configuration):
     return kind(**parameters)
 
 
-# No check is expected to fail: for those on weights, scikit-learn gives folds that keep
-# a row's copies together.
+def expected_failures(estimator):
+    """Return the checks that cannot pass, with the reason.
+
+    Otherwise, for the checks on weights, scikit-learn gives folds that keep a row's
+    copies together.
+    """
+    if estimator.estimator is not None or isinstance(estimator, MLPClassifierCV):
+        return {}
+    reason = (
+        "batches of 64 draw a row given twice at random, and single precision rounds"
+    )
+    name = "check_sample_weight_equivalence_on_{}_data"
+    return {name.format(kind): reason for kind in ("dense", "sparse")}
+
+
 @parametrize_with_checks(
-    [make(kind, name) for kind in KINDS for name in CONFIGURATIONS]
+    [make(kind, name) for kind in KINDS for name in CONFIGURATIONS],
+    expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_check(estimator, check):
     check(estimator)

@@ -157,7 +157,7 @@ def test_a_fold_without_a_class_to_score():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_ctrl_c(kind, monkeypatch):
-    def interrupt(self, epoch):
+    def interrupt(self, epoch, in_turns=False):
         raise KeyboardInterrupt
 
     search = fitted(kind)
