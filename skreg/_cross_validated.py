@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._fitted import fit_kept_on_failure
 from skreg._quantiles import has_two_values
 from skreg._strategies import STRATEGIES, most_regularised, ranked
 from skreg._suggest import suggest
@@ -39,6 +40,8 @@ MOST_BINNED = 50
 # Rows from which on there are fewer epochs, the fewest of these, and inputs from which
 # on steps are shorter.
 MANY_ROWS, FEWEST_EPOCHS, MANY_INPUTS = 2000, 8, 100
+# Of a batch.
+FEWEST_ROWS = 16
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
 N_ERRORS = 2.0
@@ -173,7 +176,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """
         prototype = self._prototype()
         prototype._validate_params()
-        with at_most(self.n_jobs):
+        kept = fit_kept_on_failure(self, KeyboardInterrupt)
+        with kept, at_most(self.n_jobs):
             self._fit(prototype, X, y, sample_weight, groups)
         return self
 
@@ -362,6 +366,12 @@ class BaseNetworkCV(BaseEstimator, ABC):
             return space if _can_embed(data.X) else _without_quantiles(space)
         known = prototype.get_params()
         for name in self.param_distributions:
+            if name == "random_state":
+                raise ValueError(
+                    "param_distributions must not have 'random_state': each fold has a "
+                    "seed of its own, the same for all candidates. Set random_state of "
+                    f"{type(self).__name__}."
+                )
             if name not in known:
                 raise ValueError(
                     f"param_distributions has {name!r}, which is not a parameter of "
@@ -426,10 +436,12 @@ def _mean_in_errors(values, weight):
 def _suit(network, n_rows, n_inputs):
     """Suit the length of the training and of its steps to the size of the data.
 
-    An epoch of many rows has many steps. A step of many inputs moves the outputs far,
-    as each weight is moved as much as if it were the only one.
+    Of few rows, smaller batches make more steps, and an epoch of many rows has many.
+    With many inputs a step moves the outputs far, as each weight is moved as much as if
+    it were the only one.
     """
     share = min(1, MANY_ROWS / n_rows) ** 0.5
+    network.batch_size = min(network.batch_size, max(FEWEST_ROWS, n_rows // 6))
     network.max_iter = max(FEWEST_EPOCHS, round(network.max_iter * share))
     network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
 

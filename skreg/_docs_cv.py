@@ -7,7 +7,7 @@ SEARCH = """
         network, as for RandomizedSearchCV. Of a named space, sparse inputs leave out
         piecewise linear embeddings, and so do more than 50 inputs.
     n_candidates : int, default=12
-        Number of candidates. For "grid" it is the number of combinations.
+        Number of candidates. "grid" takes all combinations, however many.
     cv : int, cross-validation generator, iterable or None, default=None
         The folds, the same for all candidates. None is 5, and a number so many, of
         shuffled rows, stratified for classes. Rows of weight zero are left out, and

@@ -53,7 +53,8 @@ def halving(space, n_candidates, n_final, max_iter, rng, evaluate):
     """Start all candidates and drop the worse half of them at each rung."""
     candidates = drawn(space, n_candidates, rng)
     counts, epochs = halving_plan(len(candidates), n_final, max_iter)
-    return evaluate(candidates, epochs, counts[1:])
+    # Each of the last to its own end, which may be another than that of the network.
+    return evaluate(candidates, [*epochs[:-1], math.inf], counts[1:])
 
 
 def random(space, n_candidates, n_final, max_iter, rng, evaluate):
@@ -131,7 +132,8 @@ def _inverse(values, u):
         p = values.probability
         return values.off if u < p else _inverse(values.distribution, (u - p) / (1 - p))
     if hasattr(values, "ppf"):
-        return np.asarray(values.ppf(u)).item()
+        value = np.asarray(values.ppf(u)).item()
+        return int(value) if hasattr(getattr(values, "dist", None), "pmf") else value
     return values[int(u * len(values))]
 
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from skreg.modules import first
+from skreg.products import first
 
 
 def first_averaged(swa_fraction, max_iter):

@@ -112,6 +112,10 @@ def tempered(probability, temperature, prior=None):
 def best_temperature(probability, target, weight=None, prior=None):
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 
+    Targets are a little less than certain, after Platt (1999): with `n` rows, each is
+    mixed with the base rate by ``2 / (n + 2)``. Where few rows are predicted perfectly,
+    the best temperature would else be zero.
+
     Parameters
     ----------
     probability : ndarray of shape (n_rows, n_classes)
@@ -131,14 +135,19 @@ def best_temperature(probability, target, weight=None, prior=None):
     References
     ----------
     Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks".
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines".
     """
     logs, own = _log(probability.astype(np.float64)), target[:, None]
-    log_prior = _log_prior(prior)
+    log_prior, n_classes = _log_prior(prior), probability.shape[1]
+    base = np.full(n_classes, 1 / n_classes) if prior is None else prior
+    n_rows = len(target) if weight is None else weight.sum()
+    doubt = 2 / (n_rows + 2)
 
     def loss(log_temperature):
         tempered_logs = _log_tempered(logs, np.exp(log_temperature), log_prior)
         of_target = np.take_along_axis(tempered_logs, own, axis=1)[:, 0]
-        return -np.average(of_target, weights=weight)
+        mixed = (1 - doubt) * of_target + doubt * (tempered_logs @ base)
+        return -np.average(mixed, weights=weight)
 
     found = minimize_scalar(loss, bounds=(-LIMIT, LIMIT), method="bounded")
     return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0

@@ -39,6 +39,8 @@ class TargetLoss:
         "huber" is judged by absolute errors, "poisson" by deviances.
     """
 
+    __name__ = "mean loss"  # which scikit-learn's scorers ask for
+
     def __init__(self, network):
         self.name = network.loss
         self.level = network.quantile if self.name == "quantile" else 0.5
@@ -275,6 +277,11 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
 
     Attributes
     ----------
+    target_center_ : float or ndarray of shape (n_outputs,)
+        The best constant prediction.
+    shrinkage_ : float
+        What the distance of predictions from it is multiplied by: 1, or less where
+        there is nothing to find.
     {search_attributes}
 
     See Also
@@ -351,6 +358,18 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
     def _row_losses(self, judged, y):
         return self._loss.of_rows(y, judged)
 
+    def _calibrate(self, mean, y, weight, is_found):
+        self.target_center_, self.shrinkage_ = self._loss.constant(y, weight), 1.0
+        if is_found:
+            return
+        # Half of what fits the held-out rows best, as for classes.
+        distance = mean - self.target_center_
+        weight = np.ones(len(y)) if weight is None else weight
+        slope = weight @ (distance * (y - self.target_center_)).reshape(len(y), -1)
+        squares = weight @ (distance**2).reshape(len(y), -1)
+        slope = slope.sum() / max(squares.sum(), TINY)
+        self.shrinkage_ = float(np.clip(slope, 0, 1)) / 2
+
     def predict(self, X):
         """Return the mean of the networks' predictions.
 
@@ -364,4 +383,8 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the targets.
         """
-        return self._mean_prediction(X)
+        mean = self._mean_prediction(X)
+        if self.shrinkage_ == 1:
+            return mean
+        center = np.asarray(self.target_center_, mean.dtype)
+        return center + mean.dtype.type(self.shrinkage_) * (mean - center)

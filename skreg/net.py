@@ -52,7 +52,8 @@ class StackedNet(NeuralNet):
     def fit_loop(self, X=None, y=None, epochs=math.inf, **fit_params):
         """Train until every model of the stack has stopped or done so many epochs."""
         if self.stack.optimizer is None:
-            self._fit_full_batch()
+            if self.stack.trackers:  # else it does not start
+                self._fit_full_batch()
             return self
         while self.stack.trackers and self.stack.trackers[0].n_iter < epochs:
             start = self._begin_epoch()

@@ -52,6 +52,11 @@ class OffOr:
             raise ValueError(
                 f"probability must be between 0 and 1, got {self.probability!r}."
             )
+        if not hasattr(self.distribution, "rvs"):
+            raise ValueError(
+                "distribution must have a method rvs, as those of scipy.stats, got "
+                f"{self.distribution!r}."
+            )
 
     def rvs(self, *, random_state=None):
         """Draw the value for off, or a strength.
@@ -94,7 +99,7 @@ def search_space(estimator, kind="regularization", n_samples=None):
         the like around one, whose names then stand before the parameters'.
     kind : {"regularization", "cocktail"}, default="regularization"
         "regularization" is what most of the gain comes from, few enough parameters for
-        sixteen candidates; "cocktail" has those, the other penalties, and what Kadra et
+        a dozen candidates; "cocktail" has those, the other penalties, and what Kadra et
         al. [1]_ search, which takes more candidates.
     n_samples : int, default=None
         Number of training rows. The penalties then shrink with it, as does what the

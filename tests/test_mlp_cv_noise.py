@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from _tuned import KINDS
+from _tuned import KINDS, NETWORKS
 from scipy.stats import rankdata
 from sklearn.metrics import log_loss
 
@@ -91,7 +91,12 @@ def test_many_inputs_and_few_that_matter(kind, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(60, 500))
     y = 2 * (X[:, 0] - X[:, 1] + X[:, 2]) + 0.3 * rng.normal(size=60)
+    # All rows in a batch, for the noise of batches keeps weights from zero.
+    network = NETWORKS[kind](
+        (64, 64), skip="linear", early_stopping=True, batch_size=60, max_iter=60
+    )
     search = kind(
+        network,
         param_distributions={"group_l1": np.geomspace(0.03, 0.5, 8).tolist()},
         n_candidates=8,
         refit=True,
