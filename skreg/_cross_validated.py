@@ -185,7 +185,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         deadline, rng = Deadline(self.max_time), self._random_numbers()
         X, y = self._learn_data(prototype, X, y)
         if self.estimator is None:
-            _suit(prototype, *X.shape)
+            _suit(prototype, X, y)
         weight = check_weights(sample_weight, X)
         data = Data(X, y, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
@@ -433,17 +433,20 @@ def _mean_in_errors(values, weight):
     return mean / error if error else math.copysign(math.inf, mean)
 
 
-def _suit(network, n_rows, n_inputs):
+def _suit(network, X, y):
     """Suit the length of the training and of its steps to the size of the data.
 
     Of few rows, smaller batches make more steps, and an epoch of many rows has many.
     With many inputs a step moves the outputs far, as each weight is moved as much as if
     it were the only one.
     """
+    n_rows, n_inputs = X.shape
     share = min(1, MANY_ROWS / n_rows) ** 0.5
     network.batch_size = min(network.batch_size, max(FEWEST_ROWS, n_rows // 6))
     network.max_iter = max(FEWEST_EPOCHS, round(network.max_iter * share))
     network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
+    if y.ndim == 2 and hasattr(network, "label_smoothing"):
+        network.label_smoothing = 0.0  # no temperature sharpens several labels again
 
 
 def _can_embed(X):
