@@ -30,8 +30,8 @@ SETTINGS = {
 }
 
 
-# Networks that are less sure leave it to the temperature how sure to be, which learns it
-# from rows that they have not seen.
+# Networks that are less sure leave it to the temperature how sure to be, which learns
+# that from rows that they have not seen.
 SMOOTHING = 0.05
 
 
