@@ -52,11 +52,6 @@ class OffOr:
             raise ValueError(
                 f"probability must be between 0 and 1, got {self.probability!r}."
             )
-        if not hasattr(self.distribution, "rvs"):
-            raise ValueError(
-                "distribution must have a method rvs, as those of scipy.stats, got "
-                f"{self.distribution!r}."
-            )
 
     def rvs(self, *, random_state=None):
         """Draw the value for off, or a strength.

@@ -46,7 +46,7 @@ def expected_failures(estimator):
     Otherwise, for the checks on weights, scikit-learn gives folds that keep a row's
     copies together.
     """
-    if estimator.estimator is not None or isinstance(estimator, MLPClassifierCV):
+    if estimator.estimator is not None:
         return {}
     reason = (
         "batches of 64 draw a row given twice at random, and single precision rounds"
