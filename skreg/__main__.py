@@ -194,7 +194,12 @@ def _run_comparison(options):
     _check_extra()
     if options.output is not None:
         # Now rather than after the comparison, should it not be possible.
-        options.output.mkdir(parents=True, exist_ok=True)
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise ValueError(
+                f"--output must be a folder, and {str(options.output)!r} is a file."
+            ) from None
     table = load_table(options.data, options.target)
     table.check_folds(options.cv, N_INNER_FOLDS)
     print(_describe(table, options))

@@ -307,7 +307,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         given = rows if weight is None else np.flatnonzero(weight)
         if cv is None or isinstance(cv, Integral):
             # Shuffled, for tables are often sorted.
-            cv = self._splitter(y, N_FOLDS if cv is None else cv, seed)
+            cv = self._splitter(y, _few_folds(self, y) if cv is None else cv, seed)
             folds = [[given[p] for p in fold] for fold in cv.split(given, y[given])]
         else:
             cv = check_cv(cv, y, classifier=is_classifier(self))
@@ -447,6 +447,14 @@ def _suit(network, X, y):
     network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
     if y.ndim == 2 and hasattr(network, "label_smoothing"):
         network.label_smoothing = 0.0  # no temperature sharpens several labels again
+
+
+def _few_folds(estimator, y):
+    """Return five, or as many as the largest class has rows, or there are rows."""
+    n_rows = len(y)
+    if is_classifier(estimator) and y.ndim == 1:
+        n_rows = np.unique(y, return_counts=True)[1].max()
+    return max(2, min(N_FOLDS, n_rows))
 
 
 def _can_embed(X):

@@ -327,6 +327,11 @@ def _row_of_same(cv_results, rows, index):
 
 def _varied(cv_results, rows):
     names = [key[6:] for key in cv_results if key.startswith("param_")]
+    if not names:
+        raise ValueError(
+            "cv_results has no columns 'param_...': nothing was searched that could be "
+            "drawn."
+        )
     varied = [
         name
         for name in names

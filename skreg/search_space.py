@@ -205,6 +205,8 @@ def search_space(estimator, kind="regularization", n_samples=None):
     """
     if kind not in _KINDS:
         raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
+    if n_samples is not None and not n_samples > 0:
+        raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
     prefix, network = _find_network(estimator, estimator)
     space = _regularization(n_samples)
     if kind == "cocktail":

@@ -391,3 +391,9 @@ def test_without_matplotlib_the_error_says_so(monkeypatch):
     ):
         with pytest.raises(ImportError, match="requires matplotlib"):
             draw()
+
+
+def test_a_search_without_parameters():
+    search = GridSearchCV(Ridge(), {}).fit(*load_diabetes(return_X_y=True))
+    with pytest.raises(ValueError, match="nothing was searched"):
+        SearchDisplay.from_cv_results(search.cv_results_)

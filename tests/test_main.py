@@ -188,7 +188,7 @@ def test_unusable_data(columns, arguments, match, tmp_path, capsys):
         (["nowhere.csv"], "file 'nowhere.csv' does not exist"),
         (["brest_cancer"], "called 'brest_cancer'; did you mean 'breast_cancer'?"),
         ([__file__], "test_main.py' is not a file of a supported type"),
-        (["iris", "--output", __file__], "File exists"),
+        (["iris", "--output", __file__], "must be a folder"),
     ],
 )
 def test_unusable_files(arguments, match, capsys):

@@ -103,3 +103,13 @@ def test_stacks_take_turns_under_a_deadline():
     one, other = search.cv_results_["n_epochs"]
     assert 1 < one < 100_000
     assert abs(one - other) <= 1
+
+
+def test_few_rows_have_few_folds():
+    X, y = rows(6)
+    y = np.array([0, 0, 0, 1, 1, 1])
+    network = NETWORKS[MLPClassifierCV]((4,), max_iter=4)
+    search = MLPClassifierCV(network, n_candidates=2, random_state=0)
+    assert search.fit(X, y).n_splits_ == 3
+    with pytest.raises(ValueError, match="n_splits=5 cannot be greater"):
+        search.set_params(cv=5).fit(X, y)

@@ -216,3 +216,8 @@ def test_what_is_no_network(estimator):
 def test_what_is_no_kind():
     with pytest.raises(ValueError, match="did you mean 'regularization'"):
         search_space(MLPClassifier(), "regularisation")
+
+
+def test_rows_are_counted_in_positive_numbers():
+    with pytest.raises(ValueError, match="n_samples must be positive or None, got 0"):
+        search_space(MLPClassifier(), n_samples=0)
