@@ -33,6 +33,9 @@ autodoc_typehints = "none"
 # The class pages list methods themselves.
 numpydoc_show_class_members = False
 
+# Properties inherited from scikit-learn refer to its glossary.
+suppress_warnings = ["ref.term"]
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
