@@ -7,7 +7,7 @@ from statistics import median_low
 import numpy as np
 from scipy.stats import binomtest
 
-from skreg._choices import inner_search, is_number, is_off
+from skreg._choices import hyperparameters, inner_search, is_number, is_off
 
 # On, or off, in so many splits that a coin would agree with itself as often in at most
 # one of eight comparisons: in all of four or five splits, in eight of ten.
@@ -74,8 +74,7 @@ def certainties(chosen):
     list of Certainty
         In the order in which the hyperparameters first appear.
     """
-    names = list(dict.fromkeys(name for split in chosen for name in split))
-    return [_certainty(name, chosen) for name in names]
+    return [_certainty(name, chosen) for name in hyperparameters(chosen)]
 
 
 def _certainty(name, chosen):

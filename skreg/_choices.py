@@ -106,8 +106,22 @@ def most_chosen(chosen):
     list of Choice
         In the order in which the hyperparameters first appear.
     """
-    names = list(dict.fromkeys(name for split in chosen for name in split))
-    return [_summarise(name, chosen) for name in names]
+    return [_summarise(name, chosen) for name in hyperparameters(chosen)]
+
+
+def hyperparameters(chosen):
+    """Return the names of what was chosen, in the order in which they first appear.
+
+    Parameters
+    ----------
+    chosen : list of dict
+        What :func:`chosen_hyperparameters` returned for each split.
+
+    Returns
+    -------
+    list of str
+    """
+    return list(dict.fromkeys(name for split in chosen for name in split))
 
 
 def _summarise(name, chosen):

@@ -108,7 +108,6 @@ class Race:
     def finish(self):
         """End the race and return a `FitResult` for each network."""
         results = dict(self._failed)
-        for run, chunk in self._runs:
-            if not self._failed.keys() & set(chunk):
-                results.update(zip(chunk, run.finish()))
+        for run, chunk in self._going():
+            results.update(zip(chunk, run.finish()))
         return [results[position] for position in range(len(self.requests))]
