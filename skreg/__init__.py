@@ -11,6 +11,7 @@ from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.search_space import OffOr, search_space
+from skreg.selection import one_standard_error
 
 __all__ = [
     "BayesSearchCV",
@@ -27,6 +28,7 @@ __all__ = [
     "SearchDisplay",
     "compare",
     "fused",
+    "one_standard_error",
     "regularization_path",
     "search_space",
 ]

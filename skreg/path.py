@@ -21,6 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from skreg.base import BaseNetwork
 from skreg.penalties import L2, PENALTIES, Penalties, Sum
+from skreg.selection import first_within_one_standard_error
 from skreg.stack import loss_gradients
 from skreg.training import train
 
@@ -84,9 +85,7 @@ class RegularizationPath:
     def one_se_index(self):
         """Position of the strongest penalty within a standard error of the best."""
         self._check_scores()
-        means = self.scores.mean(axis=1)
-        error = self.scores[self.best_index].std(ddof=1) / self.scores.shape[1] ** 0.5
-        return int((means >= means[self.best_index] - error).argmax())
+        return first_within_one_standard_error(self.scores)
 
     @property
     def one_se_strength(self):

@@ -92,13 +92,14 @@ def search_space(estimator, kind="regularization", n_samples=None):
     estimator : MLPClassifier, MLPRegressor, pipeline or wrapper
         The network; or a pipeline that ends in one, or a TransformedTargetRegressor or
         the like around one, whose names then stand before the parameters'.
-    kind : {"regularization", "cocktail"}, default="regularization"
+    kind : {"regularization", "cocktail", "architecture"}, default="regularization"
         "regularization" is what most of the gain comes from, few enough parameters for
         a dozen candidates; "cocktail" has those, the other penalties, and what Kadra et
-        al. [1]_ search, which takes more candidates.
+        al. [1]_ search, which takes more candidates. "architecture" has the depth and
+        the width alone, from simple to larger; ``|`` puts it beside one of the others.
     n_samples : int, default=None
         Number of training rows. The penalties then shrink with it, as does what the
-        same prior asks for.
+        same prior asks for, and no layer has more units than rows.
 
     Returns
     -------
@@ -108,6 +109,7 @@ def search_space(estimator, kind="regularization", n_samples=None):
     See Also
     --------
     BayesSearchCV : Searches the space by Optuna's samplers.
+    one_standard_error : Chooses the simplest architecture that is good enough.
     sklearn.model_selection.RandomizedSearchCV : Draws from the space.
 
     Notes
@@ -158,6 +160,13 @@ def search_space(estimator, kind="regularization", n_samples=None):
                        "periodic"
     =================  ==============================  ============================
 
+    "architecture" has `hidden_layer_sizes` alone, for GridSearchCV as for the others:
+    (), which is a linear model, then one, two and three layers of 8, 16, 32, 64, 128
+    or 256 units each, up to the size that RealMLP has by default for any table [10]_.
+    Widths double, as scores change with the order of magnitude of a size. With as many
+    units as rows one layer can fit any labels [13]_, so that wider ones are left out
+    where `n_samples` is given.
+
     Early stopping is not searched: the number of epochs is what successive halving
     decides. `ema_decay` is not, as `swa_fraction` is, and no network has both. Sparse
     inputs cannot have all of "numeric_embedding": take it out of the dictionary.
@@ -188,6 +197,8 @@ def search_space(estimator, kind="regularization", n_samples=None):
        Features in Tabular Deep Learning".
     .. [12] Bishop (1995), "Training with Noise is Equivalent to Tikhonov
        Regularization".
+    .. [13] Zhang, Bengio, Hardt, Recht and Vinyals (2017), "Understanding Deep Learning
+       Requires Rethinking Generalization".
 
     Examples
     --------
@@ -202,12 +213,17 @@ def search_space(estimator, kind="regularization", n_samples=None):
     >>> space = search_space(make_pipeline(StandardScaler(), MLPClassifier()))
     >>> "mlpclassifier__l2" in space
     True
+    >>> space = search_space(MLPClassifier(), "architecture", n_samples=20)
+    >>> space["hidden_layer_sizes"]
+    [(), (8,), (16,), (8, 8), (16, 16), (8, 8, 8), (16, 16, 16)]
     """
     if kind not in _KINDS:
         raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
     if n_samples is not None and not n_samples > 0:
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
     prefix, network = _find_network(estimator, estimator)
+    if kind == "architecture":
+        return {f"{prefix}hidden_layer_sizes": _architectures(n_samples)}
     space = _regularization(n_samples)
     if kind == "cocktail":
         space |= _cocktail(n_samples)
@@ -228,7 +244,16 @@ def search_space(estimator, kind="regularization", n_samples=None):
     }
 
 
-_KINDS = ("regularization", "cocktail")
+_KINDS = ("regularization", "cocktail", "architecture")
+_WIDTHS = (8, 16, 32, 64, 128, 256)
+_DEPTHS = (1, 2, 3)
+
+
+def _architectures(n_samples):
+    """Return layer sizes: a linear model, then wider ones of one layer, two and three."""
+    most = np.inf if n_samples is None else n_samples
+    widths = [width for width in _WIDTHS if width <= most]
+    return [(), *((width,) * depth for depth in _DEPTHS for width in widths)]
 
 
 def _find_network(estimator, whole):

@@ -38,6 +38,7 @@ LAYERS = [
         "_curves_display",
         "_search_display",
         "_ttest",
+        "selection",
     ],
     ["base"],
     ["_fitted", "_request"],
@@ -135,6 +136,7 @@ def test_the_public_names():
         "SearchDisplay",
         "compare",
         "fused",
+        "one_standard_error",
         "regularization_path",
         "search_space",
     }
