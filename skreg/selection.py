@@ -205,15 +205,20 @@ def _complexities(params, n_features):
         if len(np.unique(strengths)) > 1
     ]
     if not ranks and len(np.unique(weights)) < 2 and len(params) > 1:
-        varied = sorted({name for candidate in params for name in candidate})
-        warnings.warn(
-            f"Of the parameters {varied} none is known to make a model simpler, so that "
-            "the best candidate is chosen. Give complexity, which takes a candidate's "
-            "parameters and returns a number.",
-            UserWarning,
-            stacklevel=3,
-        )
+        _warn_of_nothing_known(params)
     return weights, -np.mean(ranks, axis=0) if ranks else np.zeros(len(params))
+
+
+def _warn_of_nothing_known(params):
+    names = sorted({name for candidate in params for name in candidate})
+    varied = [n for n in names if len({repr(p.get(n)) for p in params}) > 1]
+    warnings.warn(
+        f"Of the parameters {varied} none is known to make a model simpler, so that the "
+        "best candidate is chosen. Give complexity, which takes a candidate's "
+        "parameters and returns a number.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _n_weights(sizes, n_features):

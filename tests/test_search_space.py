@@ -213,6 +213,44 @@ def test_what_is_no_network(estimator):
         search_space(estimator)
 
 
+def test_architectures_grow():
+    sizes = search_space(MLPClassifier(), "architecture")["hidden_layer_sizes"]
+    assert sizes[0] == () and len(set(sizes)) == len(sizes) == 19
+    depths = [len(size) for size in sizes]
+    assert depths == sorted(depths) and depths[-1] == 3
+    for depth in (1, 2, 3):
+        widths = [size[0] for size in sizes if len(size) == depth]
+        assert widths == [8, 16, 32, 64, 128, 256]
+    assert all(len(set(size)) <= 1 for size in sizes)
+
+
+@pytest.mark.parametrize(("n_samples", "widest"), [(7, 0), (8, 8), (200, 128)])
+def test_no_layer_is_wider_than_the_table_is_long(n_samples, widest):
+    space = search_space(MLPClassifier(), "architecture", n_samples=n_samples)
+    sizes = space["hidden_layer_sizes"]
+    assert max((size[0] for size in sizes if size), default=0) == widest
+    assert [size for size in sizes if not size or size[0] <= 8] == (
+        [(), (8,), (8, 8), (8, 8, 8)] if widest else [()]
+    )
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_every_architecture_is_a_network(kind, solver):
+    network = kind(solver=solver, max_iter=2, random_state=0)
+    for sizes in search_space(network, "architecture")["hidden_layer_sizes"]:
+        network.set_params(hidden_layer_sizes=sizes).fit(X, Y)
+        assert [len(b) for b in network.intercepts_[:-1]] == list(sizes)
+
+
+def test_an_architecture_is_drawn_beside_regularisers():
+    network = MLPClassifier(max_iter=2, random_state=0)
+    space = search_space(network) | search_space(network, "architecture")
+    for search in (RandomizedSearchCV, BayesSearchCV):
+        found = search(network, space, n_iter=3, cv=2, random_state=0).fit(X, Y)
+        assert found.best_params_.keys() == space.keys()
+
+
 def test_what_is_no_kind():
     with pytest.raises(ValueError, match="did you mean 'regularization'"):
         search_space(MLPClassifier(), "regularisation")
