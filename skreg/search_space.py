@@ -250,7 +250,7 @@ _DEPTHS = (1, 2, 3)
 
 
 def _architectures(n_samples):
-    """Return layer sizes: a linear model, then wider ones of one layer, two and three."""
+    """Return layer sizes: a linear model, then one layer, two and three."""
     most = np.inf if n_samples is None else n_samples
     widths = [width for width in _WIDTHS if width <= most]
     return [(), *((width,) * depth for depth in _DEPTHS for width in widths)]

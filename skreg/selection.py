@@ -68,7 +68,7 @@ def one_standard_error(cv_results, *, complexity=None, scoring="score", n_featur
     .. math::
 
         \\bar s_i \\ge \\bar s_b
-            - \\frac{1}{\\sqrt K} \\sqrt{\\frac{1}{K - 1} \\sum_k (s_{bk} - \\bar s_b)^2}
+            - \\sqrt{\\frac{1}{K (K - 1)} \\sum_k (s_{bk} - \\bar s_b)^2}
 
     as in [1]_ and [2]_, section 7.10. The variance is divided by :math:`K - 1`, as that
     of a sample is; ``std_test_score`` of a search is divided by :math:`K`. Folds share
@@ -213,8 +213,8 @@ def _warn_of_nothing_known(params):
     names = sorted({name for candidate in params for name in candidate})
     varied = [n for n in names if len({repr(p.get(n)) for p in params}) > 1]
     warnings.warn(
-        f"Of the parameters {varied} none is known to make a model simpler, so that the "
-        "best candidate is chosen. Give complexity, which takes a candidate's "
+        f"Of the parameters {varied} none is known to make a model simpler, so that "
+        "the best candidate is chosen. Give complexity, which takes a candidate's "
         "parameters and returns a number.",
         UserWarning,
         stacklevel=4,

@@ -38,8 +38,7 @@ def table(scores, params, name="score"):
     """Make what a search would have, of scores of shape (n_candidates, n_folds)."""
     scores = np.asarray(scores, dtype=float)
     columns = {f"split{k}_test_{name}": fold for k, fold in enumerate(scores.T)}
-    means = {f"mean_test_{name}": scores.mean(1), f"std_test_{name}": scores.std(1)}
-    return {"params": list(params), **columns, **means}
+    return {"params": list(params), **columns, f"mean_test_{name}": scores.mean(1)}
 
 
 def by_definition(scores, complexities):
@@ -202,7 +201,7 @@ def chosen_by_hand(search):
     results = search.cv_results_
     n_folds = search.n_splits_
     scores = np.array([results[f"split{k}_test_score"] for k in range(n_folds)]).T
-    alphas = [[*p.values()][0] for p in results["params"]]
+    alphas = [next(iter(p.values())) for p in results["params"]]
     return by_definition(scores.tolist(), [-alpha for alpha in alphas])
 
 
