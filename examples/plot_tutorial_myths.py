@@ -169,8 +169,8 @@ plt.show()
 # %%
 # "Stop early when the loss stops falling"
 # ----------------------------------------
-# A fifth of these labels are wrong. The loss of the training rows falls for as long as
-# the network learns the wrong ones by heart, and says nothing of when to stop.
+# A fifth of these labels are drawn by a coin. The loss of the training rows falls as
+# long as the network learns them by heart, and says nothing of when to stop.
 
 import warnings
 
