@@ -265,6 +265,9 @@ def test_of_halving_the_last_iteration_counts():
     alphas = [results["params"][i]["alpha"] for i in last]
     expected = last[by_definition(scores.T.tolist(), [-alpha for alpha in alphas])]
     assert one_standard_error(results) == expected
+    # The documentation says that it is not called.
+    again = clone(search).set_params(refit=one_standard_error).fit(X, Y)
+    assert again.best_score_ == search.best_score_
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
