@@ -18,7 +18,7 @@ LAYERS = [
     ["_html_report"],
     ["__init__"],
     ["_contenders", "display"],
-    ["mlp_cv"],
+    ["mlp_cv", "augmented", "text"],
     ["_cross_validated"],
     ["_strategies", "_trials"],
     ["halving", "bayes_search"],
@@ -60,7 +60,7 @@ LAYERS = [
     ["penalties"],
     ["penalty", "prox"],
     ["augment"],
-    ["datasets", "schedules", "sharing", "threads", "turns"],
+    ["datasets", "schedules", "sharing", "threads", "turns", "wordnet"],
     ["_quantiles", "_validation"],
     ["_docs", "_suggest"],
     ["_docs_cv"],
@@ -121,6 +121,7 @@ def test_what_is_exported_exists(module):
 
 def test_the_public_names():
     names = {
+        "Augmented",
         "BayesSearchCV",
         "ComparisonDisplay",
         "ComparisonResult",
@@ -133,6 +134,7 @@ def test_the_public_names():
         "RegularizationPath",
         "RegularizationPathDisplay",
         "SearchDisplay",
+        "TextAugmenter",
         "compare",
         "fused",
         "regularization_path",
