@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -17,7 +17,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_method_params,
     _num_samples,
-    check_consistent_length,
     check_is_fitted,
 )
 
@@ -133,7 +132,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         params = self._routed("fit", params)
         if self.augmenter is not None:
             self._warn_of_early_stopping(params)
-            check_consistent_length(X, y)
+            X, y = indexable(X, y)
             X_augmented, rows = self.augmenter.augment(X)
             _check_rows(rows, X_augmented, X)
             y = None if y is None else _safe_indexing(y, rows)

@@ -16,6 +16,7 @@ __all__ = ["TextAugmenter"]
 # spaces and punctuation, stays where it is.
 _WORD = re.compile(r"(\w+(?:['’-]\w+)*)")
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
+_SPACES_AND_COMMAS = " \t\r\n,;:"
 _SHARE = Interval(Real, 0, 1, closed="both")
 
 
@@ -313,13 +314,17 @@ def _delete(words, gaps, probability, rng):
             new_gaps.append(gap)
         else:
             new_gaps[-1] = _merged(new_gaps[-1], gap)
-    return _join(new_words, new_gaps).strip()
+    if not kept[0]:
+        new_gaps[0] = new_gaps[0].lstrip(_SPACES_AND_COMMAS)
+    if not kept[-1]:
+        new_gaps[-1] = new_gaps[-1].rstrip(_SPACES_AND_COMMAS)
+    return _join(new_words, new_gaps)
 
 
 def _merged(before, after):
     """Return what stands where a word was: no two spaces, no comma before a mark."""
     if after.strip():
-        return before.rstrip(" \t\r\n,;:") + after
+        return before.rstrip(_SPACES_AND_COMMAS) + after
     if before.endswith(_OPENING):
         return before
     return before.rstrip() + after
