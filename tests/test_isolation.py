@@ -181,7 +181,16 @@ def test_import_brings_in_nothing_heavy():
     result = subprocess.run(
         [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
     )
-    heavy = {"pandas", "polars", "matplotlib", "rich", "skrub", "optuna", "mlxtend"}
+    heavy = {
+        "pandas",
+        "polars",
+        "matplotlib",
+        "rich",
+        "skrub",
+        "optuna",
+        "mlxtend",
+        "wn",
+    }
     assert not heavy & set(result.stdout.split())
 
 
