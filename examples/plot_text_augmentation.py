@@ -121,12 +121,13 @@ table.round(3)
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.5), sharex=True, layout="constrained")
+points = 100 * table[["difference", "±"]]
 for ax, n_rows in zip(axes, (100, 400)):
-    for name, row in table.loc[n_rows].drop("alone").iterrows():
+    for name, row in points.loc[n_rows].drop("alone").iterrows():
         ax.errorbar(row["difference"], name, xerr=row["±"], fmt="o", capsize=4)
     ax.axvline(0, color="0.5", linestyle=":")
     ax.set(title=f"{n_rows} training reviews", ylim=(2.5, -0.5))
-fig.supxlabel("accuracy minus that of the texts alone")
+fig.supxlabel("accuracy minus that of the texts alone, in points")
 plt.show()
 
 # %%

@@ -22,6 +22,8 @@ from sklearn.utils.validation import (
 
 __all__ = ["Augmented"]
 
+# Beside `early_stopping`, in skreg as in scikit-learn; None holds out no rows.
+_FRACTION = "validation_fraction"
 _METHODS = (
     "fit",
     "predict",
@@ -131,7 +133,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         """
         params = self._routed("fit", params)
         if self.augmenter is not None:
-            self._warn_of_early_stopping(params)
+            self._warn_of_inner_splits(params)
             X, y = indexable(X, y)
             X_augmented, rows = self.augmenter.augment(X)
             _check_rows(rows, X_augmented, X)
@@ -141,22 +143,32 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         return self
 
-    def _warn_of_early_stopping(self, params):
-        """Say that copies of training rows would be among the validation rows."""
-        if any(name.endswith("X_val") for name in params):
-            return
+    def _warn_of_inner_splits(self, params):
+        """Say where copies of training rows would be among rows that are held out."""
         settings = getattr(self.estimator, "get_params", dict)()
-        for name, value in settings.items():
-            prefix, found, _ = name.rpartition("early_stopping")
-            fraction = settings.get(f"{prefix}validation_fraction")
-            if found and value is True and fraction is not None:
-                warnings.warn(
-                    f"{name}=True holds out rows after augmentation: copies of the "
-                    "training rows are among them, so that training stops late. Give "
-                    "fit validation rows, X_val and y_val, or set how long it trains.",
-                    UserWarning,
-                    stacklevel=4,
-                )
+        splits = [
+            f"{name}={value!r}"
+            for name, value in settings.items()
+            # A str is "prefit".
+            if name.rpartition("__")[2] == "cv" and not isinstance(value, str)
+        ]
+        if not any(name.endswith("X_val") for name in params):
+            splits += [
+                f"{name}=True"
+                for name, value in settings.items()
+                if name.rpartition("__")[2] == "early_stopping"
+                and value is True
+                and settings.get(f"{name.removesuffix('early_stopping')}{_FRACTION}")
+            ]
+        if splits:
+            warnings.warn(
+                f"{', '.join(splits)}: rows are held out after augmentation, copies of "
+                "training rows are among them, and their scores will be too good. Put "
+                "Augmented inside a search or a cross-validation; for early stopping, "
+                "give fit X_val and y_val, or set how long it trains.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     @available_if(_estimator_has("predict"))
     def predict(self, X, **params):

@@ -374,7 +374,9 @@ def _checked(X, name="X"):
 def _same_kind(X, texts, rows):
     """Return texts in a container as X, so that later steps see what they expect."""
     if hasattr(X, "iloc"):
-        return type(X)(texts, index=X.index.take(rows), name=X.name, dtype=X.dtype)
+        # New texts are none of the categories.
+        dtype = None if X.dtype == "category" else X.dtype
+        return type(X)(texts, index=X.index.take(rows), name=X.name, dtype=dtype)
     if type(X).__module__.startswith("polars"):
         return type(X)(X.name, texts, dtype=X.dtype)
     if isinstance(X, np.ndarray):

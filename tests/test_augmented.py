@@ -10,7 +10,7 @@ from _fusion import classes, classifier, compare, outcome
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -306,17 +306,26 @@ class TestErrors:
             Augmented(Memory(), Repeat()).fit(TEXTS, LABELS[:3])
 
 
-class TestEarlyStopping:
+class TestInnerSplits:
+    """Copies of a row would lie on both sides of them."""
+
     @pytest.mark.parametrize("is_in_pipeline", [False, True])
-    def test_held_out_rows_would_have_copies(self, is_in_pipeline):
-        X, y = classes()
+    def test_early_stopping(self, is_in_pipeline):
         inner = classifier(early_stopping=True)
         if is_in_pipeline:
             inner = make_pipeline(StandardScaler(), inner)
-        with pytest.warns(UserWarning, match="early_stopping=True holds out rows"):
-            Augmented(inner, Repeat()).fit(X, y)
+        with pytest.warns(UserWarning, match="early_stopping=True: rows are held out"):
+            Augmented(inner, Repeat()).fit(*classes())
 
-    def test_where_nothing_is_held_out(self):
+    def test_searches(self):
+        search = GridSearchCV(Ridge(), {"alpha": [1, 2]}, cv=3)
+        with pytest.warns(UserWarning, match="^cv=3: rows are held out"):
+            Augmented(search, Repeat()).fit(*classes())
+        pipeline = make_pipeline(StandardScaler(), RidgeCV())
+        with pytest.warns(UserWarning, match="^ridgecv__cv=None: rows are held out"):
+            Augmented(pipeline, Repeat()).fit(*classes())
+
+    def test_where_no_copy_is_held_out(self):
         X, y = classes()
         early = classifier(early_stopping=True)
         Augmented(early, None).fit(X, y)

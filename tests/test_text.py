@@ -1,7 +1,10 @@
 """Augmented texts: what each technique may change, and by how much."""
 
+import io
 import pickle
 import re
+import sys
+import types
 from collections import Counter
 
 import numpy as np
@@ -314,6 +317,11 @@ class TestContainers:
         assert found.dtype == X.dtype and found.name == "review"
         assert found.index.tolist() == X.index[rows].tolist()
 
+    def test_categories(self):
+        expected, _ = self.augmented(self.TEXTS)
+        found, _ = self.augmented(pd.Series(self.TEXTS, dtype="category"))
+        assert found.tolist() == expected
+
     def test_polars(self):
         expected, _ = self.augmented(self.TEXTS)
         found, _ = self.augmented(pl.Series("review", self.TEXTS))
@@ -452,6 +460,37 @@ class TestWordNet:
                 TextAugmenter().augment(["movie"])
             # Nothing else needs them.
             TextAugmenter(synonyms=None).augment(["movie"])
+        finally:
+            wordnet._synonyms.cache_clear()
+
+    @pytest.mark.parametrize("is_zipped", [False, True])
+    def test_files_that_nltk_has_downloaded(self, monkeypatch, tmp_path, is_zipped):
+        """As nltk finds them: a pointer that joins names and opens bytes."""
+        for part_of_speech in ("noun", "verb", "adj", "adv"):
+            line = f"1 2 n 02 {part_of_speech} 0 other_word 0 000 | gloss\n"
+            (tmp_path / f"data.{part_of_speech}").write_text("  1 licence\n" + line)
+
+        class Pointer(type(tmp_path)):
+            join = type(tmp_path).joinpath
+
+            def open(self):
+                return io.BytesIO(self.read_bytes())
+
+        def find(resource):
+            if resource.startswith("corpora/wordnet.zip") == is_zipped:
+                return Pointer(tmp_path)
+            raise LookupError(resource)
+
+        data = types.ModuleType("nltk.data")
+        data.find = find
+        package = types.ModuleType("nltk")
+        package.data = data
+        monkeypatch.setitem(sys.modules, "nltk", package)
+        monkeypatch.setitem(sys.modules, "nltk.data", data)
+        monkeypatch.setattr(wordnet, "find_spec", lambda name: name == "nltk" or None)
+        wordnet._synonyms.cache_clear()
+        try:
+            assert wordnet.wordnet_synonyms("adv") == ("other word",)
         finally:
             wordnet._synonyms.cache_clear()
 
