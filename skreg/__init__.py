@@ -3,6 +3,7 @@
 from skreg._comparison_display import ComparisonDisplay
 from skreg._curves_display import LearningCurvesDisplay
 from skreg._search_display import SearchDisplay
+from skreg.augmented import Augmented
 from skreg.bayes_search import BayesSearchCV
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
@@ -12,8 +13,10 @@ from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.search_space import OffOr, search_space
 from skreg.selection import one_standard_error
+from skreg.text import TextAugmenter
 
 __all__ = [
+    "Augmented",
     "BayesSearchCV",
     "ComparisonDisplay",
     "ComparisonResult",
@@ -26,6 +29,7 @@ __all__ = [
     "RegularizationPath",
     "RegularizationPathDisplay",
     "SearchDisplay",
+    "TextAugmenter",
     "compare",
     "fused",
     "one_standard_error",

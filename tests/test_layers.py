@@ -18,7 +18,7 @@ LAYERS = [
     ["_html_report"],
     ["__init__"],
     ["_contenders", "display"],
-    ["mlp_cv"],
+    ["mlp_cv", "augmented", "text"],
     ["_cross_validated"],
     ["_strategies", "_trials"],
     ["halving", "bayes_search"],
@@ -61,7 +61,7 @@ LAYERS = [
     ["penalties"],
     ["penalty", "prox"],
     ["augment"],
-    ["datasets", "schedules", "sharing", "threads", "turns"],
+    ["datasets", "schedules", "sharing", "threads", "turns", "wordnet"],
     ["_quantiles", "_validation"],
     ["_docs", "_suggest"],
     ["_docs_cv"],
@@ -122,6 +122,7 @@ def test_what_is_exported_exists(module):
 
 def test_the_public_names():
     names = {
+        "Augmented",
         "BayesSearchCV",
         "ComparisonDisplay",
         "ComparisonResult",
@@ -134,6 +135,7 @@ def test_the_public_names():
         "RegularizationPath",
         "RegularizationPathDisplay",
         "SearchDisplay",
+        "TextAugmenter",
         "compare",
         "fused",
         "one_standard_error",
