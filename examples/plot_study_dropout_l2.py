@@ -19,25 +19,19 @@ runs are repeated.
 # search is the same for all three, and so are the eight candidates. The three searches are given to one call of joblib: inside ``skreg.fused()`` all fits with
 # the same batch size train as one network.
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from _studies import half_width, load_mnist, with_interval
 from joblib import Parallel, delayed
 from scipy.stats import loguniform
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import RandomizedSearchCV, train_test_split
 
 import skreg
 
-# All networks train for fifteen epochs at a constant rate, converged or not.
-warnings.simplefilter("ignore", ConvergenceWarning)
 network = skreg.MLPClassifier(
     (128,),
-    learning_rate="constant",
     max_iter=15,
     tol=0,
     standardize=False,
