@@ -143,9 +143,7 @@ plt.show()
 # Dots are splits and diamonds their means, with 95 % t-intervals.
 
 others = [name for name in models if name != "LogisticRegressionCV"]
-fig, axes = plt.subplots(
-    1, 2, sharey=True, figsize=(9, 3.2), layout="constrained"
-)
+fig, axes = plt.subplots(1, 2, sharey=True, figsize=(9, 3.2), layout="constrained")
 for ax, (measure, values) in zip(axes, measures.items()):
     for i, name in enumerate(others):
         gain = values[name] - values["LogisticRegressionCV"]

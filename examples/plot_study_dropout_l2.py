@@ -146,7 +146,7 @@ for ax, (attribute, title) in zip(axes, titles.items()):
         ax.fill_between(epochs, mean - half, mean + half, alpha=0.2)
     ax.set(xlabel="epoch", ylabel=title, xticks=[1, 5, 10, 15])
 axes[0].set(yscale="log")
-axes[1].set(ylim=(0.2, 0.4))
+axes[1].set(ylim=(0.17, 0.4))
 axes[2].set(ylim=(0.89, None))
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 plt.show()

@@ -12,8 +12,8 @@ best?
 # One technique at a time
 # -----------------------
 # The strengths are round numbers from the middle of what is usual, not tuned ones. Each
-# of six runs has its own training digits, the same for all techniques, and 2,500 others
-# to validate on. All 114 fits are one call of joblib inside ``skreg.fused()``, where
+# of five runs has its own training digits, the same for all techniques, and 2,500 others
+# to validate on. All 90 fits are one call of joblib inside ``skreg.fused()``, where
 # networks of the same structure train together. ``--full`` on the command line validates
 # on 10,000 digits.
 #
@@ -71,11 +71,13 @@ techniques = {
     "16 units": {"hidden_layer_sizes": (16,)},
 }
 more_rows = {"1,000 digits": 1000, "2,000 digits": 2000}
-n_runs = 6
+n_runs = 5
 
 X, y = load_mnist()
 splits = [
-    train_test_split(X, y, test_size=min(10_000, len(y) // 2), stratify=y, random_state=run)
+    train_test_split(
+        X, y, test_size=min(10_000, len(y) // 2), stratify=y, random_state=run
+    )
     for run in range(n_runs)
 ]
 
@@ -107,7 +109,7 @@ results = dict(zip(cases, np.reshape(results, (len(cases), n_runs, 4))))
 # The table
 # ---------
 # Sorted by validation loss. "better by" is what a technique gains over "none" on the
-# same digits, with the 95 % t-interval of six runs.
+# same digits, with the 95 % t-interval of five runs.
 
 gains = {
     name: (results["none"] - result)[:, 1::2].T * [[1], [-1]]
@@ -153,3 +155,21 @@ axes[0].set_yticks(places, order)
 axes[0].invert_yaxis()
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 plt.show()
+
+# %%
+# What holds, and what does not
+# -----------------------------
+# - Nearly all techniques make the gap of the log loss smaller, and most make the new
+#   digits' loss smaller with it. Those that were made for it by different people, L1, L2,
+#   dropout, ``max_norm`` and ``weight_decay``, end close to one another.
+# - A small gap is not the aim. ``max_norm`` and ``early_stopping`` close it furthest,
+#   mostly by a larger training loss, and label smoothing has a smaller gap than "none"
+#   although the new digits' loss is larger: it makes both losses worse, by intention.
+# - The accuracy hardly moves: what these techniques mend is how sure the network is where
+#   it is wrong. Training accuracy is 1 nearly everywhere, so that this gap closes only as
+#   far as the accuracy on new digits rises.
+# - Batch normalisation and mixup are not regularisers for every network: on 500 digits
+#   and one hidden layer they cost accuracy. A torch loop with mixup loses as much.
+# - Rows that the network makes harder for itself (``adversarial``) are the one technique
+#   that gains about as much as twice the digits. Four times the digits are worth more
+#   than anything else.
