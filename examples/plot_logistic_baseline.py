@@ -32,9 +32,9 @@ print(f"C = {logistic.C_:.4f}, test score {logistic.score(X_test, y_test):.4f}")
 # %%
 # The same as a network
 # ---------------------
-# A network without hidden layers is a logistic regression. scikit-learn minimises
-# ``C * sum(loss) + 1/2 * sum(w**2)`` and skreg ``mean(loss) + l2 * sum(w**2)``, so that
-# ``l2 = 1 / (2 * C * n)``. Both are run to a tight tolerance, and the coefficients agree.
+# A network without hidden layers is a logistic regression. scikit-learn minimises ``C *
+# sum(loss) + 1/2 * sum(w**2)`` and skreg ``mean(loss) + l2 * sum(w**2)``, so that ``l2
+# = 1 / (2 * C * n)``. Both are run to a tight tolerance, and the coefficients agree.
 
 from skreg import MLPClassifier
 
@@ -115,8 +115,8 @@ print(f"l1 and l2: {min(used)} to {max(used)} of 20 inputs are used")
 # The choice of the baseline
 # --------------------------
 # Its accuracy on held-out folds against its strength, with the five folds in gray. From
-# the second strength on the curves hardly change, and steps of 1/140, one row of a fold,
-# decide. Choosing by log loss is not so coarse.
+# the second strength on the curves hardly change, and steps of 1/140, one row of a
+# fold, decide. Choosing by log loss is not so coarse.
 
 import matplotlib.pyplot as plt
 
@@ -161,8 +161,8 @@ plt.show()
 # - In accuracy no network is clearly ahead of the baseline on ten splits of this table.
 #   The splits overlap, so that even these intervals are too narrow: ``skreg.compare``
 #   corrects them.
-# - In log loss all but the unregularised network are ahead, and so is the baseline itself
-#   once it chooses by log loss: ``scoring="accuracy"`` took a penalty that leaves its
-#   probabilities near one half. ``MLPClassifierCV`` is ahead of that, too.
+# - In log loss all but the unregularised network are ahead, and so is the baseline
+#   itself once it chooses by log loss: ``scoring="accuracy"`` took a penalty that
+#   leaves its probabilities near one half. ``MLPClassifierCV`` is ahead of that, too.
 # - L1 on the first layer leaves about half of the inputs, of which four carry all that
 #   there is to know. Without it the network is the worst in accuracy.

@@ -10,14 +10,14 @@ of them have the same budget, 27 candidates, on the same rows and folds, six tim
 # %%
 # One space, three searches
 # -------------------------
-# Learning rate, L2 and dropout of a network on 600 of MNIST's digits. The grid has three
-# values of each, the centres of the thirds of the ranges from which the other searches
-# draw. ``BayesSearchCV`` asks its sampler, the tree-structured Parzen estimator, for four
-# candidates at a time.
+# Learning rate, L2 and dropout of a network on 600 of MNIST's digits. The grid has
+# three values of each, the centres of the thirds of the ranges from which the other
+# searches draw. ``BayesSearchCV`` asks its sampler, the tree-structured Parzen
+# estimator, for four candidates at a time.
 #
-# Each of the six runs has its own digits, and the others to test on. The 18 searches are
-# given to one call of joblib inside ``skreg.fused()``: all networks of all searches whose
-# settings are known at a time train together, 1,458 in the end.
+# Each of the six runs has its own digits, and the others to test on. The 18 searches
+# are given to one call of joblib inside ``skreg.fused()``: all networks of all searches
+# whose settings are known at a time train together, 1,458 in the end.
 
 import numpy as np
 import pandas as pd
@@ -104,8 +104,8 @@ print(table.to_string())
 
 # %%
 # Some digits are harder than others, and the intervals in the table are mostly those of
-# the runs. So the picture shows how far each search is above the best candidate that any
-# of the three has found in the same run: means with 95 % t-intervals.
+# the runs. So the picture shows how far each search is above the best candidate that
+# any of the three has found in the same run: means with 95 % t-intervals.
 
 import matplotlib.pyplot as plt
 

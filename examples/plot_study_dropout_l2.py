@@ -3,9 +3,9 @@ Do L2 and dropout help on MNIST?
 ================================
 
 A study in the manner of tutorials on regularisation: a network for MNIST's digits
-without a regulariser, with L2 and with dropout. Learning rate and batch size of each are
-tuned by a random search, training loss and validation accuracy are recorded, and the
-runs are repeated.
+without a regulariser, with L2 and with dropout. Learning rate and batch size of each
+are tuned by a random search, training loss and validation accuracy are recorded, and
+the runs are repeated.
 """
 
 # %%
@@ -16,8 +16,9 @@ runs are repeated.
 #
 # The strengths are fixed: ``l2=5e-4``, which is ``weight_decay=1e-3`` in torch's SGD,
 # and the rate of dropout that the texts name for small networks, 0.2. The seed of the
-# search is the same for all three, and so are the eight candidates. The three searches are given to one call of joblib: inside ``skreg.fused()`` all fits with
-# the same batch size train as one network.
+# search is the same for all three, and so are the eight candidates. The three searches
+# are given to one call of joblib: inside ``skreg.fused()`` all fits with the same batch
+# size train as one network.
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,7 @@ for name, runs in fitted.items():
         "validation loss": with_interval([r.validation_loss_curve_[-1] for r in runs]),
         "validation accuracy": with_interval([r.validation_scores_[-1] for r in runs]),
         "test accuracy": with_interval(test[name]),
-        "minus none's": with_interval(np.subtract(test[name], test["none"])),
+        "test minus none's": with_interval(np.subtract(test[name], test["none"])),
     }
 print(pd.DataFrame(rows).T.to_string())
 
@@ -150,3 +151,14 @@ axes[1].set(ylim=(0.17, 0.4))
 axes[2].set(ylim=(0.89, None))
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 plt.show()
+
+# %%
+# What holds, and what does not
+# -----------------------------
+# - Both lessen overfitting: without a regulariser the training loss falls furthest, and
+#   the validation loss is the highest. L2 lowers it by a quarter, dropout by less than
+#   the runs differ.
+# - In accuracy they gain a few tenths of a percent, which eight runs hardly tell from
+#   nothing. One run of each, as studies often have, could show either order.
+# - Tuning helps more: from the worst of eight candidates to the best it is more than
+#   two percent for each network, ten times what the regularisers give.

@@ -12,14 +12,14 @@ and kind of the penalty. Which one is better, and are the zeros of L1 zeros?
 # Three networks, ten times
 # -------------------------
 # A list has one strength for each layer of weights. Pixels are between 0 and 1 and are
-# left so. The rate is the default of Keras's Adam. ``early_stopping`` with a patience of
-# five epochs stops nothing here: it is there for the accuracy of each epoch, and because
-# an ``l1`` fit without it would go on after its epochs, towards the optimum.
+# left so. The rate is the default of Keras's Adam. ``early_stopping`` with a patience
+# of five epochs stops nothing here: it is there for the accuracy of each epoch, and
+# because an ``l1`` fit without it would go on after its epochs, towards the optimum.
 #
-# Each of ten runs has its own initial weights and its own 1,000 digits to test on, which
-# are scored after each epoch and decide nothing. All thirty networks train side by side
-# inside ``skreg.fused()``. ``--full`` on the command line takes all 70,000 digits, and
-# 10,000 of them to test on.
+# Each of ten runs has its own initial weights and its own 1,000 digits to test on,
+# which are scored after each epoch and decide nothing. All thirty networks train side
+# by side inside ``skreg.fused()``. ``--full`` on the command line takes all 70,000
+# digits, and 10,000 of them to test on.
 
 import warnings
 
@@ -159,8 +159,8 @@ print(f"test accuracy {search.score(X_test, y_test):.3f}")
 
 # %%
 # Left, the accuracy on the test digits after each epoch. Middle, the weights of one
-# first layer of each kind by size, with a dot for exact zeros. Right, the grid, with the
-# standard deviations of the folds and a dashed line without a penalty.
+# first layer of each kind by size, with a dot for exact zeros. Right, the grid, with
+# the standard deviations of the folds and a dashed line without a penalty.
 
 import matplotlib.pyplot as plt
 
@@ -199,12 +199,12 @@ plt.show()
 # What holds, and what does not
 # -----------------------------
 # - On these digits neither penalty helps. Five epochs are too few for a network of this
-#   size to overfit, and a penalty has nothing to mend: L2 of 0.001 costs a few tenths of
-#   a percent, L1 of 0.001 more than four percent. The strengths of the two do not
+#   size to overfit, and a penalty has nothing to mend: L2 of 0.001 costs a few tenths
+#   of a percent, L1 of 0.001 more than four percent. The strengths of the two do not
 #   compare: a sum of 400,000 absolute weights is much larger than the sum of their
 #   squares.
 # - The grid chooses the weakest L2, at its edge and no better than no penalty at all:
 #   what a search says about a set of penalties depends on whether "none" is in it.
-# - L1 makes zeros where it acts through proximal steps: nine weights in ten, and half of
-#   the pixels. Added to the loss, the same penalty makes none: each step of Adam carries
-#   a weight beyond zero, by about the learning rate, and the next one back.
+# - L1 makes zeros where it acts through proximal steps: nine weights in ten, and half
+#   of the pixels. Added to the loss, the same penalty makes none: each step of Adam
+#   carries a weight beyond zero, by about the learning rate, and the next one back.

@@ -12,13 +12,14 @@ best?
 # One technique at a time
 # -----------------------
 # The strengths are round numbers from the middle of what is usual, not tuned ones. Each
-# of five runs has its own training digits, the same for all techniques, and 2,500 others
-# to validate on. All 90 fits are one call of joblib inside ``skreg.fused()``, where
-# networks of the same structure train together. ``--full`` on the command line validates
-# on 10,000 digits.
+# of five runs has its own training digits, the same for all techniques, and 2,500
+# others to validate on. All 90 fits are one call of joblib inside ``skreg.fused()``,
+# where networks of the same structure train together. ``--full`` on the command line
+# validates on 10,000 digits.
 #
-# All networks train for fifty epochs: patience of as many epochs stops nothing, and keeps
-# ``l1`` fits from going on towards an optimum. Only "early_stopping" has an early end.
+# All networks train for fifty epochs: patience of as many epochs stops nothing, and
+# keeps ``l1`` fits from going on towards an optimum. Only "early_stopping" has an early
+# end.
 
 import warnings
 
@@ -160,16 +161,16 @@ plt.show()
 # What holds, and what does not
 # -----------------------------
 # - Nearly all techniques make the gap of the log loss smaller, and most make the new
-#   digits' loss smaller with it. Those that were made for it by different people, L1, L2,
-#   dropout, ``max_norm`` and ``weight_decay``, end close to one another.
+#   digits' loss smaller with it. Those that were made for it by different people, L1,
+#   L2, dropout, ``max_norm`` and ``weight_decay``, end close to one another.
 # - A small gap is not the aim. ``max_norm`` and ``early_stopping`` close it furthest,
 #   mostly by a larger training loss, and label smoothing has a smaller gap than "none"
 #   although the new digits' loss is larger: it makes both losses worse, by intention.
-# - The accuracy hardly moves: what these techniques mend is how sure the network is where
-#   it is wrong. Training accuracy is 1 nearly everywhere, so that this gap closes only as
-#   far as the accuracy on new digits rises.
+# - The accuracy hardly moves: what these techniques mend is how sure the network is
+#   where it is wrong. Training accuracy is 1 nearly everywhere, so that this gap closes
+#   only as far as the accuracy on new digits rises.
 # - Batch normalisation and mixup are not regularisers for every network: on 500 digits
 #   and one hidden layer they cost accuracy. A torch loop with mixup loses as much.
-# - Rows that the network makes harder for itself (``adversarial``) are the one technique
-#   that gains about as much as twice the digits. Four times the digits are worth more
-#   than anything else.
+# - Rows that the network makes harder for itself (``adversarial``) are the one
+#   technique that gains about as much as twice the digits. Four times the digits are
+#   worth more than anything else.
