@@ -88,11 +88,14 @@ for name, runs in fitted.items():
         losses = np.random.default_rng(0).permuted(losses, axis=1)
     paths[name] = np.minimum.accumulate(losses, axis=1)
 
+ends = {name: path[:, -1] for name, path in paths.items()}
+best = np.min(list(ends.values()), axis=0)
 table = pd.DataFrame(
     {
         name: {
             **{f"after {n}": with_interval(path[:, n - 1]) for n in (9, 18, 27)},
-            "minus random's": with_interval(path[:, -1] - paths["random"][:, -1]),
+            "minus random's": with_interval(ends[name] - ends["random"]),
+            "best in": f"{(ends[name] == best).sum()} of {n_runs}",
             "on the other digits": with_interval(
                 [-run.score(s[1], s[3]) for run, s in zip(fitted[name], splits)]
             ),
@@ -109,7 +112,6 @@ print(table.to_string())
 
 import matplotlib.pyplot as plt
 
-best = np.min([path[:, -1] for path in paths.values()], axis=0)
 candidates = np.arange(1, budget + 1)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, path in paths.items():
