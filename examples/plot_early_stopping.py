@@ -162,14 +162,15 @@ plt.show()
 # -----------------------------
 # - The log loss of the last weights after 100 epochs is a quarter above that of the
 #   best epoch's: early stopping prevents that, in a fifth of the time. In *accuracy*
-#   nothing is gained: the digits that the late network gets wrong are no more, it is
-#   only surer of them, and a tenth of the rows, given back, would have been worth more.
+#   nothing is gained: the late network gets no more digits wrong, it is only surer of
+#   them.
 # - With a patience of 5, the best and the last weights are equally good on new digits:
 #   the best epoch is the best on a hundred rows, by chance as well as by merit.
 #   Restoring matters where patience is long.
-# - A patience of 2 is enough for this smooth loss. It is not for the accuracy, which
-#   stands still for some epochs by chance: one of the runs stops far too early. Where
-#   what is watched is noisy, patience has to be longer, or more rows watched.
+# - Too small a patience underfits, but not always: 2 is enough for this smooth loss. It
+#   is not for the accuracy of a hundred rows, which is noisier: one of the runs stops
+#   far too early. Where what is watched is noisy, patience has to be longer, or more
+#   rows have to be watched.
 
 # %%
 # Watching the training loss

@@ -163,6 +163,6 @@ plt.show()
 #   corrects them.
 # - In log loss all but the unregularised network are ahead, and so is the baseline
 #   itself once it chooses by log loss: ``scoring="accuracy"`` took a penalty that
-#   leaves its probabilities near one half. ``MLPClassifierCV`` is ahead of that, too.
+#   leaves its probabilities near one half. ``MLPClassifierCV`` has the lowest.
 # - L1 on the first layer leaves about half of the inputs, of which four carry all that
 #   there is to know. Without it the network is the worst in accuracy.
