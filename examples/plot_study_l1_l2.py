@@ -198,9 +198,9 @@ plt.show()
 # %%
 # What holds, and what does not
 # -----------------------------
-# - On these digits neither penalty helps. Five epochs are too few for a network of this
-#   size to overfit, and a penalty has nothing to mend: L2 of 0.001 costs a few tenths
-#   of a percent, L1 of 0.001 more than four percent. The strengths of the two do not
+# - On these digits neither penalty helps after five epochs. L1 of 0.001 narrows the gap
+#   between training and test accuracy to a third, by making both worse: it costs more
+#   than four percent. L2 of 0.001 changes little. The strengths of the two do not
 #   compare: a sum of 400,000 absolute weights is much larger than the sum of their
 #   squares.
 # - The grid chooses the weakest L2, at its edge and no better than no penalty at all:
