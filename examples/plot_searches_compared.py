@@ -127,9 +127,9 @@ plt.show()
 # %%
 # What holds, and what does not
 # -----------------------------
-# - The Bayesian search is the best in the end, in every run or nearly. It is not until
-#   it has tried some twenty candidates: it begins as a random search does and learns
-#   from then on, and with a smaller budget it is no better than one.
+# - The Bayesian search is the best in the end, in all six runs. It is not so until it
+#   has tried some twenty candidates: it begins as a random search does and learns from
+#   then on, and with a smaller budget it is no better than one.
 # - Random search is not better than a grid here. With three parameters in ranges that
 #   somebody chose well, the centre of the grid is a good candidate, and the grid is
 #   there first. It cannot get better than its few values, and with a fourth parameter
