@@ -40,7 +40,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": "benchmarks|__init__|gene_selection",
+    "ignore_pattern": "benchmarks|__init__|gene_selection|_studies",
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 1,
