@@ -220,7 +220,7 @@ class FitResult:
     Parameters
     ----------
     state : list of ndarray
-        The network, in the order of `modules.state_names`.
+        The network, in the order of `architecture.state_names`.
     tracker : Tracker
         The curves, the best epoch, whether training converged, the error if any.
     kkt_violation : float

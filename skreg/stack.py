@@ -12,7 +12,8 @@ from skreg.averaging import averages_of
 from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
-from skreg.modules import StackedMLP, initial_state
+from skreg.initial import initial_state
+from skreg.modules import StackedNetwork
 from skreg.net import StackedNet
 from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
@@ -82,7 +83,7 @@ class Stack:
             else initial_state(architecture, streams[INIT], dtype, request.start)
             for request, streams in zip(requests, self.streams)
         ]
-        self.module = StackedMLP(architecture, states, self.dtype, self.device)
+        self.module = StackedNetwork(architecture, states, self.dtype, self.device)
         self.module.prepare_training()
 
     def _make_batches(self, requests):
@@ -280,7 +281,7 @@ def loss_gradients(request):
     Returns
     -------
     list of Tensor of shape (1, n_in, n_out)
-        In the order of `StackedMLP.weights`.
+        In the order of `StackedNetwork.weights`.
     """
     stack = Stack([replace(request, solver="lbfgs")])
     stack.objective().loss_and_gradient()
