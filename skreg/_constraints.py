@@ -5,14 +5,15 @@ from numbers import Integral, Real
 import torch
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import (
-    HasMethods,
     Interval,
     RealNotInt,
     StrOptions,
 )
 
+from skreg.image_augmenter import ImageAugmenter
 from skreg.layers import ACTIVATIONS
 from skreg.schedules import SCHEDULES
+from skreg.table_augmenter import TableAugmenter
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -33,7 +34,7 @@ CONSTRAINTS = {
     "input_noise": [NON_NEGATIVE],
     "batchnorm": ["boolean", StrOptions({"before", "after"})],
     "mixup": [NON_NEGATIVE],
-    "augment": [HasMethods("apply"), list, tuple, None],
+    "augment": [ImageAugmenter, TableAugmenter, callable, list, tuple, None],
     "pruning": [SHARE],
     "skip": [StrOptions({"linear", "residual"}), None],
     "skip_l1": [NON_NEGATIVE, None],

@@ -99,6 +99,7 @@ STOCHASTIC = {
     "cutout": 0,
     "adversarial": 0,
     "batchnorm": False,
+    "augment": None,
 }
 
 
@@ -230,7 +231,7 @@ def split_validation(index, fraction, strata, seed):
         ) from None
 
 
-def standardisation(array, index, weight, with_mean=True):
+def standardisation(array, index, weight, with_mean=True, n_channels=None):
     """Return the weighted mean and standard deviation of some rows of an array.
 
     Parameters
@@ -240,6 +241,9 @@ def standardisation(array, index, weight, with_mean=True):
     weight : ndarray of shape (n,) or None
     with_mean : bool, default=True
         False is for sparse data, which centring would make dense.
+    n_channels : int or None, default=None
+        If not None, all columns of a channel, every so many, have the same, which are
+        those of all their values together.
 
     Returns
     -------
@@ -254,5 +258,18 @@ def standardisation(array, index, weight, with_mean=True):
         scaler.partial_fit(
             array[rows], sample_weight=None if weight is None else weight[rows]
         )
-    mean = scaler.mean_.astype(array.dtype) if with_mean else None
-    return mean, scaler.scale_.astype(array.dtype)
+    mean, scale = scaler.mean_, scaler.scale_
+    if n_channels is not None:
+        mean, scale = _of_channels(mean, scaler.var_, n_channels)
+    mean = mean.astype(array.dtype) if with_mean else None
+    return mean, scale.astype(array.dtype)
+
+
+def _of_channels(mean, variance, n_channels):
+    """Return means and standard deviations of channels from those of their columns."""
+    means = mean.reshape(-1, n_channels)
+    mean = means.mean(0)
+    within = variance.reshape(-1, n_channels).mean(0)
+    scale = np.sqrt(within + means.var(0))
+    scale[scale <= 10 * np.finfo(float).eps * np.abs(mean)] = 1.0  # of constants
+    return tuple(np.tile(part, len(means)) for part in (mean, scale))

@@ -30,6 +30,7 @@ from skreg._validation import (
     check_weights,
     standardisation,
 )
+from skreg.augmentation import check_augment, n_channels
 from skreg.scheduler import train_one
 
 # What weights and losses of networks that have not diverged seldom reach.
@@ -218,6 +219,7 @@ class BaseNetwork(
             )
         if self.solver == "lbfgs":
             check_full_batch(self)
+        check_augment(self)
         check_course(self)
         check_callbacks(self.callbacks or (), self.solver)
 
@@ -281,10 +283,12 @@ class BaseNetwork(
                 "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
             )
         elif self.standardize:
-            with_mean = not sp.issparse(rows.X)
+            # What an augmenter moves from pixel to pixel has one scale.
+            channels = n_channels(self._batch_changes(architecture))
+            options = not sp.issparse(rows.X), channels
             self.feature_offset_, self.feature_scale_ = rows.once(
-                "standard",
-                lambda: standardisation(rows.X, rows.index, rows.weight, with_mean),
+                ("standard", channels),
+                lambda: standardisation(rows.X, rows.index, rows.weight, *options),
             )
         self._fit_encoding(rows)
 

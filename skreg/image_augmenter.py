@@ -1,7 +1,7 @@
 """Random changes of the images of training batches."""
 
 from dataclasses import dataclass
-from math import inf, prod
+from math import prod
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import (
     Interval,
     RealNotInt,
     StrOptions,
-    validate_parameter_constraints,
 )
 from sklearn.utils.validation import check_array
 
@@ -27,7 +26,10 @@ from skreg.images import (
 )
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-SHIFT = [Interval(Integral, 0, None, closed="left"), Interval(RealNotInt, 0, inf)]
+SHIFT = [
+    Interval(Integral, 0, None, closed="left"),
+    Interval(RealNotInt, 0, None, closed="left"),
+]
 # Of the sides of what is erased, height over width (Zhong et al. 2020).
 ASPECT = 0.3, 1 / 0.3
 
@@ -266,17 +268,15 @@ class ImageAugmenter(BaseEstimator):
         X = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
         rows = X.reshape(len(X), -1)
         own_shape = X.shape[1:] if X.ndim > 2 else None
-        changes = self.changes(rows.shape[1], own_shape)
+        changes = self._changes(rows.shape[1], own_shape)
         seed = check_random_state(random_state).randint(2**31 - 1)
         draws = np.random.default_rng(seed).random((len(X), len(NAMES)))
-        found = StackedImages([changes]).apply(torch.from_numpy(rows)[None], draws)
+        found = StackedImages([changes]).changed(torch.from_numpy(rows)[None], draws)
         return found.numpy().reshape(X.shape)
 
-    def check(self):
+    def _check(self):
         """Raise an error that names the first parameter that is wrong."""
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), "ImageAugmenter"
-        )
+        self._validate_params()
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
                 _pair(name, getattr(self, name))
@@ -290,7 +290,7 @@ class ImageAugmenter(BaseEstimator):
         if self.image_shape is not None:
             _full_shape(self.image_shape)
 
-    def changes(self, n_features, image_shape=None):
+    def _changes(self, n_features, image_shape=None):
         """Return what becomes of the rows of one model.
 
         Parameters
@@ -304,7 +304,7 @@ class ImageAugmenter(BaseEstimator):
         -------
         ImageChanges
         """
-        self.check()
+        self._check()
         shape = self.image_shape if self.image_shape is not None else image_shape
         if shape is None:
             raise ValueError(
@@ -383,30 +383,27 @@ class StackedImages:
         self._probability = dict(zip(NAMES, high.T[:, :, None]))
         self._moves = any(self._on[name] for name in GEOMETRY)
 
-    def select(self, models):
-        """Return the changes of the models in the list `models`."""
-        return StackedImages([self.changes[m] for m in models])
+    def apply(self, x, generators, rows, size):
+        """Return changed images.
 
-    def draw(self, streams, rows, width):
-        """Draw uniform numbers for the images of a batch, each model from its own.
+        Each model draws so many numbers for each of its images, one after another: how
+        many batches come at a time does not matter.
 
         Parameters
         ----------
-        streams : list of Generator
+        x : Tensor of shape (k, n, n_features)
+            Of the first models. Left as it is.
+        generators : list of Generator
         rows : list of int
-            Number of images of each model.
-        width : int
-            The largest of them.
-
-        Returns
-        -------
-        ndarray of shape (k, width, n_drawn)
+            Number of true images of each model.
+        size : int
+            Number of images in a batch, which does not matter.
         """
-        draws = np.full((len(rows), width, len(NAMES)), 0.5)
+        draws = np.full((*x.shape[:2], len(NAMES)), 0.5)
         for model, n in enumerate(rows):
             if self.is_random[model]:
-                streams[model].random(out=draws[model, :n])
-        return draws
+                generators[model].random(out=draws[model, :n])
+        return self.changed(x, draws)
 
     def values(self, draws):
         """Return what uniform numbers stand for: arrays by name, as `DRAWN`.
@@ -432,8 +429,8 @@ class StackedImages:
             found[name] = drawn < self._probability[name][:k]
         return found
 
-    def apply(self, x, draws):
-        """Return changed images.
+    def changed(self, x, draws):
+        """Return images changed by what uniform numbers say.
 
         Parameters
         ----------
@@ -498,7 +495,7 @@ def _around_zero(size):
 def _shifts(size, length):
     """Return the range of a shift in pixels: whole ones, shares or parts of pixels."""
     if isinstance(size, Integral):
-        return -size, size, size > 0
+        return -size, size, bool(size)
     return _around_zero(size * length if size < 1 else size)
 
 

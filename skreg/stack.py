@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from skreg.augment import INIT, Noise, Streams
+from skreg.augmentation import Augmentation
 from skreg.averaging import averages_of
 from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
@@ -94,11 +95,20 @@ class Stack:
         indices = pool.indices
         scaling = _stack_scaling(requests, self.device)
         size, streams = head.batch_size, self.streams if head.shuffle else None
+        augmentation = Augmentation([r.augment for r in requests], self.streams)
+        if head.solver == "lbfgs" or not any(augmentation.random_models):
+            augmentation = None
         if head.solver == "lbfgs":
             size, streams = _rows_at_a_time(head.architecture), None
         n_models = len(requests)
         self.batches = Batches(
-            pool, indices[:n_models], scaling, size, streams, head.min_rows
+            pool,
+            indices[:n_models],
+            scaling,
+            size,
+            streams,
+            head.min_rows,
+            augmentation,
         )
         self.validation = None
         if len(indices) > n_models:
@@ -245,7 +255,10 @@ class Stack:
         """Return for each model whether its gradient depends on chance."""
         if self.module.architecture.batchnorm:  # on the rows of its batches
             return [True] * self.module.n_models
-        return self.noise.random_models()
+        noisy, augmentation = self.noise.random_models(), self.batches.augmentation
+        if augmentation:
+            noisy = list(map(max, noisy, augmentation.random_models))
+        return noisy
 
     def _certify(self, positions, noisy):
         """Note how far models are from the optimality conditions, in one pass.
