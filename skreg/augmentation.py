@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from skreg.augment import AUGMENT
-from skreg.image_augmenter import ImageAugmenter, ImageChanges, StackedImages
+from skreg.image_augmenter import ImageAugmenter
+from skreg.image_changes import ImageChanges, StackedImages
 from skreg.table_augmenter import STRENGTHS, TableAugmenter
 
 

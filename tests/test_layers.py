@@ -63,6 +63,7 @@ LAYERS = [
     ["penalty", "prox"],
     ["augmentation"],
     ["augment", "image_augmenter", "table_augmenter"],
+    ["image_changes"],
     ["images"],
     ["datasets", "schedules", "sharing", "threads", "turns"],
     ["_quantiles", "_validation"],
