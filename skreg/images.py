@@ -143,7 +143,7 @@ def _places(images, matrices):
     like = {"dtype": images.dtype, "device": images.device}
     i = torch.arange(height, **like).view(1, -1, 1)
     j = torch.arange(width, **like).view(1, 1, -1)
-    parts = torch.from_numpy(matrices).to(**like).view(n, 6, 1, 1).unbind(1)
+    parts = torch.tensor(matrices, **like).view(n, 6, 1, 1).unbind(1)
     rows, columns = parts[0] * i + parts[2], parts[4] * j + parts[5]
     if matrices[:, 0, 1].any():
         rows = rows + parts[1] * j
