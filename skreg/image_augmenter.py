@@ -204,8 +204,8 @@ class ImageAugmenter(BaseEstimator):
             _pair("zoom_range", self.zoom_range, smallest=1e-6)
         if _pair("erasing_area", self.erasing_area)[1] > 1:
             raise ValueError(
-                "erasing_area must be shares of the image, from 0 to 1, got "
-                f"{self.erasing_area!r}."
+                "erasing_area of ImageAugmenter must be two shares of the image, from "
+                f"0 to 1, got {self.erasing_area!r}."
             )
         if self.image_shape is not None:
             _full_shape(self.image_shape)

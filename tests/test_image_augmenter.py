@@ -328,7 +328,7 @@ def test_every_parameter_is_checked():
 
 def test_shapes_that_do_not_fit():
     rows = np.ones((2, 80))
-    with pytest.raises(ValueError, match="needs image_shape=.*80 features"):
+    with pytest.raises(ValueError, match=r"needs image_shape=.*80 features"):
         ImageAugmenter().sample(rows)
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9, 1\).*72 .* 80 features"):
         ImageAugmenter(image_shape=(8, 9)).sample(rows)

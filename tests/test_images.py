@@ -177,7 +177,7 @@ def test_matrices_are_those_of_keras(flips):
     if flips[1]:
         flipped[0] = shape[0] - 1 - flipped[0]
     for i, parts in enumerate(zip(theta, tx, ty, shear, zx, zy)):
-        moved = flipped + [[crop[0, i]], [crop[1, i]], [0]]
+        moved = np.add(flipped, [[crop[0, i]], [crop[1, i]], [0]])
         expected = keras_matrix(shape, *parts) @ moved
         # Sums of some ten products of numbers below 20.
         np.testing.assert_allclose(found[i] @ pixels, expected, rtol=0, atol=1e-13)
