@@ -1,4 +1,4 @@
-"""`augment` of an estimator: which rows it changes, in which units, from which draws."""
+"""`augment` of an estimator: which rows it changes, in which units, by what draws."""
 
 import pickle
 from unittest import mock
@@ -287,11 +287,7 @@ def test_models_that_stop_leave_the_others_as_alone():
     grid = {"learning_rate_init": [0.001, 0.03, 0.3]}
     search = GridSearchCV(network, grid, cv=3, scoring="neg_log_loss")
 
-    def work():
-        found = outcome(clone(search), X, y)
-        return found
-
-    compare(work, stacks=[9, 1])
+    compare(lambda: outcome(clone(search), X, y), stacks=[9, 1])
 
 
 @pytest.mark.parametrize(
@@ -365,7 +361,7 @@ def test_random_rows_have_no_optimum():
     X, y = data()
     augment = image_augmenter(**GEOMETRY)
     for augmenter in (augment, [augment], Recorder()):
-        with pytest.raises(ValueError, match="solver='lbfgs'.*augment="):
+        with pytest.raises(ValueError, match=r"solver='lbfgs'.*augment="):
             classifier(augment=augmenter, solver="lbfgs").fit(X, y)
     linear = {"hidden_layer_sizes": (), "l1": 0.01, "max_iter": 200}
     request = request_of(classifier(augment=augment, **linear), X, y)
