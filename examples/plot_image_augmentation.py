@@ -26,12 +26,12 @@ X = X.astype(np.float32)
 five = X[y == 5][7].reshape(28, 28)
 
 
-def gallery(image, changes):
+def gallery(image, changes, **common):
     """Draw an image and seven samples of it for each dict of changes."""
     size = (8, 0.78 * len(changes))
     _, axes = plt.subplots(len(changes), 8, figsize=size, layout="constrained")
     for row, parameters in zip(axes, changes, strict=True):
-        augmenter = ImageAugmenter(**parameters)
+        augmenter = ImageAugmenter(**parameters, **common)
         samples = augmenter.sample(np.stack([image] * 7), random_state=0)
         for axis, picture in zip(row, [image, *samples], strict=True):
             axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
@@ -73,7 +73,7 @@ modes = [
     {"fill_mode": "wrap"},
     {"fill_mode": "constant", "cval": 90},
 ]
-gallery(cut, [{"rotation_range": 30, "width_shift_range": 9} | mode for mode in modes])
+gallery(cut, modes, rotation_range=30, width_shift_range=9)
 
 # %%
 # What it gains

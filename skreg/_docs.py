@@ -50,8 +50,13 @@ MIXUP = """
         Train on the mean of the loss at the inputs and at inputs made worse,
         ``x + adversarial * sign(d loss / dx)`` [14]_, both in `loss_curve_`. Steps take
         two to three times as long.
-    augment : augmenter, list of augmenters or None, default=None
-        Change the rows of training batches at random, never those of validation.
+    augment : augmenter, function, list of these or None, default=None
+        Change the rows of training batches at random, anew in every epoch, before they
+        are standardised; never those of validation or prediction. An `ImageAugmenter`
+        (rotation, shifts, zoom, flips, ...; pixels are then standardised by channel), a
+        `TableAugmenter` (`mixup`, `cutmix`, `cutout` and `input_noise` together), or a
+        function ``f(X, rng)`` that returns a changed copy of a batch, an array of
+        shape (n_rows, `n_features_in_`); applied in the order of a list.
     pruning : float, default=0.0
         Share of the weights that are zero at the end of training: the smallest are
         set to zero and stay so, more and more of them.

@@ -85,7 +85,7 @@ class ImageAugmenter(BaseEstimator):
 
     See Also
     --------
-    TableAugmenter : mixup, CutMix, cutout and noise.
+    TableAugmenter : Mixup, CutMix, cutout and noise.
 
     References
     ----------
@@ -171,10 +171,12 @@ class ImageAugmenter(BaseEstimator):
         X : array-like of shape (n, n_features) or (n, height, width[, n_channels])
             Images, or rows of which `image_shape` says what they are.
         random_state : int, RandomState instance or None, default=None
+            Decides the changes; None takes others each time.
 
         Returns
         -------
         ndarray of the shape of `X`
+            The changed images.
 
         Examples
         --------
