@@ -152,7 +152,7 @@ class RequestMixin:
             ema_decay=0.0 if incremental else self.ema_decay,
             start=self._start(train_rows, dtype, continuing),
             n_snapshots=1 if incremental else self.n_snapshots,
-            augment=self._batch_changes(self._architecture),
+            augment=self._batch_changes(),
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
@@ -167,9 +167,10 @@ class RequestMixin:
             monitor=self._monitored(validation) if score else "loss",
         )
 
-    def _batch_changes(self, architecture):
+    def _batch_changes(self):
         """Return what changes the rows of training batches."""
-        image_shape = getattr(architecture, "image_shape", None) or None
+        # Convolutional networks know it.
+        image_shape = getattr(self, "image_shape_", None)
         return batch_changes(self.augment, self.n_features_in_, image_shape)
 
     def _n_batch_rows(self):

@@ -22,6 +22,7 @@ from skreg._fitted import (
 from skreg._quantiles import has_two_values, robust_scaling
 from skreg._request import RequestMixin
 from skreg._validation import (
+    channel_standardisation,
     check_callbacks,
     check_course,
     check_device,
@@ -276,21 +277,28 @@ class BaseNetwork(
         if continuing:
             return
         self._architecture, self._loss = architecture, loss
-        self.feature_offset_ = self.feature_scale_ = None
         self._smooth_clip = self.standardize == "robust"
+        self.feature_offset_, self.feature_scale_ = self._scaling(rows)
+        self._fit_encoding(rows)
+
+    def _scaling(self, rows):
+        """Return what the inputs are centred and divided by, or None."""
+        if not self.standardize:
+            return None, None
         if self._smooth_clip:
-            self.feature_offset_, self.feature_scale_ = rows.once(
+            return rows.once(
                 "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
             )
-        elif self.standardize:
-            # What an augmenter moves from pixel to pixel has one scale.
-            channels = n_channels(self._batch_changes(architecture))
-            options = not sp.issparse(rows.X), channels
-            self.feature_offset_, self.feature_scale_ = rows.once(
-                ("standard", channels),
-                lambda: standardisation(rows.X, rows.index, rows.weight, *options),
-            )
-        self._fit_encoding(rows)
+        data = rows.X, rows.index, rows.weight
+        with_mean = not sp.issparse(rows.X)
+        channels = n_channels(self._batch_changes())
+        if channels is None:
+            return rows.once("standard", lambda: standardisation(*data, with_mean))
+        # What moves from pixel to pixel is on one scale.
+        return rows.once(
+            ("standard", channels),
+            lambda: channel_standardisation(*data, channels, with_mean),
+        )
 
     def _embedding_sizes(self, rows, continuing):
         """Return how many numbers become of each input.

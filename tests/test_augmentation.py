@@ -353,8 +353,7 @@ def test_the_shape_of_a_network_of_images():
     """None is the network's own."""
     X, y = data()
     expected = classifier(augment=image_augmenter(**GEOMETRY)).fit(X, y)
-    shape = property(lambda self: (*SHAPE, 1))
-    with mock.patch("skreg.architecture.Architecture.image_shape", shape, create=True):
+    with mock.patch.object(MLPClassifier, "image_shape_", (*SHAPE, 1), create=True):
         found = classifier(augment=ImageAugmenter(**GEOMETRY)).fit(X, y)
     assert same(found, expected)
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from skreg import ImageAugmenter
 from skreg.image_changes import DRAWN, GEOMETRY, StackedImages, erased_rectangles
+from skreg.images import FILL_MODES, INTERPOLATIONS
 
 SHAPE = (8, 10)
 # Of a Kolmogorov-Smirnov test. The seeds are fixed: a test that passes goes on passing.
@@ -285,6 +286,17 @@ def test_what_is_off_is_skipped(monkeypatch):
         StackedImages([changes(rotation_range=2)]).changed(x, draws(2))
     found = StackedImages([changes()]).apply(x, [None], [2], 2)
     assert torch.equal(found, x)
+
+
+@pytest.mark.parametrize("mode", FILL_MODES)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_everything_is_on_the_device_of_the_images(mode, interpolation):
+    """Tensors on "meta" cannot be combined with those of the CPU."""
+    own = changes(2, fill_mode=mode, interpolation=interpolation, **ALL_ON)
+    x = torch.empty(1, 5, 160, device="meta")
+    generators = [np.random.default_rng(0)]
+    found = StackedImages([own]).apply(x, generators, [5], 5)
+    assert found.device.type == "meta" and found.shape == x.shape
 
 
 def test_geometry_comes_first():
