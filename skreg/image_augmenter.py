@@ -220,21 +220,27 @@ class ImageAugmenter(BaseEstimator):
         n_features : int
             Number of pixels times number of channels.
         image_shape : tuple of int or None, default=None
-            What holds if the parameter is None.
+            What the network, or the array, says.
 
         Returns
         -------
         ImageChanges
         """
         self._check()
-        shape = self.image_shape if self.image_shape is not None else image_shape
-        if shape is None:
+        given = [self.image_shape, image_shape]
+        shapes = [_full_shape(shape) for shape in given if shape is not None]
+        if not shapes:
             raise ValueError(
                 "ImageAugmenter needs image_shape=(height, width) or (height, width, "
                 f"n_channels) to know what the {n_features} features of a row are, got "
                 "image_shape=None."
             )
-        shape = _full_shape(shape)
+        shape = shapes[0]
+        if shape != shapes[-1]:
+            raise ValueError(
+                f"image_shape={shape!r} of ImageAugmenter is not that of the images, "
+                f"{shapes[-1]!r}. Leave it out, or give the same."
+            )
         if prod(shape) != n_features:
             raise ValueError(
                 f"image_shape={shape!r} of ImageAugmenter has {prod(shape)} values, "

@@ -344,3 +344,5 @@ def test_shapes_that_do_not_fit():
         ImageAugmenter().sample(rows)
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9, 1\).*72 .* 80 features"):
         ImageAugmenter(image_shape=(8, 9)).sample(rows)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 10, 1\).*\(10, 8, 1\)"):
+        ImageAugmenter(image_shape=(8, 10)).sample(np.ones((2, 10, 8)))
