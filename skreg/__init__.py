@@ -8,11 +8,13 @@ from skreg.bayes_search import BayesSearchCV
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
+from skreg.image_augmenter import ImageAugmenter
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.search_space import OffOr, search_space
 from skreg.selection import one_standard_error
+from skreg.table_augmenter import TableAugmenter
 from skreg.text import TextAugmenter
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "BayesSearchCV",
     "ComparisonDisplay",
     "ComparisonResult",
+    "ImageAugmenter",
     "LearningCurvesDisplay",
     "MLPClassifier",
     "MLPClassifierCV",
@@ -29,6 +32,7 @@ __all__ = [
     "RegularizationPath",
     "RegularizationPathDisplay",
     "SearchDisplay",
+    "TableAugmenter",
     "TextAugmenter",
     "compare",
     "fused",

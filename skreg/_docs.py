@@ -50,6 +50,16 @@ MIXUP = """
         Train on the mean of the loss at the inputs and at inputs made worse,
         ``x + adversarial * sign(d loss / dx)`` [14]_, both in `loss_curve_`. Steps take
         two to three times as long.
+    augment : augmenter, function, list of these or None, default=None
+        Change the rows of training batches at random, anew in every epoch, before they
+        are standardised; never those of validation or prediction. An `ImageAugmenter`
+        (rotation, shifts, zoom, flips, ...; pixels are then standardised by channel), a
+        `TableAugmenter` (`mixup`, `cutmix`, `cutout` and `input_noise` together), or a
+        function ``f(X, rng)`` that returns a changed copy of a batch, an array of
+        shape (n_rows, `n_features_in_`); applied in the order of a list.
+    pruning : float, default=0.0
+        Share of the weights that are zero at the end of training: the smallest are
+        set to zero and stay so, more and more of them.
 """
 
 STRUCTURE = """
@@ -82,6 +92,17 @@ STRUCTURE = """
         How initial weights are drawn. "glorot" is uniform, as in scikit-learn.
         "scaled" is RealMLP's [16]_: weights are normal with a variance of one over the
         number of inputs of the layer, biases standard normal, and the last layer zero.
+"""
+
+MEMBERS = """
+    n_estimators : int, default=1
+        Number of networks whose predictions are averaged.
+    ensemble : {"independent", "shared"}, default="independent"
+        Whether the networks have weights of their own or share most of them.
+    bootstrap : bool, default=False
+        Draw each network's training rows with replacement.
+    max_samples : int or float, default=1.0
+        Number or share of the training rows that each network sees.
 """
 
 TRAINING = """
@@ -304,6 +325,7 @@ SECTIONS = SEARCH_SECTIONS | {
     "regularisation": REGULARISATION,
     "mixup": MIXUP,
     "structure": STRUCTURE,
+    "members": MEMBERS,
     "training": TRAINING,
     "run": RUN,
     "attributes": ATTRIBUTES,

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.architecture import Architecture
 from skreg.batches import smooth_clip
-from skreg.modules import StackedMLP
+from skreg.modules import StackedNetwork
 from skreg.threads import threads_for
 from skreg.turns import Cancelled
 
@@ -51,7 +51,7 @@ class FittedNetworkMixin:
             [np.require(array, requirements="W") for array in state] for state in states
         ]
         dtype = torch.from_numpy(states[0][0]).dtype
-        network = StackedMLP(self._architecture, states, dtype, self._device)
+        network = StackedNetwork(self._architecture, states, dtype, self._device)
         return network, *self._scaling_tensors()
 
     def _scaling_tensors(self):

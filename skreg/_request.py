@@ -14,6 +14,7 @@ from skreg._quantiles import bin_edges, quantiles
 from skreg._validation import per_layer, split_validation
 from skreg.architecture import Start
 from skreg.augment import SPLIT, Streams
+from skreg.augmentation import batch_changes, table_strengths
 from skreg.batches import Rows, count_batches
 from skreg.fit_request import FitRequest
 from skreg.schedules import SCHEDULES
@@ -81,6 +82,7 @@ class RequestMixin:
             l1.append(l1[0] if self.skip_l1 is None else float(self.skip_l1))
             l2.append(l2[0] if self.skip_l2 is None else float(self.skip_l2))
             group_l1.append(float(self.group_l1))
+        table = table_strengths(self)
         return {
             "l1": l1,
             "l2": l2,
@@ -89,12 +91,12 @@ class RequestMixin:
             "positive": [float(self.positive)] * len(l1),
             "dropout": per_layer("dropout", self.dropout, n_hidden, hidden, 1),
             "input_dropout": self.input_dropout,
-            "input_noise": self.input_noise,
+            "input_noise": table["input_noise"],
             "label_smoothing": getattr(self, "label_smoothing", 0.0),
-            "mixup": self.mixup,
+            "mixup": table["mixup"],
             "stochastic_depth": self.stochastic_depth if architecture.n_paths else 0.0,
-            "cutmix": self.cutmix,
-            "cutout": self.cutout,
+            "cutmix": table["cutmix"],
+            "cutout": table["cutout"],
             "adversarial": self.adversarial,
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
@@ -150,6 +152,7 @@ class RequestMixin:
             ema_decay=0.0 if incremental else self.ema_decay,
             start=self._start(train_rows, dtype, continuing),
             n_snapshots=1 if incremental else self.n_snapshots,
+            augment=self._batch_changes(),
             initial=self._state if continuing else None,
             epochs_seen=self._epochs_seen if continuing else 0,
             samples_seen=self.t_ if continuing else 0,
@@ -163,6 +166,12 @@ class RequestMixin:
             may_polish=not (self.early_stopping or incremental or self.n_snapshots > 1),
             monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _batch_changes(self):
+        """Return what changes the rows of training batches."""
+        # Convolutional networks know it.
+        image_shape = getattr(self, "image_shape_", None)
+        return batch_changes(self.augment, self.n_features_in_, image_shape)
 
     def _n_batch_rows(self):
         return BATCH_ROWS if self.batch_size == "auto" else self.batch_size

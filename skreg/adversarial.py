@@ -14,14 +14,14 @@ def perturbed(batch, streams, noise, module, loss):
         With smooth labels. Left as it is.
     streams : list of Streams
     noise : Noise
-    module : StackedMLP
+    module : StackedNetwork
     loss : Loss
 
     Returns
     -------
     batch : Batch
     masks, paths : sequence of Tensor
-        As `StackedMLP.forward_training` takes them.
+        As `StackedNetwork.forward_training` takes them.
     """
     architecture = module.architecture
     batch = noise.apply(batch, streams)
@@ -45,7 +45,7 @@ def with_adversaries(batch, masks, paths, module, loss, epsilon):
     batch : Batch
         Left as it is.
     masks, paths : sequence of Tensor or None
-    module : StackedMLP
+    module : StackedNetwork
         Its gradients are overwritten, its running statistics kept.
     loss : Loss
     epsilon : Tensor of shape (n_models,)

@@ -18,6 +18,8 @@ INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 PATH = 1000
 # Each hidden layer takes a number after that of DROPOUT.
 CUTMIX, CUTOUT = 2000, 2001
+# Each augmenter takes a number after that of AUGMENT.
+AUGMENT = 3000
 
 
 class Streams:

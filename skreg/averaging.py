@@ -31,9 +31,9 @@ class Averages:
 
     Parameters
     ----------
-    module : StackedMLP
+    module : StackedNetwork
         What takes the steps.
-    network : StackedMLP
+    network : StackedNetwork
         A copy of it, which becomes the averages.
     decays : list of float
         The `ema_decay` of each model, 0 for none.
@@ -44,7 +44,7 @@ class Averages:
 
     Attributes
     ----------
-    network : StackedMLP
+    network : StackedNetwork
     """
 
     def __init__(self, module, network, decays, starts, steps=None):

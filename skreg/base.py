@@ -4,18 +4,16 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from skreg._constraints import CONSTRAINTS
 from skreg._fitted import (
     FittedNetworkMixin,
     architecture_of,
@@ -24,6 +22,7 @@ from skreg._fitted import (
 from skreg._quantiles import has_two_values, robust_scaling
 from skreg._request import RequestMixin
 from skreg._validation import (
+    channel_standardisation,
     check_callbacks,
     check_course,
     check_device,
@@ -32,14 +31,8 @@ from skreg._validation import (
     check_weights,
     standardisation,
 )
-from skreg.modules import ACTIVATIONS
+from skreg.augmentation import check_augment, n_channels
 from skreg.scheduler import train_one
-from skreg.schedules import SCHEDULES
-
-NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-POSITIVE = Interval(Real, 0, None, closed="neither")
-SHARE = Interval(Real, 0, 1, closed="left")
-COUNT = Interval(Integral, 1, None, closed="left")
 
 # What weights and losses of networks that have not diverged seldom reach.
 USUAL = 100
@@ -68,62 +61,7 @@ class BaseNetwork(
         "https://skreg.readthedocs.io/generated/skreg.{estimator_name}.html"
     )
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": ["array-like", COUNT],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "l1": [NON_NEGATIVE, "array-like"],
-        "l2": [NON_NEGATIVE, "array-like"],
-        "group_l1": [NON_NEGATIVE],
-        "weight_decay": [NON_NEGATIVE],
-        "max_norm": [POSITIVE, None],
-        "positive": ["boolean"],
-        "dropout": [SHARE, "array-like"],
-        "input_dropout": [SHARE],
-        "input_noise": [NON_NEGATIVE],
-        "batchnorm": ["boolean", StrOptions({"before", "after"})],
-        "mixup": [NON_NEGATIVE],
-        "skip": [StrOptions({"linear", "residual"}), None],
-        "skip_l1": [NON_NEGATIVE, None],
-        "skip_l2": [NON_NEGATIVE, None],
-        "stochastic_depth": [SHARE],
-        "cutmix": [NON_NEGATIVE],
-        "cutout": [SHARE],
-        "adversarial": [NON_NEGATIVE],
-        "numeric_embedding": [StrOptions({"piecewise_linear", "periodic"}), None],
-        "embedding_size": [COUNT],
-        "embedding_scale": [POSITIVE],
-        "init": [StrOptions({"glorot", "scaled"})],
-        "early_stopping": ["boolean"],
-        "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
-        "n_iter_no_change": [COUNT],
-        "tol": [NON_NEGATIVE],
-        "restore_best_weights": ["boolean"],
-        "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
-        "learning_rate": [
-            StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})
-        ],
-        "learning_rate_init": [POSITIVE],
-        "swa_fraction": [SHARE],
-        "ema_decay": [SHARE],
-        "n_snapshots": [COUNT],
-        "batch_size": [StrOptions({"auto"}), COUNT],
-        "max_iter": [StrOptions({"auto"}), COUNT],
-        "shuffle": ["boolean"],
-        "momentum": [SHARE],
-        "nesterovs_momentum": ["boolean"],
-        "beta_1": [SHARE],
-        "beta_2": [SHARE],
-        "epsilon": [POSITIVE],
-        "clip_norm": [POSITIVE, None],
-        "standardize": ["boolean", StrOptions({"robust"})],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "device": [str, torch.device],
-        "dtype": [StrOptions({"float32", "float64"}), None],
-        "callbacks": [list, tuple, None],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     # Whether targets are numbers rather than classes.
     _numeric_targets = False
@@ -282,6 +220,7 @@ class BaseNetwork(
             )
         if self.solver == "lbfgs":
             check_full_batch(self)
+        check_augment(self)
         check_course(self)
         check_callbacks(self.callbacks or (), self.solver)
 
@@ -338,19 +277,28 @@ class BaseNetwork(
         if continuing:
             return
         self._architecture, self._loss = architecture, loss
-        self.feature_offset_ = self.feature_scale_ = None
         self._smooth_clip = self.standardize == "robust"
+        self.feature_offset_, self.feature_scale_ = self._scaling(rows)
+        self._fit_encoding(rows)
+
+    def _scaling(self, rows):
+        """Return what the inputs are centred and divided by, or None."""
+        if not self.standardize:
+            return None, None
         if self._smooth_clip:
-            self.feature_offset_, self.feature_scale_ = rows.once(
+            return rows.once(
                 "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
             )
-        elif self.standardize:
-            with_mean = not sp.issparse(rows.X)
-            self.feature_offset_, self.feature_scale_ = rows.once(
-                "standard",
-                lambda: standardisation(rows.X, rows.index, rows.weight, with_mean),
-            )
-        self._fit_encoding(rows)
+        data = rows.X, rows.index, rows.weight
+        with_mean = not sp.issparse(rows.X)
+        channels = n_channels(self._batch_changes())
+        if channels is None:
+            return rows.once("standard", lambda: standardisation(*data, with_mean))
+        # What moves from pixel to pixel is on one scale.
+        return rows.once(
+            ("standard", channels),
+            lambda: channel_standardisation(*data, channels, with_mean),
+        )
 
     def _embedding_sizes(self, rows, continuing):
         """Return how many numbers become of each input.

@@ -249,11 +249,23 @@ class Batches:
         Where each model's order comes from; None keeps the rows in order.
     min_rows : {1, 2}, default=1
         With 2, a last batch of a single row joins the batch before it.
+    augmentation : Augmentation, default=None
+        What changes the rows before they are scaled.
     """
 
-    def __init__(self, pool, indices, scaling, batch_size, streams=None, min_rows=1):
+    def __init__(
+        self,
+        pool,
+        indices,
+        scaling,
+        batch_size,
+        streams=None,
+        min_rows=1,
+        augmentation=None,
+    ):
         self.pool, self.indices, self.scaling = pool, indices, scaling
         self.batch_size, self.streams, self.min_rows = batch_size, streams, min_rows
+        self.augmentation = augmentation
         self.n_batches = [
             count_batches(len(index), batch_size, min_rows) for index in indices
         ]
@@ -273,6 +285,7 @@ class Batches:
             self.batch_size,
             streams,
             self.min_rows,
+            self.augmentation and self.augmentation.select(models),
         )
 
     def _padded(self, indices):
@@ -287,8 +300,9 @@ class Batches:
     def epoch(self):
         """Yield the batches of one epoch, in a new order if there are streams."""
         if max(self.n_batches) == 1:
-            # The order within a single batch does not matter: gather it once.
-            if self._whole is None:
+            # The order within a single batch does not matter: gather it once, unless
+            # it changes.
+            if self._whole is None or self.augmentation:
                 self._whole = self._last_batch(0)
             yield self._whole
             return
@@ -319,7 +333,8 @@ class Batches:
         at_a_time = size * max(1, GATHERED_ELEMENTS // elements)
         following = itertools.count(n_steps - 1, -1)
         for part in self._order[:, : n_steps * size].split(at_a_time, 1):
-            x, target, weight = self._gather(part)
+            n_rows = [part.size(1)] * len(rows)
+            x, target, weight = self._gather(part, n_rows, size)
             shares = itertools.repeat(share)
             if weight is not None:
                 shares = [w * share for w in weight.split(size, 1)]
@@ -331,15 +346,16 @@ class Batches:
         """Gather the batch number `step` of the models that have one."""
         start = step * self.batch_size
         rows, width, portion, share = self._shape(step)
-        x, target, weight = self._gather(
-            self._order[: len(rows), start : start + width]
-        )
+        part = self._order[: len(rows), start : start + width]
+        x, target, weight = self._gather(part, rows, width)
         if weight is not None:
             share = weight * share
         return Batch(x, target, share, rows, portion)
 
-    def _gather(self, positions):
+    def _gather(self, positions, rows, size):
         x, target, weight = self.pool.gather(positions)
+        if self.augmentation:
+            x = self.augmentation.apply(x, rows, size)
         return self.scaling.apply(x, self.pool.dtype), target, weight
 
     def _shape(self, step):

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 
 from skreg.architecture import Architecture, Start
+from skreg.augmentation import is_random, layouts
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
@@ -54,6 +55,8 @@ class FitRequest:
     n_snapshots : int
         Number of cycles of the schedule, at whose ends the network is kept if there
         are several.
+    augment : tuple
+        What changes the rows of training batches: see `augmentation.batch_changes`.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -104,6 +107,7 @@ class FitRequest:
     swa_fraction: float = 0.0
     ema_decay: float = 0.0
     n_snapshots: int = 1
+    augment: tuple = ()
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
@@ -127,6 +131,7 @@ class FitRequest:
             any(settings["dropout"])
             or any(settings[name] for name in noisy)
             or self.architecture.batchnorm
+            or is_random(self.augment)
         )
 
     @property
@@ -209,6 +214,7 @@ class FitRequest:
             any(self.settings["group_l1"]),
             # Twice the rows for all, if for one.
             self.settings["adversarial"] > 0,
+            layouts(self.augment),
             id(self) if alone else None,
         )
 
@@ -220,7 +226,7 @@ class FitResult:
     Parameters
     ----------
     state : list of ndarray
-        The network, in the order of `modules.state_names`.
+        The network, in the order of `architecture.state_names`.
     tracker : Tracker
         The curves, the best epoch, whether training converged, the error if any.
     kkt_violation : float

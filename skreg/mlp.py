@@ -36,6 +36,7 @@ class MLPClassifier(BaseClassifierNetwork):
         Share of each target that is spread evenly over the classes.
     {mixup}
     {structure}
+    {members}
     {training}
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights. "balanced" is
@@ -91,6 +92,8 @@ class MLPClassifier(BaseClassifierNetwork):
         cutmix=0.0,
         cutout=0.0,
         adversarial=0.0,
+        augment=None,
+        pruning=0.0,
         skip=None,
         skip_l1=None,
         skip_l2=None,
@@ -99,6 +102,10 @@ class MLPClassifier(BaseClassifierNetwork):
         embedding_size=8,
         embedding_scale=0.1,
         init="glorot",
+        n_estimators=1,
+        ensemble="independent",
+        bootstrap=False,
+        max_samples=1.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -146,6 +153,8 @@ class MLPClassifier(BaseClassifierNetwork):
         self.cutmix = cutmix
         self.cutout = cutout
         self.adversarial = adversarial
+        self.augment = augment
+        self.pruning = pruning
         self.skip = skip
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
@@ -154,6 +163,10 @@ class MLPClassifier(BaseClassifierNetwork):
         self.embedding_size = embedding_size
         self.embedding_scale = embedding_scale
         self.init = init
+        self.n_estimators = n_estimators
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction
@@ -261,6 +274,7 @@ class MLPRegressor(BaseRegressorNetwork):
     {regularisation}
     {mixup}
     {structure}
+    {members}
     {training}
         The targets are standardised too, and predictions scaled back; under the
         Poisson loss they are divided by their mean.
@@ -316,6 +330,8 @@ class MLPRegressor(BaseRegressorNetwork):
         cutmix=0.0,
         cutout=0.0,
         adversarial=0.0,
+        augment=None,
+        pruning=0.0,
         skip=None,
         skip_l1=None,
         skip_l2=None,
@@ -324,6 +340,10 @@ class MLPRegressor(BaseRegressorNetwork):
         embedding_size=8,
         embedding_scale=0.1,
         init="glorot",
+        n_estimators=1,
+        ensemble="independent",
+        bootstrap=False,
+        max_samples=1.0,
         early_stopping=False,
         monitor="loss",
         validation_fraction=0.1,
@@ -371,6 +391,8 @@ class MLPRegressor(BaseRegressorNetwork):
         self.cutmix = cutmix
         self.cutout = cutout
         self.adversarial = adversarial
+        self.augment = augment
+        self.pruning = pruning
         self.skip = skip
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
@@ -379,6 +401,10 @@ class MLPRegressor(BaseRegressorNetwork):
         self.embedding_size = embedding_size
         self.embedding_scale = embedding_scale
         self.init = init
+        self.n_estimators = n_estimators
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
         self.early_stopping = early_stopping
         self.monitor = monitor
         self.validation_fraction = validation_fraction

@@ -20,7 +20,7 @@ class StackedNet(NeuralNet):
 
     Parameters
     ----------
-    module : StackedMLP
+    module : StackedNetwork
     criterion : Loss
     stack : Stack or None
         What is trained. None is a net for inference.
@@ -227,7 +227,7 @@ def inference_net(module, loss, history):
 
     Parameters
     ----------
-    module : StackedMLP
+    module : StackedNetwork
     loss : Loss
     history : list of dict
         One entry for each epoch.

@@ -8,7 +8,7 @@ from skreg.adversarial import perturbed
 from skreg.augment import Noise
 from skreg.batches import Batches
 from skreg.losses import Loss
-from skreg.modules import StackedMLP
+from skreg.modules import StackedNetwork
 from skreg.penalties import Penalties
 
 
@@ -18,7 +18,7 @@ class Objective:
 
     Parameters
     ----------
-    module : StackedMLP
+    module : StackedNetwork
         With gradients allocated.
     loss : Loss
     penalties : Penalties
@@ -29,7 +29,7 @@ class Objective:
         Of which label smoothing alone changes the objective, unless there are streams.
     """
 
-    module: StackedMLP
+    module: StackedNetwork
     loss: Loss
     penalties: Penalties
     batches: Batches

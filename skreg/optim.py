@@ -49,7 +49,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
     Parameters
     ----------
-    module : StackedMLP
+    module : StackedNetwork
         With gradients allocated.
     penalties : Penalties
     settings : StepSettings

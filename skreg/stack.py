@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from skreg.augment import INIT, Noise, Streams
+from skreg.augmentation import Augmentation
 from skreg.averaging import averages_of
 from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
-from skreg.modules import StackedMLP, initial_state
+from skreg.initial import initial_state
+from skreg.modules import StackedNetwork
 from skreg.net import StackedNet
 from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
@@ -82,7 +84,7 @@ class Stack:
             else initial_state(architecture, streams[INIT], dtype, request.start)
             for request, streams in zip(requests, self.streams)
         ]
-        self.module = StackedMLP(architecture, states, self.dtype, self.device)
+        self.module = StackedNetwork(architecture, states, self.dtype, self.device)
         self.module.prepare_training()
 
     def _make_batches(self, requests):
@@ -93,11 +95,20 @@ class Stack:
         indices = pool.indices
         scaling = _stack_scaling(requests, self.device)
         size, streams = head.batch_size, self.streams if head.shuffle else None
+        augmentation = Augmentation([r.augment for r in requests], self.streams)
+        if head.solver == "lbfgs" or not any(augmentation.random_models):
+            augmentation = None
         if head.solver == "lbfgs":
             size, streams = _rows_at_a_time(head.architecture), None
         n_models = len(requests)
         self.batches = Batches(
-            pool, indices[:n_models], scaling, size, streams, head.min_rows
+            pool,
+            indices[:n_models],
+            scaling,
+            size,
+            streams,
+            head.min_rows,
+            augmentation,
         )
         self.validation = None
         if len(indices) > n_models:
@@ -244,7 +255,10 @@ class Stack:
         """Return for each model whether its gradient depends on chance."""
         if self.module.architecture.batchnorm:  # on the rows of its batches
             return [True] * self.module.n_models
-        return self.noise.random_models()
+        noisy, augmentation = self.noise.random_models(), self.batches.augmentation
+        if augmentation:
+            noisy = list(map(max, noisy, augmentation.random_models))
+        return noisy
 
     def _certify(self, positions, noisy):
         """Note how far models are from the optimality conditions, in one pass.
@@ -280,7 +294,7 @@ def loss_gradients(request):
     Returns
     -------
     list of Tensor of shape (1, n_in, n_out)
-        In the order of `StackedMLP.weights`.
+        In the order of `StackedNetwork.weights`.
     """
     stack = Stack([replace(request, solver="lbfgs")])
     stack.objective().loss_and_gradient()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import ImageAugmenter, MLPClassifier, MLPRegressor, TableAugmenter
 
 ESTIMATORS = (MLPClassifier, MLPRegressor)
 
@@ -80,6 +80,12 @@ CONFIGURATIONS = {
 RANDOM_CONFIGURATIONS = {
     "noise": {"input_noise": 0.1, "mixup": 0.1},
     "cut": {"cutmix": 0.1, "cutout": 0.2},
+    "images": {
+        "augment": ImageAugmenter(
+            rotation_range=10, width_shift_range=1, image_shape=(1, 5)
+        )
+    },
+    "table": {"augment": TableAugmenter(mixup=0.1, cutout=0.2)},
     "small_batches": {"batch_size": 7, "batchnorm": True},
     "adaptive": STEADY
     | {"max_iter": 40, "solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

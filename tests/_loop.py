@@ -15,7 +15,7 @@ from skreg import MLPClassifier
 from skreg.architecture import Architecture
 from skreg.augment import INIT, ORDER, Noise, Streams
 from skreg.batches import Batch
-from skreg.modules import initial_state
+from skreg.initial import initial_state
 
 SEED, N_ROWS, N_FEATURES = 3, 61, 6
 ACTIVATION_LAYERS = {

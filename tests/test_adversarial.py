@@ -13,8 +13,9 @@ from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.architecture import Architecture
+from skreg.initial import initial_state
 from skreg.losses import LogLoss
-from skreg.modules import StackedMLP, initial_state
+from skreg.modules import StackedNetwork
 from skreg.stack import Stack, run
 from skreg.training import train
 
@@ -89,7 +90,7 @@ def test_the_gradient_of_the_inputs():
             initial_state(architecture, np.random.default_rng(seed), np.float64)
             for seed in range(2)
         ]
-        module = StackedMLP(architecture, states, torch.float64).prepare_training()
+        module = StackedNetwork(architecture, states, torch.float64).prepare_training()
         rng = torch.Generator().manual_seed(0)
         x = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
         target = torch.eye(2, dtype=torch.float64)[[0, 1, 1, 0, 1]].repeat(2, 1, 1)

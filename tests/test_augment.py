@@ -22,8 +22,9 @@ from skreg.augment import (
     Streams,
 )
 from skreg.batches import Batch, Batches, Pool, Rows, Scaling
+from skreg.initial import initial_state
 from skreg.losses import BinaryLogLoss, LogLoss
-from skreg.modules import StackedMLP, initial_state
+from skreg.modules import StackedNetwork
 from skreg.stack import Stack
 
 # A statistic may be this many standard errors off: once in two million draws. The
@@ -175,7 +176,7 @@ def test_dropout_keeps_the_expectation():
     """
     architecture, n = Architecture((3, 8, 2), "tanh"), 20_000
     state = initial_state(architecture, np.random.default_rng(0), np.float64)
-    module = StackedMLP(architecture, [state], torch.float64)
+    module = StackedNetwork(architecture, [state], torch.float64)
     x = batch(n_rows=1).x
     many = x.expand(1, n, 3)
     rates = noise(dropout=0.4)
@@ -190,7 +191,7 @@ def test_dropout_keeps_the_expectation_exactly():
     """Over all masks of four units, each as probable as its rate makes it."""
     architecture, rate = Architecture((3, 4, 2), "tanh"), 0.25
     state = initial_state(architecture, np.random.default_rng(0), np.float64)
-    module = StackedMLP(architecture, [state], torch.float64)
+    module = StackedNetwork(architecture, [state], torch.float64)
     drawn = noise(dropout=rate).masks(batch(n_rows=1000), streams(0), [4])[0].unique()
     corners = torch.cartesian_prod(*[torch.arange(2)] * 4)
     masks = drawn[corners]

@@ -12,8 +12,9 @@ import skreg.batches
 from skreg.architecture import Architecture
 from skreg.augment import ORDER, Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
+from skreg.initial import initial_state
 from skreg.losses import SquaredError
-from skreg.modules import StackedMLP, initial_state
+from skreg.modules import StackedNetwork
 from skreg.objective import Objective
 from skreg.penalties import PENALTIES, Penalties
 
@@ -328,7 +329,7 @@ def test_the_gradients_of_an_epochs_batches_average_to_the_full_one(size):
         initial_state(architecture, np.random.default_rng(seed), np.float64)
         for seed in range(3)
     ]
-    module = StackedMLP(architecture, states, torch.float64).prepare_training()
+    module = StackedNetwork(architecture, states, torch.float64).prepare_training()
     loss = SquaredError()
     total = [torch.zeros_like(p) for p in module.parameters()]
     for batch in batches(parts, size).epoch():
@@ -376,7 +377,7 @@ def test_the_objective_does_not_depend_on_the_size_of_the_pieces():
     noise = Noise(off.view(3, 1), *[off] * 8)
     found = []
     for size in (4, 7, 100):
-        module = StackedMLP(architecture, states, torch.float64).prepare_training()
+        module = StackedNetwork(architecture, states, torch.float64).prepare_training()
         pieces, penalties = batches(parts, size, False), Penalties(strengths)
         objective = Objective(module, SquaredError(), penalties, pieces, noise)
         gradients = [p.grad for p in module.parameters()]

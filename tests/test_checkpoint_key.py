@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score, make_scorer
 
 import skreg.checkpoint
-from skreg import MLPRegressor
+from skreg import ImageAugmenter, MLPRegressor
 from skreg.architecture import Architecture, Start
 from skreg.augment import Noise
 from skreg.checkpoint import Checkpoint
@@ -62,6 +62,7 @@ DECIDES = {
     "ema_decay": 0.5,
     "start": Start("scaled"),
     "n_snapshots": 2,
+    "augment": ImageAugmenter(image_shape=(1, 5), cval=2.0)._changes(5),
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,

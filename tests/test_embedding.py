@@ -17,8 +17,9 @@ from skreg.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.augment import INIT, Streams
 from skreg.checkpoint import Checkpoint
 from skreg.embeddings import PiecewiseLinear
+from skreg.initial import initial_state
 from skreg.losses import SquaredError
-from skreg.modules import StackedMLP, initial_state
+from skreg.modules import StackedNetwork
 from skreg.penalties import GroupLasso
 from skreg.training import train
 
@@ -111,7 +112,7 @@ def network(architecture, n_models=2):
         initial_state(architecture, Streams(seed)[INIT], np.float64, start[seed])
         for seed in range(n_models)
     ]
-    return StackedMLP(architecture, states, torch.float64).prepare_training()
+    return StackedNetwork(architecture, states, torch.float64).prepare_training()
 
 
 @pytest.mark.parametrize("weighted", [False, True])

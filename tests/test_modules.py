@@ -9,16 +9,10 @@ from _numeric import derivative
 
 from skreg.architecture import Architecture, state_names
 from skreg.augment import INIT, Streams
+from skreg.initial import initial_state
+from skreg.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
 from skreg.losses import CLASSIFICATION_LOSSES, SquaredError
-from skreg.modules import (
-    ACTIVATIONS,
-    Activation,
-    BatchNorm,
-    Dropout,
-    Linear,
-    StackedMLP,
-    initial_state,
-)
+from skreg.modules import StackedNetwork
 
 N_MODELS, N_ROWS = 2, 6
 BATCHNORMS = [None, "before", "after"]
@@ -238,7 +232,7 @@ def network(architecture, dtype=torch.float64, n_models=N_MODELS, initial=None):
     ]
     # Copies: a stack of one shares its arrays with the caller.
     states = [[array.copy() for array in state] for state in states]
-    return StackedMLP(architecture, states, dtype).prepare_training()
+    return StackedNetwork(architecture, states, dtype).prepare_training()
 
 
 def loss_of(module, loss, x, target, weight, masks):
@@ -370,7 +364,7 @@ def test_initial_state(hidden, norm):
     state = initial_state(architecture, np.random.default_rng(0), np.float32)
     names = state_names(architecture)
     assert len(state) == len(names) == len(set(names))
-    module = StackedMLP(architecture, [state], torch.float32)
+    module = StackedNetwork(architecture, [state], torch.float32)
     assert [tuple(tensor.shape[1:]) for tensor in module.state] == [
         a.shape for a in state
     ]

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from skreg.architecture import Architecture
 from skreg.augment import Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling
+from skreg.initial import initial_state
 from skreg.losses import LogLoss
-from skreg.modules import StackedMLP, initial_state
+from skreg.modules import StackedNetwork
 from skreg.objective import Objective
 from skreg.penalties import PENALTIES, Penalties
 
@@ -31,7 +32,7 @@ def stack(size):
     rng = np.random.default_rng(0)
     architecture = Architecture(SIZES, "tanh")
     states = [initial_state(architecture, rng, np.float64) for _ in range(N_MODELS)]
-    module = StackedMLP(architecture, states, torch.float64).prepare_training()
+    module = StackedNetwork(architecture, states, torch.float64).prepare_training()
     parts = []
     for n in (11, 7):
         X, y = rng.standard_normal((n, 3)), np.eye(3)[rng.integers(3, size=n)]

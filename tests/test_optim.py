@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.architecture import Architecture
-from skreg.modules import StackedMLP, initial_state
+from skreg.initial import initial_state
+from skreg.modules import StackedNetwork
 from skreg.optim import OPTIMIZERS, ProximalAdam, ProximalSGD, StepSettings
 from skreg.penalties import PENALTIES, Penalties
 from skreg.training import train
@@ -43,7 +44,7 @@ def module_of(n_models, norm="before"):
         for seed in range(n_models)
     ]
     states = [[array.copy() for array in state] for state in states]
-    return StackedMLP(architecture, states, torch.float64).prepare_training()
+    return StackedNetwork(architecture, states, torch.float64).prepare_training()
 
 
 def optimizer_of(kind, module, models, nesterov=True, n_batches=None):

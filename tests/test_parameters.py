@@ -9,7 +9,7 @@ from _estimators import ESTIMATORS, STEADY, data
 from sklearn.linear_model import Lasso
 from skorch.callbacks import Callback
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import ImageAugmenter, MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -44,6 +44,7 @@ FLIPS = {
     "cutmix": ({}, 0.3, "coefs_"),
     "cutout": ({}, 0.3, "coefs_"),
     "adversarial": ({}, 0.1, "coefs_"),
+    "augment": ({}, ImageAugmenter(image_shape=(5, 1), crop_padding=1), "coefs_"),
     "numeric_embedding": ({}, "periodic", "coefs_"),
     "embedding_size": ({"numeric_embedding": "piecewise_linear"}, 3, "coefs_"),
     "embedding_scale": ({"numeric_embedding": "periodic"}, 1.0, "coefs_"),

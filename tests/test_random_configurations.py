@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from skreg import MLPClassifier, MLPRegressor
+from skreg import ImageAugmenter, MLPClassifier, MLPRegressor, TableAugmenter
 
 # Few epochs on purpose; and odd data make numpy, scipy and scikit-learn warn.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -57,6 +57,16 @@ COMMON = {
     "cutmix": strength(10),
     "cutout": share(),
     "adversarial": strength(3),
+    "augment": often(
+        None,
+        st.sampled_from(
+            [
+                TableAugmenter(mixup=0.3),
+                ImageAugmenter(image_shape=(2, 2), zoom_range=0.5, fill_mode="wrap"),
+                lambda X, rng: rng.permutation(X),
+            ]
+        ),
+    ),
     "numeric_embedding": st.sampled_from([None, None, "piecewise_linear", "periodic"]),
     "embedding_size": st.integers(1, 5),
     "embedding_scale": st.floats(1e-3, 10),

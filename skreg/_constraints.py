@@ -1,0 +1,82 @@
+"""What values the parameters that all networks share may have."""
+
+from numbers import Integral, Real
+
+import torch
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import (
+    Interval,
+    RealNotInt,
+    StrOptions,
+)
+
+from skreg.image_augmenter import ImageAugmenter
+from skreg.layers import ACTIVATIONS
+from skreg.schedules import SCHEDULES
+from skreg.table_augmenter import TableAugmenter
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+SHARE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", COUNT],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "l1": [NON_NEGATIVE, "array-like"],
+    "l2": [NON_NEGATIVE, "array-like"],
+    "group_l1": [NON_NEGATIVE],
+    "weight_decay": [NON_NEGATIVE],
+    "max_norm": [POSITIVE, None],
+    "positive": ["boolean"],
+    "dropout": [SHARE, "array-like"],
+    "input_dropout": [SHARE],
+    "input_noise": [NON_NEGATIVE],
+    "batchnorm": ["boolean", StrOptions({"before", "after"})],
+    "mixup": [NON_NEGATIVE],
+    "augment": [ImageAugmenter, TableAugmenter, callable, list, tuple, None],
+    "pruning": [SHARE],
+    "skip": [StrOptions({"linear", "residual"}), None],
+    "skip_l1": [NON_NEGATIVE, None],
+    "skip_l2": [NON_NEGATIVE, None],
+    "stochastic_depth": [SHARE],
+    "cutmix": [NON_NEGATIVE],
+    "cutout": [SHARE],
+    "adversarial": [NON_NEGATIVE],
+    "numeric_embedding": [StrOptions({"piecewise_linear", "periodic"}), None],
+    "embedding_size": [COUNT],
+    "embedding_scale": [POSITIVE],
+    "init": [StrOptions({"glorot", "scaled"})],
+    "n_estimators": [COUNT],
+    "ensemble": [StrOptions({"independent", "shared"})],
+    "bootstrap": ["boolean"],
+    "max_samples": [COUNT, Interval(RealNotInt, 0, 1, closed="right")],
+    "early_stopping": ["boolean"],
+    "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+    "n_iter_no_change": [COUNT],
+    "tol": [NON_NEGATIVE],
+    "restore_best_weights": ["boolean"],
+    "solver": [StrOptions({"adam", "sgd", "lbfgs"})],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *SCHEDULES})],
+    "learning_rate_init": [POSITIVE],
+    "swa_fraction": [SHARE],
+    "ema_decay": [SHARE],
+    "n_snapshots": [COUNT],
+    "batch_size": [StrOptions({"auto"}), COUNT],
+    "max_iter": [StrOptions({"auto"}), COUNT],
+    "shuffle": ["boolean"],
+    "momentum": [SHARE],
+    "nesterovs_momentum": ["boolean"],
+    "beta_1": [SHARE],
+    "beta_2": [SHARE],
+    "epsilon": [POSITIVE],
+    "clip_norm": [POSITIVE, None],
+    "standardize": ["boolean", StrOptions({"robust"})],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "device": [str, torch.device],
+    "dtype": [StrOptions({"float32", "float64"}), None],
+    "callbacks": [list, tuple, None],
+    "verbose": ["verbose"],
+}

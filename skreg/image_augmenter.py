@@ -1,0 +1,325 @@
+"""Random changes of the images of training batches."""
+
+from math import prod
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import check_array
+
+from skreg.image_changes import DRAWN, ImageChanges, ImageLayout, StackedImages
+from skreg.images import FILL_MODES, INTERPOLATIONS
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHIFT = [
+    Interval(Integral, 0, None, closed="left"),
+    Interval(RealNotInt, 0, None, closed="left"),
+]
+# Of the sides of what is erased, height over width (Zhong et al. 2020).
+ASPECT = 0.3, 1 / 0.3
+
+
+class ImageAugmenter(BaseEstimator):
+    """Change training images at random: ``augment=ImageAugmenter(...)`` of a network.
+
+    The parameters are those of Keras's ImageDataGenerator, and contrast, crop and
+    erasing besides. Everything is off by default. Each image of each batch is changed
+    anew; validation rows and predictions never are. Images are rows of pixels, row
+    after row, the channels of a pixel together, in any units: they are changed before
+    they are standardised, which is then done by channel instead of by pixel.
+
+    Rotation, shift, shear, zoom, crop and flips are one map from the changed image to
+    the image, about the centre, and one interpolation ::
+
+        source = rotation @ shift @ shear @ zoom @ crop @ flip (target)
+
+    then come the shift of the channels, brightness, contrast and erasing.
+
+    Parameters
+    ----------
+    rotation_range : float, default=0.0
+        Rotate by an angle between ``-rotation_range`` and ``rotation_range`` degrees.
+    width_shift_range, height_shift_range : float or int, default=0.0
+        Move by up to this distance: a float below 1 is a share of the width or height,
+        another one pixels, both continuous. An int moves by whole pixels from
+        ``-width_shift_range`` to ``width_shift_range``, both included (Keras leaves
+        them out).
+    shear_range : float, default=0.0
+        Shear by an angle between ``-shear_range`` and ``shear_range`` degrees.
+    zoom_range : float or [lower, upper], default=0.0
+        Height and width are each scaled by a number between `lower` and `upper`; a
+        float is ``[1 - zoom_range, 1 + zoom_range]``. As in Keras, it multiplies
+        distances in the image: below 1 magnifies.
+    channel_shift_range : float, default=0.0
+        Add a number between ``-channel_shift_range`` and ``channel_shift_range`` to all
+        pixels, within the smallest and the largest value of the image.
+    brightness_range : [lower, upper] or None, default=None
+        Multiply all pixels by a number between `lower` and `upper`. Keras first scales
+        each image to whole numbers from 0 to 255, and back: here nothing is rounded or
+        clipped.
+    contrast_range : [lower, upper] or None, default=None
+        Multiply the differences from the mean of each channel by a number between
+        `lower` and `upper`.
+    horizontal_flip, vertical_flip : bool, default=False
+        Mirror left and right, or top and bottom, with probability 1/2.
+    crop_padding : int, default=0
+        Pad by so many pixels on all sides and crop to the former size at random. The
+        padding is as `fill_mode` says; zeros [2]_ are ``fill_mode="constant"``.
+    erasing : float, default=0.0
+        Probability with which a random rectangle is set to `cval` [1]_.
+    erasing_area : [lower, upper], default=(0.02, 0.33)
+        Share of the image that is erased. Height over width is between 0.3 and 1/0.3.
+    fill_mode : {"nearest", "reflect", "wrap", "constant"}, default="nearest"
+        What is beyond the edges of ``a b c d``: ``d d d``, ``d c b``, ``a b c``, or
+        `cval`. "wrap" is scipy's "grid-wrap".
+    cval : float, default=0.0
+        Value beyond the edges with ``fill_mode="constant"``, and of what is erased.
+    interpolation : {"bilinear", "nearest"}, default="bilinear"
+        Of pixels between pixels. Flips and moves by whole pixels need none.
+    image_shape : tuple of int or None, default=None
+        Height, width and, if there are several, the number of channels. None is that
+        of a convolutional network; other networks need it.
+
+    See Also
+    --------
+    TableAugmenter : Mixup, CutMix, cutout and noise.
+
+    References
+    ----------
+    .. [1] Zhong, Zheng, Kang, Li and Yang (2020), "Random Erasing Data Augmentation".
+    .. [2] He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image
+       Recognition".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skreg import ImageAugmenter, MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> shifts = ImageAugmenter(width_shift_range=1, image_shape=(8, 8))
+    >>> clf = MLPClassifier(augment=shifts, random_state=0).fit(X[:1000], y[:1000])
+    >>> bool(clf.score(X[1000:], y[1000:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        "rotation_range": [NON_NEGATIVE],
+        "width_shift_range": SHIFT,
+        "height_shift_range": SHIFT,
+        "shear_range": [NON_NEGATIVE],
+        "zoom_range": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "channel_shift_range": [NON_NEGATIVE],
+        "brightness_range": ["array-like", None],
+        "contrast_range": ["array-like", None],
+        "horizontal_flip": ["boolean"],
+        "vertical_flip": ["boolean"],
+        "crop_padding": [Interval(Integral, 0, None, closed="left")],
+        "erasing": [Interval(Real, 0, 1, closed="both")],
+        "erasing_area": ["array-like"],
+        "fill_mode": [StrOptions(set(FILL_MODES))],
+        "cval": [Interval(Real, None, None, closed="neither")],
+        "interpolation": [StrOptions(set(INTERPOLATIONS))],
+        "image_shape": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        *,
+        rotation_range=0.0,
+        width_shift_range=0.0,
+        height_shift_range=0.0,
+        shear_range=0.0,
+        zoom_range=0.0,
+        channel_shift_range=0.0,
+        brightness_range=None,
+        contrast_range=None,
+        horizontal_flip=False,
+        vertical_flip=False,
+        crop_padding=0,
+        erasing=0.0,
+        erasing_area=(0.02, 0.33),
+        fill_mode="nearest",
+        cval=0.0,
+        interpolation="bilinear",
+        image_shape=None,
+    ):
+        self.rotation_range = rotation_range
+        self.width_shift_range = width_shift_range
+        self.height_shift_range = height_shift_range
+        self.shear_range = shear_range
+        self.zoom_range = zoom_range
+        self.channel_shift_range = channel_shift_range
+        self.brightness_range = brightness_range
+        self.contrast_range = contrast_range
+        self.horizontal_flip = horizontal_flip
+        self.vertical_flip = vertical_flip
+        self.crop_padding = crop_padding
+        self.erasing = erasing
+        self.erasing_area = erasing_area
+        self.fill_mode = fill_mode
+        self.cval = cval
+        self.interpolation = interpolation
+        self.image_shape = image_shape
+
+    def sample(self, X, random_state=None):
+        """Return images changed as those of a training batch are, to look at.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features) or (n, height, width[, n_channels])
+            Images, or rows of which `image_shape` says what they are.
+        random_state : int, RandomState instance or None, default=None
+            Decides the changes; None takes others each time.
+
+        Returns
+        -------
+        ndarray of the shape of `X`
+            The changed images.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skreg import ImageAugmenter
+        >>> image = np.arange(6.0).reshape(1, 2, 3)
+        >>> flips = ImageAugmenter(horizontal_flip=True, vertical_flip=True)
+        >>> flips.sample(image, random_state=0).tolist()
+        [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+        """
+        X = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
+        rows = X.reshape(len(X), -1)
+        own_shape = X.shape[1:] if X.ndim > 2 else None
+        changes = self._changes(rows.shape[1], own_shape)
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        draws = np.random.default_rng(seed).random((len(X), len(DRAWN)))
+        found = StackedImages([changes]).changed(torch.from_numpy(rows)[None], draws)
+        return found.numpy().reshape(X.shape)
+
+    def _check(self):
+        """Raise an error that names the first parameter that is wrong."""
+        self._validate_params()
+        for name in ("brightness_range", "contrast_range"):
+            if getattr(self, name) is not None:
+                _pair(name, getattr(self, name))
+        if not isinstance(self.zoom_range, Real):
+            _pair("zoom_range", self.zoom_range, smallest=1e-6)
+        if _pair("erasing_area", self.erasing_area)[1] > 1:
+            raise ValueError(
+                "erasing_area of ImageAugmenter must be two shares of the image, from "
+                f"0 to 1, got {self.erasing_area!r}."
+            )
+        if self.image_shape is not None:
+            _full_shape(self.image_shape)
+
+    def _changes(self, n_features, image_shape=None):
+        """Return what becomes of the rows of one model.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of pixels times number of channels.
+        image_shape : tuple of int or None, default=None
+            What the network, or the array, says.
+
+        Returns
+        -------
+        ImageChanges
+        """
+        self._check()
+        given = [self.image_shape, image_shape]
+        shapes = [_full_shape(shape) for shape in given if shape is not None]
+        if not shapes:
+            raise ValueError(
+                "ImageAugmenter needs image_shape=(height, width) or (height, width, "
+                f"n_channels) to know what the {n_features} features of a row are, got "
+                "image_shape=None."
+            )
+        shape = shapes[0]
+        if shape != shapes[-1]:
+            raise ValueError(
+                f"image_shape={shape!r} of ImageAugmenter is not that of the images, "
+                f"{shapes[-1]!r}. Leave it out, or give the same."
+            )
+        if prod(shape) != n_features:
+            raise ValueError(
+                f"image_shape={shape!r} of ImageAugmenter has {prod(shape)} values, "
+                f"but X has {n_features} features."
+            )
+        low, high, whole = dict(DRAWN), dict(DRAWN), dict.fromkeys(DRAWN, False)
+        for name, (lower, upper, is_whole) in self._ranges(*shape[:2]).items():
+            low[name], high[name] = float(lower), float(upper + is_whole)
+            whole[name] = is_whole
+        layout = ImageLayout(
+            shape, self.fill_mode, self.interpolation, float(self.cval)
+        )
+        parts = (tuple(part.values()) for part in (low, high, whole))
+        return ImageChanges(layout, *parts)
+
+    def _ranges(self, height, width):
+        """Return the range of what is drawn, and whether it is a whole number.
+
+        Of flips and erasing the upper end is the probability.
+        """
+        found = {
+            "rotation": _around_zero(self.rotation_range),
+            "row_shift": _shifts(self.height_shift_range, height),
+            "column_shift": _shifts(self.width_shift_range, width),
+            "shear": _around_zero(self.shear_range),
+            "horizontal_flip": (0.0, self.horizontal_flip / 2, False),
+            "vertical_flip": (0.0, self.vertical_flip / 2, False),
+            "channel_shift": _around_zero(self.channel_shift_range),
+            "erasing": (0.0, self.erasing, False),
+        }
+        zoom = self.zoom_range
+        zoom = (1 - zoom, 1 + zoom) if isinstance(zoom, Real) else zoom
+        found["row_zoom"] = found["column_zoom"] = (*zoom, False)
+        if self.crop_padding:
+            padding = -self.crop_padding, self.crop_padding, True
+            found["row_crop"] = found["column_crop"] = padding
+        if self.brightness_range is not None:
+            found["brightness"] = (*self.brightness_range, False)
+        if self.contrast_range is not None:
+            found["contrast"] = (*self.contrast_range, False)
+        if self.erasing:
+            found["erased_area"] = (*self.erasing_area, False)
+            found["erased_aspect"] = (*np.log(ASPECT), False)
+            found["erased_top"] = found["erased_left"] = (0.0, 1.0, False)
+        return found
+
+
+def _around_zero(size):
+    return -size, size, False
+
+
+def _shifts(size, length):
+    """Return the range of a shift in pixels: whole ones, shares or parts of pixels."""
+    if isinstance(size, Integral):
+        return -size, size, bool(size)
+    return _around_zero(size * length if size < 1 else size)
+
+
+def _pair(name, value, smallest=0):
+    """Return a range, or raise an error that names the parameter."""
+    pair = np.asarray(value)
+    in_order = pair.shape == (2,) and pair.dtype.kind in "iuf" and pair[0] <= pair[1]
+    if not in_order or not smallest <= pair[0] or not np.isfinite(pair[1]):
+        bound = "positive" if smallest else "not negative"
+        raise ValueError(
+            f"{name} of ImageAugmenter must be two numbers [lower, upper], {bound}, "
+            f"got {value!r}."
+        )
+    return pair
+
+
+def _full_shape(value):
+    """Return height, width and number of channels."""
+    shape = np.asarray(value)
+    if shape.ndim != 1 or len(shape) not in (2, 3) or shape.dtype.kind not in "iu":
+        shape = np.zeros(1)
+    if (shape < 1).any():
+        raise ValueError(
+            "image_shape of ImageAugmenter must be (height, width) or (height, width, "
+            f"n_channels), positive integers, got {value!r}."
+        )
+    return (*shape.tolist(), 1)[:3]

@@ -1,0 +1,186 @@
+"""Stacked layers: every parameter has a leading axis, the model.
+
+A layer has three methods. ``predict`` maps inputs at prediction, ``forward`` maps
+them in training and returns what ``backward`` needs to turn the gradient of its
+output into that of its input, writing its parameters' gradients on the way. The
+derivatives are written by hand: for networks of this size automatic differentiation
+costs several times the arithmetic.
+
+A batch may hold the first `k` models of the stack only; every layer then works on
+the first `k` of its parameters, which are contiguous views.
+"""
+
+import torch
+
+from skreg.products import affine, first, times_transposed, write_weight_gradient
+
+aten = torch.ops.aten
+
+
+# Name: (function of the input, gradient from (gradient, input, output)).
+# A training step may overwrite its own inputs, outputs and gradients: new memory is
+# not in the caches, and costs as much as the arithmetic.
+ACTIVATIONS = {
+    "identity": (lambda x: x, lambda g, x, y: g),
+    "relu": (
+        torch.relu,
+        lambda g, x, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
+    ),
+    "tanh": (torch.tanh, lambda g, x, y: aten.tanh_backward(g, y)),
+    "logistic": (torch.sigmoid, lambda g, x, y: aten.sigmoid_backward(g, y)),
+    "elu": (
+        torch.nn.functional.elu,
+        lambda g, x, y: aten.elu_backward(g, 1, 1, 1, False, x),
+    ),
+    "selu": (torch.selu, lambda g, x, y: _selu_backward(g, x)),
+    "gelu": (torch.nn.functional.gelu, lambda g, x, y: aten.gelu_backward(g, x)),
+    "silu": (torch.nn.functional.silu, lambda g, x, y: aten.silu_backward(g, x)),
+    "mish": (torch.nn.functional.mish, lambda g, x, y: aten.mish_backward(g, x)),
+    "leaky_relu": (
+        torch.nn.functional.leaky_relu,
+        lambda g, x, y: aten.leaky_relu_backward(g, x, 0.01, False),
+    ),
+}
+
+# Functions of the input in its own memory, whose gradients need the output alone.
+IN_PLACE = {"relu": torch.relu_}
+# Those whose gradients need the output as it was before dropout; that of relu is zero
+# where a unit is dropped in any case.
+NEED_OUTPUT = ("tanh", "logistic")
+
+# Klambauer et al. 2017, "Self-Normalizing Neural Networks".
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _selu_backward(gradient, x):
+    return aten.elu_backward(gradient, _SELU_ALPHA, _SELU_SCALE, 1, False, x)
+
+
+class Linear:
+    """``x @ W + b`` for each model.
+
+    Parameters
+    ----------
+    weight : Parameter of shape (n_models, n_in, n_out)
+    bias : Parameter of shape (n_models, 1, n_out)
+    is_first : bool
+        The gradient of the first layer's input is not needed.
+    is_centred : bool, default=False
+        Whether batch normalisation follows and takes the bias out again. Its gradient
+        is zero then; computed, it would be rounding errors, which Adam scales up to
+        steps of full length.
+    """
+
+    def __init__(self, weight, bias, is_first, is_centred=False):
+        self.weight, self.bias = weight, bias
+        self.is_first, self.is_centred = is_first, is_centred
+
+    def predict(self, x):
+        k = x.size(0)
+        return affine(first(self.bias, k), x, first(self.weight, k))
+
+    def forward(self, x, weight, mask):
+        return self.predict(x), x
+
+    def backward(self, gradient, x):
+        k = x.size(0)
+        write_weight_gradient(first(self.weight.grad, k), x, gradient)
+        if not self.is_centred:
+            torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
+        return None if self.is_first else times_transposed(gradient, self.weight)
+
+
+class Activation:
+    """An elementwise function of `ACTIVATIONS`."""
+
+    def __init__(self, name):
+        self.name = name
+        self.function, self.derivative = ACTIVATIONS[name]
+        self.function_ = IN_PLACE.get(name, self.function)
+
+    def __reduce__(self):
+        return Activation, (self.name,)  # functions without a name have no pickle
+
+    def predict(self, x):
+        return self.function(x)
+
+    def forward(self, x, weight, mask):
+        y = self.function_(x)
+        return y, (x, y)
+
+    def backward(self, gradient, saved):
+        return self.derivative(gradient, *saved)
+
+
+class Dropout:
+    """Multiply by a mask of zeros and ``1 / (1 - rate)`` (Srivastava et al. 2014).
+
+    The survivors are scaled up in training, so nothing is left to do at prediction.
+
+    Parameters
+    ----------
+    in_place : bool, default=False
+        Whether the layer before can do without its outputs.
+    """
+
+    def __init__(self, in_place=False):
+        self.in_place = in_place
+
+    def predict(self, x):
+        return x
+
+    def forward(self, x, weight, mask):
+        if mask is None:
+            return x, None
+        return (x.mul_(mask) if self.in_place else x * mask), mask
+
+    def backward(self, gradient, mask):
+        return gradient if mask is None else gradient.mul_(mask)
+
+
+class BatchNorm:
+    """``gamma * (x - mean) / sqrt(var + eps) + beta`` (Ioffe and Szegedy 2015).
+
+    Mean and (population) variance are those of the batch in training, weighted by the
+    rows' weights, and running averages at prediction.
+
+    Parameters
+    ----------
+    gamma, beta : Parameter of shape (n_models, 1, n_units)
+    running_mean, running_var : Tensor of shape (n_models, 1, n_units)
+    """
+
+    momentum, eps = 0.1, 1e-5
+
+    def __init__(self, gamma, beta, running_mean, running_var):
+        self.gamma, self.beta = gamma, beta
+        self.running_mean, self.running_var = running_mean, running_var
+
+    def predict(self, x):
+        gamma, beta, mean, var = (
+            first(tensor, x.size(0))
+            for tensor in (self.gamma, self.beta, self.running_mean, self.running_var)
+        )
+        return torch.addcmul(beta, x - mean, gamma * torch.rsqrt(var + self.eps))
+
+    def forward(self, x, weight, mask):
+        k = x.size(0)
+        share = 1 / x.shape[1] if weight is None else weight / weight.sum(1, True)
+        mean = (x * share).sum(1, keepdim=True)
+        normed = x - mean
+        var = (normed * normed * share).sum(1, keepdim=True)
+        scale = torch.rsqrt(var + self.eps)
+        normed *= scale
+        first(self.running_mean, k).lerp_(mean, self.momentum)
+        first(self.running_var, k).lerp_(var, self.momentum)
+        output = torch.addcmul(first(self.beta, k), normed, first(self.gamma, k))
+        return output, (normed, scale, share)
+
+    def backward(self, gradient, saved):
+        normed, scale, share = saved
+        k = normed.size(0)
+        sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
+        torch.sum(gradient, 1, keepdim=True, out=sum_g)
+        torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
+        centred = gradient - share * torch.addcmul(sum_g, normed, sum_gx)
+        return centred * (first(self.gamma, k) * scale)

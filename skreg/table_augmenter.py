@@ -1,0 +1,77 @@
+"""Random changes of the rows of training batches of tables."""
+
+from numbers import Real
+
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+
+# Each strength, with the parameter of the networks that it is.
+STRENGTHS = {
+    "mixup": "mixup",
+    "cutmix": "cutmix",
+    "cutout": "cutout",
+    "noise": "input_noise",
+}
+
+
+class TableAugmenter(BaseEstimator):
+    """Change training rows at random: ``augment=TableAugmenter(...)`` of a network.
+
+    The same as the networks' own parameters `mixup`, `cutmix`, `cutout` and
+    `input_noise`, of which each may be given in one place only. Here they can be
+    exchanged as a whole, and combined with an `ImageAugmenter` in a list. They act on
+    standardised inputs, after all changes of images.
+
+    Parameters
+    ----------
+    mixup : float, default=0.0
+        Mix every row of a batch with another one, by a weight drawn from
+        Beta(mixup, mixup) [1]_.
+    cutmix : float, default=0.0
+        Give every row of a batch some columns of another one, of a share drawn from
+        Beta(cutmix, cutmix) [2]_.
+    cutout : float, default=0.0
+        Set this share of the columns of each row, random ones, to zero [3]_.
+    noise : float, default=0.0
+        Standard deviation of the Gaussian noise added to the (standardised) inputs.
+
+    See Also
+    --------
+    ImageAugmenter : Rotation, shifts, flips and more.
+
+    References
+    ----------
+    .. [1] Zhang, Cisse, Dauphin and Lopez-Paz (2018), "mixup: Beyond Empirical Risk
+       Minimization".
+    .. [2] Yun, Han, Oh, Chun, Choe and Yoo (2019), "CutMix: Regularization Strategy to
+       Train Strong Classifiers with Localizable Features".
+    .. [3] DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural
+       Networks with Cutout".
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg import MLPClassifier, TableAugmenter
+    >>> X, y = load_iris(return_X_y=True)
+    >>> augment = TableAugmenter(mixup=0.2, noise=0.1)
+    >>> clf = MLPClassifier(augment=augment, random_state=0).fit(X, y)
+    >>> bool(clf.score(X, y) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "cutmix": [Interval(Real, 0, None, closed="left")],
+        "cutout": [Interval(Real, 0, 1, closed="left")],
+        "noise": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, mixup=0.0, cutmix=0.0, cutout=0.0, noise=0.0):
+        self.mixup = mixup
+        self.cutmix = cutmix
+        self.cutout = cutout
+        self.noise = noise
+
+    def _check(self):
+        """Raise an error that names the first parameter that is wrong."""
+        self._validate_params()
