@@ -4,6 +4,7 @@ from skreg._comparison_display import ComparisonDisplay
 from skreg._curves_display import LearningCurvesDisplay
 from skreg._search_display import SearchDisplay
 from skreg.bayes_search import BayesSearchCV
+from skreg.cnn import CNNClassifier, CNNRegressor
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
@@ -14,6 +15,8 @@ from skreg.search_space import OffOr, search_space
 
 __all__ = [
     "BayesSearchCV",
+    "CNNClassifier",
+    "CNNRegressor",
     "ComparisonDisplay",
     "ComparisonResult",
     "LearningCurvesDisplay",

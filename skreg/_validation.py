@@ -26,7 +26,7 @@ def check_hidden_layer_sizes(value):
     return tuple(int(size) for size in sizes)
 
 
-def per_layer(name, value, n_layers, layers, upper=math.inf):
+def per_layer(name, value, n_layers, layers, given_by, upper=math.inf):
     """Return a parameter that is one number or one per layer as a list of floats.
 
     Parameters
@@ -38,6 +38,8 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
         Expected length of a sequence.
     layers : str
         What the elements stand for, for the error message.
+    given_by : str
+        The parameters that give their number, for the error message.
     upper : float, default=inf
         Exclusive upper bound; the lower bound is 0, inclusive.
 
@@ -53,7 +55,7 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
     Examples
     --------
     >>> from skreg._validation import per_layer
-    >>> per_layer("l1", 0.1, 2, "layers of weights")
+    >>> per_layer("l1", 0.1, 2, "layers of weights", "hidden_layer_sizes")
     [0.1, 0.1]
     """
     value = value.tolist() if isinstance(value, np.ndarray) else value
@@ -61,7 +63,7 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
     if len(values) != n_layers:
         raise ValueError(
             f"{name} must be one number or a sequence of {n_layers}, one for each of "
-            f"the {layers} given by hidden_layer_sizes, got {value!r} of length "
+            f"the {layers} given by {given_by}, got {value!r} of length "
             f"{len(values)}."
         )
     for element in values:
@@ -247,6 +249,42 @@ def standardisation(array, index, weight, with_mean=True):
     scale : ndarray of shape (n_columns,)
         The standard deviation, 1 for constant columns.
     """
+    scaler = _moments(array, index, weight, with_mean)
+    mean = scaler.mean_.astype(array.dtype) if with_mean else None
+    return mean, scaler.scale_.astype(array.dtype)
+
+
+def channel_standardisation(array, index, weight, n_channels, with_mean=True):
+    """Return the mean and standard deviation of channels, over rows and pixels.
+
+    Parameters
+    ----------
+    array : {ndarray, CSR} of shape (n, n_pixels * n_channels)
+        Images, the channels last.
+    index, weight, with_mean
+        As those of `standardisation`.
+    n_channels : int
+
+    Returns
+    -------
+    mean : ndarray of shape (n_pixels * n_channels,) or None
+        That of its channel for each column.
+    scale : ndarray of shape (n_pixels * n_channels,)
+        The standard deviation, 1 for constant channels.
+    """
+    scaler = _moments(array, index, weight, with_mean)
+    means = scaler.mean_.reshape(-1, n_channels)
+    mean = means.mean(0)
+    # Of all pixels: within each of them, and between them.
+    scale = np.sqrt((scaler.var_.reshape(means.shape) + (means - mean) ** 2).mean(0))
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(means).max(0)
+    scale[scale <= rounding] = 1
+    columns = [np.tile(part, len(means)).astype(array.dtype) for part in (mean, scale)]
+    return columns[0] if with_mean else None, columns[1]
+
+
+def _moments(array, index, weight, with_mean):
+    """Return a StandardScaler that has seen some rows of an array."""
     scaler = StandardScaler(with_mean=with_mean)
     size = max(1, ELEMENTS_AT_A_TIME // max(1, array.shape[1]))
     for part in gen_batches(len(index), size):
@@ -254,5 +292,4 @@ def standardisation(array, index, weight, with_mean=True):
         scaler.partial_fit(
             array[rows], sample_weight=None if weight is None else weight[rows]
         )
-    mean = scaler.mean_.astype(array.dtype) if with_mean else None
-    return mean, scaler.scale_.astype(array.dtype)
+    return scaler

@@ -248,6 +248,7 @@ class BaseNetwork(
             self.skip,
             self.numeric_embedding,
             self._embedding_sizes(rows, continuing),
+            self._convolutions(),
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
@@ -274,19 +275,27 @@ class BaseNetwork(
         if continuing:
             return
         self._architecture, self._loss = architecture, loss
-        self.feature_offset_ = self.feature_scale_ = None
         self._smooth_clip = self.standardize == "robust"
+        self.feature_offset_, self.feature_scale_ = self._scaling(rows)
+        self._fit_encoding(rows)
+
+    def _convolutions(self):
+        """Return the `ConvolutionShape` of each convolution before the dense layers."""
+        return ()
+
+    def _scaling(self, rows):
+        """Return what the inputs are centred and divided by, or None."""
+        if not self.standardize:
+            return None, None
         if self._smooth_clip:
-            self.feature_offset_, self.feature_scale_ = rows.once(
+            return rows.once(
                 "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
             )
-        elif self.standardize:
-            with_mean = not sp.issparse(rows.X)
-            self.feature_offset_, self.feature_scale_ = rows.once(
-                "standard",
-                lambda: standardisation(rows.X, rows.index, rows.weight, with_mean),
-            )
-        self._fit_encoding(rows)
+        with_mean = not sp.issparse(rows.X)
+        return rows.once(
+            "standard",
+            lambda: standardisation(rows.X, rows.index, rows.weight, with_mean),
+        )
 
     def _embedding_sizes(self, rows, continuing):
         """Return how many numbers become of each input.
@@ -364,7 +373,7 @@ class BaseNetwork(
         self.t_ = request.samples_seen + n_seen
         self._epochs_seen = request.epochs_seen + tracker.n_iter
         self.n_iter_, self.kkt_violation_ = tracker.n_iter, result.kkt_violation
-        self.n_layers_ = len(self._architecture.layer_sizes)
+        self.n_layers_ = self._architecture.n_hidden + 2
         self.out_activation_ = self._loss.out_activation
         if result.interrupted:
             raise KeyboardInterrupt

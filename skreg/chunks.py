@@ -13,6 +13,8 @@ from skreg.architecture import state_shapes
 CACHED_BYTES = 2**24
 # Fewer models than this do not pay for a stack's overhead.
 FEWEST = 16
+# Of a convolution: what comes out, its gradient, and neighbourhoods or indices of 64 bits.
+IMAGES = 4
 # Weights, gradients, two moving averages, twice scratch, and the best network so far.
 COPIES = 7
 
@@ -69,14 +71,15 @@ def _arrays(request):
 
 def model_bytes(request):
     """Return about how many bytes a model takes in a stack, its data aside."""
-    sizes, itemsize = request.architecture.layer_sizes, request.dtype.itemsize
-    shapes = state_shapes(request.architecture)
+    architecture, itemsize = request.architecture, request.dtype.itemsize
+    shapes = state_shapes(architecture)
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     rows *= 2 if request.settings["adversarial"] else 1
     # Inputs, and outputs, masks and gradients of every layer.
-    width = request.architecture.input_width
-    activations = rows * (2 * width + 4 * sum(sizes[1:]))
+    width = 2 * architecture.input_width + 4 * sum(architecture.layer_sizes[1:])
+    width += sum(IMAGES * shape.n_units for shape in architecture.convolutions)
+    activations = rows * width
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
     return itemsize * (copies * n_weights + activations)
 
