@@ -13,7 +13,7 @@ from skreg.architecture import state_shapes
 CACHED_BYTES = 2**24
 # Fewer models than this do not pay for a stack's overhead.
 FEWEST = 16
-# Of a convolution: what comes out, its gradient, and neighbourhoods or indices of 64 bits.
+# Of a convolution: outputs, gradients, and neighbourhoods or indices of 64 bits.
 IMAGES = 4
 # Weights, gradients, two moving averages, twice scratch, and the best network so far.
 COPIES = 7
