@@ -12,31 +12,22 @@ from skreg.base import takes_steps
 
 @fill_docstring
 class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
-    """Convolutional classifier in which every regulariser is a parameter.
+    """Convolutional classifier of images in which every regulariser is a parameter.
 
-    Minimises the weighted mean of the log loss plus the penalties ::
-
-        sum_i s_i * loss_i / sum_i s_i  +  group_l1 * sum_j ||W_1[j, :]||_2
-            + sum_layers (l1 * ||W||_1 + l2 * ||W||_F^2)
-
-    over weights `W` and biases, of which only the weights are penalised. l1 and
-    group_l1 act through proximal steps in the optimiser's metric [5]_, never as
-    subgradients. With ``hidden_layer_sizes=()`` and ``standardize=False`` this is
-    scikit-learn's LogisticRegression with ``l2 = 1 / (2 * C * n)`` and
-    ``l1 = 1 / (C * n)``.
+    Convolutions, each followed by the activation and maximum pooling, then dense layers.
+    Minimises the weighted mean of the log loss plus the penalties, as `MLPClassifier`,
+    with the same parameters; see there for the formula. Images are flat rows, as
+    everywhere in scikit-learn, or arrays of images.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Number of units in each hidden layer; () is a linear model.
-    activation : str, default="relu"
-        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
-        "leaky_relu".
+    {convolutions}
     {regularisation}
     label_smoothing : float, default=0.0
         Share of each target that is spread evenly over the classes.
     {mixup}
-    {structure}
+    {skips}
+    {init}
     {members}
     {training}
     class_weight : dict, list of dict, "balanced" or None, default=None
@@ -49,11 +40,12 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     {attributes}
+    {image_attributes}
 
     See Also
     --------
     CNNRegressor : The same for numbers.
-    sklearn.neural_network.CNNClassifier : Without these regularisers.
+    MLPClassifier : The same for tables.
 
     References
     ----------
@@ -61,15 +53,13 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import train_test_split
     >>> from skreg import CNNClassifier
-    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = CNNClassifier(
-    ...     l2=1e-3, dropout=0.2, early_stopping=True, random_state=0
-    ... ).fit(X_train, y_train)
-    >>> bool(clf.score(X_test, y_test) > 0.9)
+    >>> clf = CNNClassifier((8, 16), image_shape=(8, 8), dropout=0.1, random_state=0)
+    >>> bool(clf.fit(X_train, y_train).score(X_test, y_test) > 0.95)
     True
     """
 
@@ -120,7 +110,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         restore_best_weights=True,
         solver="adam",
         learning_rate="flat_cosine",
-        learning_rate_init=0.01,
+        learning_rate_init=0.003,
         swa_fraction=0.0,
         ema_decay=0.0,
         n_snapshots=1,
@@ -251,36 +241,21 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
 @fill_docstring
 class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
-    """Convolutional regressor in which every regulariser is a parameter.
+    """Convolutional regressor on images in which every regulariser is a parameter.
 
-    Minimises the weighted mean of the loss, summed over outputs, plus the penalties ::
-
-        sum_i s_i * loss_i / sum_i s_i  +  group_l1 * sum_j ||W_1[j, :]||_2
-            + sum_layers (l1 * ||W||_1 + l2 * ||W||_F^2)
-
-    over weights `W` and biases, of which only the weights are penalised. l1 and
-    group_l1 act through proximal steps in the optimiser's metric [5]_, never as
-    subgradients. With ``hidden_layer_sizes=()`` and ``standardize=False`` this is
-    scikit-learn's Ridge with ``l2 = alpha / (2 * n)``, Lasso with ``l1 = alpha`` and
-    ElasticNet with ``l1 = alpha * l1_ratio``, ``l2 = alpha * (1 - l1_ratio) / 2``.
+    Convolutions, each followed by the activation and maximum pooling, then dense layers.
+    Minimises the weighted mean of the loss, summed over outputs, plus the penalties, as
+    `MLPRegressor`, with the same parameters; see there for the formula. Images are flat
+    rows, as everywhere in scikit-learn, or arrays of images.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Number of units in each hidden layer; () is a linear model.
-    activation : str, default="relu"
-        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
-        "leaky_relu".
-    loss : str, default="squared_error"
-        "squared_error", half the squared difference; "absolute_error"; "huber",
-        which turns linear at 1 (standard deviation of the target, if standardised);
-        "poisson", half the Poisson deviance with a log link; "quantile", the pinball
-        loss.
-    quantile : float, default=0.5
-        Which quantile ``loss="quantile"`` predicts.
+    {convolutions}
+    {losses}
     {regularisation}
     {mixup}
-    {structure}
+    {skips}
+    {init}
     {members}
     {training}
         The targets are standardised too, and predictions scaled back; under the
@@ -290,13 +265,14 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     Attributes
     ----------
     {attributes}
+    {image_attributes}
     target_offset_, target_scale_ : ndarray of shape (`n_outputs_`,) or None
         What targets are centred and divided by.
 
     See Also
     --------
     CNNClassifier : The same for classes.
-    sklearn.neural_network.CNNRegressor : Without these regularisers.
+    MLPRegressor : The same for tables.
 
     References
     ----------
@@ -304,15 +280,12 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.datasets import load_digits
     >>> from skreg import CNNRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> reg = CNNRegressor(
-    ...     l2=1e-2, dropout=0.2, early_stopping=True, random_state=0
-    ... ).fit(X_train, y_train)
-    >>> bool(reg.score(X_test, y_test) > 0.3)
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ink = X.reshape(-1, 8, 8)[:, :, :4].sum((1, 2))
+    >>> reg = CNNRegressor((8,), image_shape=(8, 8), random_state=0)
+    >>> bool(reg.fit(X[:500], ink[:500]).score(X[500:], ink[500:]) > 0.9)
     True
     """
 
@@ -364,7 +337,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         restore_best_weights=True,
         solver="adam",
         learning_rate="flat_cosine",
-        learning_rate_init=0.01,
+        learning_rate_init=0.003,
         swa_fraction=0.0,
         ema_decay=0.0,
         n_snapshots=1,

@@ -340,7 +340,7 @@ def test_group_l1_drops_channels():
     X[..., 1] = np.random.default_rng(1).normal(size=X.shape[:3])
     settings = {"channels": 2, "hidden_layer_sizes": (), "solver": "lbfgs"}
     settings |= {"activation": "tanh", "max_iter": 2000, "random_state": 0, "pool": 1}
-    fitted = CNNRegressor(group_l1=0.1, l2=(0, 0.1), **settings).fit(X, y)
+    fitted = CNNRegressor(group_l1=0.3, l2=(0, 0.1), **settings).fit(X, y)
     assert fitted.kkt_violation_ <= 1e-6
     used = np.array([np.any(fitted.filters_[0][:, :, c] != 0) for c in range(2)])
     np.testing.assert_array_equal(used, [True, False])
