@@ -43,7 +43,9 @@ def cut(group, requests, max_bytes=None, n_jobs=1):
     if max_bytes is None:
         max_bytes = available_memory() // 2
     per_model = model_bytes(requests[group[0]])
-    most = max(FEWEST, CACHED_BYTES // per_model)
+    # Convolutions are a call for each model, whose overhead a stack does not save.
+    fewest = 1 if requests[group[0]].architecture.convolutions else FEWEST
+    most = max(fewest, CACHED_BYTES // per_model)
     # As many stacks for each job, or some would wait for the last.
     n_stacks = n_jobs * math.ceil(len(group) / (most * n_jobs))
     size = math.ceil(len(group) / n_stacks)

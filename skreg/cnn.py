@@ -14,7 +14,7 @@ from skreg.base import takes_steps
 class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     """Convolutional classifier of images in which every regulariser is a parameter.
 
-    Convolutions, each followed by the activation and maximum pooling, then dense layers.
+    Convolutions, each followed by activation and maximum pooling, then dense layers.
     Minimises the weighted mean of the log loss plus the penalties, as `MLPClassifier`,
     with the same parameters; see there for the formula. Images are flat rows, as
     everywhere in scikit-learn, or arrays of images.
@@ -243,7 +243,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     """Convolutional regressor on images in which every regulariser is a parameter.
 
-    Convolutions, each followed by the activation and maximum pooling, then dense layers.
+    Convolutions, each followed by activation and maximum pooling, then dense layers.
     Minimises the weighted mean of the loss, summed over outputs, plus the penalties, as
     `MLPRegressor`, with the same parameters; see there for the formula. Images are flat
     rows, as everywhere in scikit-learn, or arrays of images.
