@@ -17,7 +17,7 @@ import torch
 aten = torch.ops.aten
 
 # Multiplications of a model from which a call of its own costs less than unfolding.
-UNFOLDED_PRODUCTS = 2**21
+UNFOLDED_PRODUCTS = 2**20
 
 
 def way_of(x, shape):

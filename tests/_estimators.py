@@ -101,14 +101,12 @@ OF_CONVOLUTIONS = {
     for name in (
         "early_stopping",
         "batchnorm_before",
-        "batchnorm_after",
         "dropout",
         "group_l1",
         "lbfgs",
         "linear",
         "skip",
         "residual",
-        "adversarial",
     )
 }
 
