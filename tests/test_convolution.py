@@ -87,6 +87,18 @@ def test_gradients_are_those_of_torch(shape, way, k):
         torch.testing.assert_close(out[model], of_weight, rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
+@pytest.mark.parametrize("shape", [s for s in SHAPES if not s.is_pooled], ids=str)
+def test_padding_is_the_same_of_torch(shape):
+    x, weight, bias = inputs(shape, k=1)
+    output, _ = convolve(x, weight, bias, shape)
+    images = x[0].view(-1, shape.height, shape.width, shape.n_in).permute(0, 3, 1, 2)
+    filters = weight[0].view(shape.n_in, *shape.kernel, -1).permute(3, 0, 1, 2)
+    expected = functional.conv2d(images, filters, bias[0, 0], padding="same")
+    expected = expected.permute(0, 2, 3, 1).flatten(1)
+    torch.testing.assert_close(output[0], expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_gradient_of_the_images_can_be_left_out(way):
     shape = SHAPES[1]
