@@ -5,6 +5,7 @@ from skreg._curves_display import LearningCurvesDisplay
 from skreg._search_display import SearchDisplay
 from skreg.augmented import Augmented
 from skreg.bayes_search import BayesSearchCV
+from skreg.cnn import CNNClassifier, CNNRegressor
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
@@ -20,6 +21,8 @@ from skreg.text import TextAugmenter
 __all__ = [
     "Augmented",
     "BayesSearchCV",
+    "CNNClassifier",
+    "CNNRegressor",
     "ComparisonDisplay",
     "ComparisonResult",
     "ImageAugmenter",

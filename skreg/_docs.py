@@ -11,7 +11,8 @@ REGULARISATION = """
         Strength of the sum of squared weights (without a factor 1/2), as `l1`.
     group_l1 : float, default=0.0
         Strength of the group lasso over inputs: the sum of the Euclidean norms of each
-        input's outgoing weights. Whole inputs are dropped, exactly.
+        input's outgoing weights. Whole inputs are dropped, exactly; of images, whole
+        channels.
     weight_decay : float, default=0.0
         Decoupled weight decay: each step multiplies the weights by
         ``1 - learning_rate * weight_decay`` [1]_. Not the same as `l2`.
@@ -24,14 +25,16 @@ REGULARISATION = """
     dropout : float or sequence of float, default=0.0
         Share of the units of each hidden layer dropped in every training batch [2]_:
         one number, or one for each hidden layer. The others are scaled up, so that
-        nothing changes at prediction.
+        nothing changes at prediction. Of a convolution, whole channels are dropped
+        [18]_, after pooling.
     input_dropout : float, default=0.0
         Share of the inputs set to zero, which is their mean if standardised.
     input_noise : float, default=0.0
         Standard deviation of the Gaussian noise added to the (standardised) inputs.
     batchnorm : bool or {"before", "after"}, default=False
         Batch normalisation [3]_ of each hidden layer, before (the same as True) or
-        after the activation. A batch never holds one row only.
+        after the activation; of the channels of images, over rows and pixels. A batch
+        never holds one row only.
 """
 
 MIXUP = """
@@ -62,19 +65,58 @@ MIXUP = """
         set to zero and stay so, more and more of them.
 """
 
-STRUCTURE = """
+CONVOLUTIONS = """
+    channels : int or sequence of int, default=(32, 64)
+        Number of filters of each convolution, and so of the channels that come out; ()
+        is a dense network on images.
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each dense hidden layer after the convolutions.
+    activation : str, default="relu"
+        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
+        "leaky_relu".
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the images in the rows of `X`,
+        in the order of ``images.reshape(n_samples, -1)``: channels last. Arrays of
+        shape (n_samples, height, width) or (n_samples, height, width, channels) tell it
+        themselves. If None, rows are taken as square images of one channel if
+        `n_features` is a square number, and as signals, images of the height 1, else.
+    kernel_size : int or sequence of int, default=3
+        Height and width of the filters, of all convolutions or of each. Images are
+        padded with zeros, so that their size stays; of an even number of pixels one
+        more at the end, as in Keras. Along an axis of a single pixel filters have the
+        length 1.
+    pool : int or sequence of int, default=2
+        Height and width of the windows of which the largest value is kept, after each
+        convolution; 1 is no pooling. What is left over at the end is dropped.
+"""
+
+LOSSES = """
+    loss : str, default="squared_error"
+        "squared_error", half the squared difference; "absolute_error"; "huber",
+        which turns linear at 1 (standard deviation of the target, if standardised);
+        "poisson", half the Poisson deviance with a log link; "quantile", the pinball
+        loss.
+    quantile : float, default=0.5
+        Which quantile ``loss="quantile"`` predicts.
+"""
+
+SKIPS = """
     skip : {None, "linear", "residual"}, default=None
         "linear" adds ``x @ S`` to the outputs, a linear model of the (standardised)
         inputs beside the hidden layers, with weights S that start at zero (the skip
         layer of LassoNet [6]_ and of wide and deep networks). "residual" adds to the
-        output of each hidden layer its input, where both have as many units [7]_. A
-        linear model has nothing to skip.
+        output of each hidden layer its input, where both have as many units [7]_ (of
+        a convolution: as many channels, without pooling). A linear model has nothing
+        to skip.
     skip_l1, skip_l2 : float, default=None
         Strengths of `l1` and `l2` for S. None is that of the first layer.
     stochastic_depth : float, default=0.0
         Probability with which, for each row of a training batch, a residual layer is
         its input alone, or the outputs are ``x @ S`` alone [8]_; what survives is
         scaled up. Needs `skip`.
+"""
+
+EMBEDDING = """
     numeric_embedding : {None, "piecewise_linear", "periodic"}, default=None
         Replace each (standardised) input by `embedding_size` numbers [15]_.
         "piecewise_linear": its place in each of as many bins between its quantiles,
@@ -88,11 +130,16 @@ STRUCTURE = """
         How many numbers become of each input.
     embedding_scale : float, default=0.1
         Standard deviation of the initial w of "periodic".
+"""
+
+INIT = """
     init : {"glorot", "scaled"}, default="glorot"
         How initial weights are drawn. "glorot" is uniform, as in scikit-learn.
         "scaled" is RealMLP's [16]_: weights are normal with a variance of one over the
         number of inputs of the layer, biases standard normal, and the last layer zero.
 """
+
+STRUCTURE = SKIPS.rstrip() + EMBEDDING.rstrip() + INIT
 
 MEMBERS = """
     n_estimators : int, default=1
@@ -138,8 +185,8 @@ TRAINING = """
         falls to a 10,000th [10]_; "flat_cosine" stays for the first half and falls as
         "cosine" in the second. "lbfgs" ignores all, and `partial_fit`, which does not
         know how long it will go on, the schedules.
-    learning_rate_init : float, default=0.01
-        Initial learning rate.
+    learning_rate_init : float
+        Initial learning rate; by default 0.01, and 0.003 with convolutions.
     swa_fraction : float, default=0.0
         Stochastic weight averaging [11]_: the network has the mean of the weights after
         each of the last ``ceil(swa_fraction * max_iter)`` epochs, which only early
@@ -178,8 +225,9 @@ TRAINING = """
         default None for classes and 0.5 for numbers, where outliers make long steps.
     standardize : bool or "robust", default=True
         Centre and scale the inputs inside the fit, by the weighted mean and standard
-        deviation of the training rows. Sparse inputs are scaled only. Strengths then
-        mean what they mean on standardised data. With "robust", by the weighted median
+        deviation of the training rows; all pixels of a channel by the same. Sparse
+        inputs are scaled only. Strengths then mean what they mean on standardised data.
+        With "robust", by the weighted median
         and the interquartile range (half the range if that is zero), followed by
         ``x / sqrt(1 + (x / 3)**2)``, so that outliers end at ±3 [16]_; dense inputs
         only.
@@ -261,6 +309,14 @@ ATTRIBUTES = """
         The skorch net.
 """
 
+IMAGE_ATTRIBUTES = """
+    image_shape_ : tuple of int
+        Height, width and channels of the images.
+    filters_ : list of ndarray of shape (height, width, n_in, n_out)
+        Weights of the convolutions, which are in `coefs_` as arrays of shape
+        (n_in * height * width, n_out).
+"""
+
 REFERENCES = """
     .. [1] Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization".
     .. [2] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014),
@@ -297,6 +353,8 @@ REFERENCES = """
        Pre-Tuned MLPs and Boosted Trees on Tabular Data".
     .. [17] Huang, Li, Pleiss, Liu, Hopcroft and Weinberger (2017), "Snapshot Ensembles:
        Train 1, Get M for Free".
+    .. [18] Tompson, Goroshin, Jain, LeCun and Bregler (2015), "Efficient Object
+       Localization Using Convolutional Networks".
 """
 
 FIT = """
@@ -324,11 +382,16 @@ FIT = """
 SECTIONS = SEARCH_SECTIONS | {
     "regularisation": REGULARISATION,
     "mixup": MIXUP,
+    "convolutions": CONVOLUTIONS,
+    "losses": LOSSES,
     "structure": STRUCTURE,
+    "skips": SKIPS,
+    "init": INIT,
     "members": MEMBERS,
     "training": TRAINING,
     "run": RUN,
     "attributes": ATTRIBUTES,
+    "image_attributes": IMAGE_ATTRIBUTES,
     "references": REFERENCES,
     "fit": FIT,
 }

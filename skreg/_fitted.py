@@ -27,12 +27,15 @@ class FittedNetworkMixin:
     module that predicts shares their memory and is not pickled.
     """
 
+    # The parameters of a model without hidden layers.
+    _linear_with = "hidden_layer_sizes=()"
+
     def _state_attributes(self, state, snapshots=None):
         """Return the attributes that make a network's state a fitted estimator.
 
         With `snapshots`, a list of states, these are what predicts.
         """
-        n = len(self._architecture.layer_sizes) - 1
+        n = self._architecture.n_hidden + 1
         has_skip = self._architecture.skip == "linear"
         rest = state[n + has_skip :]
         return {
@@ -82,11 +85,20 @@ class FittedNetworkMixin:
 
     @property
     def _input_weights(self):
-        """The weights that leave each input, of shape (n_features, n_weights)."""
-        columns = self._architecture.embedding_columns()
-        weights = np.zeros((*columns.shape, self.coefs_[0].shape[1]))
-        weights[columns] = self.coefs_[0]
-        weights = weights.reshape(len(columns), -1)
+        """The weights that leave each input, of shape (n_features, n_weights).
+
+        Of pixels, which share those of their channel, the norm of these.
+        """
+        if self._architecture.convolutions:
+            shape = self._architecture.convolutions[0]
+            filters = self.coefs_[0].reshape(shape.n_in, -1).astype(np.float64)
+            norms = np.linalg.norm(filters, axis=1, keepdims=True)
+            weights = np.tile(norms, (shape.height * shape.width, 1))
+        else:
+            columns = self._architecture.embedding_columns()
+            weights = np.zeros((*columns.shape, self.coefs_[0].shape[1]))
+            weights[columns] = self.coefs_[0]
+            weights = weights.reshape(len(columns), -1)
         if self.skip_coef_ is None:
             return weights
         return np.hstack([weights, self.skip_coef_])
@@ -111,26 +123,29 @@ class FittedNetworkMixin:
         """Return the inverse link of the raw outputs."""
         return self._forward(X, lambda score: self._loss.inverse_link(score))
 
+    def _as_rows(self, X):
+        """Return inputs with a row for each sample, which images become."""
+        return X
+
     def _forward(self, X, link):
         """Check `X` and return a function of the raw outputs, row by row."""
         check_is_fitted(self)
         if not self._is_valid(X):
             X = validate_data(
                 self,
-                X,
+                self._as_rows(X),
                 accept_sparse="csr",
                 dtype=(np.float64, np.float32),
                 order="C",
                 reset=False,
             )
-        sizes, n_rows = self._architecture.layer_sizes, X.shape[0]
-        widest = max(self._architecture.input_width, *sizes)
-        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
-        with threads_for(min(size, n_rows) * sizes[0] * max(sizes[1:])):
+        architecture, n_rows = self._architecture, X.shape[0]
+        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // architecture.widest)
+        with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
                 return link(self._forward_rows(X)).numpy()
             # Filled in place: small results kept between large ones tear memory up.
-            result = np.empty((n_rows, sizes[-1]), self.coefs_[0].dtype)
+            result = np.empty((n_rows, self.n_outputs_), self.coefs_[0].dtype)
             for part in gen_batches(n_rows, size):
                 result[part] = link(self._forward_rows(X[part])).numpy()
             return result
@@ -235,7 +250,7 @@ class FittedNetworkMixin:
         if len(self.coefs_) > 1:
             raise AttributeError(
                 f"{type(self).__name__} has coef_ and intercept_ only as a linear "
-                "model, with hidden_layer_sizes=(). See coefs_ and intercepts_."
+                f"model, with {self._linear_with}. See coefs_ and intercepts_."
             )
         coef, intercept = self.coefs_[0].T, self.intercepts_[0]
         if self.feature_scale_ is not None:
@@ -272,13 +287,18 @@ def architecture_of(
     skip=None,
     embedding=None,
     embedding_sizes=(),
+    convolutions=(),
 ):
     """Return the `Architecture` that the public parameters stand for."""
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
     # A network without hidden layers has nowhere to put any of them.
-    if not hidden_layer_sizes:
+    if not hidden_layer_sizes and not convolutions:
         activation, norm = "identity", None
         skip = "linear" if embedding and skip == "linear" else None
     n_inputs = sum(embedding_sizes) if embedding else n_features
+    if convolutions:
+        n_inputs = convolutions[-1].n_outputs
     sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
-    return Architecture(sizes, activation, norm, skip, embedding, embedding_sizes)
+    return Architecture(
+        sizes, activation, norm, skip, embedding, embedding_sizes, convolutions
+    )

@@ -30,6 +30,9 @@ FEWEST_STEPS = 50
 class RequestMixin:
     """What of an estimator says how its network is trained, and on which rows."""
 
+    # The parameters that say how many layers there are.
+    _layers_given_by = "hidden_layer_sizes"
+
     def _split(self, X, y, weight, validation, seed, incremental):
         """Return training and validation rows, the latter None without any.
 
@@ -75,8 +78,9 @@ class RequestMixin:
         n_hidden = architecture.n_hidden
         weights, hidden = "layers of weights", "hidden layers"
         max_norm = inf if self.max_norm is None else float(self.max_norm)
-        l1 = per_layer("l1", self.l1, n_hidden + 1, weights)
-        l2 = per_layer("l2", self.l2, n_hidden + 1, weights)
+        given_by = self._layers_given_by
+        l1 = per_layer("l1", self.l1, n_hidden + 1, weights, given_by)
+        l2 = per_layer("l2", self.l2, n_hidden + 1, weights, given_by)
         group_l1 = [float(self.group_l1)] + [0.0] * n_hidden
         if architecture.skip == "linear":
             l1.append(l1[0] if self.skip_l1 is None else float(self.skip_l1))
@@ -89,7 +93,9 @@ class RequestMixin:
             "group_l1": group_l1,
             "max_norm": [max_norm] * len(l1),
             "positive": [float(self.positive)] * len(l1),
-            "dropout": per_layer("dropout", self.dropout, n_hidden, hidden, 1),
+            "dropout": per_layer(
+                "dropout", self.dropout, n_hidden, hidden, given_by, 1
+            ),
             "input_dropout": self.input_dropout,
             "input_noise": table["input_noise"],
             "label_smoothing": getattr(self, "label_smoothing", 0.0),

@@ -26,7 +26,7 @@ def check_hidden_layer_sizes(value):
     return tuple(int(size) for size in sizes)
 
 
-def per_layer(name, value, n_layers, layers, upper=math.inf):
+def per_layer(name, value, n_layers, layers, given_by, upper=math.inf):
     """Return a parameter that is one number or one per layer as a list of floats.
 
     Parameters
@@ -38,6 +38,8 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
         Expected length of a sequence.
     layers : str
         What the elements stand for, for the error message.
+    given_by : str
+        The parameters that give their number, for the error message.
     upper : float, default=inf
         Exclusive upper bound; the lower bound is 0, inclusive.
 
@@ -53,7 +55,7 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
     Examples
     --------
     >>> from skreg._validation import per_layer
-    >>> per_layer("l1", 0.1, 2, "layers of weights")
+    >>> per_layer("l1", 0.1, 2, "layers of weights", "hidden_layer_sizes")
     [0.1, 0.1]
     """
     value = value.tolist() if isinstance(value, np.ndarray) else value
@@ -61,7 +63,7 @@ def per_layer(name, value, n_layers, layers, upper=math.inf):
     if len(values) != n_layers:
         raise ValueError(
             f"{name} must be one number or a sequence of {n_layers}, one for each of "
-            f"the {layers} given by hidden_layer_sizes, got {value!r} of length "
+            f"the {layers} given by {given_by}, got {value!r} of length "
             f"{len(values)}."
         )
     for element in values:

@@ -25,7 +25,7 @@ def perturbed(batch, streams, noise, module, loss):
     """
     architecture = module.architecture
     batch = noise.apply(batch, streams)
-    masks = noise.masks(batch, streams, architecture.layer_sizes[1:-1])
+    masks = noise.masks(batch, streams, architecture.hidden_widths)
     paths = noise.paths(batch, streams, architecture.n_paths)
     if noise.active["adversarial"]:
         return with_adversaries(batch, masks, paths, module, loss, noise.adversarial)

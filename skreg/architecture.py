@@ -12,14 +12,72 @@ N_FREQUENCIES = 16
 
 
 @dataclass(frozen=True)
+class ConvolutionShape:
+    """The sizes of a convolution and of the pooling that follows.
+
+    Images are padded with zeros so that a convolution keeps their size.
+
+    Parameters
+    ----------
+    height, width : int
+        Pixels of the input.
+    n_in, n_out : int
+        Channels of the input, and of the output: the filters.
+    kernel, pool : tuple of int
+        Height and width of the filters, and of the windows of which the largest value
+        is kept.
+    """
+
+    height: int
+    width: int
+    n_in: int
+    n_out: int
+    kernel: tuple = (3, 3)
+    pool: tuple = (1, 1)
+
+    @property
+    def is_pooled(self):
+        return self.pool != (1, 1)
+
+    @property
+    def n_taps(self):
+        """How many weights lead from an input channel to an output channel."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def fans(self):
+        """How many weights lead to a unit, and away from an input."""
+        return self.n_in * self.n_taps, self.n_out * self.n_taps
+
+    @property
+    def pooled(self):
+        """Height and width of the output."""
+        return self.height // self.pool[0], self.width // self.pool[1]
+
+    @property
+    def n_inputs(self):
+        return self.height * self.width * self.n_in
+
+    @property
+    def n_units(self):
+        """Numbers before pooling."""
+        return self.height * self.width * self.n_out
+
+    @property
+    def n_outputs(self):
+        """Numbers after pooling."""
+        return self.pooled[0] * self.pooled[1] * self.n_out
+
+
+@dataclass(frozen=True)
 class Architecture:
     """What the networks of one stack have in common.
 
     Parameters
     ----------
     layer_sizes : tuple of int
-        Number of inputs, of units in each hidden layer, and of outputs. Embedded inputs
-        count as often as `embedding_sizes` says.
+        Number of inputs of the first dense layer, of units in each hidden layer, and of
+        outputs. Embedded inputs count as often as `embedding_sizes` says.
     activation : str
         A key of `ACTIVATIONS`.
     batchnorm : {None, "before", "after"}
@@ -31,6 +89,8 @@ class Architecture:
         What becomes of the inputs first.
     embedding_sizes : tuple of int
         How many numbers become of each input, () without an embedding.
+    convolutions : tuple of ConvolutionShape
+        The hidden layers before the dense ones.
     """
 
     layer_sizes: tuple
@@ -39,14 +99,37 @@ class Architecture:
     skip: str | None = None
     embedding: str | None = None
     embedding_sizes: tuple = ()
+    convolutions: tuple = ()
 
     @property
     def n_hidden(self):
-        return len(self.layer_sizes) - 2
+        """Number of hidden layers, convolutions included."""
+        return len(self.convolutions) + len(self.layer_sizes) - 2
 
     @property
     def n_inputs(self):
+        if self.convolutions:
+            return self.convolutions[0].n_inputs
         return len(self.embedding_sizes) if self.embedding else self.layer_sizes[0]
+
+    @property
+    def hidden_widths(self):
+        """Units, or channels, of each hidden layer: what dropout drops."""
+        channels = tuple(shape.n_out for shape in self.convolutions)
+        return channels + self.layer_sizes[1:-1]
+
+    @property
+    def fans(self):
+        """Of each layer, how many weights lead to a unit, and away from an input."""
+        convolutions = [shape.fans for shape in self.convolutions]
+        return convolutions + list(pairwise(self.layer_sizes))
+
+    @property
+    def group_rows(self):
+        """How many neighbouring rows of the first weights belong to one input."""
+        if self.convolutions:
+            return self.convolutions[0].n_taps
+        return self.embedding_size
 
     @property
     def embedding_size(self):
@@ -68,7 +151,22 @@ class Architecture:
         """How many numbers a row's inputs are on their way to the first layer."""
         if self.embedding == "periodic":  # angles and their cosines
             return self.layer_sizes[0] + 2 * N_FREQUENCIES * self.n_inputs
-        return self.layer_sizes[0]
+        return self.n_inputs if self.convolutions else self.layer_sizes[0]
+
+    @property
+    def widest(self):
+        """The most numbers that a row is anywhere in the network."""
+        images = (shape.n_units for shape in self.convolutions)
+        return max(self.input_width, *self.layer_sizes, *images)
+
+    @property
+    def largest_product(self):
+        """The most multiplications for a row in any layer."""
+        products = [shape.n_units * shape.fans[0] for shape in self.convolutions]
+        products += [n_in * n_out for n_in, n_out in pairwise(self.layer_sizes)]
+        if self.skip == "linear":
+            products.append(self.n_inputs * self.layer_sizes[-1])
+        return max(products)
 
     @property
     def is_linear(self):
@@ -80,8 +178,9 @@ class Architecture:
         """Positions of the hidden layers that have a residual connection."""
         if self.skip != "residual":
             return ()
-        pairs = enumerate(pairwise(self.layer_sizes[:-1]))
-        return tuple(i for i, (n_in, n_out) in pairs if n_in == n_out)
+        keeps = [s.n_in == s.n_out and not s.is_pooled for s in self.convolutions]
+        keeps += [n_in == n_out for n_in, n_out in pairwise(self.layer_sizes[:-1])]
+        return tuple(i for i, keeps_size in enumerate(keeps) if keeps_size)
 
     @property
     def n_paths(self):
@@ -114,15 +213,16 @@ def state_shapes(architecture):
     All weights come first, those that penalties act on, then biases, then batch norm,
     then the embedding.
     """
-    sizes = architecture.layer_sizes
-    shapes = {f"weight_{i}": pair for i, pair in enumerate(pairwise(sizes))}
+    hidden, n_outputs = architecture.hidden_widths, architecture.layer_sizes[-1]
+    widths = *hidden, n_outputs
+    n_in = [fan_in for fan_in, _ in architecture.fans]
+    shapes = {f"weight_{i}": pair for i, pair in enumerate(zip(n_in, widths))}
     if architecture.skip == "linear":
-        shapes["weight_skip"] = architecture.n_inputs, sizes[-1]
-    shapes |= {f"bias_{i}": (1, width) for i, width in enumerate(sizes[1:])}
+        shapes["weight_skip"] = architecture.n_inputs, n_outputs
+    shapes |= {f"bias_{i}": (1, width) for i, width in enumerate(widths)}
     if architecture.batchnorm:
         for part in BATCHNORM:
-            widths = enumerate(sizes[1:-1])
-            shapes |= {f"{part}_{i}": (1, width) for i, width in widths}
+            shapes |= {f"{part}_{i}": (1, width) for i, width in enumerate(hidden)}
     return shapes | _embedding_shapes(architecture)
 
 

@@ -251,6 +251,7 @@ class BaseNetwork(
             self.skip,
             self.numeric_embedding,
             self._embedding_sizes(rows, continuing),
+            self._convolutions(),
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
@@ -280,6 +281,10 @@ class BaseNetwork(
         self._smooth_clip = self.standardize == "robust"
         self.feature_offset_, self.feature_scale_ = self._scaling(rows)
         self._fit_encoding(rows)
+
+    def _convolutions(self):
+        """Return the `ConvolutionShape` of each convolution before the dense layers."""
+        return ()
 
     def _scaling(self, rows):
         """Return what the inputs are centred and divided by, or None."""
@@ -376,7 +381,7 @@ class BaseNetwork(
         self.t_ = request.samples_seen + n_seen
         self._epochs_seen = request.epochs_seen + tracker.n_iter
         self.n_iter_, self.kkt_violation_ = tracker.n_iter, result.kkt_violation
-        self.n_layers_ = len(self._architecture.layer_sizes)
+        self.n_layers_ = self._architecture.n_hidden + 2
         self.out_activation_ = self._loss.out_activation
         if result.interrupted:
             raise KeyboardInterrupt

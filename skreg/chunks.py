@@ -13,6 +13,8 @@ from skreg.architecture import state_shapes
 CACHED_BYTES = 2**24
 # Fewer models than this do not pay for a stack's overhead.
 FEWEST = 16
+# Of a convolution: outputs, gradients, and neighbourhoods or indices of 64 bits.
+IMAGES = 4
 # Weights, gradients, two moving averages, twice scratch, and the best network so far.
 COPIES = 7
 
@@ -41,7 +43,9 @@ def cut(group, requests, max_bytes=None, n_jobs=1):
     if max_bytes is None:
         max_bytes = available_memory() // 2
     per_model = model_bytes(requests[group[0]])
-    most = max(FEWEST, CACHED_BYTES // per_model)
+    # Convolutions are a call for each model, whose overhead a stack does not save.
+    fewest = 1 if requests[group[0]].architecture.convolutions else FEWEST
+    most = max(fewest, CACHED_BYTES // per_model)
     # As many stacks for each job, or some would wait for the last.
     n_stacks = n_jobs * math.ceil(len(group) / (most * n_jobs))
     size = math.ceil(len(group) / n_stacks)
@@ -69,14 +73,15 @@ def _arrays(request):
 
 def model_bytes(request):
     """Return about how many bytes a model takes in a stack, its data aside."""
-    sizes, itemsize = request.architecture.layer_sizes, request.dtype.itemsize
-    shapes = state_shapes(request.architecture)
+    architecture, itemsize = request.architecture, request.dtype.itemsize
+    shapes = state_shapes(architecture)
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     rows *= 2 if request.settings["adversarial"] else 1
     # Inputs, and outputs, masks and gradients of every layer.
-    width = request.architecture.input_width
-    activations = rows * (2 * width + 4 * sum(sizes[1:]))
+    width = 2 * architecture.input_width + 4 * sum(architecture.layer_sizes[1:])
+    width += sum(IMAGES * shape.n_units for shape in architecture.convolutions)
+    activations = rows * width
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
     return itemsize * (copies * n_weights + activations)
 

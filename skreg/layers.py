@@ -12,6 +12,12 @@ the first `k` of its parameters, which are contiguous views.
 
 import torch
 
+from skreg.convolution import (
+    convolution_backward,
+    convolve,
+    max_pool,
+    max_pool_backward,
+)
 from skreg.products import affine, first, times_transposed, write_weight_gradient
 
 aten = torch.ops.aten
@@ -47,6 +53,8 @@ IN_PLACE = {"relu": torch.relu_}
 # Those whose gradients need the output as it was before dropout; that of relu is zero
 # where a unit is dropped in any case.
 NEED_OUTPUT = ("tanh", "logistic")
+# Functions that do not fall: the largest of their values is that of the largest input.
+MONOTONE = ("identity", "relu", "tanh", "logistic", "elu", "selu", "leaky_relu")
 
 # Klambauer et al. 2017, "Self-Normalizing Neural Networks".
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -184,3 +192,107 @@ class BatchNorm:
         torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
         centred = gradient - share * torch.addcmul(sum_g, normed, sum_gx)
         return centred * (first(self.gamma, k) * scale)
+
+
+class Convolution:
+    """A convolution, and the pooling after it if nothing stands between, of each model.
+
+    Parameters
+    ----------
+    weight : Parameter of shape (n_models, n_in * n_taps, n_out)
+    bias : Parameter of shape (n_models, 1, n_out)
+    shape : ConvolutionShape
+    is_first : bool
+        The gradient of the first layer's input is not needed.
+    is_centred : bool, default=False
+        As of `Linear`.
+    """
+
+    def __init__(self, weight, bias, shape, is_first, is_centred=False):
+        self.weight, self.bias, self.shape = weight, bias, shape
+        self.is_first, self.is_centred = is_first, is_centred
+
+    def predict(self, x):
+        k = x.size(0)
+        weight, bias = first(self.weight, k), first(self.bias, k)
+        return convolve(x, weight, bias, self.shape)[0]
+
+    def forward(self, x, weight, mask):
+        k = x.size(0)
+        weight, bias = first(self.weight, k), first(self.bias, k)
+        output, saved = convolve(x, weight, bias, self.shape)
+        return output, (x, saved)
+
+    def backward(self, gradient, saved):
+        (x, saved), k = saved, gradient.size(0)
+        gradient = gradient.contiguous()
+        if not self.is_centred:
+            # A pooled gradient goes to one pixel each: the sum is the same before it.
+            of_pixels = gradient.view(k, -1, self.shape.n_out)
+            torch.sum(of_pixels, 1, keepdim=True, out=first(self.bias.grad, k))
+        weight, out = first(self.weight, k), first(self.weight.grad, k)
+        needs_input = not self.is_first
+        return convolution_backward(
+            gradient, x, weight, self.shape, saved, out, needs_input
+        )
+
+
+class MaxPool:
+    """The largest value of each window, where other layers follow the convolution.
+
+    Parameters
+    ----------
+    shape : ConvolutionShape
+    """
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def predict(self, x):
+        return max_pool(x, self.shape)[0]
+
+    def forward(self, x, weight, mask):
+        return max_pool(x, self.shape)
+
+    def backward(self, gradient, indices):
+        return max_pool_backward(gradient, indices, self.shape)
+
+
+class ChannelDropout(Dropout):
+    """Dropout of whole channels (Tompson et al. 2015): a mask for all their pixels.
+
+    Neighbouring pixels tell the same, so that units dropped one by one are made up for.
+    """
+
+    def forward(self, x, weight, mask):
+        if mask is None:
+            return x, None
+        mask, pixels = mask.unsqueeze(2), x.view(*x.shape[:2], -1, mask.size(2))
+        output = pixels.mul_(mask) if self.in_place else pixels * mask
+        return output.view(x.shape), mask
+
+    def backward(self, gradient, mask):
+        if mask is None:
+            return gradient
+        pixels = gradient.view(*gradient.shape[:2], -1, mask.size(3))
+        return pixels.mul_(mask).view(gradient.shape)
+
+
+class ChannelNorm(BatchNorm):
+    """Batch normalisation of channels, over rows and pixels."""
+
+    def _pixels(self, tensor):
+        return tensor.view(tensor.size(0), -1, self.gamma.size(2))
+
+    def predict(self, x):
+        return super().predict(self._pixels(x)).view(x.shape)
+
+    def forward(self, x, weight, mask):
+        pixels = self._pixels(x)
+        if weight is not None:
+            weight = weight.repeat_interleave(pixels.size(1) // x.size(1), 1)
+        output, saved = super().forward(pixels, weight, mask)
+        return output.view(x.shape), saved
+
+    def backward(self, gradient, saved):
+        return super().backward(self._pixels(gradient), saved).view(gradient.shape)

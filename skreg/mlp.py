@@ -264,13 +264,7 @@ class MLPRegressor(BaseRegressorNetwork):
     activation : str, default="relu"
         "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
         "leaky_relu".
-    loss : str, default="squared_error"
-        "squared_error", half the squared difference; "absolute_error"; "huber",
-        which turns linear at 1 (standard deviation of the target, if standardised);
-        "poisson", half the Poisson deviance with a log link; "quantile", the pinball
-        loss.
-    quantile : float, default=0.5
-        Which quantile ``loss="quantile"`` predicts.
+    {losses}
     {regularisation}
     {mixup}
     {structure}

@@ -1,15 +1,28 @@
 """Stacked networks: every parameter has a leading axis, the model."""
 
+from dataclasses import replace
+
 import torch
 
 from skreg.architecture import BATCHNORM, state_names
 from skreg.blocks import LinearSkip, Residual
 from skreg.embeddings import Periodic, PiecewiseLinear
-from skreg.layers import NEED_OUTPUT, Activation, BatchNorm, Dropout, Linear
+from skreg.layers import (
+    MONOTONE,
+    NEED_OUTPUT,
+    Activation,
+    BatchNorm,
+    ChannelDropout,
+    ChannelNorm,
+    Convolution,
+    Dropout,
+    Linear,
+    MaxPool,
+)
 
 
 class StackedNetwork(torch.nn.Module):
-    """Multilayer perceptrons of one architecture, side by side.
+    """Networks of one architecture, side by side.
 
     Parameters
     ----------
@@ -69,29 +82,63 @@ class StackedNetwork(torch.nn.Module):
     def _build(self):
         """Chain the layers over the registered parameters."""
         architecture = self.architecture
-        names, norm = state_names(architecture), architecture.batchnorm
-        activation = architecture.activation
+        names = state_names(architecture)
         self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
         self.layers, self.skip = self._embedding(), None
         is_fixed = architecture.embedding != "periodic"
         for i in range(architecture.n_hidden + 1):
-            is_hidden = i < architecture.n_hidden
-            is_centred = is_hidden and norm == "before"
-            bias = getattr(self, f"bias_{i}")
-            is_first = i == 0 and is_fixed
-            block = [Linear(self.weights[i], bias, is_first, is_centred)]
-            if is_hidden:
-                tail = [Activation(activation)]
-                if norm:
-                    parts = [getattr(self, f"{p}_{i}") for p in BATCHNORM]
-                    tail.insert(0 if norm == "before" else 1, BatchNorm(*parts))
-                in_place = norm == "after" or activation not in NEED_OUTPUT
-                block += [*tail, Dropout(in_place)]
+            block = self._block(i, is_first=i == 0 and is_fixed)
             if i in architecture.residual_layers:
                 block = [Residual(block)]
             self.layers += block
         if architecture.skip == "linear":
             self.skip = LinearSkip(self.weight_skip)
+
+    def _block(self, i, is_first):
+        """Return the layers from the weights number `i` to those that come next."""
+        architecture = self.architecture
+        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
+        if i == architecture.n_hidden:
+            return [Linear(weight, bias, is_first)]
+        is_centred = architecture.batchnorm == "before"
+        if i < len(architecture.convolutions):
+            shape = architecture.convolutions[i]
+            return self._convolution(i, shape, is_first, is_centred)
+        tail = [Activation(architecture.activation)]
+        self._insert_norm(tail, BatchNorm, i)
+        dropout = Dropout(self._may_overwrite())
+        return [Linear(weight, bias, is_first, is_centred), *tail, dropout]
+
+    def _convolution(self, i, shape, is_first, is_centred):
+        """Return the layers of a convolution.
+
+        Pooling stands after the activation and its normalisation. Where that makes no
+        difference it comes sooner, so that these have less to do.
+        """
+        tail = [Activation(self.architecture.activation)]
+        is_early = self.architecture.activation in MONOTONE
+        is_early &= self.architecture.batchnorm != "after"
+        at_once = is_early and self.architecture.batchnorm is None
+        if shape.is_pooled and not at_once:
+            tail.insert(0 if is_early else 1, MaxPool(shape))
+        self._insert_norm(tail, ChannelNorm, i)
+        in_place = self._may_overwrite() or (shape.is_pooled and not is_early)
+        own = shape if at_once else replace(shape, pool=(1, 1))
+        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
+        convolution = Convolution(weight, bias, own, is_first, is_centred)
+        return [convolution, *tail, ChannelDropout(in_place)]
+
+    def _insert_norm(self, tail, kind, i):
+        """Insert batch normalisation, if it is on, before or after the activation."""
+        if self.architecture.batchnorm:
+            norm = kind(*(getattr(self, f"{part}_{i}") for part in BATCHNORM))
+            tail.insert(0 if self.architecture.batchnorm == "before" else 1, norm)
+
+    def _may_overwrite(self):
+        """Tell whether dropout may overwrite what the layer before it gave."""
+        architecture = self.architecture
+        is_after = architecture.batchnorm == "after"
+        return is_after or architecture.activation not in NEED_OUTPUT
 
     def _embedding(self):
         """Return the layer that embeds the inputs, in a list, or none."""
@@ -146,7 +193,8 @@ class StackedNetwork(torch.nn.Module):
         weight : Tensor of shape (k, n_rows, 1), default=None
             Weights of the rows, for the statistics of batch normalisation.
         masks : sequence of Tensor of shape (k, n_rows, n_units) or None
-            A dropout mask for each hidden layer, or None to keep all units.
+            A dropout mask for each hidden layer, of the channels of a convolution, or
+            None to keep all units.
         paths : sequence of Tensor of shape (k, n_rows, 1)
             Masks of what skip connections skip, or nothing to keep all.
 

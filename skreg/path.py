@@ -330,7 +330,7 @@ class _Run:
             kind.parameter: gradient.new_tensor([self.request.settings[kind.parameter]])
             for kind in PENALTIES
         }
-        penalties = Penalties(settings, self.request.architecture.embedding_size)
+        penalties = Penalties(settings, self.request.architecture.group_rows)
         (kind,) = (kind for kind in PENALTIES if kind.parameter == self.penalty)
         others = penalties.layers[layer].penalties
         others = [other for other in others if type(other) not in (kind, L2)]

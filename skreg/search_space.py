@@ -319,7 +319,10 @@ def _usable(network):
     """Return the names of the parameters that have an effect on a network."""
     params = network.get_params(deep=False)
     names = set(params)
-    if not check_hidden_layer_sizes(network.hidden_layer_sizes):
+    # Convolutions are hidden layers, too.
+    has_convolutions = np.size(params.get("channels", ())) > 0
+    sizes = check_hidden_layer_sizes(network.hidden_layer_sizes)
+    if not sizes and not has_convolutions:
         names -= _OF_HIDDEN_LAYERS
     if network.solver == "lbfgs":
         names &= _OF_LBFGS

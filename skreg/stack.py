@@ -73,7 +73,7 @@ class Stack:
         for name in (kind.parameter for kind in PENALTIES):
             rows = [request.settings[name] for request in requests]
             strengths[name] = torch.tensor(rows, dtype=self.dtype, device=self.device)
-        return Penalties(strengths, requests[0].architecture.embedding_size)
+        return Penalties(strengths, requests[0].architecture.group_rows)
 
     def _make_module(self, requests):
         architecture, dtype = requests[0].architecture, np.float64
@@ -149,7 +149,8 @@ class Stack:
         That of all models: threads share out the models of a stack.
         """
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
-        return rows * max(weight.numel() for weight in self.module.weights)
+        n_models = self.module.n_models
+        return rows * n_models * self.module.architecture.largest_product
 
     def state_of(self, position):
         """Return a copy of one live model's state, in the precision it asked for."""
@@ -308,7 +309,7 @@ def _in_order(architecture, pool, indices, scaling, n_shares=1):
 
 
 def _rows_at_a_time(architecture):
-    return max(64, ELEMENTS_AT_A_TIME // architecture.input_width)
+    return max(64, ELEMENTS_AT_A_TIME // architecture.widest)
 
 
 def _stack_scaling(requests, device):

@@ -1,10 +1,19 @@
 """The one list of estimators and configurations that the contract tests run over."""
 
 import numpy as np
+from sklearn.base import RegressorMixin
 
-from skreg import ImageAugmenter, MLPClassifier, MLPRegressor, TableAugmenter
+from skreg import (
+    CNNClassifier,
+    CNNRegressor,
+    ImageAugmenter,
+    MLPClassifier,
+    MLPRegressor,
+    TableAugmenter,
+)
 
 ESTIMATORS = (MLPClassifier, MLPRegressor)
+CONVOLUTIONAL = (CNNClassifier, CNNRegressor)
 
 # How scikit-learn's MLP trains by default: for tests of what the short schedules of our
 # own defaults would hide.
@@ -93,15 +102,49 @@ RANDOM_CONFIGURATIONS = {
 
 ALL_CONFIGURATIONS = CONFIGURATIONS | RANDOM_CONFIGURATIONS
 
+# What convolutions add to configurations, and those that they have a part in. Without
+# an image_shape, for the checks have inputs of many sizes.
+FEW_CHANNELS = {"channels": (8, 16)}
+OF_CONVOLUTIONS = {
+    "default": {},
+    "odd_shapes": {"kernel_size": (2, 5), "pool": (1, 2), "activation": "gelu"},
+    "without_channels": {"channels": ()},
+} | {
+    name: FEW_CHANNELS | CONFIGURATIONS[name]
+    for name in (
+        "early_stopping",
+        "batchnorm_before",
+        "dropout",
+        "group_l1",
+        "lbfgs",
+        "linear",
+        "skip",
+        "residual",
+    )
+}
+
+
+def configurations(kind):
+    """Return the configurations of a kind that scikit-learn's checks run on."""
+    return OF_CONVOLUTIONS if kind in CONVOLUTIONAL else CONFIGURATIONS
+
+
+def every_checked():
+    """Return all pairs of a kind and the name of a checked configuration."""
+    kinds = ESTIMATORS + CONVOLUTIONAL
+    return [(kind, name) for kind in kinds for name in configurations(kind)]
+
 
 def make(kind, configuration="default", **parameters):
     """Return an estimator of a configuration, with other parameters on top."""
-    return kind(**(ALL_CONFIGURATIONS[configuration] | parameters))
+    known = configurations(kind)
+    found = known.get(configuration) or ALL_CONFIGURATIONS.get(configuration, {})
+    return kind(**(found | parameters))
 
 
 def every_checked_estimator():
     """Return one estimator of each kind in each checked configuration."""
-    return [make(kind, name) for kind in ESTIMATORS for name in CONFIGURATIONS]
+    return [make(kind, name) for kind, name in every_checked()]
 
 
 def data(kind, n_samples=60, n_features=5, seed=0, n_classes=3):
@@ -109,7 +152,7 @@ def data(kind, n_samples=60, n_features=5, seed=0, n_classes=3):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, n_features)) * 3 + np.arange(n_features)
     signal = X[:, 0] - 0.5 * X[:, 1] + rng.normal(size=n_samples)
-    if kind is MLPRegressor:
+    if issubclass(kind, RegressorMixin):
         return X, signal * 10 + 100
     cuts = np.quantile(signal, np.arange(1, n_classes) / n_classes)
     return X, np.searchsorted(cuts, signal)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 import skreg.chunks
-from skreg import MLPClassifier
+from skreg import CNNClassifier, MLPClassifier
 from skreg.chunks import available_memory, cut, model_bytes
 
 
@@ -73,3 +73,24 @@ def test_available_memory_within_a_container(monkeypatch, tmp_path):
     assert available_memory() == 600
     monkeypatch.setattr(skreg.chunks, "_control_group", {"memory.current": 400}.get)
     assert np.isclose(available_memory(), free, rtol=0.5)
+
+
+def test_large_images_are_in_small_stacks():
+    """Convolutions are a call for each model, so that a stack saves them nothing."""
+    rng = np.random.default_rng(0)
+    y, sizes = np.arange(40) % 2, []
+    for side in (8, 28):
+        X = rng.normal(size=(40, side, side)).astype(np.float32)
+        request = CNNClassifier()._prepared_request(X, y)
+        sizes.append(len(cut(list(range(100)), [request] * 100)[0]))
+    assert 1 == sizes[1] < sizes[0] < skreg.chunks.FEWEST
+
+
+def test_the_bytes_of_convolutions_grow_with_the_pixels():
+    rng, taken = np.random.default_rng(0), []
+    for side in (8, 16):
+        X = rng.normal(size=(40, side, side))
+        model = CNNClassifier((4,), (), pool=1)
+        taken.append(model._prepared_request(X, np.arange(40) % 2))
+    small, large = map(model_bytes, taken)
+    assert 3.5 * small < large < 4.5 * small

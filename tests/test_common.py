@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from _estimators import (
-    CONFIGURATIONS,
+    CONVOLUTIONAL,
     ESTIMATORS,
+    every_checked,
     every_checked_estimator,
     make,
 )
@@ -46,14 +47,13 @@ def test_scikit_learn_check(estimator, check):
 
 def test_the_exemption_is_the_only_one():
     exempt = [e for e in every_checked_estimator() if exemption(e)]
-    assert len(exempt) == 3 * len(ESTIMATORS)
+    assert len(exempt) == 3 * len(ESTIMATORS) + 2 * len(CONVOLUTIONAL)
 
 
 # Checks that scikit-learn has and does not run by itself.
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS)
-@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("kind, configuration", every_checked())
 @pytest.mark.parametrize(
     "check", [check_dataframe_column_names_consistency, check_inplace_ensure_writeable]
 )
@@ -61,12 +61,12 @@ def test_check_that_is_not_run_by_itself(check, kind, configuration):
     check(kind.__name__, make(kind, configuration))
 
 
-@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS + CONVOLUTIONAL)
 def test_param_validation(kind):
     check_param_validation(kind.__name__, kind(max_iter=2))
 
 
-@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS + CONVOLUTIONAL)
 def test_set_output_does_not_apply(kind):
     """Networks do not transform, so there is no output whose container is chosen."""
     assert not hasattr(kind(), "transform")

@@ -5,7 +5,8 @@ from inspect import signature
 import numpy as np
 import pytest
 import torch
-from _estimators import ESTIMATORS, STEADY, data
+from _estimators import CONVOLUTIONAL, ESTIMATORS, STEADY, data
+from sklearn.base import ClassifierMixin
 from sklearn.linear_model import Lasso
 from skorch.callbacks import Callback
 
@@ -23,6 +24,10 @@ SGD = {"solver": "sgd", "learning_rate_init": 0.01}
 FLIPS = {
     "hidden_layer_sizes": ({}, (7,), "coefs_"),
     "activation": ({}, "tanh", "coefs_"),
+    "channels": ({}, (3, 5), "coefs_"),
+    "image_shape": ({}, (1, 1, 5), "coefs_"),
+    "kernel_size": ({}, 2, "coefs_"),
+    "pool": ({}, 1, "coefs_"),
     "loss": ({}, "absolute_error", "coefs_"),
     "quantile": ({"loss": "quantile"}, 0.9, "coefs_"),
     "l1": ({}, 0.01, "coefs_"),
@@ -131,7 +136,8 @@ RUN_ONLY = {
 
 
 def fitted(kind, **parameters):
-    return kind(**(SMALL | parameters)).fit(*data(kind))
+    few = {"channels": (3, 4)} if kind in CONVOLUTIONAL else {}
+    return kind(**(SMALL | few | parameters)).fit(*data(kind))
 
 
 def differ(one, other):
@@ -142,7 +148,8 @@ def differ(one, other):
 
 
 def parameters():
-    return [(kind, name) for kind in ESTIMATORS for name in signature(kind).parameters]
+    kinds = ESTIMATORS + CONVOLUTIONAL
+    return [(kind, name) for kind in kinds for name in signature(kind).parameters]
 
 
 @pytest.mark.parametrize("kind, name", parameters())
@@ -151,7 +158,7 @@ def test_every_parameter_changes_the_fit(kind, name, capsys):
         RUN_ONLY[name](kind, capsys)
         return
     base, value, attribute = FLIPS[name]
-    if name == "monitor" and kind is MLPClassifier:
+    if name == "monitor" and issubclass(kind, ClassifierMixin):
         value = "accuracy"
     one, same = fitted(kind, **base), fitted(kind, **base)
     other = fitted(kind, **(base | {name: value}))

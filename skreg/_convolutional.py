@@ -1,0 +1,232 @@
+"""What makes a network convolutional: images, their shapes, and layers over them."""
+
+from math import isqrt, prod
+from numbers import Integral
+
+import numpy as np
+
+from skreg._constraints import CONSTRAINTS, COUNT
+from skreg._quantiles import robust_scaling
+from skreg._validation import channel_standardisation
+from skreg.architecture import ConvolutionShape
+
+# Parameters of tables, which images do not have.
+OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale")
+OF_IMAGES = {
+    "image_shape": ["array-like", None],
+    "channels": ["array-like", COUNT],
+    "kernel_size": ["array-like", COUNT],
+    "pool": ["array-like", COUNT],
+}
+
+
+def image_constraints(constraints=CONSTRAINTS):
+    """Return constraints of parameters with those of images for those of tables."""
+    kept = {name: rule for name, rule in constraints.items() if name not in OF_TABLES}
+    return kept | OF_IMAGES
+
+
+class ConvolutionalMixin:
+    """Convolutions before the dense layers of a network.
+
+    Inside, images are rows of numbers, whose channels come last.
+    """
+
+    numeric_embedding, embedding_size, embedding_scale = None, 1, 1.0
+    _layers_given_by = "channels and hidden_layer_sizes"
+    _linear_with = "channels=() and hidden_layer_sizes=()"
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        given_image_shape(self.image_shape)
+        n_convolutions = len(_integers("channels", self.channels))
+        for name in ("kernel_size", "pool"):
+            _integers(name, getattr(self, name), n_convolutions)
+
+    def _validate(self, X, y, reset):
+        known = given_image_shape(self.image_shape) if reset else self.image_shape_
+        rows, found = _flattened(X, known, "image_shape" if reset else "training data")
+        rows, y = super()._validate(rows, y, reset)
+        if reset:
+            self.image_shape_ = found or _shape_of_rows(rows.shape[1], known)
+        return rows, y
+
+    def _as_rows(self, X):
+        return _flattened(X, self.image_shape_, "training data")[0]
+
+    def _convolutions(self):
+        channels = _integers("channels", self.channels)
+        kernels = _integers("kernel_size", self.kernel_size, len(channels))
+        pools = _integers("pool", self.pool, len(channels))
+        return convolution_shapes(self.image_shape_, channels, kernels, pools)
+
+    def _scaling(self, rows):
+        """Return the centre and scale of the channels, for each of their pixels."""
+        if not self.standardize:
+            return None, None
+        n_channels = self.image_shape_[2]
+        if not self._smooth_clip:
+            with_mean = isinstance(rows.X, np.ndarray)
+            return rows.once(
+                ("standard", n_channels),
+                lambda: channel_standardisation(
+                    rows.X, rows.index, rows.weight, n_channels, with_mean
+                ),
+            )
+        return rows.once(("robust", n_channels), lambda: _robust(rows, n_channels))
+
+    @property
+    def filters_(self):
+        """Weights of the convolutions, each (height, width, inputs, outputs)."""
+        shapes = self._architecture.convolutions
+        return [
+            coef.reshape(shape.n_in, *shape.kernel, shape.n_out).transpose(1, 2, 0, 3)
+            for coef, shape in zip(self.coefs_, shapes)
+        ]
+
+
+def given_image_shape(value):
+    """Return the parameter as (height, width, channels), or None."""
+    if value is None:
+        return None
+    sizes = np.asarray(value).tolist()
+    is_list = isinstance(sizes, list) and len(sizes) in (2, 3)
+    if not is_list or not all(_is_count(size) for size in sizes):
+        raise ValueError(
+            "image_shape must be None, (height, width) or (height, width, channels), "
+            f"of positive integers, got {value!r}."
+        )
+    return *sizes, *([1] if len(sizes) == 2 else [])
+
+
+def _is_count(value):
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
+def _integers(name, value, n_convolutions=None):
+    """Return a parameter that is an integer, or one for each convolution, as a tuple.
+
+    `channels` says how many there are, and is one of itself if it is a number.
+    """
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, Integral):
+        sizes = [value] * (1 if n_convolutions is None else n_convolutions)
+    else:
+        sizes = list(value)
+    if not all(_is_count(size) for size in sizes):
+        raise ValueError(
+            f"{name} must be positive integers, one for each convolution, got "
+            f"{value!r}."
+        )
+    if n_convolutions is not None and len(sizes) != n_convolutions:
+        raise ValueError(
+            f"{name} must be one number or a sequence of {n_convolutions}, one for "
+            f"each of the convolutions given by channels, got {value!r} of length "
+            f"{len(sizes)}."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def convolution_shapes(image_shape, channels, kernel_sizes, pools):
+    """Return the shapes of convolutions, one after another.
+
+    Along an axis of a single pixel there are no neighbours: filters and windows of the
+    pooling have length 1 there.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width and channels.
+    channels, kernel_sizes, pools : sequence of int
+        Of each convolution.
+
+    Returns
+    -------
+    tuple of ConvolutionShape
+
+    Examples
+    --------
+    >>> from skreg._convolutional import convolution_shapes
+    >>> one, two = convolution_shapes((8, 8, 1), (4, 6), (3, 3), (2, 2))
+    >>> one.pooled, two.pooled, two.n_outputs
+    ((4, 4), (2, 2), 24)
+    """
+    shapes, (height, width, n_in) = [], image_shape
+    layers = zip(channels, kernel_sizes, pools)
+    for number, (n_out, size, pool) in enumerate(layers, start=1):
+        kernel = tuple(1 if length == 1 else size for length in (height, width))
+        windows = tuple(1 if length == 1 else pool for length in (height, width))
+        if height < windows[0] or width < windows[1]:
+            raise ValueError(
+                f"Nothing is left after the pooling of convolution {number}: its "
+                f"images have {height} x {width} pixels, and pool={pool}. Use smaller "
+                "windows, pool=1 there, or fewer channels."
+            )
+        shapes.append(ConvolutionShape(height, width, n_in, n_out, kernel, windows))
+        (height, width), n_in = shapes[-1].pooled, n_out
+    return tuple(shapes)
+
+
+def _flattened(X, known, source):
+    """Return images as rows, and their shape.
+
+    Everything else is returned as it is, for scikit-learn to judge, and None.
+
+    Parameters
+    ----------
+    X : object
+    known : tuple of int or None
+        What the shape must be.
+    source : str
+        Where it is known from, for the error message.
+    """
+    if isinstance(X, list | tuple):
+        X = _array_of_images(X)
+    if getattr(X, "ndim", 2) not in (3, 4):
+        return X, None
+    X = np.asarray(X)
+    shape = *X.shape[1:], *([1] if X.ndim == 3 else [])
+    if known is not None and shape != known:
+        raise ValueError(
+            f"X must hold images of shape {known}, height, width and channels as in "
+            f"the {source}, got X of shape {X.shape}. See the parameter image_shape."
+        )
+    return X.reshape(len(X), prod(shape)), shape
+
+
+def _array_of_images(X):
+    """Return nested lists as an array if they are images, else as they are."""
+    try:
+        array = np.asarray(X)
+    except ValueError:  # of different lengths
+        return X
+    return array if array.ndim in (3, 4) else X
+
+
+def _shape_of_rows(n_features, given):
+    """Return the shape of images that come as rows."""
+    if given is None:
+        side = isqrt(n_features)
+        return (side, side, 1) if side**2 == n_features else (1, n_features, 1)
+    if prod(given) != n_features:
+        raise ValueError(
+            f"image_shape={given} is that of rows of {prod(given)} numbers, got X "
+            f"with n_features={n_features}."
+        )
+    return given
+
+
+def _robust(rows, n_channels):
+    """Return medians and robust scales of channels, for each of their pixels."""
+    n_pixels = rows.X.shape[1] // n_channels
+    pixels = rows.X[rows.index].reshape(-1, n_channels)
+    weight = None
+    if rows.weight is not None:
+        weight = rows.weight[rows.index].repeat(n_pixels)
+    parts = robust_scaling(pixels, np.arange(len(pixels)), weight)
+    return [np.tile(part, n_pixels) for part in parts]

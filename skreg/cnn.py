@@ -1,0 +1,462 @@
+"""Convolutional networks: the public estimators."""
+
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
+
+from skreg._classifier import BaseClassifierNetwork
+from skreg._convolutional import ConvolutionalMixin, image_constraints
+from skreg._docs import fill_docstring
+from skreg._regressor import BaseRegressorNetwork
+from skreg.base import takes_steps
+
+
+@fill_docstring
+class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
+    """Convolutional classifier of images in which every regulariser is a parameter.
+
+    Convolutions, each followed by activation and maximum pooling, then dense layers.
+    Minimises the weighted mean of the log loss plus the penalties, as `MLPClassifier`,
+    with the same parameters; see there for the formula. Images are flat rows, as
+    everywhere in scikit-learn, or arrays of images.
+
+    Parameters
+    ----------
+    {convolutions}
+    {regularisation}
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over the classes.
+    {mixup}
+    {skips}
+    {init}
+    {members}
+    {training}
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, which multiply the sample weights. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``.
+    {run}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    {attributes}
+    {image_attributes}
+
+    See Also
+    --------
+    CNNRegressor : The same for numbers.
+    MLPClassifier : The same for tables.
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skreg import CNNClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = CNNClassifier((8, 16), image_shape=(8, 8), dropout=0.1, random_state=0)
+    >>> bool(clf.fit(X_train, y_train).score(X_test, y_test) > 0.95)
+    True
+    """
+
+    _parameter_constraints = image_constraints(
+        BaseClassifierNetwork._parameter_constraints
+    )
+
+    def __init__(
+        self,
+        channels=(32, 64),
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        image_shape=None,
+        kernel_size=3,
+        pool=2,
+        l1=0.0,
+        l2=0.0,
+        group_l1=0.0,
+        weight_decay=0.0,
+        max_norm=None,
+        positive=False,
+        dropout=0.0,
+        input_dropout=0.0,
+        input_noise=0.0,
+        batchnorm=False,
+        label_smoothing=0.0,
+        mixup=0.0,
+        cutmix=0.0,
+        cutout=0.0,
+        adversarial=0.0,
+        augment=None,
+        pruning=0.0,
+        skip=None,
+        skip_l1=None,
+        skip_l2=None,
+        stochastic_depth=0.0,
+        init="glorot",
+        n_estimators=1,
+        ensemble="independent",
+        bootstrap=False,
+        max_samples=1.0,
+        early_stopping=False,
+        monitor="loss",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        restore_best_weights=True,
+        solver="adam",
+        learning_rate="flat_cosine",
+        learning_rate_init=0.003,
+        swa_fraction=0.0,
+        ema_decay=0.0,
+        n_snapshots=1,
+        batch_size="auto",
+        max_iter="auto",
+        shuffle=True,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        clip_norm=None,
+        standardize=True,
+        class_weight=None,
+        warm_start=False,
+        random_state=None,
+        device="cpu",
+        dtype=None,
+        callbacks=None,
+        verbose=False,
+    ):
+        self.channels = channels
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.kernel_size = kernel_size
+        self.pool = pool
+        self.l1 = l1
+        self.l2 = l2
+        self.group_l1 = group_l1
+        self.weight_decay = weight_decay
+        self.max_norm = max_norm
+        self.positive = positive
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.input_noise = input_noise
+        self.batchnorm = batchnorm
+        self.label_smoothing = label_smoothing
+        self.mixup = mixup
+        self.cutmix = cutmix
+        self.cutout = cutout
+        self.adversarial = adversarial
+        self.augment = augment
+        self.pruning = pruning
+        self.skip = skip
+        self.skip_l1 = skip_l1
+        self.skip_l2 = skip_l2
+        self.stochastic_depth = stochastic_depth
+        self.init = init
+        self.n_estimators = n_estimators
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
+        self.early_stopping = early_stopping
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.restore_best_weights = restore_best_weights
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
+        self.n_snapshots = n_snapshots
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fill_docstring
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network.
+
+        {fit}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch, going on where the last call ended.
+
+        The first call learns the classes and the standardising. Early stopping does
+        not apply.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Targets.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there are, needed in the first call if `y` lacks some.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts in every mean.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+
+@fill_docstring
+class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
+    """Convolutional regressor on images in which every regulariser is a parameter.
+
+    Convolutions, each followed by activation and maximum pooling, then dense layers.
+    Minimises the weighted mean of the loss, summed over outputs, plus the penalties, as
+    `MLPRegressor`, with the same parameters; see there for the formula. Images are flat
+    rows, as everywhere in scikit-learn, or arrays of images.
+
+    Parameters
+    ----------
+    {convolutions}
+    {losses}
+    {regularisation}
+    {mixup}
+    {skips}
+    {init}
+    {members}
+    {training}
+        The targets are standardised too, and predictions scaled back; under the
+        Poisson loss they are divided by their mean.
+    {run}
+
+    Attributes
+    ----------
+    {attributes}
+    {image_attributes}
+    target_offset_, target_scale_ : ndarray of shape (`n_outputs_`,) or None
+        What targets are centred and divided by.
+
+    See Also
+    --------
+    CNNClassifier : The same for classes.
+    MLPRegressor : The same for tables.
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skreg import CNNRegressor
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ink = X.reshape(-1, 8, 8)[:, :, :4].sum((1, 2))
+    >>> reg = CNNRegressor((8,), image_shape=(8, 8), random_state=0)
+    >>> bool(reg.fit(X[:500], ink[:500]).score(X[500:], ink[500:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints = image_constraints(
+        BaseRegressorNetwork._parameter_constraints
+    )
+
+    def __init__(
+        self,
+        channels=(32, 64),
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        image_shape=None,
+        kernel_size=3,
+        pool=2,
+        loss="squared_error",
+        quantile=0.5,
+        l1=0.0,
+        l2=0.0,
+        group_l1=0.0,
+        weight_decay=0.0,
+        max_norm=None,
+        positive=False,
+        dropout=0.0,
+        input_dropout=0.0,
+        input_noise=0.0,
+        batchnorm=False,
+        mixup=0.0,
+        cutmix=0.0,
+        cutout=0.0,
+        adversarial=0.0,
+        augment=None,
+        pruning=0.0,
+        skip=None,
+        skip_l1=None,
+        skip_l2=None,
+        stochastic_depth=0.0,
+        init="glorot",
+        n_estimators=1,
+        ensemble="independent",
+        bootstrap=False,
+        max_samples=1.0,
+        early_stopping=False,
+        monitor="loss",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        restore_best_weights=True,
+        solver="adam",
+        learning_rate="flat_cosine",
+        learning_rate_init=0.003,
+        swa_fraction=0.0,
+        ema_decay=0.0,
+        n_snapshots=1,
+        batch_size="auto",
+        max_iter="auto",
+        shuffle=True,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        clip_norm=0.5,
+        standardize=True,
+        warm_start=False,
+        random_state=None,
+        device="cpu",
+        dtype=None,
+        callbacks=None,
+        verbose=False,
+    ):
+        self.channels = channels
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.image_shape = image_shape
+        self.kernel_size = kernel_size
+        self.pool = pool
+        self.loss = loss
+        self.quantile = quantile
+        self.l1 = l1
+        self.l2 = l2
+        self.group_l1 = group_l1
+        self.weight_decay = weight_decay
+        self.max_norm = max_norm
+        self.positive = positive
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.input_noise = input_noise
+        self.batchnorm = batchnorm
+        self.mixup = mixup
+        self.cutmix = cutmix
+        self.cutout = cutout
+        self.adversarial = adversarial
+        self.augment = augment
+        self.pruning = pruning
+        self.skip = skip
+        self.skip_l1 = skip_l1
+        self.skip_l2 = skip_l2
+        self.stochastic_depth = stochastic_depth
+        self.init = init
+        self.n_estimators = n_estimators
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.max_samples = max_samples
+        self.early_stopping = early_stopping
+        self.monitor = monitor
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.restore_best_weights = restore_best_weights
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.swa_fraction = swa_fraction
+        self.ema_decay = ema_decay
+        self.n_snapshots = n_snapshots
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fill_docstring
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network.
+
+        {fit}
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch, going on where the last call ended.
+
+        The first call learns the standardising. Early stopping does not apply.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts in every mean.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
