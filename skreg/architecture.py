@@ -31,6 +31,8 @@ class Architecture:
         What becomes of the inputs first.
     embedding_sizes : tuple of int
         How many numbers become of each input, () without an embedding.
+    n_members : int
+        How many networks share the weights of the hidden layers.
     """
 
     layer_sizes: tuple
@@ -39,6 +41,7 @@ class Architecture:
     skip: str | None = None
     embedding: str | None = None
     embedding_sizes: tuple = ()
+    n_members: int = 1
 
     @property
     def n_hidden(self):
@@ -114,16 +117,28 @@ def state_shapes(architecture):
     All weights come first, those that penalties act on, then biases, then batch norm,
     then the embedding.
     """
-    sizes = architecture.layer_sizes
+    sizes, n_members = architecture.layer_sizes, architecture.n_members
     shapes = {f"weight_{i}": pair for i, pair in enumerate(pairwise(sizes))}
+    # Members have outputs of their own, side by side.
+    shapes[f"weight_{architecture.n_hidden}"] = sizes[-2], n_members * sizes[-1]
     if architecture.skip == "linear":
         shapes["weight_skip"] = architecture.n_inputs, sizes[-1]
-    shapes |= {f"bias_{i}": (1, width) for i, width in enumerate(sizes[1:])}
+    shapes |= {f"bias_{i}": (n_members, width) for i, width in enumerate(sizes[1:])}
     if architecture.batchnorm:
         for part in BATCHNORM:
             widths = enumerate(sizes[1:-1])
             shapes |= {f"{part}_{i}": (1, width) for i, width in widths}
-    return shapes | _embedding_shapes(architecture)
+    return shapes | shared_shapes(architecture) | _embedding_shapes(architecture)
+
+
+def shared_shapes(architecture):
+    """Return the shapes of the members' own scales, by name; none for one network."""
+    if architecture.n_members == 1:
+        return {}
+    sizes = architecture.layer_sizes[:-1]
+    own = {f"scale_in_{i}": width for i, width in enumerate(sizes[:-1])}
+    own |= {f"scale_out_{i}": width for i, width in enumerate(sizes[1:])}
+    return {name: (architecture.n_members, width) for name, width in own.items()}
 
 
 def _embedding_shapes(architecture):

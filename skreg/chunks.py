@@ -74,6 +74,7 @@ def model_bytes(request):
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     rows *= 2 if request.settings["adversarial"] else 1
+    rows *= request.architecture.n_members
     # Inputs, and outputs, masks and gradients of every layer.
     width = request.architecture.input_width
     activations = rows * (2 * width + 4 * sum(sizes[1:]))

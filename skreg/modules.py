@@ -6,6 +6,7 @@ from skreg.architecture import BATCHNORM, state_names
 from skreg.blocks import LinearSkip, Residual
 from skreg.embeddings import Periodic, PiecewiseLinear
 from skreg.layers import NEED_OUTPUT, Activation, BatchNorm, Dropout, Linear
+from skreg.shared import Heads, SharedLinear, repeated
 
 
 class StackedNetwork(torch.nn.Module):
@@ -80,6 +81,8 @@ class StackedNetwork(torch.nn.Module):
             bias = getattr(self, f"bias_{i}")
             is_first = i == 0 and is_fixed
             block = [Linear(self.weights[i], bias, is_first, is_centred)]
+            if architecture.n_members > 1:
+                block = [self._shared_layer(i, is_first)]
             if is_hidden:
                 tail = [Activation(activation)]
                 if norm:
@@ -92,6 +95,14 @@ class StackedNetwork(torch.nn.Module):
             self.layers += block
         if architecture.skip == "linear":
             self.skip = LinearSkip(self.weight_skip)
+
+    def _shared_layer(self, i, is_first):
+        """Return the layer number `i` of members that share weights."""
+        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
+        if i == self.architecture.n_hidden:
+            return Heads(weight, bias)
+        scales = [getattr(self, f"scale_{side}_{i}") for side in ("in", "out")]
+        return SharedLinear(weight, *scales, bias, is_first)
 
     def _embedding(self):
         """Return the layer that embeds the inputs, in a list, or none."""
@@ -130,11 +141,25 @@ class StackedNetwork(torch.nn.Module):
         Returns
         -------
         Tensor of shape (n_models, n_rows, n_outputs)
+            Of members that share weights, those of a row one below the other.
         """
-        score = x
-        for layer in self.layers:
+        score, layers = x, self.layers
+        if self.architecture.n_members > 1:
+            score, x, layers = self._for_members(x)
+        for layer in layers:
             score = layer.predict(score)
         return score if self.skip is None else self.skip.predict(score, x)
+
+    def _for_members(self, x):
+        """Return what enters the hidden layers, and the skip; and the layers left.
+
+        Embeddings are the same for all members.
+        """
+        n_members, layers, score = self.architecture.n_members, self.layers, x
+        if self.architecture.embedding is not None:
+            score, layers = layers[0].predict(score), layers[1:]
+        score = repeated(score, n_members)
+        return score, x if self.skip is None else repeated(x, n_members), layers
 
     def forward_training(self, x, weight=None, masks=(), paths=()):
         """Return raw outputs in training and what `backward` needs.

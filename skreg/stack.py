@@ -139,6 +139,7 @@ class Stack:
         That of all models: threads share out the models of a stack.
         """
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
+        rows *= self.module.architecture.n_members
         return rows * max(weight.numel() for weight in self.module.weights)
 
     def state_of(self, position):
@@ -295,7 +296,8 @@ def _in_order(architecture, pool, indices, scaling, n_shares=1):
 
 
 def _rows_at_a_time(architecture):
-    return max(64, ELEMENTS_AT_A_TIME // architecture.input_width)
+    width = architecture.input_width * architecture.n_members
+    return max(64, ELEMENTS_AT_A_TIME // width)
 
 
 def _stack_scaling(requests, device):
