@@ -33,10 +33,8 @@ class FittedNetworkMixin:
 
         With `snapshots`, a list of states, these are what predicts.
         """
-        n, shared = (
-            len(self._architecture.layer_sizes) - 1,
-            self._architecture.n_members > 1,
-        )
+        n = len(self._architecture.layer_sizes) - 1
+        shared = self._architecture.n_members > 1
         has_skip = self._architecture.skip == "linear"
         rest = state[n + has_skip :]
         return {

@@ -48,7 +48,7 @@ FLIPS = {
     "embedding_size": ({"numeric_embedding": "piecewise_linear"}, 3, "coefs_"),
     "embedding_scale": ({"numeric_embedding": "periodic"}, 1.0, "coefs_"),
     "init": ({}, "scaled", "coefs_"),
-    "n_estimators": ({}, 3, "estimators_"),
+    "n_estimators": ({}, 3, "feature_importances_"),
     "ensemble": ({"n_estimators": 3}, "shared", "coefs_"),
     "bootstrap": ({}, True, "coefs_"),
     "max_samples": ({}, 0.5, "coefs_"),
