@@ -6,17 +6,13 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from _estimators import ESTIMATORS, STEADY, data
-from _fusion import assert_same, counted, outcome
+from _estimators import ESTIMATORS, data
 from _numeric import request_of
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier, VotingRegressor
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback
+from sklearn.exceptions import NotFittedError
 
-import skreg
-from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, regularization_path
+from skreg import MLPClassifier, MLPRegressor
 from skreg._members import member_seeds
 from skreg.losses import REGRESSION_LOSSES
 

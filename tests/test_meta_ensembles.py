@@ -92,8 +92,8 @@ ENSEMBLES = {
     "stacking": (
         StackingClassifier(three(classifier), LogisticRegression(), cv=2),
         (X, Y),
-        [1, 3, 1] + [1, 1, 3, 3, 1, 1],
-        [4, 1] + [8, 2],
+        [1, 3, 1, 1, 1, 3, 3, 1, 1],
+        [4, 1, 8, 2],
     ),
     "stacking on members": (
         StackingRegressor(
@@ -210,7 +210,7 @@ def test_boosting_learns_by_weights():
 
 def test_out_of_bag_scores():
     bagging = BaggingRegressor(
-        MLPRegressor((8,), random_state=0), 12, oob_score=True, random_state=0
+        MLPRegressor((8,), random_state=0), 30, oob_score=True, random_state=0
     )
     inputs, targets = load_diabetes(return_X_y=True)
     with fused():
