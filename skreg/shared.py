@@ -102,14 +102,15 @@ class SharedLinear:
         scale_in, scale_out, _ = self._of_rows(k)
         gradient = self._by_member(gradient)
         torch.sum(gradient, 1, out=first(self.bias.grad, k))
-        of_scale = gradient * self._by_member(product)
+        # In the memory of what nobody needs any more.
+        of_scale = self._by_member(product).mul_(gradient)
         torch.sum(of_scale, 1, out=first(self.scale_out.grad, k))
-        of_product = (gradient * scale_out).flatten(1, 2)
+        of_product = gradient.mul_(scale_out).flatten(1, 2)
         write_weight_gradient(first(self.weight.grad, k), scaled, of_product)
         of_scaled = self._by_member(times_transposed(of_product, self.weight))
-        of_scale = of_scaled * self._by_member(x)
+        of_scale = torch.mul(of_scaled, self._by_member(x), out=self._by_member(scaled))
         torch.sum(of_scale, 1, out=first(self.scale_in.grad, k))
-        return None if self.is_first else (of_scaled * scale_in).flatten(1, 2)
+        return None if self.is_first else of_scaled.mul_(scale_in).flatten(1, 2)
 
 
 class Heads:
@@ -127,6 +128,18 @@ class Heads:
     def __init__(self, weight, bias):
         self.weight, self.bias = weight, bias
 
+    @property
+    def _is_narrow(self):
+        """Whether there is one output, for which matrix kernels are several times slow.
+
+        Its weights are vectors, and all is done elementwise.
+        """
+        return self.bias.size(2) == 1
+
+    def _vectors(self, k):
+        """Return the weights of one output, of shape (k, 1, n_members, n_in)."""
+        return first(self.weight, k).mT.unsqueeze(1)
+
     def _of_members(self, rows):
         """Return rows as a tensor of shape (k, n_members, n_rows, d)."""
         return rows.unflatten(1, (-1, self.bias.size(1))).transpose(1, 2)
@@ -138,7 +151,11 @@ class Heads:
         )
 
     def predict(self, x):
-        k = x.size(0)
+        k, n_members = x.size(0), self.bias.size(1)
+        if self._is_narrow:
+            rows = x.unflatten(1, (-1, n_members))
+            output = (rows * self._vectors(k)).sum(3, keepdim=True)
+            return output.add_(first(self.bias, k).unsqueeze(1)).flatten(1, 2)
         output = torch.matmul(self._of_members(x), self._weights(k))
         output = output.transpose(1, 2) + first(self.bias, k).unsqueeze(1)
         return output.flatten(1, 2)
@@ -147,11 +164,22 @@ class Heads:
         return self.predict(x), x
 
     def backward(self, gradient, x):
+        if self._is_narrow:
+            return self._backward_narrow(gradient, x)
         k, gradient = x.size(0), self._of_members(gradient)
         torch.sum(gradient, 2, out=first(self.bias.grad, k))
         found = torch.matmul(self._of_members(x).mT, gradient)
         first(self.weight.grad, k).copy_(found.transpose(1, 2).flatten(2))
         return torch.matmul(gradient, self._weights(k).mT).transpose(1, 2).flatten(1, 2)
+
+    def _backward_narrow(self, gradient, x):
+        k, size = x.size(0), (-1, self.bias.size(1))
+        gradient = gradient.unflatten(1, size)
+        torch.sum(gradient, 1, out=first(self.bias.grad, k))
+        product = x.unflatten(1, size) * gradient
+        first(self.weight.grad, k).copy_(product.sum(1).mT)
+        of_rows = torch.mul(gradient, self._vectors(k), out=product)
+        return of_rows.flatten(1, 2)
 
 
 def initial_scales(architecture, rng, dtype):
