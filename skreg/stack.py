@@ -111,11 +111,8 @@ class Stack:
         if head.solver == "lbfgs":
             return
         buffers = steps = None
-        # Another solver's moving averages mean something else.
-        if head.optimizer_state and head.optimizer_state[0] == head.solver:
-            _, buffers, steps = head.optimizer_state
-            like = {"dtype": self.dtype, "device": self.device}
-            buffers = [[torch.tensor(b, **like) for b in kind] for kind in buffers]
+        if head.has_moving_averages:
+            buffers, steps = self._moving_averages(requests)
         self.optimizer = OPTIMIZERS[head.solver](
             self.module,
             self.penalties,
@@ -127,6 +124,16 @@ class Stack:
         )
         # A continued fit may have come some way down its schedule.
         self.set_rates([tracker.lr for tracker in self.trackers])
+
+    def _moving_averages(self, requests):
+        """Return the optimiser's buffers that models go on with, and their steps."""
+        _, buffers, steps = zip(*(request.optimizer_state for request in requests))
+        like = {"dtype": self.dtype, "device": self.device}
+        stacked = [
+            [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]
+            for kind in zip(*buffers)
+        ]
+        return stacked, [n for of_model in steps for n in of_model]
 
     @property
     def network(self):

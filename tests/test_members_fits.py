@@ -104,6 +104,22 @@ class TestWhatGoesOn:
         for member, own in zip(net.estimators_, alone):
             same_states(member, own)
             assert member.t_ == own.t_ == 100
+        with counted() as sizes:
+            net.partial_fit(X, y)
+        assert sizes == [3]
+
+    def test_partial_fit_with_more(self):
+        """New ones beside those whose optimiser goes on; and with another solver."""
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(n_estimators=2, **QUICK).partial_fit(X, y)
+        with counted() as sizes:
+            net.set_params(n_estimators=3).partial_fit(X, y)
+        assert sorted(sizes) == [1, 2]
+        fresh = MLPClassifier(n_estimators=3, **QUICK).partial_fit(X, y)
+        same_states(net.estimators_[2], fresh.estimators_[2])
+        with counted() as sizes:
+            net.set_params(solver="sgd").partial_fit(X, y)
+        assert sizes == [3]
 
 
 class Interrupt(Callback):
