@@ -231,7 +231,8 @@ class FittedNetworkMixin:
         """The trained network as an initialised skorch net: a stack of one model.
 
         With `n_estimators` and `n_snapshots`, a stack of the networks whose predictions
-        are averaged.
+        are averaged. Members that share weights are rows of its outputs: those of each
+        row of the inputs, one below the other.
         """
         from skreg.net import inference_net
 
