@@ -33,6 +33,8 @@ class MembersMixin:
         first does; others are new.
         """
         n_members = 1 if self._is_shared else self.n_estimators
+        if n_members == 1 and not draws_rows(self):
+            return [request]
         known = self._networks if request.initial else []
         requests = []
         for number, seed in enumerate(member_seeds(request.seed, n_members)):
