@@ -157,7 +157,8 @@ class MembersMixin:
         found = []
         for states in zip(*(member_states(self._architecture, s) for s in snapshots)):
             member = self._alone(self._seed)
-            member._architecture = architecture
+            # The optimiser's moving averages are those of all members.
+            member._architecture, member._optimizer_state = architecture, None
             kept = list(states) if self.snapshots_ else None
             member.__dict__.update(member._state_attributes(states[-1], kept))
             found.append(member)

@@ -407,6 +407,15 @@ class TestFits:
         with pytest.raises(ValueError, match="The layers changed"):
             warm.set_params(n_estimators=5).fit(X, y)
 
+    def test_members_go_on_alone(self):
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(**QUICK).partial_fit(X, y)
+        before = net.predict_proba(X)
+        for member in net.estimators_:
+            member.partial_fit(X, y).set_params(warm_start=True).fit(X, y)
+            assert len(member.loss_curve_) == 6
+        np.testing.assert_array_equal(net.predict_proba(X), before)
+
     def test_callbacks_see_one_prediction_a_row(self):
         from skorch.callbacks import Callback
 
