@@ -143,13 +143,24 @@ STRUCTURE = SKIPS.rstrip() + EMBEDDING.rstrip() + INIT
 
 MEMBERS = """
     n_estimators : int, default=1
-        Number of networks whose predictions are averaged.
+        Number of networks whose predictions (probabilities, numbers) are averaged
+        [30]_. They train together, and are in `estimators_`. The first has the seed of
+        a single network, the others have seeds that follow from it.
     ensemble : {"independent", "shared"}, default="independent"
-        Whether the networks have weights of their own or share most of them.
+        "independent" networks have weights of their own. "shared" ones are TabM's
+        [31]_: a hidden layer of member e is ``((x * r_e) @ W) * s_e + b_e`` with one W
+        for all and vectors r, s and b of each [32]_; the first r are random signs,
+        all others and s start at 1, the last layers are not shared, and what is
+        minimised is the mean of the members' objectives. r, s and b are not
+        penalised. Not with `bootstrap`, `max_samples`, `positive`, "lbfgs" and linear
+        models.
     bootstrap : bool, default=False
-        Draw each network's training rows with replacement.
+        Draw each network's training rows with replacement (bagging [33]_); a row drawn
+        twice is a row given twice. Validation rows and standardising are the same
+        for all networks. There is no `partial_fit` with rows that are drawn.
     max_samples : int or float, default=1.0
-        Number or share of the training rows that each network sees.
+        Number (int) or share (float) of the training rows that each network sees,
+        drawn without replacement unless `bootstrap`.
 """
 
 TRAINING = """
@@ -258,30 +269,38 @@ ATTRIBUTES = """
         What the outputs go through at prediction.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer, for standardised inputs. With a `numeric_embedding` the
-        first has `embedding_size` rows for each input.
+        first has `embedding_size` rows for each input. Of an ensemble, these, the
+        other weights, `snapshots_`, the curves, and the numbers of epochs and rows are
+        the first network's; with ``ensemble="shared"`` they are of all, with the
+        members' last layers side by side.
     skip_coef_ : ndarray of shape (`n_features_in_`, `n_outputs_`) or None
         Weights S of the linear skip connection, for standardised inputs.
     intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer.
+        Biases of each layer; with ``ensemble="shared"`` of shape (n_estimators, n_out).
+    estimators_ : list of estimator
+        The networks, each an estimator with ``n_estimators=1`` that predicts alone. Of
+        members that share weights, copies made when asked for.
     snapshots_ : list of list of ndarray, or None
         With `n_snapshots`, the networks whose predictions are averaged: of each the
         weights of each layer, the biases, of shape (1, n_out), and what batch
         normalisation has learned.
     coef_, intercept_ : ndarray
         Of a linear model (``hidden_layer_sizes=()``), on the scale of the data. Not
-        with `numeric_embedding` or ``standardize="robust"``.
+        with `numeric_embedding` or ``standardize="robust"``, nor for averages of
+        probabilities or counts.
     feature_offset_, feature_scale_ : ndarray of shape (`n_features_in_`,) or None
         What inputs are centred and divided by, before "robust" clips them.
     support_ : ndarray of bool of shape (`n_features_in_`,)
-        Inputs that have a weight other than zero.
+        Inputs that have a weight other than zero, in any network of an ensemble.
     sparsity_ : float
         Share of the weights that are exactly zero.
     feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norms of each input's outgoing weights.
+        Norms of each input's outgoing weights, their mean over an ensemble.
     kkt_violation_ : float
         Largest element of the objective's subgradient that is nearest to zero: 0 at an
         optimum. Computed with l1 or group_l1, for linear models and by "lbfgs", else
-        nan; estimated from one pass under random regularisers.
+        nan; estimated from one pass under random regularisers. The largest of an
+        ensemble.
     loss_, best_loss_ : float
         Last and lowest value of the objective, penalties included. `best_loss_` is None
         with validation rows.
@@ -355,6 +374,13 @@ REFERENCES = """
        Train 1, Get M for Free".
     .. [18] Tompson, Goroshin, Jain, LeCun and Bregler (2015), "Efficient Object
        Localization Using Convolutional Networks".
+    .. [30] Lakshminarayanan, Pritzel and Blundell (2017), "Simple and Scalable
+       Predictive Uncertainty Estimation using Deep Ensembles".
+    .. [31] Gorishniy, Kotelnikov and Babenko (2025), "TabM: Advancing Tabular Deep
+       Learning with Parameter-Efficient Ensembling".
+    .. [32] Wen, Tran and Ba (2020), "BatchEnsemble: An Alternative Approach to
+       Efficient Ensemble and Lifelong Learning".
+    .. [33] Breiman (1996), "Bagging Predictors".
 """
 
 FIT = """

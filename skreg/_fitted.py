@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg.architecture import Architecture
 from skreg.batches import smooth_clip
 from skreg.modules import StackedNetwork
+from skreg.shared import mean_of_members
 from skreg.threads import threads_for
 from skreg.turns import Cancelled
 
@@ -36,14 +37,16 @@ class FittedNetworkMixin:
         With `snapshots`, a list of states, these are what predicts.
         """
         n = self._architecture.n_hidden + 1
+        shared = self._architecture.n_members > 1
         has_skip = self._architecture.skip == "linear"
         rest = state[n + has_skip :]
         return {
             "coefs_": list(state[:n]),
             "skip_coef_": state[n] if has_skip else None,
-            "intercepts_": [bias[0] for bias in rest[:n]],
+            "intercepts_": [bias if shared else bias[0] for bias in rest[:n]],
             "_others": list(rest[n:]),
             "snapshots_": snapshots,
+            "_members": None,
             "_inference": self._make_inference(snapshots or [state]),
         }
 
@@ -75,8 +78,20 @@ class FittedNetworkMixin:
 
     @property
     def _state(self):
-        biases = [bias[None] for bias in self.intercepts_]
+        biases = [np.atleast_2d(bias) for bias in self.intercepts_]
         return [*self._weights, *biases, *self._others]
+
+    @property
+    def _states(self):
+        """The states of all networks whose predictions are averaged."""
+        states = [m.snapshots_ or [m._state] for m in self._networks]
+        return [state for of_member in states for state in of_member]
+
+    @property
+    def _n_predicting(self):
+        """How many networks predict each row."""
+        n_snapshots = len(self.snapshots_ or [None])
+        return n_snapshots * len(self._networks) * self._architecture.n_members
 
     @property
     def _weights(self):
@@ -105,7 +120,7 @@ class FittedNetworkMixin:
 
     def _get_inference(self):
         if "_inference" not in self.__dict__:  # as after unpickling
-            self._inference = self._make_inference(self.snapshots_ or [self._state])
+            self._inference = self._make_inference(self._states)
         return self._inference
 
     def __sklearn_is_fitted__(self):
@@ -140,7 +155,8 @@ class FittedNetworkMixin:
                 reset=False,
             )
         architecture, n_rows = self._architecture, X.shape[0]
-        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // architecture.widest)
+        widest = architecture.widest * self._n_predicting
+        size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
         with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
                 return link(self._forward_rows(X)).numpy()
@@ -179,29 +195,33 @@ class FittedNetworkMixin:
         x = self._standardised(x, offset, scale)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
-        if self.snapshots_:
-            x = x.expand(len(self.snapshots_), -1, -1)
-            score = self._loss.mean_score(network.forward(x))
-        else:
-            score = network.forward(x).squeeze(0)
+        n_models = network.n_models
+        score = network.forward(x.expand(n_models, -1, -1) if n_models > 1 else x)
+        score = mean_of_members(score, self._architecture.n_members, self._loss)
+        score = self._loss.mean_score(score) if n_models > 1 else score.squeeze(0)
         return score if score.device.type == "cpu" else score.cpu()
 
     @property
     def support_(self):
-        """Which inputs the network uses: those with a weight other than zero."""
-        return (self._input_weights != 0).any(axis=1)
+        """Which inputs are used: those with a weight other than zero in any network."""
+        used = [(net._input_weights != 0).any(axis=1) for net in self._networks]
+        return np.any(used, axis=0)
 
     @property
     def feature_importances_(self):
-        """Euclidean norm of each input's outgoing weights, 0 outside `support_`."""
-        return np.linalg.norm(self._input_weights, axis=1)
+        """Euclidean norm of each input's outgoing weights, 0 outside `support_`.
+
+        The mean over the networks of an ensemble.
+        """
+        norms = [np.linalg.norm(net._input_weights, axis=1) for net in self._networks]
+        return np.mean(norms, axis=0)
 
     @property
     def sparsity_(self):
         """Share of the weights (biases aside) that are exactly zero."""
-        return 1 - sum(map(np.count_nonzero, self._weights)) / sum(
-            weights.size for weights in self._weights
-        )
+        weights = [array for net in self._networks for array in net._weights]
+        n_weights = sum(array.size for array in weights)
+        return 1 - sum(map(np.count_nonzero, weights)) / n_weights
 
     @property
     def history_(self):
@@ -226,7 +246,9 @@ class FittedNetworkMixin:
     def net_(self):
         """The trained network as an initialised skorch net: a stack of one model.
 
-        With `n_snapshots`, a stack of the networks whose predictions are averaged.
+        With `n_estimators` and `n_snapshots`, a stack of the networks whose predictions
+        are averaged. Members that share weights are rows of its outputs: those of each
+        row of the inputs, one below the other.
         """
         from skreg.net import inference_net
 
@@ -252,7 +274,14 @@ class FittedNetworkMixin:
                 f"{type(self).__name__} has coef_ and intercept_ only as a linear "
                 f"model, with {self._linear_with}. See coefs_ and intercepts_."
             )
-        coef, intercept = self.coefs_[0].T, self.intercepts_[0]
+        if len(self._networks) > 1 and self.out_activation_ != "identity":
+            raise AttributeError(
+                f"{type(self).__name__} has no coef_ and intercept_ with n_estimators="
+                f"{len(self._networks)}: a mean of probabilities or counts is not a "
+                "linear model. Those of its networks are in estimators_."
+            )
+        coef = np.mean([net.coefs_[0] for net in self._networks], axis=0).T
+        intercept = np.mean([net.intercepts_[0] for net in self._networks], axis=0)
         if self.feature_scale_ is not None:
             coef = coef / self.feature_scale_
         if self.feature_offset_ is not None:
@@ -288,6 +317,7 @@ def architecture_of(
     embedding=None,
     embedding_sizes=(),
     convolutions=(),
+    n_members=1,
 ):
     """Return the `Architecture` that the public parameters stand for."""
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
@@ -299,6 +329,5 @@ def architecture_of(
     if convolutions:
         n_inputs = convolutions[-1].n_outputs
     sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
-    return Architecture(
-        sizes, activation, norm, skip, embedding, embedding_sizes, convolutions
-    )
+    parts = activation, norm, skip, embedding, embedding_sizes
+    return Architecture(sizes, *parts, convolutions, n_members)

@@ -87,6 +87,9 @@ class RequestMixin:
             l2.append(l2[0] if self.skip_l2 is None else float(self.skip_l2))
             group_l1.append(float(self.group_l1))
         table = table_strengths(self)
+        # The objective is the mean over the members, who have last layers of their own.
+        l1[n_hidden] /= architecture.n_members
+        l2[n_hidden] /= architecture.n_members
         return {
             "l1": l1,
             "l2": l2,
@@ -159,17 +162,17 @@ class RequestMixin:
             start=self._start(train_rows, dtype, continuing),
             n_snapshots=1 if incremental else self.n_snapshots,
             augment=self._batch_changes(),
-            initial=self._state if continuing else None,
-            epochs_seen=self._epochs_seen if continuing else 0,
-            samples_seen=self.t_ if continuing else 0,
-            optimizer_state=self._optimizer_state
-            if incremental and continuing
-            else None,
+            **self._course(self if continuing else None, incremental),
             keep_optimizer=incremental,
             score=score,
             callbacks=list(self.callbacks or ()),
             # An optimum of one network is none of several.
-            may_polish=not (self.early_stopping or incremental or self.n_snapshots > 1),
+            may_polish=not (
+                self.early_stopping
+                or incremental
+                or self.n_snapshots > 1
+                or self._architecture.n_members > 1
+            ),
             monitor=self._monitored(validation) if score else "loss",
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skreg._members import check_single
 from skreg.batches import Rows
 from skreg.halving import Race
 from skreg.training import train
@@ -270,6 +271,7 @@ def prepared(prototype, params, data, fold, seed):
     model = copy.copy(prototype).set_params(**params, random_state=seed)
     model._validate_params()
     model._check_parameters()
+    check_single(model, "A search by cross-validation trains for each fold")
     rows, held_out, model._class_weights = data.rows_for(model, fold)
     model._prepare(rows, False)
     return model, model._request(rows, held_out, seed, False, False), held_out

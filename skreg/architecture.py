@@ -91,6 +91,8 @@ class Architecture:
         How many numbers become of each input, () without an embedding.
     convolutions : tuple of ConvolutionShape
         The hidden layers before the dense ones.
+    n_members : int
+        How many networks share the weights of the hidden layers.
     """
 
     layer_sizes: tuple
@@ -100,6 +102,7 @@ class Architecture:
     embedding: str | None = None
     embedding_sizes: tuple = ()
     convolutions: tuple = ()
+    n_members: int = 1
 
     @property
     def n_hidden(self):
@@ -214,16 +217,28 @@ def state_shapes(architecture):
     then the embedding.
     """
     hidden, n_outputs = architecture.hidden_widths, architecture.layer_sizes[-1]
-    widths = *hidden, n_outputs
+    widths, n_members = (*hidden, n_outputs), architecture.n_members
     n_in = [fan_in for fan_in, _ in architecture.fans]
     shapes = {f"weight_{i}": pair for i, pair in enumerate(zip(n_in, widths))}
+    # Members have outputs of their own, side by side.
+    shapes[f"weight_{architecture.n_hidden}"] = n_in[-1], n_members * n_outputs
     if architecture.skip == "linear":
         shapes["weight_skip"] = architecture.n_inputs, n_outputs
-    shapes |= {f"bias_{i}": (1, width) for i, width in enumerate(widths)}
+    shapes |= {f"bias_{i}": (n_members, width) for i, width in enumerate(widths)}
     if architecture.batchnorm:
         for part in BATCHNORM:
             shapes |= {f"{part}_{i}": (1, width) for i, width in enumerate(hidden)}
-    return shapes | _embedding_shapes(architecture)
+    return shapes | shared_shapes(architecture) | _embedding_shapes(architecture)
+
+
+def shared_shapes(architecture):
+    """Return the shapes of the members' own scales, by name; none for one network."""
+    if architecture.n_members == 1:
+        return {}
+    sizes = architecture.layer_sizes[:-1]
+    own = {f"scale_in_{i}": width for i, width in enumerate(sizes[:-1])}
+    own |= {f"scale_out_{i}": width for i, width in enumerate(sizes[1:])}
+    return {name: (architecture.n_members, width) for name, width in own.items()}
 
 
 def _embedding_shapes(architecture):

@@ -18,8 +18,10 @@ INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 PATH = 1000
 # Each hidden layer takes a number after that of DROPOUT.
 CUTMIX, CUTOUT = 2000, 2001
+# The seeds of the networks of an ensemble, and the rows that one of them sees.
+MEMBERS, DRAWN_ROWS = 3000, 3001
 # Each augmenter takes a number after that of AUGMENT.
-AUGMENT = 3000
+AUGMENT = 4000
 
 
 class Streams:

@@ -19,6 +19,7 @@ from skreg._fitted import (
     architecture_of,
     fit_kept_on_failure,
 )
+from skreg._members import MembersMixin, check_members, draws_rows
 from skreg._quantiles import has_two_values, robust_scaling
 from skreg._request import RequestMixin
 from skreg._validation import (
@@ -32,7 +33,7 @@ from skreg._validation import (
     standardisation,
 )
 from skreg.augmentation import check_augment, n_channels
-from skreg.scheduler import train_one
+from skreg.scheduler import train_fit
 
 # What weights and losses of networks that have not diverged seldom reach.
 USUAL = 100
@@ -47,11 +48,23 @@ def takes_steps(estimator):
             "partial_fit takes up where the last step ended, and solver='lbfgs' keeps "
             "nothing between calls. Use solver='adam' or 'sgd'."
         )
+    if draws_rows(estimator):
+        raise AttributeError(
+            "partial_fit sees the rows of one call at a time, of which bootstrap and "
+            f"max_samples cannot draw, got bootstrap={estimator.bootstrap!r} and "
+            f"max_samples={estimator.max_samples!r}. Set bootstrap=False and "
+            "max_samples=1.0."
+        )
     return True
 
 
 class BaseNetwork(
-    RequestMixin, FittedNetworkMixin, CallbackSupportMixin, BaseEstimator, ABC
+    RequestMixin,
+    MembersMixin,
+    FittedNetworkMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    ABC,
 ):
     """What every skreg estimator shares; subclasses add targets and a loss."""
 
@@ -143,25 +156,32 @@ class BaseNetwork(
             self._validate_params()
         self._check_parameters()
         ctx = self._init_callback_context(
-            max_subtasks=None if self.max_iter == "auto" else self.max_iter
+            max_subtasks=None
+            if self.max_iter == "auto"
+            else self.max_iter * (1 if self._is_shared else self.n_estimators)
         )
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             about["metadata"] = {"sample_weight": sample_weight}
         ctx.call_on_fit_task_begin(**about)
-        hook = self._epoch_hook(ctx, about)
         seed = self._draw_seed(continuing)
         with fit_kept_on_failure(self):
             request = self._prepared_request(
                 X, y, sample_weight, validation, seed, continuing, incremental, classes
             )
-            request.on_epoch = hook
+            requests = self._member_requests(request, incremental)
+            for number, own in enumerate(requests, start=1):
+                label = f"Network {number}: " if len(requests) > 1 else ""
+                own.on_epoch = self._epoch_hook(ctx, about, label)
             # Progress bars have read it, and a fit that is polished has more epochs.
             ctx.max_subtasks = None
-            result = train_one(request)
-            self._keep(result, request, continuing)
+            results = train_fit(requests)
+            if len(requests) == 1:
+                self._keep(results[0], requests[0], continuing)
+            else:
+                self._keep_members(results, requests, continuing)
             if not incremental:
-                self._warn_of_an_early_end(result.tracker)
+                self._warn_of_an_early_end([result.tracker for result in results])
         ctx.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
 
@@ -205,7 +225,7 @@ class BaseNetwork(
 
     def _check_parameters(self):
         """Check what depends on several parameters."""
-        check_hidden_layer_sizes(self.hidden_layer_sizes)
+        sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
         if self.stochastic_depth > 0 and self.skip is None:
             raise ValueError(
                 "stochastic_depth drops what a connection skips, and with skip=None "
@@ -218,6 +238,7 @@ class BaseNetwork(
                 "embedding_size - 1 numbers more, so embedding_size must be 2 at "
                 "least, got embedding_size=1."
             )
+        check_members(self, sizes)
         if self.solver == "lbfgs":
             check_full_batch(self)
         check_augment(self)
@@ -252,6 +273,7 @@ class BaseNetwork(
             self.numeric_embedding,
             self._embedding_sizes(rows, continuing),
             self._convolutions(),
+            self.n_estimators if self._is_shared else 1,
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
@@ -329,14 +351,17 @@ class BaseNetwork(
             return "numeric_embedding='piecewise_linear'"
         return None
 
-    def _epoch_hook(self, ctx, about):
-        """Return what follows each epoch: scikit-learn's callbacks and verbose."""
+    def _epoch_hook(self, ctx, about, label):
+        """Return what follows each epoch: scikit-learn's callbacks and verbose.
+
+        `label` says of which network an epoch is.
+        """
         if not self.verbose and not getattr(self, "_skl_callbacks", None):
             return None
 
         def hook(tracker, state):
             if self.verbose:
-                print(tracker.summary(), flush=True)
+                print(label + tracker.summary(), flush=True)
             epoch = ctx.subcontext(task_name="epoch")
             epoch.call_on_fit_task_begin(**about)
             return epoch.call_on_fit_task_end(
@@ -386,27 +411,34 @@ class BaseNetwork(
         if result.interrupted:
             raise KeyboardInterrupt
 
-    def _warn_of_an_early_end(self, tracker):
+    def _warn_of_an_early_end(self, trackers):
         """Warn that training did not converge, if that was to be expected of it."""
+        messages = [
+            net._early_end(tracker) for net, tracker in zip(self._networks, trackers)
+        ]
+        message = next(filter(None, messages), None)
+        if message is not None:
+            # The caller of fit, above scikit-learn's wrapper.
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+
+    def _early_end(self, tracker):
+        """Return what to say of a network that did not converge, or None."""
         request = tracker.request
         if tracker.converged or tracker.halted:
-            return
+            return None
         if request.solver == "lbfgs" or request.is_certified:
-            message = (
+            return (
                 f"The optimality conditions are violated by {self.kkt_violation_:.1e}, "
                 f"more than {request.accuracy:.1e}, where the solver stopped. Increase "
                 f"max_iter (got {request.max_polish}), standardise the inputs, or give "
                 "a network a smooth activation, such as 'tanh' or 'silu'."
             )
-        elif self.n_iter_ == request.max_iter and not request.has_fixed_length:
-            message = (
+        if self.n_iter_ == request.max_iter and not request.has_fixed_length:
+            return (
                 f"Training stopped at max_iter={request.max_iter} before it converged. "
                 "Increase max_iter or learning_rate_init, or use early_stopping=True."
             )
-        else:
-            return
-        # The caller of fit, above scikit-learn's wrapper.
-        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        return None
 
     def _keep_curves(self, tracker, continuing):
         """Set the curves, a continued fit's after those of the calls before.

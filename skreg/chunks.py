@@ -78,6 +78,7 @@ def model_bytes(request):
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
     rows = min(request.batch_size, len(request.train.index))
     rows *= 2 if request.settings["adversarial"] else 1
+    rows *= request.architecture.n_members
     # Inputs, and outputs, masks and gradients of every layer.
     width = 2 * architecture.input_width + 4 * sum(architecture.layer_sizes[1:])
     width += sum(IMAGES * shape.n_units for shape in architecture.convolutions)

@@ -159,6 +159,14 @@ class FitRequest:
         return min(self.tol or OPTIMAL, OPTIMAL) if self.is_certified else self.tol
 
     @property
+    def has_moving_averages(self):
+        """Whether the optimiser goes on with those of the last call.
+
+        Another solver's mean something else.
+        """
+        return bool(self.optimizer_state) and self.optimizer_state[0] == self.solver
+
+    @property
     def min_rows(self):
         return 2 if self.architecture.batchnorm else 1
 
@@ -193,7 +201,6 @@ class FitRequest:
 
     def group_key(self):
         """Return what requests must have in common to train in one stack."""
-        alone = self.callbacks or self.optimizer_state
         return (
             self.architecture,
             self.loss,
@@ -215,7 +222,8 @@ class FitRequest:
             # Twice the rows for all, if for one.
             self.settings["adversarial"] > 0,
             layouts(self.augment),
-            id(self) if alone else None,
+            self.has_moving_averages,
+            id(self) if self.callbacks else None,
         )
 
 

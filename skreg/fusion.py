@@ -88,10 +88,10 @@ class FusedBackend(_TaskBackend):
         threads = SequentialBackend if n_jobs == PARTS else ThreadingBackend
         raise FallbackToBackend(threads(nesting_level=level))
 
-    def train_alone(self, request):
+    def train_alone(self, requests):
         """Train a fit that no task asks for, such as the refit of a search."""
         checkpoint = self.options["checkpoint"]
-        return Trainer(None, 1, "loky", checkpoint, False).train_alone(request)
+        return Trainer(None, 1, "loky", checkpoint, False).train_alone(requests)
 
 
 class PooledCalls(_TaskBackend):

@@ -4,6 +4,7 @@ import numpy as np
 
 from skreg.architecture import Start
 from skreg.embeddings import initial_embedding
+from skreg.shared import initial_scales
 
 DEFAULT_START = Start()
 
@@ -16,7 +17,8 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     The fans of a convolution are its channels times the pixels of its kernel.
     With "scaled" as in RealMLP (Holzmüller et al. 2024): weights normal with a variance
     of ``1 / fan_in``, biases standard normal, and the last layer zero. A network
-    without hidden layers starts at zero, and so does a linear skip connection.
+    without hidden layers starts at zero, and so does a linear skip connection. Members
+    that share weights start with the same biases, and last layers of their own.
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     """
     draw = _glorot if start.init == "glorot" else _scaled
     weights, biases = draw(architecture, rng, dtype)
+    if architecture.n_members > 1:
+        _give_heads(architecture, weights, biases, rng, start)
     if architecture.skip == "linear":
         n_outputs = architecture.layer_sizes[-1]
         weights.append(np.zeros((architecture.n_inputs, n_outputs), dtype))
@@ -41,17 +45,35 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
         for value in (1.0, 0.0, 0.0, 1.0):  # in the order of BATCHNORM
             widths = architecture.hidden_widths
             others += [np.full((1, width), value, dtype) for width in widths]
+    others += initial_scales(architecture, rng, dtype)
     others += initial_embedding(architecture, rng, dtype, start)
     return weights + biases + others
 
 
+def _give_heads(architecture, weights, biases, rng, start):
+    """Give each member biases and a last layer, in place of those of one network."""
+    n_members, dtype = architecture.n_members, weights[0].dtype
+    fan_in, fan_out = architecture.layer_sizes[-2:]
+    bound = 0.0
+    if start.init == "glorot":
+        bound = _glorot_bound(architecture, fan_in, fan_out)
+    shape = fan_in, n_members * fan_out
+    weights[-1] = rng.uniform(-bound, bound, shape).astype(dtype)
+    biases[:] = [bias.repeat(n_members, 0) for bias in biases]
+    biases[-1] = rng.uniform(-bound, bound, (n_members, fan_out)).astype(dtype)
+
+
+def _glorot_bound(architecture, fan_in, fan_out):
+    factor = 2.0 if architecture.activation == "logistic" else 6.0
+    return (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
+
+
 def _glorot(architecture, rng, dtype):
     """Return initial weights and biases of all layers, for init="glorot"."""
-    factor = 2.0 if architecture.activation == "logistic" else 6.0
     weights, biases = [], []
     widths = *architecture.hidden_widths, architecture.layer_sizes[-1]
     for (fan_in, fan_out), width in zip(architecture.fans, widths):
-        bound = (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
+        bound = _glorot_bound(architecture, fan_in, fan_out)
         weights.append(rng.uniform(-bound, bound, (fan_in, width)).astype(dtype))
         biases.append(rng.uniform(-bound, bound, (1, width)).astype(dtype))
     return weights, biases

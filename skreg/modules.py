@@ -19,6 +19,7 @@ from skreg.layers import (
     Linear,
     MaxPool,
 )
+from skreg.shared import Heads, SharedLinear, repeated
 
 
 class StackedNetwork(torch.nn.Module):
@@ -97,17 +98,26 @@ class StackedNetwork(torch.nn.Module):
     def _block(self, i, is_first):
         """Return the layers from the weights number `i` to those that come next."""
         architecture = self.architecture
-        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
         if i == architecture.n_hidden:
-            return [Linear(weight, bias, is_first)]
+            return [self._dense(i, is_first)]
         is_centred = architecture.batchnorm == "before"
         if i < len(architecture.convolutions):
             shape = architecture.convolutions[i]
             return self._convolution(i, shape, is_first, is_centred)
         tail = [Activation(architecture.activation)]
         self._insert_norm(tail, BatchNorm, i)
-        dropout = Dropout(self._may_overwrite())
-        return [Linear(weight, bias, is_first, is_centred), *tail, dropout]
+        dense = self._dense(i, is_first, is_centred)
+        return [dense, *tail, Dropout(self._may_overwrite())]
+
+    def _dense(self, i, is_first, is_centred=False):
+        """Return the dense layer with the weights number `i`."""
+        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
+        if self.architecture.n_members == 1:
+            return Linear(weight, bias, is_first, is_centred)
+        if i == self.architecture.n_hidden:
+            return Heads(weight, bias)
+        scales = [getattr(self, f"scale_{side}_{i}") for side in ("in", "out")]
+        return SharedLinear(weight, *scales, bias, is_first)
 
     def _convolution(self, i, shape, is_first, is_centred):
         """Return the layers of a convolution.
@@ -177,11 +187,25 @@ class StackedNetwork(torch.nn.Module):
         Returns
         -------
         Tensor of shape (n_models, n_rows, n_outputs)
+            Of members that share weights, those of a row one below the other.
         """
-        score = x
-        for layer in self.layers:
+        score, layers = x, self.layers
+        if self.architecture.n_members > 1:
+            score, x, layers = self._for_members(x)
+        for layer in layers:
             score = layer.predict(score)
         return score if self.skip is None else self.skip.predict(score, x)
+
+    def _for_members(self, x):
+        """Return what enters the hidden layers, and the skip; and the layers left.
+
+        Embeddings are the same for all members.
+        """
+        n_members, layers, score = self.architecture.n_members, self.layers, x
+        if self.architecture.embedding is not None:
+            score, layers = layers[0].predict(score), layers[1:]
+        score = repeated(score, n_members)
+        return score, x if self.skip is None else repeated(x, n_members), layers
 
     def forward_training(self, x, weight=None, masks=(), paths=()):
         """Return raw outputs in training and what `backward` needs.

@@ -9,6 +9,7 @@ from skorch import NeuralNet
 from skreg import lbfgs
 from skreg.adversarial import perturbed
 from skreg.products import first
+from skreg.shared import for_members, mean_of_members
 
 
 class StackedNet(NeuralNet):
@@ -129,20 +130,26 @@ class StackedNet(NeuralNet):
                     "on_batch_end",
                     batch=(batch.x, batch.target),
                     training=True,
-                    y_pred=score[:, : batch.x.size(1)],
+                    y_pred=self._of_batch(score, batch),
                 )
         if stack.averages:
             n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
             stack.averages.after_epoch(n_epochs)
         return meter.total().tolist()
 
+    def _of_batch(self, score, batch):
+        """Return one prediction for each row, without adversarial rows."""
+        n_members = self.stack.module.architecture.n_members
+        score = score[:, : n_members * batch.x.size(1)]
+        return mean_of_members(score, n_members, self.stack.loss)
+
     def _train_step(self, batch, watched):
         """Update the models that have a batch; return it and what came out."""
         stack = self.stack
         noise, module = stack.noise, stack.module
-        noisy, masks, paths = perturbed(
-            noise.smooth(batch, stack.loss), stack.streams, noise, module, stack.loss
-        )
+        rows = noise.smooth(batch, stack.loss)
+        rows = for_members(rows, module.architecture.n_members)
+        noisy, masks, paths = perturbed(rows, stack.streams, noise, module, stack.loss)
         score, tape = module.forward_training(noisy.x, noisy.weight, masks, paths)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
@@ -169,8 +176,10 @@ class StackedNet(NeuralNet):
             stack.loss,
             torch.zeros(stack.module.n_models, dtype=stack.dtype, device=stack.device),
         )
+        n_members = stack.module.architecture.n_members
         for batch in stack.validation.epoch():
-            meter.add(stack.network(batch.x), batch)
+            score = stack.network(batch.x)
+            meter.add(mean_of_members(score, n_members, stack.loss), batch)
         return meter.total().tolist()
 
 

@@ -10,6 +10,7 @@ from skreg.batches import Batches
 from skreg.losses import Loss
 from skreg.modules import StackedNetwork
 from skreg.penalties import Penalties
+from skreg.shared import for_members
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Objective:
         total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]
         for batch in self.batches.epoch():
             batch, masks, paths = self.noise.smooth(batch, self.loss), (), ()
+            batch = for_members(batch, self.module.architecture.n_members)
             if streams:
                 batch, masks, paths = perturbed(
                     batch, streams, self.noise, self.module, self.loss

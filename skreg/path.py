@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _num_samples
 
+from skreg._members import check_single
 from skreg.base import BaseNetwork
 from skreg.penalties import L2, PENALTIES, Penalties, Sum
 from skreg.selection import first_within_one_standard_error
@@ -265,6 +266,7 @@ class _Run:
         self.penalty, self.rows = penalty, rows
         self.model = clone(estimator).set_params(**{penalty: 0.0})
         self.model._check_parameters()
+        check_single(self.model, "regularization_path trains for each strength")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[rows]
         self.request = self.model._prepared_request(

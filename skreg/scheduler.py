@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 from joblib.parallel import get_active_backend
 
@@ -36,23 +37,24 @@ def current_task():
     return getattr(_local, "task", None)
 
 
-def train_one(request):
-    """Train a network: at once, or in a task together with its companions.
+def train_fit(requests):
+    """Train the networks of a fit: at once, or in a task together with others.
 
     Parameters
     ----------
-    request : FitRequest
+    requests : list of FitRequest
 
     Returns
     -------
-    FitResult
+    list of FitResult
+        As `training.train` returns them.
     """
     task = current_task()
     if task is not None:
-        return task.wait_for(request)
+        return task.wait_for(requests)
     # Such as the refit of a fused search, which is to be kept like its other fits.
     train_alone = getattr(get_active_backend()[0], "train_alone", None)
-    return train([request])[0] if train_alone is None else train_alone(request)
+    return train(requests) if train_alone is None else train_alone(requests)
 
 
 class Call:
@@ -113,8 +115,8 @@ class Task:
     result : object
         What `function` returned, if `error` is None.
     error : BaseException or None
-    request : FitRequest or None
-        The fit that the task waits for.
+    requests : list of FitRequest or None
+        The networks that the task waits for.
     joined : Call or None
         The tasks that it waits for.
     waits : list of Wait
@@ -124,7 +126,7 @@ class Task:
     def __init__(self, call, function, on_end):
         self.call, self.on_end = call, on_end
         self._function, self._context = function, call.context.copy()
-        self.worker = self.request = self.joined = None
+        self.worker = self.requests = self.joined = None
         self.result = self.error = None
         self.has_ended = self.is_cancelled = False
         self.warnings, self._answer = call.warnings, None
@@ -150,12 +152,20 @@ class Task:
         """Seconds that the task has taken: what it waited for, but not the waiting."""
         return self._seconds + sum(wait.work - wait.seconds for wait in self.waits)
 
-    def wait_for(self, request):
-        """Let others have their turn until a network is trained; return the result."""
-        self.request = request
+    def wait_for(self, requests):
+        """Let others have their turn until networks are trained; return the results."""
+        self.requests = requests
         self._pause()
-        result, self._answer = self._answer, None
-        return result
+        results, self._answer = self._answer, None
+        return results
+
+    @property
+    def bytes_held(self):
+        """About how many bytes the task holds while it waits.
+
+        The networks of one fit have the same data.
+        """
+        return max(request.bytes_held for request in self.requests)
 
     def join(self, call):
         """Let others have their turn until a call is over."""
@@ -163,10 +173,10 @@ class Task:
             self.joined = call
             self._pause()
 
-    def answer(self, result):
-        """Give the task the result that it waits for."""
-        self.request, self._answer = None, result
-        self.waits[-1].work += result.seconds
+    def answer(self, results):
+        """Give the task the results that it waits for."""
+        self.requests, self._answer = None, results
+        self.waits[-1].work += sum(result.seconds for result in results)
 
     def _pause(self):
         wait = Wait(time.perf_counter() - self._start)
@@ -263,10 +273,10 @@ class Scheduler:
         self._give_turn(task)
         if task.has_ended:
             self._end(task)
-        elif task.request is not None:
+        elif task.requests is not None:
             self._waiting.append(task)
-            self._bytes += task.request.bytes_held
-            self._most_bytes = max(self._most_bytes, task.request.bytes_held)
+            self._bytes += task.bytes_held
+            self._most_bytes = max(self._most_bytes, task.bytes_held)
         elif task.joined.is_over:
             self._resume_parent(task.joined)
 
@@ -304,9 +314,10 @@ class Scheduler:
 
     def _train(self):
         tasks, self._waiting, self._bytes = self._waiting, [], 0
-        results = self._train_all([task.request for task in tasks])
-        for task, result in zip(tasks, results):
-            task.answer(result)
+        requests = [request for task in tasks for request in task.requests]
+        results = iter(self._train_all(requests))
+        for task in tasks:
+            task.answer(list(islice(results, len(task.requests))))
         self._ready.extend(tasks)
 
     def cancel(self, call):
@@ -318,7 +329,7 @@ class Scheduler:
             task.is_cancelled = True
             if task in self._waiting:
                 self._waiting.remove(task)
-                self._bytes -= task.request.bytes_held
+                self._bytes -= task.bytes_held
             if task in self._ready:
                 self._ready.remove(task)
             if not task.worker.is_lost:

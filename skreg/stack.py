@@ -121,11 +121,8 @@ class Stack:
         if head.solver == "lbfgs":
             return
         buffers = steps = None
-        # Another solver's moving averages mean something else.
-        if head.optimizer_state and head.optimizer_state[0] == head.solver:
-            _, buffers, steps = head.optimizer_state
-            like = {"dtype": self.dtype, "device": self.device}
-            buffers = [[torch.tensor(b, **like) for b in kind] for kind in buffers]
+        if head.has_moving_averages:
+            buffers, steps = self._moving_averages(requests)
         self.optimizer = OPTIMIZERS[head.solver](
             self.module,
             self.penalties,
@@ -138,6 +135,16 @@ class Stack:
         # A continued fit may have come some way down its schedule.
         self.set_rates([tracker.lr for tracker in self.trackers])
 
+    def _moving_averages(self, requests):
+        """Return the optimiser's buffers that models go on with, and their steps."""
+        _, buffers, steps = zip(*(request.optimizer_state for request in requests))
+        like = {"dtype": self.dtype, "device": self.device}
+        stacked = [
+            [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]
+            for kind in zip(*buffers)
+        ]
+        return stacked, [n for of_model in steps for n in of_model]
+
     @property
     def network(self):
         """What the models would be if training ended now: averages, if they are on."""
@@ -149,8 +156,9 @@ class Stack:
         That of all models: threads share out the models of a stack.
         """
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
-        n_models = self.module.n_models
-        return rows * n_models * self.module.architecture.largest_product
+        architecture = self.module.architecture
+        n_networks = self.module.n_models * architecture.n_members
+        return rows * n_networks * architecture.largest_product
 
     def state_of(self, position):
         """Return a copy of one live model's state, in the precision it asked for."""
@@ -309,7 +317,7 @@ def _in_order(architecture, pool, indices, scaling, n_shares=1):
 
 
 def _rows_at_a_time(architecture):
-    return max(64, ELEMENTS_AT_A_TIME // architecture.widest)
+    return max(64, ELEMENTS_AT_A_TIME // (architecture.widest * architecture.n_members))
 
 
 def _stack_scaling(requests, device):

@@ -65,16 +65,21 @@ class Trainer:
             results[position] = result
         return results
 
-    def train_alone(self, request):
-        """Return the `FitResult` of a fit that is not part of a search."""
+    def train_alone(self, requests):
+        """Return a `FitResult` for each network of a fit outside a search.
+
+        As `training.train` does, None for those not begun when the user interrupts.
+        """
         if self._kept is None:
-            return train([request])[0]
-        key = self._kept.key(request)
-        result = self._kept.load(key, request)
-        if result is None:
-            result = train([request])[0]
-            self._kept.save(key, result)
-        return result
+            return train(requests)
+        keys = self._kept.keys(requests)
+        results = [self._kept.load(key, r) for key, r in zip(keys, requests)]
+        missing = [p for p, result in enumerate(results) if result is None]
+        for p, result in zip(missing, train([requests[p] for p in missing])):
+            results[p] = result
+            if result is not None:
+                self._kept.save(keys[p], result)
+        return results
 
     def _execute(self, train_stack, stacks):
         """Train stacks and keep what has become of them, as `in_this_process`."""

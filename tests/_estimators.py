@@ -82,6 +82,8 @@ CONFIGURATIONS = {
     },
     "snapshots": {"learning_rate": "cosine", "n_snapshots": 2},
     "not_standardised": {"standardize": False},
+    "members": {"n_estimators": 3, "max_iter": 15},
+    "shared": {"n_estimators": 4, "ensemble": "shared"},
 }
 
 # What scikit-learn's checks cannot run on: rows fall into batches at random, or draw
@@ -95,6 +97,7 @@ RANDOM_CONFIGURATIONS = {
         )
     },
     "table": {"augment": TableAugmenter(mixup=0.1, cutout=0.2)},
+    "bootstrap": {"n_estimators": 3, "bootstrap": True, "max_samples": 0.7},
     "small_batches": {"batch_size": 7, "batchnorm": True},
     "adaptive": STEADY
     | {"max_iter": 40, "solver": "sgd", "learning_rate": "adaptive", "batch_size": 16},

@@ -40,12 +40,12 @@ class _Captured(Exception):
 
 def request_of(estimator, X, y, **fit_params):
     """Return the `FitRequest` that an estimator's fit comes down to."""
-    with mock.patch("skreg.base.train_one", side_effect=_Captured) as train:
+    with mock.patch("skreg.base.train_fit", side_effect=_Captured) as train:
         try:
             estimator.fit(X, y, **fit_params)
         except _Captured:
             pass
-    return train.call_args.args[0]
+    return train.call_args.args[0][0]
 
 
 def steps_only(request):

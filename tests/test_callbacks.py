@@ -88,9 +88,13 @@ def test_a_callback_that_looks_on_changes_nothing(kind, configuration):
     settings = {"random_state": 0, "max_iter": 4}
     one = make(kind, configuration, **settings).fit(X, y)
     other = make(kind, configuration, callbacks=[Callback()], **settings).fit(X, y)
-    assert one.loss_curve_ == other.loss_curve_
-    for a, b in zip(one._state, other._state):
-        np.testing.assert_array_equal(a, b)
+    # Networks with callbacks train alone, and others of one fit together, in which
+    # sums have another order.
+    tolerance = 1e-12 if len(one.estimators_) > 1 else 0
+    np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, tolerance)
+    for a, b in zip(one._states, other._states):
+        for array, its in zip(a, b):
+            np.testing.assert_allclose(array, its, tolerance, 10 * tolerance)
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

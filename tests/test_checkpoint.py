@@ -93,7 +93,7 @@ def outcome(estimator, result, request):
     estimator._keep(result, request)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator._warn_of_an_early_end(result.tracker)
+        estimator._warn_of_an_early_end([result.tracker])
     attributes = {k: v for k, v in vars(estimator).items() if k != "_inference"}
     return bits(attributes), [str(warning.message) for warning in caught]
 
