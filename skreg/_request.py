@@ -96,6 +96,7 @@ class RequestMixin:
             "cutmix": self.cutmix,
             "cutout": self.cutout,
             "adversarial": self.adversarial,
+            "pruning": float(self.pruning),
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
@@ -130,7 +131,7 @@ class RequestMixin:
             if self.feature_scale_ is not None
             else None,
             smooth_clip=self._smooth_clip,
-            settings=self._settings(),
+            settings=self._settings() | self._pruned(continuing, incremental),
             batch_size=self._n_batch_rows(),
             max_iter=1 if incremental else self._n_epochs(len(train_rows.index)),
             max_polish=MOST_EPOCHS if self.max_iter == "auto" else self.max_iter,
@@ -163,6 +164,15 @@ class RequestMixin:
             may_polish=not (self.early_stopping or incremental or self.n_snapshots > 1),
             monitor=self._monitored(validation) if score else "loss",
         )
+
+    def _pruned(self, continuing, incremental):
+        """Return the share of `pruning`, of a call that prunes no more if incremental.
+
+        Such a call does not know how many there will be, and keeps the zeros there are.
+        """
+        if not (incremental and self.pruning):
+            return {}
+        return {"pruning": self.sparsity_ if continuing else 0.0}
 
     def _n_batch_rows(self):
         return BATCH_ROWS if self.batch_size == "auto" else self.batch_size

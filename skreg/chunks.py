@@ -78,6 +78,7 @@ def model_bytes(request):
     width = request.architecture.input_width
     activations = rows * (2 * width + 4 * sum(sizes[1:]))
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
+    copies += request.settings["pruning"] > 0
     return itemsize * (copies * n_weights + activations)
 
 

@@ -131,9 +131,7 @@ class StackedNet(NeuralNet):
                     training=True,
                     y_pred=score[:, : batch.x.size(1)],
                 )
-        if stack.averages:
-            n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
-            stack.averages.after_epoch(n_epochs)
+        stack.after_epoch()
         return meter.total().tolist()
 
     def _train_step(self, batch, watched):
@@ -146,6 +144,8 @@ class StackedNet(NeuralNet):
         score, tape = module.forward_training(noisy.x, noisy.weight, masks, paths)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
+        if stack.pruning:
+            stack.pruning.mask_gradients(len(batch.rows))
         if watched:
             self.notify(
                 "on_grad_computed",

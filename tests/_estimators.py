@@ -72,6 +72,7 @@ CONFIGURATIONS = {
         "init": "scaled",
     },
     "snapshots": {"learning_rate": "cosine", "n_snapshots": 2},
+    "pruning": {"pruning": 0.8},
     "not_standardised": {"standardize": False},
 }
 

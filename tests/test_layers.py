@@ -54,7 +54,7 @@ LAYERS = [
     ["adversarial"],
     ["batches"],
     ["optim"],
-    ["averaging"],
+    ["averaging", "pruning"],
     ["modules", "losses"],
     ["initial", "layers"],
     ["blocks", "embeddings"],

@@ -44,6 +44,7 @@ FLIPS = {
     "cutmix": ({}, 0.3, "coefs_"),
     "cutout": ({}, 0.3, "coefs_"),
     "adversarial": ({}, 0.1, "coefs_"),
+    "pruning": ({}, 0.5, "coefs_"),
     "numeric_embedding": ({}, "periodic", "coefs_"),
     "embedding_size": ({"numeric_embedding": "piecewise_linear"}, 3, "coefs_"),
     "embedding_scale": ({"numeric_embedding": "periodic"}, 1.0, "coefs_"),
