@@ -4,12 +4,14 @@ from skreg._comparison_display import ComparisonDisplay
 from skreg._curves_display import LearningCurvesDisplay
 from skreg._search_display import SearchDisplay
 from skreg.bayes_search import BayesSearchCV
+from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
+from skreg.prune import prune
 from skreg.search_space import OffOr, search_space
 
 __all__ = [
@@ -25,8 +27,10 @@ __all__ = [
     "RegularizationPath",
     "RegularizationPathDisplay",
     "SearchDisplay",
+    "compact",
     "compare",
     "fused",
+    "prune",
     "regularization_path",
     "search_space",
 ]

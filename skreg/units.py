@@ -1,0 +1,152 @@
+"""Which numbers of a network belong to each unit of its hidden layers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from skreg.architecture import BATCHNORM, state_names
+from skreg.layers import BatchNorm
+from skreg.pruning import keep_largest, n_pruned
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """The units of one hidden layer, or of several that residual connections add up.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Positions of the hidden layers; a unit is an element of each of them.
+    n_units : int
+    is_fixed : bool
+        Whether the inputs are added to them, so that none can go.
+    """
+
+    layers: tuple
+    n_units: int
+    is_fixed: bool
+
+
+def unit_groups(architecture):
+    """Return the `UnitGroup` of every hidden layer, from the inputs to the outputs.
+
+    Examples
+    --------
+    >>> from skreg.architecture import Architecture
+    >>> from skreg.units import unit_groups
+    >>> groups = unit_groups(Architecture((5, 8, 8, 4, 1), skip="residual"))
+    >>> [(group.layers, group.n_units) for group in groups]
+    [((0, 1), 8), ((2,), 4)]
+    """
+    tied, groups = architecture.residual_layers, []
+    for layer in range(architecture.n_hidden):
+        if layer in tied and layer > 0:
+            groups[-1].append(layer)
+        else:
+            groups.append([layer])
+    sizes = architecture.layer_sizes
+    return [UnitGroup(tuple(g), sizes[g[0] + 1], g[0] in tied) for g in groups]
+
+
+def rows_of(architecture, layer):
+    """Return the rows of the next layer's weights that the units of a layer own.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layer : int
+        Position of a hidden layer.
+
+    Returns
+    -------
+    ndarray of int of shape (n_units, n_rows)
+    """
+    return np.arange(architecture.layer_sizes[layer + 1])[:, None]
+
+
+def named(architecture, state):
+    """Return the arrays of a network by their names, copied."""
+    names = state_names(architecture)
+    return {name: array.copy() for name, array in zip(names, state, strict=True)}
+
+
+def vectors_of(architecture, layer):
+    """Return the names of the arrays that have an element for each unit of a layer."""
+    norms = BATCHNORM if architecture.batchnorm else ()
+    return [f"{part}_{layer}" for part in ("bias", *norms)]
+
+
+def unit_sizes(architecture, network, group):
+    """Return the root mean square of the weights that enter each unit of a group.
+
+    The mean makes layers comparable that have other numbers of inputs; norms of
+    filters within a layer are the criterion of Li, Kadav, Durdanovic, Samet and Graf
+    2017, "Pruning Filters for Efficient ConvNets". Batch normalisation before the
+    activation is part of the weights, for it undoes their scale.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    network : dict of {str: ndarray}
+    group : UnitGroup
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+    """
+    squares, n_weights = 0, 0
+    for layer in group.layers:
+        weight = network[f"weight_{layer}"]
+        if architecture.batchnorm == "before":
+            variance = network[f"running_var_{layer}"] + BatchNorm.eps
+            weight = weight * network[f"gamma_{layer}"] / np.sqrt(variance)
+        squares = squares + (weight**2).sum(0)
+        n_weights += len(weight)
+    return np.sqrt(squares / n_weights)
+
+
+def without_smallest_units(architecture, state, share):
+    """Return a network's state in which units are cut off: all of their weights zero.
+
+    The units of all hidden layers are compared by `unit_sizes`; the largest of each
+    layer stays. Units that residual connections tie together are one, and those that
+    are tied to the inputs stay and do not count.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    state : list of ndarray
+    share : float
+        Of the units, rounded up.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    network = named(architecture, state)
+    groups = [group for group in unit_groups(architecture) if not group.is_fixed]
+    if not groups:
+        return list(network.values())
+    sizes = [unit_sizes(architecture, network, group) for group in groups]
+    for own in sizes:
+        own[own.argmax()] = np.inf
+    together = torch.from_numpy(np.concatenate(sizes).astype(np.float64))
+    n_free = int(np.isfinite(together.numpy()).sum())
+    keep = keep_largest(together, min(n_pruned(share, len(together)), n_free)).numpy()
+    bounds = np.cumsum([group.n_units for group in groups])[:-1]
+    for group, kept in zip(groups, np.split(keep, bounds)):
+        cut_off(architecture, network, group, ~kept)
+    return list(network.values())
+
+
+def cut_off(architecture, network, group, units):
+    """Set all weights to and from some units, and their biases, to zero in place.
+
+    Nothing is added to the next layer, whatever the activation is at zero.
+    """
+    for layer in group.layers:
+        network[f"weight_{layer}"][:, units] = 0
+        network[f"bias_{layer}"][:, units] = 0
+        rows = rows_of(architecture, layer)[units].ravel()
+        network[f"weight_{layer + 1}"][rows] = 0
