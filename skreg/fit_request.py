@@ -35,8 +35,8 @@ class FitRequest:
     smooth_clip : bool
         Whether inputs are then clipped smoothly.
     settings : dict of float
-        The fields of `StepSettings`, of `Noise` and of `Penalties`, and `pruning`; those
-        for several layers are sequences.
+        The fields of `StepSettings`, of `Noise` and of `Penalties`, those for several
+        layers as sequences, and `pruning`.
     batch_size, max_iter, n_iter_no_change : int
     max_polish : int
         Iterations of the full-batch solver that may end the fit.

@@ -64,7 +64,7 @@ def scheduled_sparsity(share, epoch, length, start=0.0):
 
 
 def keep_largest(magnitudes, n_smallest):
-    """Return where a vector is not among its smallest elements; the first of equals are.
+    """Return where a vector is not among its smallest elements, equals in their order.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ def magnitude_masks(weights, share, held=None):
     --------
     >>> import torch
     >>> from skreg.pruning import magnitude_masks
-    >>> magnitude_masks([torch.tensor([[1.0, -4.0]]), torch.tensor([[2.0], [3.0]])], 0.5)
-    [tensor([[False,  True]]), tensor([[False],
-            [ True]])]
+    >>> weights = [torch.tensor([[1.0, -4.0]]), torch.tensor([[2.0, 3.0]])]
+    >>> magnitude_masks(weights, 0.5)
+    [tensor([[False,  True]]), tensor([[False,  True]])]
     """
     flat = torch.cat([weight.flatten() for weight in weights]).abs()
     n_smallest = n_pruned(share, len(flat))

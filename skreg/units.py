@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from skreg.architecture import BATCHNORM, state_names
-from skreg.layers import BatchNorm
 from skreg.pruning import keep_largest, n_pruned
 
 
@@ -77,17 +76,18 @@ def vectors_of(architecture, layer):
     return [f"{part}_{layer}" for part in ("bias", *norms)]
 
 
-def unit_sizes(architecture, network, group):
+def unit_sizes(network, group):
     """Return the root mean square of the weights that enter each unit of a group.
 
-    The mean makes layers comparable that have other numbers of inputs; norms of
-    filters within a layer are the criterion of Li, Kadav, Durdanovic, Samet and Graf
-    2017, "Pruning Filters for Efficient ConvNets". Batch normalisation before the
-    activation is part of the weights, for it undoes their scale.
+    Norms of incoming weights within a layer are the criterion of Li, Kadav,
+    Durdanovic, Samet and Graf 2017, "Pruning Filters for Efficient ConvNets"; the mean
+    makes layers comparable that have other numbers of inputs. Dividing by the norm
+    over a layer's units instead (Molchanov et al. 2017), multiplying by the outgoing
+    weights or by what batch normalisation scales with left single units in deep
+    networks on digits.
 
     Parameters
     ----------
-    architecture : Architecture
     network : dict of {str: ndarray}
     group : UnitGroup
 
@@ -98,9 +98,6 @@ def unit_sizes(architecture, network, group):
     squares, n_weights = 0, 0
     for layer in group.layers:
         weight = network[f"weight_{layer}"]
-        if architecture.batchnorm == "before":
-            variance = network[f"running_var_{layer}"] + BatchNorm.eps
-            weight = weight * network[f"gamma_{layer}"] / np.sqrt(variance)
         squares = squares + (weight**2).sum(0)
         n_weights += len(weight)
     return np.sqrt(squares / n_weights)
@@ -128,7 +125,7 @@ def without_smallest_units(architecture, state, share):
     groups = [group for group in unit_groups(architecture) if not group.is_fixed]
     if not groups:
         return list(network.values())
-    sizes = [unit_sizes(architecture, network, group) for group in groups]
+    sizes = [unit_sizes(network, group) for group in groups]
     for own in sizes:
         own[own.argmax()] = np.inf
     together = torch.from_numpy(np.concatenate(sizes).astype(np.float64))
