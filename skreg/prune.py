@@ -99,7 +99,7 @@ def prune(
     >>> X, y = load_digits(return_X_y=True)
     >>> clf = MLPClassifier(random_state=0).fit(X, y)
     >>> pruned = prune(clf, 0.9, X, y, finetune_epochs=5)
-    >>> round(pruned.sparsity_, 3)
+    >>> float(round(pruned.sparsity_, 3))
     0.9
     >>> bool(pruned.score(X, y) > 0.98)
     True
@@ -134,12 +134,9 @@ def _pruned(estimator, amount, structured):
             n_layers = len(estimator._weights)
             weights = [torch.from_numpy(array) for array in state[:n_layers]]
             masks = magnitude_masks(weights, amount)
-            pairs = zip(state, masks)
-            kept = [
-                np.where(mask.numpy(), array, array.dtype.type(0))
-                for array, mask in pairs
-            ]
-            state = [*kept, *(array.copy() for array in state[n_layers:])]
+            state = [array.copy() for array in state]
+            for array, mask in zip(state, masks):
+                array[~mask.numpy()] = 0
         states.append(state)
     return with_networks(
         estimator, states, kkt_violation_=math.nan, _optimizer_state=None
