@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skreg._networks import networks_of, of_last_step, with_networks
 from skreg.pruning import magnitude_masks
 from skreg.scheduler import train_one
-from skreg.units import without_smallest_units
+from skreg.units import unit_groups, without_smallest_units
 
 
 @validate_params(
@@ -127,12 +127,19 @@ def prune(
 def _pruned(estimator, amount, structured):
     """Return the estimator with all of its networks pruned at once."""
     states = []
+    if structured and all(g.is_fixed for g in unit_groups(estimator._architecture)):
+        raise ValueError(
+            "structured=True prunes units of hidden layers, and this network has none "
+            "that can go, got hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r} and skip={estimator.skip!r}. Use "
+            "structured=False."
+        )
     for state in networks_of(estimator):
         if structured:
             state = without_smallest_units(estimator._architecture, state, amount)
         else:
             n_layers = len(estimator._weights)
-            weights = [torch.from_numpy(array) for array in state[:n_layers]]
+            weights = [torch.tensor(array) for array in state[:n_layers]]
             masks = magnitude_masks(weights, amount)
             state = [array.copy() for array in state]
             for array, mask in zip(state, masks):

@@ -113,6 +113,7 @@ def without_smallest_units(architecture, state, share):
     Parameters
     ----------
     architecture : Architecture
+        With a unit that can go.
     state : list of ndarray
     share : float
         Of the units, rounded up.
@@ -123,8 +124,6 @@ def without_smallest_units(architecture, state, share):
     """
     network = named(architecture, state)
     groups = [group for group in unit_groups(architecture) if not group.is_fixed]
-    if not groups:
-        return list(network.values())
     sizes = [unit_sizes(network, group) for group in groups]
     for own in sizes:
         own[own.argmax()] = np.inf
