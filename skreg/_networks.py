@@ -53,6 +53,6 @@ def with_networks(estimator, states, **attributes):
     """Return a copy of an estimator with other networks, and other attributes."""
     changed = copy.copy(estimator)
     vars(changed).update(attributes)
-    snapshots = states if estimator.snapshots_ else None
+    snapshots = states if len(states) > 1 else None
     vars(changed).update(changed._state_attributes(states[-1], snapshots))
     return changed

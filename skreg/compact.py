@@ -1,6 +1,7 @@
 """Smaller networks with the same predictions: units that can do nothing are removed."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -88,10 +89,12 @@ def without_idle_units(architecture, states):
         New arrays.
     """
     networks = [named(architecture, state) for state in states]
-    n_units = None
-    while n_units != architecture.layer_sizes:
-        n_units = architecture.layer_sizes
-        for position in range(len(unit_groups(architecture))):
+    positions, sizes = list(range(len(unit_groups(architecture)))), None
+    while sizes != architecture.layer_sizes:
+        sizes = architecture.layer_sizes
+        # Constants make others constant from the inputs on, and what has no effect
+        # leaves others without any from the outputs back.
+        for position in (*positions, *reversed(positions)):
             architecture = _reduce(architecture, networks, position)
     return architecture, [list(network.values()) for network in networks]
 
@@ -105,6 +108,8 @@ def _reduce(architecture, networks, position):
     for network in networks:
         _fold_constants(architecture, network, group)
         idle &= _is_unused(architecture, network, group)
+    for network, layer in product(networks, group.layers):
+        network[f"weight_{layer}"][:, idle] = 0  # of those that have to stay
     for n_kept in range(max(1, group.n_units - idle.sum()), group.n_units):
         smaller = _resized(architecture, group, n_kept)
         # By equal sizes, others would be added up from now on.

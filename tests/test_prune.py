@@ -61,12 +61,13 @@ def test_the_estimator_that_was_given_is_unchanged(kind, finetune_epochs, struct
     before, predictions = copy.deepcopy(vars(estimator)), estimator.predict(X)
     prune(estimator, 0.5, X, y, structured=structured, finetune_epochs=finetune_epochs)
     assert vars(estimator).keys() == before.keys()
-    for one, other in zip(
-        (*estimator._state, estimator.loss_curve_, estimator.n_iter_),
-        (*before["coefs_"], *(b[None] for b in before["intercepts_"]))
-        + (*before["_others"], before["loss_curve_"], before["n_iter_"]),
-        strict=True,
-    ):
+    names = ("loss_curve_", "n_iter_", "kkt_violation_", "_epochs_seen", "t_")
+    np.testing.assert_equal(
+        *({n: v[n] for n in names} for v in (vars(estimator), before))
+    )
+    biases = [bias[None] for bias in before["intercepts_"]]
+    state = [*before["coefs_"], *biases, *before["_others"]]
+    for one, other in zip(estimator._state, state, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(estimator.predict(X), predictions)
 
@@ -167,10 +168,8 @@ def test_fine_tuning_keeps_the_zeros(settings, structured):
             assert all((w != 0)[~z].all() for w, z in zip(after, zeros))
         assert any((w != v).any() for w, v in zip(before, after))
     if structured:  # units that do nothing, biases and all
-        for layer, coef in enumerate(tuned.coefs_[:-1]):
-            dead = (once.coefs_[layer] == 0).all(0) & (once.coefs_[layer + 1] == 0).all(
-                1
-            )
+        for layer, following in enumerate(once.coefs_[1:]):
+            dead = (once.coefs_[layer] == 0).all(0) & (following == 0).all(1)
             assert dead.any() or layer == 1
             assert (tuned.intercepts_[layer][dead] == 0).all()
     again = prune(estimator, 0.6, X, y, structured=structured, finetune_epochs=3)
