@@ -1,11 +1,12 @@
 """Time predictions of pruned and of sparse networks before and after `compact`.
 
     python examples/benchmarks/compact.py [--threads N] [--repeats N]
+        [--dtype float32]
 
 Every row is one network: trained with l1, pruned gradually by `pruning`, or pruned by
 units with `prune(..., structured=True)` and fine-tuned for five epochs; then compacted.
-Predictions of the test rows, in float32, alternate before and after, and the shortest
-times are printed, with the largest difference between the probabilities.
+Predictions of the test rows alternate before and after, and the shortest times are
+printed, with the largest difference between the probabilities.
 """
 
 import argparse
@@ -73,13 +74,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--dtype", default="float64", help="or float32")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     with threadpool_limits(options.threads):
         for data, (sizes, l1) in CASES.items():
             X, y = load(data)
             X_train, X_test, y_train, y_test = train_test_split(
-                X.astype(np.float32), y, test_size=1000, random_state=0
+                X.astype(options.dtype), y, test_size=1000, random_state=0
             )
             print(f"{data}: 1,000 rows to predict, ms")
             print(
