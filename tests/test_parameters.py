@@ -237,7 +237,7 @@ def test_zero_is_off(kind):
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
     off |= dict.fromkeys(("skip_l1", "skip_l2", "stochastic_depth"), 0)
     off |= dict.fromkeys(("cutmix", "cutout", "adversarial"), 0)
-    off |= dict.fromkeys(("swa_fraction", "ema_decay"), 0)
+    off |= dict.fromkeys(("swa_fraction", "ema_decay", "pruning"), 0)
     off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
 
