@@ -60,7 +60,7 @@ def prune(
     finetune_epochs : int, default=0
         Number of epochs to train what is left, along the estimator's `learning_rate`
         from its beginning to its end (learning rate rewinding [3]_) and with all of its
-        regularisers, but without early stopping.
+        regularisers, on all rows that are given, as early stopping has no part in it.
     sample_weight : array-like of shape (n_samples,), default=None
         What each row counts in every mean.
     learning_rate_init : float, default=None
@@ -81,7 +81,7 @@ def prune(
     -----
     Units that residual connections tie together are pruned together, and those that
     the inputs are added to are not. Of an estimator with `n_snapshots` each network is
-    pruned.
+    pruned, and the curves are the last one's.
 
     References
     ----------
@@ -158,15 +158,18 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, learning_rate_init):
             f"none, got finetune_epochs={n_epochs}. Call "
             "estimator.set_params(solver='adam') before, or set finetune_epochs=0."
         )
-    tuned, results = copy.copy(estimator), []
+    tuned, states = copy.copy(estimator), []
+    tuned.early_stopping = False  # which would set rows aside
     request = tuned._prepared_request(
         X, y, sample_weight, seed=tuned._seed, continuing=True
     )
+    tuned.early_stopping = estimator.early_stopping
     for state in networks_of(estimator):
         own = _finetuning(request, state, n_epochs, learning_rate_init)
-        results.append(train_one(own))
-        tuned._keep(results[-1], own, continuing=True)
-    return with_networks(tuned, [result.state for result in results])
+        result, last = train_one(own), copy.copy(tuned)
+        last._keep(result, own, continuing=True)
+        states.append(result.state)
+    return with_networks(last, states)
 
 
 def _finetuning(request, state, n_epochs, learning_rate_init):
@@ -185,7 +188,5 @@ def _finetuning(request, state, n_epochs, learning_rate_init):
         max_iter=n_epochs,
         n_iter_no_change=n_epochs,
         n_snapshots=1,
-        stops_early=False,
-        restore_best=False,
         may_polish=False,
     )
