@@ -1,6 +1,5 @@
 """Smaller networks with the same predictions: units that can do nothing are removed."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from skreg._networks import networks_of, of_last_step, with_networks
 from skreg.architecture import BATCHNORM
 from skreg.layers import ACTIVATIONS, BatchNorm
-from skreg.units import named, rows_of, unit_groups, vectors_of
+from skreg.units import named, resized, rows_of, sizes_of, unit_groups, vectors_of
 
 
 def compact(estimator):
@@ -69,7 +68,7 @@ def _compact(estimator):
     return with_networks(
         estimator,
         states,
-        hidden_layer_sizes=architecture.layer_sizes[1:-1],
+        **sizes_of(architecture),
         _architecture=architecture,
         _optimizer_state=None,
     )
@@ -90,9 +89,9 @@ def without_idle_units(architecture, states):
         New arrays.
     """
     networks = [named(architecture, state) for state in states]
-    positions, sizes = list(range(len(unit_groups(architecture)))), None
-    while sizes != architecture.layer_sizes:
-        sizes = architecture.layer_sizes
+    positions, before = list(range(len(unit_groups(architecture)))), None
+    while before != architecture:
+        before = architecture
         # Constants make others constant from the inputs on, and what has no effect
         # leaves others without any from the outputs back.
         for position in (*positions, *reversed(positions)):
@@ -112,7 +111,7 @@ def _reduce(architecture, networks, position):
     for network, layer in product(networks, group.layers):
         network[f"weight_{layer}"][:, idle] = 0  # of those that have to stay
     for n_kept in range(max(1, group.n_units - idle.sum()), group.n_units):
-        smaller = _resized(architecture, group, n_kept)
+        smaller = resized(architecture, group, n_kept)
         # By equal sizes, others would be added up from now on.
         if smaller.residual_layers == architecture.residual_layers:
             order = np.argsort(idle, kind="stable")  # those in use come first
@@ -123,19 +122,10 @@ def _reduce(architecture, networks, position):
     return architecture
 
 
-def _resized(architecture, group, n_units):
-    sizes = list(architecture.layer_sizes)
-    for layer in group.layers:
-        sizes[layer + 1] = n_units
-    return replace(architecture, layer_sizes=tuple(sizes))
-
-
 def _fold_constants(architecture, network, group):
     """Move units that no input reaches into the biases of the layers that read them."""
     weights = [network[f"weight_{layer}"] for layer in group.layers]
     constant = ~np.any([(weight != 0).any(0) for weight in weights], axis=0)
-    if not constant.any():
-        return
     value = 0.0
     for layer in group.layers:  # several are added up
         value = value + _value_of_bias(architecture, network, layer)[constant]

@@ -1,6 +1,6 @@
 """Which numbers of a network belong to each unit of its hidden layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,6 +68,19 @@ def named(architecture, state):
     """Return the arrays of a network by their names, copied."""
     names = state_names(architecture)
     return {name: array.copy() for name, array in zip(names, state, strict=True)}
+
+
+def resized(architecture, group, n_units):
+    """Return the architecture with another number of units in a group."""
+    sizes = list(architecture.layer_sizes)
+    for layer in group.layers:
+        sizes[layer + 1] = n_units
+    return replace(architecture, layer_sizes=tuple(sizes))
+
+
+def sizes_of(architecture):
+    """Return the public parameters that stand for the numbers of units."""
+    return {"hidden_layer_sizes": architecture.layer_sizes[1:-1]}
 
 
 def vectors_of(architecture, layer):
