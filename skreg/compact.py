@@ -1,7 +1,5 @@
 """Smaller networks with the same predictions: units that can do nothing are removed."""
 
-from itertools import product
-
 import numpy as np
 import torch
 
@@ -40,8 +38,8 @@ def compact(estimator):
     -----
     Under ``skip="residual"`` layers of equal size that are added up lose a unit only
     together, and those that the inputs are added to lose none. Two layers that are not
-    added up stay of unequal size. With `n_snapshots` a unit goes if no network needs
-    it.
+    added up stay of unequal size. With `n_snapshots` all networks have as many units as
+    the one that needs most.
 
     Examples
     --------
@@ -75,7 +73,7 @@ def _compact(estimator):
 
 
 def without_idle_units(architecture, states):
-    """Remove units that are constant or without effect in all of some networks.
+    """Remove units that are constant or without effect, as many in each network.
 
     Parameters
     ----------
@@ -104,20 +102,20 @@ def _reduce(architecture, networks, position):
     group = unit_groups(architecture)[position]
     if group.is_fixed:
         return architecture
-    idle = np.ones(group.n_units, bool)
+    n_needed, orders = 1, []
     for network in networks:
         _fold_constants(architecture, network, group)
-        idle &= _is_unused(architecture, network, group)
-    for network, layer in product(networks, group.layers):
-        network[f"weight_{layer}"][:, idle] = 0  # of those that have to stay
-    for n_kept in range(max(1, group.n_units - idle.sum()), group.n_units):
+        idle = _is_unused(architecture, network, group)
+        for layer in group.layers:
+            network[f"weight_{layer}"][:, idle] = 0  # of those that have to stay
+        orders.append(np.argsort(idle, kind="stable"))  # those in use come first
+        n_needed = max(n_needed, np.count_nonzero(~idle))
+    for n_kept in range(n_needed, group.n_units):
         smaller = resized(architecture, group, n_kept)
         # By equal sizes, others would be added up from now on.
         if smaller.residual_layers == architecture.residual_layers:
-            order = np.argsort(idle, kind="stable")  # those in use come first
-            kept = np.sort(order[:n_kept])
-            for network in networks:
-                _take(architecture, network, group, kept)
+            for network, order in zip(networks, orders):
+                _take(architecture, network, group, np.sort(order[:n_kept]))
             return smaller
     return architecture
 
