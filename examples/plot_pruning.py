@@ -109,8 +109,7 @@ for share in (0, 0.5, 0.75, 0.9):
 # Left, nine weights in ten go at little cost if what is left is trained, but not at
 # once. From there on gradual pruning is better, and an l1 penalty, under which the
 # weights compete for as long as the network trains, here eight times as long, better
-# still. Right, a network of
-# half of the units takes about half of the time.
+# still. Right, a network of half of the units takes about half of the time.
 
 import matplotlib.pyplot as plt
 
