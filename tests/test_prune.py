@@ -319,10 +319,13 @@ def test_data_of_another_kind():
 
 
 def test_digits_lose_less_than_a_point():
-    """Nine weights in ten pruned at once and fine-tuned, mean of five splits."""
+    """Nine weights in ten pruned at once and fine-tuned, mean of ten splits.
+
+    Of ten, for the mean of 0.7 points has a standard error of 0.13.
+    """
     X, y = load_digits(return_X_y=True)
     lost, lost_units = [], []
-    for seed in range(5):
+    for seed in range(10):
         X_train, X_test, y_train, y_test = train_test_split(
             X, y, test_size=0.3, stratify=y, random_state=seed
         )
