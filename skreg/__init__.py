@@ -6,6 +6,7 @@ from skreg._search_display import SearchDisplay
 from skreg.augmented import Augmented
 from skreg.bayes_search import BayesSearchCV
 from skreg.cnn import CNNClassifier, CNNRegressor
+from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
@@ -13,6 +14,7 @@ from skreg.image_augmenter import ImageAugmenter
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
+from skreg.prune import prune
 from skreg.search_space import OffOr, search_space
 from skreg.selection import one_standard_error
 from skreg.table_augmenter import TableAugmenter
@@ -37,9 +39,11 @@ __all__ = [
     "SearchDisplay",
     "TableAugmenter",
     "TextAugmenter",
+    "compact",
     "compare",
     "fused",
     "one_standard_error",
+    "prune",
     "regularization_path",
     "search_space",
 ]

@@ -61,8 +61,13 @@ MIXUP = """
         function ``f(X, rng)`` that returns a changed copy of a batch, an array of
         shape (n_rows, `n_features_in_`); applied in the order of a list.
     pruning : float, default=0.0
-        Share of the weights that are zero at the end of training: the smallest are
-        set to zero and stay so, more and more of them.
+        Share of the weights of all layers together, rounded up, that are zero at the
+        end of training. The smallest are set to zero and stay so, after epoch `t` a
+        share of ``pruning * (1 - (1 - t / T)**3)`` with `T` three quarters of
+        `max_iter` (Zhu and Gupta 2017, "To Prune, or Not to Prune"). `max_iter` is then
+        the planned length, and early stopping judges from epoch `T` on. A continued
+        fit keeps the zeros it starts from, and `partial_fit` prunes no more. See also
+        `prune` and `compact`.
 """
 
 CONVOLUTIONS = """
@@ -174,8 +179,8 @@ TRAINING = """
         loss is watched.
     n_iter_no_change : int, default=10
         Stop after more than so many epochs in a row without an improvement by `tol`.
-        Under a schedule (see `learning_rate`) and with `swa_fraction`, with early
-        stopping only.
+        Under a schedule (see `learning_rate`), with `swa_fraction` and with `pruning`,
+        with early stopping only.
     tol : float, default=1e-4
         Smallest change that counts as an improvement. For "lbfgs", the largest
         component of the gradient at which to stop. With l1 or group_l1, and for linear

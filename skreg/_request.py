@@ -107,6 +107,7 @@ class RequestMixin:
             "cutmix": table["cutmix"],
             "cutout": table["cutout"],
             "adversarial": self.adversarial,
+            "pruning": float(self.pruning),
             "lr": float(self.learning_rate_init),
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
@@ -141,7 +142,7 @@ class RequestMixin:
             if self.feature_scale_ is not None
             else None,
             smooth_clip=self._smooth_clip,
-            settings=self._settings(),
+            settings=self._settings() | self._pruned(continuing, incremental),
             batch_size=self._n_batch_rows(),
             max_iter=1 if incremental else self._n_epochs(len(train_rows.index)),
             max_polish=MOST_EPOCHS if self.max_iter == "auto" else self.max_iter,
@@ -181,6 +182,15 @@ class RequestMixin:
         # Convolutional networks know it.
         image_shape = getattr(self, "image_shape_", None)
         return batch_changes(self.augment, self.n_features_in_, image_shape)
+
+    def _pruned(self, continuing, incremental):
+        """Return the share of `pruning`, of a call that prunes no more if incremental.
+
+        Such a call does not know how many there will be, and keeps the zeros there are.
+        """
+        if not (incremental and self.pruning):
+            return {}
+        return {"pruning": self.sparsity_ if continuing else 0.0}
 
     def _n_batch_rows(self):
         return BATCH_ROWS if self.batch_size == "auto" else self.batch_size

@@ -107,6 +107,7 @@ STOCHASTIC = {
 
 # What is defined by what it does in a step or an epoch.
 PER_STEP = {"weight_decay": 0, "swa_fraction": 0, "ema_decay": 0, "n_snapshots": 1}
+PER_STEP |= {"pruning": 0}
 
 
 def check_full_batch(estimator):

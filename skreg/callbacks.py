@@ -112,6 +112,9 @@ class Tracker:
         )
 
     def _compare(self, score, state):
+        if self.n_iter <= self.request.pruned_after:
+            # The networks before had weights that this one does without.
+            self.best_score, self._no_improvement = -math.inf, 0
         improved = not score < self.best_score + self.request.tol
         self._no_improvement = 0 if improved else self._no_improvement + 1
         if score > self.best_score:

@@ -84,6 +84,7 @@ def model_bytes(request):
     width += sum(IMAGES * shape.n_units for shape in architecture.convolutions)
     activations = rows * width
     copies = COPIES + bool(request.swa_fraction or request.ema_decay)
+    copies += request.settings["pruning"] > 0
     return itemsize * (copies * n_weights + activations)
 
 

@@ -11,6 +11,7 @@ from skreg.augmentation import is_random, layouts
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
 from skreg.losses import Loss
+from skreg.pruning import ramp_length
 from skreg.schedules import SCHEDULES
 
 # Largest violation of the optimality conditions that counts as none.
@@ -35,8 +36,8 @@ class FitRequest:
     smooth_clip : bool
         Whether inputs are then clipped smoothly.
     settings : dict of float
-        The fields of `StepSettings`, of `Noise` and of `Penalties`; those for several
-        layers are sequences.
+        The fields of `StepSettings`, of `Noise` and of `Penalties`, those for several
+        layers as sequences, and `pruning`.
     batch_size, max_iter, n_iter_no_change : int
     max_polish : int
         Iterations of the full-batch solver that may end the fit.
@@ -123,10 +124,13 @@ class FitRequest:
 
     @property
     def is_deterministic(self):
-        """Whether the steps taken minimise one function, without noise or decay."""
+        """Whether the steps taken minimise one function, without noise or decay.
+
+        A network that is pruned has other weights to minimise over.
+        """
         settings = self.settings
         noisy = ("input_dropout", "input_noise", "mixup", "cutmix", "cutout")
-        noisy += ("adversarial", "stochastic_depth", "weight_decay")
+        noisy += ("adversarial", "stochastic_depth", "weight_decay", "pruning")
         return not (
             any(settings["dropout"])
             or any(settings[name] for name in noisy)
@@ -150,7 +154,14 @@ class FitRequest:
     def has_fixed_length(self):
         """Whether `max_iter` is the length that was planned for, not a bound on it."""
         planned = self.learning_rate in SCHEDULES or self.swa_fraction > 0
-        return planned and self.solver != "lbfgs"
+        return (planned or self.pruned_after > 0) and self.solver != "lbfgs"
+
+    @property
+    def pruned_after(self):
+        """The number of epochs after which the network is as sparse as it is to be."""
+        if not self.settings["pruning"]:
+            return 0
+        return ramp_length(self.max_iter, self.n_snapshots)
 
     @property
     def accuracy(self):

@@ -132,9 +132,7 @@ class StackedNet(NeuralNet):
                     training=True,
                     y_pred=self._of_batch(score, batch),
                 )
-        if stack.averages:
-            n_epochs = [tracker.n_iter + 1 for tracker in stack.trackers]
-            stack.averages.after_epoch(n_epochs)
+        stack.after_epoch()
         return meter.total().tolist()
 
     def _of_batch(self, score, batch):
@@ -153,6 +151,8 @@ class StackedNet(NeuralNet):
         score, tape = module.forward_training(noisy.x, noisy.weight, masks, paths)
         gradient = stack.loss.gradient(score, noisy.target, noisy.weight)
         module.backward(gradient, tape)
+        if stack.pruning:
+            stack.pruning.mask_gradients(len(batch.rows))
         if watched:
             self.notify(
                 "on_grad_computed",

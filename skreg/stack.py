@@ -19,6 +19,7 @@ from skreg.net import StackedNet
 from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
 from skreg.penalties import PENALTIES, Penalties
+from skreg.pruning import pruning_of
 from skreg.threads import threads_for
 
 # Elements of the inputs at a time where the order does not matter: validation and
@@ -57,6 +58,7 @@ class Stack:
         self.penalties = self._stacked_penalties(requests)
         self._make_module(requests)
         self.averages = averages_of(requests, self.module)
+        self.pruning = pruning_of(requests, self.module)
         self._make_batches(requests)
         self._make_optimizer(requests)
 
@@ -179,6 +181,16 @@ class Stack:
         if rates != self.rates:
             self.rates = self.optimizer.lr = rates
 
+    def after_epoch(self):
+        """Let averages and pruning take note of an epoch of steps."""
+        n_epochs = [tracker.n_iter + 1 for tracker in self.trackers]
+        networks = [self.module]
+        if self.averages:
+            self.averages.after_epoch(n_epochs)
+            networks.append(self.averages.network)
+        if self.pruning:
+            self.pruning.after_epoch(n_epochs, self.optimizer.buffers[0], networks)
+
     def note_epoch(self, losses, valid_losses):
         """Tell the trackers of an epoch; return the positions that go on."""
         if self.watch:
@@ -216,6 +228,8 @@ class Stack:
         self.module = self.module.select(index).prepare_training()
         if self.averages:
             self.averages = self.averages.select(self.module, index)
+        if self.pruning:
+            self.pruning = self.pruning.select(self.module, index)
         self.noise = self.noise.select(index)
         self.penalties = self.penalties.select(index)
         self.streams = [self.streams[p] for p in keep]
@@ -249,6 +263,8 @@ class Stack:
         if tracker.best_state is not None:
             for tensor, best in zip(self.network.state, tracker.best_state):
                 tensor[position].copy_(torch.from_numpy(best))
+        if self.pruning:
+            self.pruning.complete(position, self.network)
         result = FitResult(self.state_of(position), tracker)
         if request.keep_optimizer and self.optimizer:
             index = torch.tensor([position], device=self.device)
@@ -289,6 +305,8 @@ class Stack:
             self.noise.select(index),
         )
         objective.loss_and_gradient([self.streams[p] for p in positions])
+        if self.pruning:  # of the problem without the weights that are gone
+            self.pruning.select(objective.module, index).mask_gradients(len(positions))
         for position, violation in zip(positions, objective.violation().tolist()):
             self.results[self._live[position]].kkt_violation = violation
 

@@ -81,6 +81,7 @@ CONFIGURATIONS = {
         "init": "scaled",
     },
     "snapshots": {"learning_rate": "cosine", "n_snapshots": 2},
+    "pruning": {"pruning": 0.8},
     "not_standardised": {"standardize": False},
     "members": {"n_estimators": 3, "max_iter": 15},
     "shared": {"n_estimators": 4, "ensemble": "shared"},

@@ -117,7 +117,7 @@ def test_what_does_not_matter(field, checkpoint, base):
 
 
 SETTINGS = {f.name for kind in (StepSettings, Noise) for f in fields(kind)}
-SETTINGS |= {kind.parameter for kind in PENALTIES} | {"lr"}
+SETTINGS |= {kind.parameter for kind in PENALTIES} | {"lr", "pruning"}
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))

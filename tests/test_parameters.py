@@ -50,6 +50,7 @@ FLIPS = {
     "cutout": ({}, 0.3, "coefs_"),
     "adversarial": ({}, 0.1, "coefs_"),
     "augment": ({}, ImageAugmenter(image_shape=(5, 1), crop_padding=1), "coefs_"),
+    "pruning": ({}, 0.5, "coefs_"),
     "numeric_embedding": ({}, "periodic", "coefs_"),
     "embedding_size": ({"numeric_embedding": "piecewise_linear"}, 3, "coefs_"),
     "embedding_scale": ({"numeric_embedding": "periodic"}, 1.0, "coefs_"),
@@ -248,7 +249,7 @@ def test_zero_is_off(kind):
     off |= dict.fromkeys(("input_dropout", "input_noise", "mixup"), 0)
     off |= dict.fromkeys(("skip_l1", "skip_l2", "stochastic_depth"), 0)
     off |= dict.fromkeys(("cutmix", "cutout", "adversarial"), 0)
-    off |= dict.fromkeys(("swa_fraction", "ema_decay"), 0)
+    off |= dict.fromkeys(("swa_fraction", "ema_decay", "pruning"), 0)
     off |= {"max_norm": 1e9, "clip_norm": 1e9, "positive": False}
     assert not differ(fitted(kind).coefs_, fitted(kind, **off).coefs_)
 

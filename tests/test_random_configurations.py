@@ -67,6 +67,7 @@ COMMON = {
             ]
         ),
     ),
+    "pruning": share(),
     "numeric_embedding": st.sampled_from([None, None, "piecewise_linear", "periodic"]),
     "embedding_size": st.integers(1, 5),
     "embedding_scale": st.floats(1e-3, 10),

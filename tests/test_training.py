@@ -116,6 +116,7 @@ VARIED = {
     "beta_1": [0.0, 0.7, 0.9],
     "beta_2": [0.9, 0.99, 0.999],
     "epsilon": [1e-8, 1e-4, 1e-1],
+    "pruning": [0.0, 0.4, 0.8],
 }
 # What shows them: a scaled gradient leaves Adam's steps as they are.
 NEEDED = {name: {"solver": "sgd"} for name in ("momentum", "clip_norm")}
@@ -175,7 +176,7 @@ def everything(dtype, **params):
 
 def test_the_list_of_varied_settings_is_complete():
     names = {field.name for kind in (StepSettings, Noise) for field in fields(kind)}
-    names |= {penalty.parameter for penalty in PENALTIES}
+    names |= {penalty.parameter for penalty in PENALTIES} | {"pruning"}
     assert set(VARIED) == names - {"group_l1", "adversarial"}
     request = request_of(network(), *classes(20, 0))
     assert set(request.settings) == names

@@ -1,0 +1,226 @@
+"""Pruning: which weights are set to zero for good, all at once or more and more."""
+
+import math
+
+import torch
+
+from skreg.products import first
+
+
+def n_pruned(share, n_numbers):
+    """Return how many of `n_numbers` a share of them is, rounded up.
+
+    Up, so that a network is at least as sparse as it was to be.
+
+    Examples
+    --------
+    >>> from skreg.pruning import n_pruned
+    >>> n_pruned(0.9, 100), n_pruned(0.9, 101)
+    (90, 91)
+    """
+    # 0.55 * 100 is 55.00000000000001, which is not meant to be 56 weights.
+    return math.ceil(round(share * n_numbers, 6))
+
+
+def ramp_length(max_iter, n_cycles=1):
+    """Return the number of epochs after which no more is pruned.
+
+    Three quarters of the fit, so that what is left trains with the zeros where they
+    are; of the first cycle if networks are kept at the ends of several.
+
+    Examples
+    --------
+    >>> from skreg.pruning import ramp_length
+    >>> ramp_length(10), ramp_length(1), ramp_length(40, 4)
+    (7, 1, 7)
+    """
+    return max(1, 3 * max_iter // (4 * n_cycles))
+
+
+def scheduled_sparsity(share, epoch, length, start=0.0):
+    """Return the share of the weights that are pruned after an epoch.
+
+    ``share + (start - share) * (1 - epoch / length)**3`` (Zhu and Gupta 2017, "To
+    Prune, or Not to Prune: Exploring the Efficacy of Pruning for Model Compression"):
+    fast at first, while many weights are redundant, and slow at the end.
+
+    Parameters
+    ----------
+    share : float
+        What is reached after `length` epochs, and stays.
+    epoch : int
+        How many epochs there were.
+    length : int
+    start : float, default=0.0
+        What it begins with.
+
+    Examples
+    --------
+    >>> from skreg.pruning import scheduled_sparsity
+    >>> [round(scheduled_sparsity(0.9, epoch, 4), 3) for epoch in range(6)]
+    [0.0, 0.52, 0.787, 0.886, 0.9, 0.9]
+    """
+    return share + (start - share) * max(0.0, 1 - epoch / length) ** 3
+
+
+def keep_largest(magnitudes, n_smallest):
+    """Return where a vector is not among its smallest elements, equals in their order.
+
+    Parameters
+    ----------
+    magnitudes : Tensor of shape (n,)
+    n_smallest : int
+
+    Returns
+    -------
+    BoolTensor of shape (n,)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.pruning import keep_largest
+    >>> keep_largest(torch.tensor([2.0, 1.0, 3.0, 1.0]), 1)
+    tensor([ True, False,  True,  True])
+    """
+    if not n_smallest:
+        return torch.ones_like(magnitudes, dtype=torch.bool)
+    bound = magnitudes.kthvalue(n_smallest).values
+    below = magnitudes < bound
+    ties = (magnitudes == bound).nonzero().flatten()
+    keep = ~below
+    keep[ties[: n_smallest - int(below.sum())]] = False
+    return keep
+
+
+def magnitude_masks(weights, share, held=None):
+    """Return where weights of one network are kept, by global magnitude.
+
+    All layers are compared together; biases are not pruned (Han, Pool, Tran and Dally
+    2015, "Learning both Weights and Connections for Efficient Neural Networks").
+
+    Parameters
+    ----------
+    weights : list of Tensor
+        Of each layer.
+    share : float
+        Of the weights, in all layers together, to prune.
+    held : list of BoolTensor, default=None
+        Where weights are to be kept at most: what was pruned before stays so.
+
+    Returns
+    -------
+    list of BoolTensor
+        In the shapes of the weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.pruning import magnitude_masks
+    >>> weights = [torch.tensor([[1.0, -4.0]]), torch.tensor([[2.0, 3.0]])]
+    >>> magnitude_masks(weights, 0.5)
+    [tensor([[False,  True]]), tensor([[False,  True]])]
+    """
+    flat = torch.cat([weight.flatten() for weight in weights]).abs()
+    n_smallest = n_pruned(share, len(flat))
+    keep = torch.ones_like(flat, dtype=torch.bool)
+    if held is not None:
+        keep = torch.cat([mask.flatten() for mask in held])
+        # Before other zeros, those of l1, which may come back.
+        flat[~keep] = -1
+    if n_smallest > len(flat) - int(keep.sum()):
+        keep = keep_largest(flat, n_smallest)
+    parts = keep.split([weight.numel() for weight in weights])
+    return [part.view(weight.shape) for part, weight in zip(parts, weights)]
+
+
+class Pruning:
+    """The masks of the models of a stack, which more and more weights leave.
+
+    After each epoch the smallest weights of each model, by `scheduled_sparsity`, are
+    set to zero. They stay there because their gradients and first moments are zero,
+    too: so no step, penalty or clipping of gradients sees them.
+
+    Parameters
+    ----------
+    module : StackedNetwork
+        What takes the steps.
+    shares : list of float
+        The `pruning` of each model, 0 for none.
+    lengths : list of int
+        The `ramp_length` of each model.
+    masks : list of Tensor
+        Of the shapes of the weights: 0 where they are pruned, else 1.
+    starts : list of float
+        The share of each model that is pruned to begin with.
+    """
+
+    def __init__(self, module, shares, lengths, masks, starts):
+        self._module, self.masks = module, masks
+        self._shares, self._lengths, self._starts = shares, lengths, starts
+        # Looked up once, for a step of a small network is short.
+        self._gradients = [weight.grad for weight in module.weights]
+
+    def select(self, module, models):
+        """Return the masks of the models in the index `models`, now in `module`."""
+        parts = (self._shares, self._lengths, self._starts)
+        shares, lengths, starts = ([part[m] for m in models.tolist()] for part in parts)
+        masks = [mask[models].contiguous() for mask in self.masks]
+        return Pruning(module, shares, lengths, masks, starts)
+
+    def mask_gradients(self, k):
+        """Set the gradients of what is pruned in the first `k` models to zero."""
+        gradients = [first(gradient, k) for gradient in self._gradients]
+        torch._foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
+
+    def after_epoch(self, n_epochs, moments, networks):
+        """Prune as much as is due after an epoch.
+
+        Parameters
+        ----------
+        n_epochs : list of int
+            For each model, how many there were by now.
+        moments : list of Tensor
+            The first moments of the weights (and what else the optimiser moves).
+        networks : list of StackedNetwork
+            Those that take the steps or are averages of these.
+        """
+        for model, n in enumerate(n_epochs):
+            length, start = self._lengths[model], self._starts[model]
+            if self._shares[model] and n <= length:
+                share = scheduled_sparsity(self._shares[model], n, length, start)
+                self._tighten(model, self._module.weights, share)
+        for tensors in (moments, *(network.weights for network in networks)):
+            torch._foreach_mul_(list(tensors[: len(self.masks)]), self.masks)
+
+    def complete(self, model, network):
+        """Prune a model of a network to its full share, wherever training has ended."""
+        if self._shares[model]:
+            self._tighten(model, network.weights, self._shares[model])
+            for weight, mask in zip(network.weights, self.masks):
+                weight[model].mul_(mask[model])
+
+    def _tighten(self, model, weights, share):
+        own = [weight[model] for weight in weights]
+        held = [mask[model] != 0 for mask in self.masks]
+        for mask, keep in zip(self.masks, magnitude_masks(own, share, held)):
+            mask[model].copy_(keep)
+
+
+def pruning_of(requests, module):
+    """Return the `Pruning` that requests ask for, or None if none does.
+
+    Fits that start from given weights keep the zeros of these.
+    """
+    shares = [request.settings["pruning"] for request in requests]
+    if requests[0].solver == "lbfgs" or not any(shares):
+        return None
+    masks = [torch.ones_like(weight) for weight in module.weights]
+    n_weights = sum(weight[0].numel() for weight in module.weights)
+    starts = [0.0] * len(requests)
+    for model, request in enumerate(requests):
+        if shares[model] and request.initial:
+            for mask, weight in zip(masks, module.weights):
+                mask[model].copy_(weight[model] != 0)
+            starts[model] = 1 - sum(float(m[model].sum()) for m in masks) / n_weights
+    lengths = [ramp_length(r.max_iter, r.n_snapshots) for r in requests]
+    return Pruning(module, shares, lengths, masks, starts)

@@ -1,0 +1,191 @@
+"""Which numbers of a network belong to each unit of its hidden layers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from skreg.architecture import BATCHNORM, state_names
+from skreg.pruning import keep_largest, n_pruned
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """The units of one hidden layer, or of several that residual connections add up.
+
+    The units of a convolution are its channels.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Positions of the hidden layers; a unit is an element of each of them.
+    n_units : int
+    is_fixed : bool
+        Whether inputs, or channels and units of a dense layer, are added to one
+        another, so that none can go.
+    """
+
+    layers: tuple
+    n_units: int
+    is_fixed: bool
+
+
+def unit_groups(architecture):
+    """Return the `UnitGroup` of every hidden layer, from the inputs to the outputs.
+
+    Examples
+    --------
+    >>> from skreg.architecture import Architecture
+    >>> from skreg.units import unit_groups
+    >>> groups = unit_groups(Architecture((5, 8, 8, 4, 1), skip="residual"))
+    >>> [(group.layers, group.n_units) for group in groups]
+    [((0, 1), 8), ((2,), 4)]
+    """
+    tied, groups = architecture.residual_layers, []
+    # What the pixels of the last channels are added to has other units.
+    apart = {0, len(architecture.convolutions)} & set(tied)
+    for layer in range(architecture.n_hidden):
+        if layer in tied and layer not in apart:
+            groups[-1].append(layer)
+        else:
+            groups.append([layer])
+    apart |= {layer - 1 for layer in apart}
+    widths = architecture.hidden_widths
+    return [UnitGroup(tuple(g), widths[g[0]], bool(apart & set(g))) for g in groups]
+
+
+def rows_of(architecture, layer):
+    """Return the rows of the next layer's weights that the units of a layer own.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layer : int
+        Position of a hidden layer.
+
+    Returns
+    -------
+    ndarray of int of shape (n_units, n_rows)
+    """
+    n_units, shapes = architecture.hidden_widths[layer], architecture.convolutions
+    if layer + 1 < len(shapes):  # a channel's taps are neighbours
+        return np.arange(n_units * shapes[layer + 1].n_taps).reshape(n_units, -1)
+    if layer + 1 == len(shapes):  # pixel by pixel, channels last
+        return np.arange(shapes[layer].n_outputs).reshape(-1, n_units).T
+    return np.arange(n_units)[:, None]
+
+
+def is_padded(architecture, layer):
+    """Tell whether the next layer sees zeros around the units of a layer.
+
+    Then a constant is none at the borders, unless it is zero.
+    """
+    shapes = architecture.convolutions[layer + 1 : layer + 2]
+    return any(shape.n_taps > 1 for shape in shapes)
+
+
+def named(architecture, state):
+    """Return the arrays of a network by their names, copied."""
+    names = state_names(architecture)
+    return {name: array.copy() for name, array in zip(names, state, strict=True)}
+
+
+def resized(architecture, group, n_units):
+    """Return the architecture with another number of units in a group."""
+    shapes, sizes = list(architecture.convolutions), list(architecture.layer_sizes)
+    for layer in group.layers:
+        if layer >= len(shapes):
+            sizes[layer - len(shapes) + 1] = n_units
+            continue
+        shapes[layer] = replace(shapes[layer], n_out=n_units)
+        if layer + 1 < len(shapes):
+            shapes[layer + 1] = replace(shapes[layer + 1], n_in=n_units)
+        else:
+            sizes[0] = shapes[layer].n_outputs
+    return replace(architecture, layer_sizes=tuple(sizes), convolutions=tuple(shapes))
+
+
+def sizes_of(architecture):
+    """Return the public parameters that stand for the numbers of units."""
+    sizes = {"hidden_layer_sizes": architecture.layer_sizes[1:-1]}
+    if architecture.convolutions:
+        sizes["channels"] = tuple(shape.n_out for shape in architecture.convolutions)
+    return sizes
+
+
+def vectors_of(architecture, layer):
+    """Return the names of the arrays that have an element for each unit of a layer."""
+    norms = BATCHNORM if architecture.batchnorm else ()
+    return [f"{part}_{layer}" for part in ("bias", *norms)]
+
+
+def unit_sizes(network, group):
+    """Return the root mean square of the weights that enter each unit of a group.
+
+    Norms of incoming weights within a layer are the criterion of Li, Kadav,
+    Durdanovic, Samet and Graf 2017, "Pruning Filters for Efficient ConvNets"; the mean
+    makes layers comparable that have other numbers of inputs. Dividing by the norm
+    over a layer's units instead (Molchanov et al. 2017), multiplying by the outgoing
+    weights or by what batch normalisation scales with left single units in deep
+    networks on digits.
+
+    Parameters
+    ----------
+    network : dict of {str: ndarray}
+    group : UnitGroup
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+    """
+    squares, n_weights = 0, 0
+    for layer in group.layers:
+        weight = network[f"weight_{layer}"]
+        squares = squares + (weight**2).sum(0)
+        n_weights += len(weight)
+    return np.sqrt(squares / n_weights)
+
+
+def without_smallest_units(architecture, state, share):
+    """Return a network's state in which units are cut off: all of their weights zero.
+
+    The units of all hidden layers are compared by `unit_sizes`; the largest of each
+    layer stays. Units that residual connections tie together are one, and those that
+    are tied to the inputs stay and do not count.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        With a unit that can go.
+    state : list of ndarray
+    share : float
+        Of the units, rounded up.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    network = named(architecture, state)
+    groups = [group for group in unit_groups(architecture) if not group.is_fixed]
+    sizes = [unit_sizes(network, group) for group in groups]
+    for own in sizes:
+        own[own.argmax()] = np.inf
+    together = torch.from_numpy(np.concatenate(sizes).astype(np.float64))
+    n_free = int(np.isfinite(together.numpy()).sum())
+    keep = keep_largest(together, min(n_pruned(share, len(together)), n_free)).numpy()
+    bounds = np.cumsum([group.n_units for group in groups])[:-1]
+    for group, kept in zip(groups, np.split(keep, bounds)):
+        cut_off(architecture, network, group, ~kept)
+    return list(network.values())
+
+
+def cut_off(architecture, network, group, units):
+    """Set all weights to and from some units, and their biases, to zero in place.
+
+    Nothing is added to the next layer, whatever the activation is at zero.
+    """
+    for layer in group.layers:
+        network[f"weight_{layer}"][:, units] = 0
+        network[f"bias_{layer}"][:, units] = 0
+        rows = rows_of(architecture, layer)[units].ravel()
+        network[f"weight_{layer + 1}"][rows] = 0
