@@ -49,7 +49,13 @@ class ConvolutionalMixin:
             _integers(name, getattr(self, name), n_convolutions)
 
     def _validate(self, X, y, reset):
-        known = given_image_shape(self.image_shape) if reset else self.image_shape_
+        given = given_image_shape(self.image_shape)
+        known = given if reset else self.image_shape_
+        if given not in (None, known):
+            raise ValueError(
+                f"image_shape changed from {known} to {given}; a fit can be continued "
+                "only with the same. Set warm_start=False."
+            )
         rows, found = _flattened(X, known, "image_shape" if reset else "training data")
         rows, y = super()._validate(rows, y, reset)
         if reset:
