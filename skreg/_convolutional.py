@@ -193,7 +193,14 @@ def _flattened(X, known, source):
     """
     if isinstance(X, list | tuple):
         X = _array_of_images(X)
-    if getattr(X, "ndim", 2) not in (3, 4):
+    n_axes = getattr(X, "ndim", 2)
+    if n_axes > 4:
+        raise ValueError(
+            "X must hold rows, or images in an array of shape (n_samples, height, "
+            f"width) or (n_samples, height, width, channels), got one of {n_axes} "
+            "dimensions."
+        )
+    if n_axes < 3:
         return X, None
     X = np.asarray(X)
     shape = *X.shape[1:], *([1] if X.ndim == 3 else [])

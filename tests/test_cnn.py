@@ -132,7 +132,7 @@ def test_wrong_images():
     X[0, 0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         CNNRegressor(**SMALL).fit(X, y)
-    with pytest.raises(ValueError, match="dim"):
+    with pytest.raises(ValueError, match=r"X must hold rows, .* got one of 5 dimens"):
         CNNRegressor(**SMALL).fit(np.zeros((5, 2, 2, 2, 2)), np.arange(5))
 
 
