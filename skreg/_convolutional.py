@@ -49,7 +49,13 @@ class ConvolutionalMixin:
             _integers(name, getattr(self, name), n_convolutions)
 
     def _validate(self, X, y, reset):
-        known = given_image_shape(self.image_shape) if reset else self.image_shape_
+        given = given_image_shape(self.image_shape)
+        known = given if reset else self.image_shape_
+        if given not in (None, known):
+            raise ValueError(
+                f"image_shape changed from {known} to {given}; a fit can be continued "
+                "only with the same. Set warm_start=False."
+            )
         rows, found = _flattened(X, known, "image_shape" if reset else "training data")
         rows, y = super()._validate(rows, y, reset)
         if reset:
@@ -187,7 +193,14 @@ def _flattened(X, known, source):
     """
     if isinstance(X, list | tuple):
         X = _array_of_images(X)
-    if getattr(X, "ndim", 2) not in (3, 4):
+    n_axes = getattr(X, "ndim", 2)
+    if n_axes > 4:
+        raise ValueError(
+            "X must hold rows, or images in an array of shape (n_samples, height, "
+            f"width) or (n_samples, height, width, channels), got one of {n_axes} "
+            "dimensions."
+        )
+    if n_axes < 3:
         return X, None
     X = np.asarray(X)
     shape = *X.shape[1:], *([1] if X.ndim == 3 else [])

@@ -185,7 +185,7 @@ TRAINING = """
         Smallest change that counts as an improvement. For "lbfgs", the largest
         component of the gradient at which to stop. With l1 or group_l1, and for linear
         models, fits that are not random end with a `kkt_violation_` of at most
-        ``min(tol, 1e-6)``.
+        ``min(tol, 1e-6)``; not those with pooling, of which the objective has kinks.
     restore_best_weights : bool, default=True
         After early stopping, go back to the weights of the best epoch.
     solver : {"adam", "sgd", "lbfgs"}, default="adam"

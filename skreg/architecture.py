@@ -177,6 +177,11 @@ class Architecture:
         return self.n_hidden == 0 and self.embedding != "periodic"
 
     @property
+    def is_pooled(self):
+        """Whether any outputs are those of the largest of several units."""
+        return any(shape.is_pooled for shape in self.convolutions)
+
+    @property
     def residual_layers(self):
         """Positions of the hidden layers that have a residual connection."""
         if self.skip != "residual":

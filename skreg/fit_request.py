@@ -143,11 +143,14 @@ class FitRequest:
         """Whether the fit is to end where the optimality conditions hold.
 
         That is what l1 and group_l1 are for, and what a linear model is expected to
-        do. Other networks stop where the solver does.
+        do. Other networks stop where the solver does. So do those with pooling, whose
+        objective has kinks wherever the largest of several units changes: no gradient
+        vanishes there, and passes over all rows would be for nothing.
         """
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])
         wanted = sparse or self.architecture.is_linear
+        wanted = wanted and not self.architecture.is_pooled
         return self.may_polish and self.is_deterministic and wanted
 
     @property

@@ -174,9 +174,9 @@ class BatchNorm:
     def forward(self, x, weight, mask):
         k = x.size(0)
         share = 1 / x.shape[1] if weight is None else weight / weight.sum(1, True)
-        mean = (x * share).sum(1, keepdim=True)
+        mean = _weighted_sum(x, share)
         normed = x - mean
-        var = (normed * normed * share).sum(1, keepdim=True)
+        var = _weighted_sum(normed * normed, share)
         scale = torch.rsqrt(var + self.eps)
         normed *= scale
         first(self.running_mean, k).lerp_(mean, self.momentum)
@@ -190,8 +190,22 @@ class BatchNorm:
         sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
         torch.sum(gradient, 1, keepdim=True, out=sum_g)
         torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
-        centred = gradient - share * torch.addcmul(sum_g, normed, sum_gx)
-        return centred * (first(self.gamma, k) * scale)
+        if isinstance(share, float):
+            part = torch.addcmul(sum_g * share, normed, sum_gx * share)
+        else:
+            part = torch.addcmul(sum_g, normed, sum_gx).mul_(share)
+        centred = torch.sub(gradient, part, out=part)
+        return centred.mul_(first(self.gamma, k) * scale)
+
+
+def _weighted_sum(x, share):
+    """Return ``(x * share).sum(1, keepdim=True)``.
+
+    A number is multiplied last: of images, every pass over a batch counts.
+    """
+    if isinstance(share, float):
+        return x.sum(1, keepdim=True).mul_(share)
+    return (x * share).sum(1, keepdim=True)
 
 
 class Convolution:

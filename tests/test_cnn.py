@@ -132,7 +132,7 @@ def test_wrong_images():
     X[0, 0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         CNNRegressor(**SMALL).fit(X, y)
-    with pytest.raises(ValueError, match="dim"):
+    with pytest.raises(ValueError, match=r"X must hold rows, .* got one of 5 dimens"):
         CNNRegressor(**SMALL).fit(np.zeros((5, 2, 2, 2, 2)), np.arange(5))
 
 
@@ -254,6 +254,8 @@ def test_warm_start_goes_on():
     assert len(fitted.fit(X, y).loss_curve_) == 6
     with pytest.raises(ValueError, match="The layers changed"):
         fitted.set_params(channels=(2, 2)).fit(X, y)
+    with pytest.raises(ValueError, match=r"image_shape changed from \(6, 8, 2\) to"):
+        fitted.set_params(image_shape=(8, 6, 2)).fit(X.reshape(len(X), -1), y)
 
 
 def test_early_stopping_and_snapshots():

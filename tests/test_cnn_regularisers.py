@@ -10,8 +10,12 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
+from skreg._convolutional import convolution_shapes
 from skreg._validation import channel_standardisation
-from skreg.layers import ChannelDropout
+from skreg.architecture import Architecture
+from skreg.initial import initial_state
+from skreg.layers import ChannelDropout, ChannelNorm
+from skreg.modules import StackedNetwork
 from skreg.penalties import GroupLasso
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -115,6 +119,69 @@ def test_a_stack_is_its_single_fits(name):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("skip", [None, "linear", "residual"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_gradients_are_those_of_autograd(activation, skip):
+    """Of the parameters and, for adversarial training, of the inputs."""
+    shapes = convolution_shapes((6, 5, 2), (3, 3), (3, 2), (2, 1))
+    sizes = (shapes[-1].n_outputs, 4, 2)
+    architecture = Architecture(sizes, activation, None, skip, convolutions=shapes)
+    rng = np.random.default_rng(0)
+    states = [initial_state(architecture, rng, np.float64) for _ in range(3)]
+    network = StackedNetwork(architecture, states, torch.float64).prepare_training()
+    x = torch.from_numpy(rng.normal(size=(3, 7, 60))).requires_grad_()
+    gradient = torch.from_numpy(rng.normal(size=(3, 7, 2)))
+    parameters = list(network.parameters())
+    leaves = [x, *(parameter.requires_grad_() for parameter in parameters)]
+    expected = torch.autograd.grad(network(x), leaves, gradient)
+    with torch.no_grad():
+        _, tape = network.forward_training(x.detach())
+        of_x = network.input_gradient(gradient.clone(), tape)
+        found = [of_x] + [parameter.grad.clone() for parameter in parameters]
+        # Without that of the inputs those of the parameters are the same.
+        _, tape = network.forward_training(x.detach())
+        network.backward(gradient.clone(), tape)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    for parameter, other in zip(parameters, expected[1:], strict=True):
+        torch.testing.assert_close(parameter.grad, other, rtol=0, atol=1e-12)
+
+
+def test_normalisation_of_channels():
+    """Over rows and pixels, with a weight of 2 for a row given twice."""
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(2, 4, 6 * 3)))
+    gamma, beta = (torch.from_numpy(rng.normal(size=(2, 1, 3))) for _ in range(2))
+    gamma, beta = (torch.nn.Parameter(part, False) for part in (gamma, beta))
+    gamma.grad, beta.grad = torch.zeros(2, 1, 3).double(), torch.zeros(2, 1, 3).double()
+    gradient = torch.from_numpy(rng.normal(size=x.shape))
+    for weight, repeats in ((None, [1] * 4), ([0.5, 1.0, 0.5, 0.0], [1, 2, 1, 0])):
+        layer = ChannelNorm(gamma, beta, torch.zeros(2, 1, 3), torch.ones(2, 1, 3))
+        layer.running_mean, layer.running_var = (
+            part.double() for part in (layer.running_mean, layer.running_var)
+        )
+        given = weight and torch.tensor(weight).double().view(1, 4, 1).expand(2, -1, -1)
+        output, saved = layer.forward(x.clone(), given, None)
+        # A row of weight zero takes no part in the loss.
+        times = torch.tensor(repeats)
+        own = gradient * (times > 0).view(1, 4, 1)
+        passed = layer.backward(own.clone(), saved)
+        for model in range(2):
+            leaf = x[model].clone().requires_grad_()
+            rows = leaf.repeat_interleave(times, 0).view(-1, 6, 3).permute(0, 2, 1)
+            expected = functional.batch_norm(
+                rows, None, None, gamma[model, 0], beta[model, 0], training=True
+            ).permute(0, 2, 1)
+            expected = expected.reshape(-1, 18)
+            shares = own[model] / times.clamp(min=1).view(4, 1)
+            (of_leaf,) = torch.autograd.grad(
+                expected, leaf, shares.repeat_interleave(times, 0)
+            )
+            kept = output[model].repeat_interleave(times, 0)
+            torch.testing.assert_close(kept, expected.detach(), rtol=0, atol=1e-12)
+            torch.testing.assert_close(passed[model], of_leaf, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 @pytest.mark.parametrize("batchnorm", [False, "before", "after"])
 def test_order_of_the_layers(activation, batchnorm):
@@ -177,6 +244,16 @@ def test_l1_zeros_of_filters():
     fitted = CNNRegressor(l1=(0.05, 0), random_state=0, **settings).fit(X, y)
     assert 0 < (fitted.coefs_[0] == 0).mean() and (fitted.coefs_[1] != 0).all()
     assert fitted.kkt_violation_ <= 1e-6
+
+
+def test_pooling_is_not_polished():
+    """Its objective has kinks; the zeros are those of the steps."""
+    X, y = images()
+    fitted = CNNRegressor(l1=0.01, **(SMALL | {"max_iter": 10})).fit(X, y)
+    assert fitted.n_iter_ == 10 and 0.1 < fitted.sparsity_ < 1
+    assert fitted.kkt_violation_ > 1e-6
+    settings = SMALL | {"max_iter": 10, "pool": 1, "hidden_layer_sizes": ()}
+    assert CNNRegressor(l1=0.01, **settings).fit(X, y).n_iter_ > 10
 
 
 def test_dropout_of_channels():

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _estimators import (
+    ALL_CONFIGURATIONS,
+    CONVOLUTIONAL,
+    ESTIMATORS,
+    OF_CONVOLUTIONS,
+    data,
+    make,
+)
 from _numeric import request_of
 from test_training import classes, everything, network
 
@@ -20,6 +27,7 @@ from skreg import MLPClassifier, training
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 EVERY = [(kind, name) for kind in ESTIMATORS for name in ALL_CONFIGURATIONS]
+EVERY += [(kind, name) for kind in CONVOLUTIONAL for name in OF_CONVOLUTIONS]
 
 
 def short(kind, configuration, **parameters):

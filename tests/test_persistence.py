@@ -6,7 +6,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _estimators import ALL_CONFIGURATIONS, CONVOLUTIONAL, ESTIMATORS, data, make
 from sklearn.base import clone
 
 from skreg import MLPClassifier, MLPRegressor
@@ -18,6 +18,9 @@ def by_joblib(estimator, folder, mmap_mode=None):
     joblib.dump(estimator, folder / "estimator.joblib")
     return joblib.load(folder / "estimator.joblib", mmap_mode=mmap_mode)
 
+
+EVERY = [(kind, name) for kind in ESTIMATORS for name in ALL_CONFIGURATIONS]
+EVERY += [(kind, name) for kind in CONVOLUTIONAL for name in ("default", "skip")]
 
 WAYS = {
     "pickle": lambda e, folder: pickle.loads(pickle.dumps(e)),
@@ -42,8 +45,7 @@ def fitted(kind, configuration, **parameters):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("configuration", ALL_CONFIGURATIONS)
-@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("kind, configuration", EVERY)
 def test_copies_predict_the_same_bits(kind, configuration, way, tmp_path):
     X, _ = data(kind)
     estimator = fitted(kind, configuration)
