@@ -6,12 +6,10 @@ from numbers import Integral
 import numpy as np
 
 from skreg._constraints import CONSTRAINTS, COUNT
-from skreg._quantiles import robust_scaling
-from skreg._validation import channel_standardisation
 from skreg.architecture import ConvolutionShape
 
 # Parameters of tables, which images do not have.
-OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale")
+OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
 OF_IMAGES = {
     "image_shape": ["array-like", None],
     "channels": ["array-like", COUNT],
@@ -33,6 +31,7 @@ class ConvolutionalMixin:
     """
 
     numeric_embedding, embedding_size, embedding_scale = None, 1, 1.0
+    ensemble = "independent"
     _layers_given_by = "channels and hidden_layer_sizes"
     _linear_with = "channels=() and hidden_layer_sizes=()"
 
@@ -71,20 +70,8 @@ class ConvolutionalMixin:
         pools = _integers("pool", self.pool, len(channels))
         return convolution_shapes(self.image_shape_, channels, kernels, pools)
 
-    def _scaling(self, rows):
-        """Return the centre and scale of the channels, for each of their pixels."""
-        if not self.standardize:
-            return None, None
-        n_channels = self.image_shape_[2]
-        if not self._smooth_clip:
-            with_mean = isinstance(rows.X, np.ndarray)
-            return rows.once(
-                ("standard", n_channels),
-                lambda: channel_standardisation(
-                    rows.X, rows.index, rows.weight, n_channels, with_mean
-                ),
-            )
-        return rows.once(("robust", n_channels), lambda: _robust(rows, n_channels))
+    def _n_channels(self):
+        return self.image_shape_[2]
 
     @property
     def filters_(self):
@@ -232,14 +219,3 @@ def _shape_of_rows(n_features, given):
             f"with n_features={n_features}."
         )
     return given
-
-
-def _robust(rows, n_channels):
-    """Return medians and robust scales of channels, for each of their pixels."""
-    n_pixels = rows.X.shape[1] // n_channels
-    pixels = rows.X[rows.index].reshape(-1, n_channels)
-    weight = None
-    if rows.weight is not None:
-        weight = rows.weight[rows.index].repeat(n_pixels)
-    parts = robust_scaling(pixels, np.arange(len(pixels)), weight)
-    return [np.tile(part, n_pixels) for part in parts]

@@ -146,11 +146,14 @@ INIT = """
 
 STRUCTURE = SKIPS.rstrip() + EMBEDDING.rstrip() + INIT
 
-MEMBERS = """
+N_MEMBERS = """
     n_estimators : int, default=1
         Number of networks whose predictions (probabilities, numbers) are averaged
         [30]_. They train together, and are in `estimators_`. The first has the seed of
         a single network, the others have seeds that follow from it.
+"""
+
+SHARED = """
     ensemble : {"independent", "shared"}, default="independent"
         "independent" networks have weights of their own. "shared" ones are TabM's
         [31]_: a hidden layer of member e is ``((x * r_e) @ W) * s_e + b_e`` with one W
@@ -159,6 +162,9 @@ MEMBERS = """
         minimised is the mean of the members' objectives. r, s and b are not
         penalised. Not with `bootstrap`, `max_samples`, `positive`, "lbfgs" and linear
         models.
+"""
+
+DRAWN = """
     bootstrap : bool, default=False
         Draw each network's training rows with replacement (bagging [33]_); a row drawn
         twice is a row given twice. Validation rows and standardising are the same
@@ -167,6 +173,9 @@ MEMBERS = """
         Number (int) or share (float) of the training rows that each network sees,
         drawn without replacement unless `bootstrap`.
 """
+
+INDEPENDENT = N_MEMBERS.rstrip() + DRAWN
+MEMBERS = N_MEMBERS.rstrip() + SHARED.rstrip() + DRAWN
 
 TRAINING = """
     early_stopping : bool, default=False
@@ -419,6 +428,7 @@ SECTIONS = SEARCH_SECTIONS | {
     "skips": SKIPS,
     "init": INIT,
     "members": MEMBERS,
+    "independent_members": INDEPENDENT,
     "training": TRAINING,
     "run": RUN,
     "attributes": ATTRIBUTES,

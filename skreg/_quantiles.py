@@ -60,7 +60,7 @@ def _weighted(part, weight, levels):
     return np.take_along_axis(np.take_along_axis(part, order, 0), positions, 0)
 
 
-def robust_scaling(array, index, weight):
+def robust_scaling(array, index, weight, n_channels=None):
     """Return the median and the interquartile range of some rows of an array.
 
     As in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024): where the quartiles are
@@ -70,11 +70,20 @@ def robust_scaling(array, index, weight):
     ----------
     array, index, weight
         As in `quantiles`.
+    n_channels : int, default=None
+        The columns are pixels of images, whose channels come last and have one scale
+        each, over rows and pixels.
 
     Returns
     -------
     median, scale : ndarray of shape (n_columns,)
     """
+    if n_channels:
+        n_pixels = array.shape[1] // n_channels
+        pixels = array[index].reshape(-1, n_channels)
+        weight = None if weight is None else weight[index].repeat(n_pixels)
+        parts = robust_scaling(pixels, np.arange(len(pixels)), weight)
+        return tuple(np.tile(part, n_pixels) for part in parts)
     levels = (0, 0.25, 0.5, 0.75, 1)
     low, lower, median, upper, high = quantiles(array, index, weight, levels)
     scale, half_range = upper - lower, high / 2 - low / 2

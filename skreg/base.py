@@ -308,23 +308,30 @@ class BaseNetwork(
         """Return the `ConvolutionShape` of each convolution before the dense layers."""
         return ()
 
+    def _n_channels(self):
+        """Return how many channels share one scale among their pixels, or None."""
+        return n_channels(self._batch_changes())
+
     def _scaling(self, rows):
-        """Return what the inputs are centred and divided by, or None."""
+        """Return what the inputs are centred and divided by, or None.
+
+        Of images, that of a channel: what moves from pixel to pixel is on one scale.
+        """
         if not self.standardize:
             return None, None
+        channels, data = self._n_channels(), (rows.X, rows.index, rows.weight)
         if self._smooth_clip:
             return rows.once(
-                "robust", lambda: robust_scaling(rows.X, rows.index, rows.weight)
+                ("robust", channels), lambda: robust_scaling(*data, channels)
             )
-        data = rows.X, rows.index, rows.weight
         with_mean = not sp.issparse(rows.X)
-        channels = n_channels(self._batch_changes())
-        if channels is None:
-            return rows.once("standard", lambda: standardisation(*data, with_mean))
-        # What moves from pixel to pixel is on one scale.
         return rows.once(
             ("standard", channels),
-            lambda: channel_standardisation(*data, channels, with_mean),
+            lambda: (
+                channel_standardisation(*data, channels, with_mean)
+                if channels
+                else standardisation(*data, with_mean)
+            ),
         )
 
     def _embedding_sizes(self, rows, continuing):

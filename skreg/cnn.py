@@ -28,7 +28,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     {mixup}
     {skips}
     {init}
-    {members}
+    {independent_members}
     {training}
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights. "balanced" is
@@ -99,7 +99,6 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         stochastic_depth=0.0,
         init="glorot",
         n_estimators=1,
-        ensemble="independent",
         bootstrap=False,
         max_samples=1.0,
         early_stopping=False,
@@ -161,7 +160,6 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         self.stochastic_depth = stochastic_depth
         self.init = init
         self.n_estimators = n_estimators
-        self.ensemble = ensemble
         self.bootstrap = bootstrap
         self.max_samples = max_samples
         self.early_stopping = early_stopping
@@ -256,7 +254,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     {mixup}
     {skips}
     {init}
-    {members}
+    {independent_members}
     {training}
         The targets are standardised too, and predictions scaled back; under the
         Poisson loss they are divided by their mean.
@@ -326,7 +324,6 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         stochastic_depth=0.0,
         init="glorot",
         n_estimators=1,
-        ensemble="independent",
         bootstrap=False,
         max_samples=1.0,
         early_stopping=False,
@@ -388,7 +385,6 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         self.stochastic_depth = stochastic_depth
         self.init = init
         self.n_estimators = n_estimators
-        self.ensemble = ensemble
         self.bootstrap = bootstrap
         self.max_samples = max_samples
         self.early_stopping = early_stopping

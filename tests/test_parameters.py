@@ -49,7 +49,7 @@ FLIPS = {
     "cutmix": ({}, 0.3, "coefs_"),
     "cutout": ({}, 0.3, "coefs_"),
     "adversarial": ({}, 0.1, "coefs_"),
-    "augment": ({}, ImageAugmenter(image_shape=(5, 1), crop_padding=1), "coefs_"),
+    "augment": ({}, ImageAugmenter(image_shape=(1, 5), width_shift_range=2), "coefs_"),
     "pruning": ({}, 0.5, "coefs_"),
     "numeric_embedding": ({}, "periodic", "coefs_"),
     "embedding_size": ({"numeric_embedding": "piecewise_linear"}, 3, "coefs_"),
