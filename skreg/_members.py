@@ -12,8 +12,7 @@ from skreg.batches import Rows
 from skreg.shared import member_states
 
 # What makes an estimator one of a single network that sees all rows.
-ALONE = {"n_estimators": 1, "ensemble": "independent", "bootstrap": False}
-ALONE["max_samples"] = 1.0
+ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}
 # What a continued fit adds to.
 CURVES = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
 
