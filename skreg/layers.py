@@ -281,14 +281,15 @@ class ChannelDropout(Dropout):
     def forward(self, x, weight, mask):
         if mask is None:
             return x, None
-        mask, pixels = mask.unsqueeze(2), x.view(*x.shape[:2], -1, mask.size(2))
+        mask, pixels = mask.unsqueeze(2), x.reshape(*x.shape[:2], -1, mask.size(2))
         output = pixels.mul_(mask) if self.in_place else pixels * mask
         return output.view(x.shape), mask
 
     def backward(self, gradient, mask):
         if mask is None:
             return gradient
-        pixels = gradient.view(*gradient.shape[:2], -1, mask.size(3))
+        # Gradients of dense layers need not lie in the order of their numbers.
+        pixels = gradient.reshape(*gradient.shape[:2], -1, mask.size(3))
         return pixels.mul_(mask).view(gradient.shape)
 
 
@@ -296,10 +297,10 @@ class ChannelNorm(BatchNorm):
     """Batch normalisation of channels, over rows and pixels."""
 
     def _pixels(self, tensor):
-        return tensor.view(tensor.size(0), -1, self.gamma.size(2))
+        return tensor.reshape(tensor.size(0), -1, self.gamma.size(2))
 
     def predict(self, x):
-        return super().predict(self._pixels(x)).view(x.shape)
+        return super().predict(self._pixels(x)).reshape(x.shape)
 
     def forward(self, x, weight, mask):
         pixels = self._pixels(x)
@@ -309,4 +310,4 @@ class ChannelNorm(BatchNorm):
         return output.view(x.shape), saved
 
     def backward(self, gradient, saved):
-        return super().backward(self._pixels(gradient), saved).view(gradient.shape)
+        return super().backward(self._pixels(gradient), saved).reshape(gradient.shape)

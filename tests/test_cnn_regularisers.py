@@ -281,3 +281,12 @@ def test_skips_are_differentiated(kind, skip):
     else:
         assert fitted.skip_coef_.shape == (16, fitted.n_outputs_)
         assert (fitted.skip_coef_ != 0).all()
+
+
+@pytest.mark.parametrize("batchnorm", [False, True, "after"])
+def test_gradients_in_another_order(batchnorm):
+    """Those of a dense layer for two rows lie with the rows side by side."""
+    X, y = np.array([[0.1, -0.1], [0.6, 0.2]]), np.array([1, 2])
+    settings = {"batchnorm": batchnorm, "pool": 1, "max_iter": 3, "dropout": 0.2}
+    fitted = CNNClassifier(random_state=0, **settings).fit(X, y)
+    assert np.isfinite(fitted.predict_proba(X)).all()

@@ -8,8 +8,16 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.base import RegressorMixin
 
-from skreg import ImageAugmenter, MLPClassifier, MLPRegressor, TableAugmenter
+from skreg import (
+    CNNClassifier,
+    CNNRegressor,
+    ImageAugmenter,
+    MLPClassifier,
+    MLPRegressor,
+    TableAugmenter,
+)
 
 # Few epochs on purpose; and odd data make numpy, scipy and scikit-learn warn.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -120,6 +128,23 @@ OF_KIND = {
         "monitor": st.sampled_from(["loss", "r2", "neg_mean_absolute_error"]),
     },
 }
+# Convolutions have these for embeddings.
+OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale")
+OF_IMAGES = {
+    "channels": st.sampled_from([(), (3,), 2, [2, 2], (3, 1, 2)]),
+    "image_shape": st.sampled_from([None, None, (1, 6), (2, 2, 1), (2, 1, 2)]),
+    "kernel_size": st.sampled_from([1, 2, 3, 3, (3, 2)]),
+    "pool": st.sampled_from([1, 2, 2, 3, (1, 2)]),
+}
+
+
+def table_of(kind):
+    """Return what values each parameter of a kind may have."""
+    if kind in OF_KIND:
+        return COMMON | OF_KIND[kind]
+    dense = {CNNClassifier: MLPClassifier, CNNRegressor: MLPRegressor}[kind]
+    table = COMMON | OF_KIND[dense] | OF_IMAGES
+    return {name: values for name, values in table.items() if name not in OF_TABLES}
 
 
 @st.composite
@@ -153,7 +178,7 @@ def inputs(draw):
 def targets(draw, kind, n_rows):
     """Draw labels or numbers of any sort."""
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    if kind is MLPRegressor:
+    if issubclass(kind, RegressorMixin):
         n_outputs = draw(st.sampled_from([(), (), (1,), (3,)]))
         y = rng.normal(size=(n_rows, *n_outputs)) * draw(SCALES)
         y = y.round() if draw(st.booleans()) else y
@@ -189,7 +214,7 @@ def check_values(estimator, X):
     """Check that all that is predicted can be used."""
     prediction = estimator.predict(X)
     assert len(prediction) == X.shape[0]
-    if isinstance(estimator, MLPRegressor):
+    if isinstance(estimator, RegressorMixin):
         assert np.isfinite(prediction).all()
         return
     proba = estimator.predict_proba(X)
@@ -202,7 +227,7 @@ def check_values(estimator, X):
 @st.composite
 def cases(draw, kind):
     names = signature(kind).parameters
-    table = COMMON | OF_KIND[kind]
+    table = table_of(kind)
     assert table.keys() == names.keys()
     # A few parameters at a time, or hardly any combination would be allowed.
     changed = draw(st.sets(st.sampled_from(sorted(names)), max_size=8))
@@ -237,6 +262,16 @@ def test_classifier(case):
 @given(case=cases(MLPRegressor))
 def test_regressor(case):
     run(MLPRegressor, case)
+
+
+@given(case=cases(CNNClassifier))
+def test_convolutional_classifier(case):
+    run(CNNClassifier, case)
+
+
+@given(case=cases(CNNRegressor))
+def test_convolutional_regressor(case):
+    run(CNNRegressor, case)
 
 
 def test_an_accident_is_told_from_an_error_on_purpose():
