@@ -13,7 +13,7 @@ best?
 # -----------------------
 # The strengths are round numbers from the middle of what is usual, not tuned ones. Each
 # of five runs has its own training digits, the same for all techniques, and 2,500
-# others to validate on. All 90 fits are one call of joblib inside ``skreg.fused()``,
+# others to validate on. All 105 fits are one call of joblib inside ``skreg.fused()``,
 # where networks of the same structure train together. ``--full`` on the command line
 # validates on 10,000 digits.
 #
@@ -49,6 +49,12 @@ network = skreg.MLPClassifier(
     tol=0,
     standardize=False,
 )
+moved = skreg.ImageAugmenter(
+    rotation_range=10,
+    width_shift_range=0.1,
+    height_shift_range=0.1,
+    image_shape=(28, 28),
+)
 techniques = {
     "none": {},
     "l1": {"l1": 3e-4},
@@ -64,6 +70,9 @@ techniques = {
     "cutmix": {"cutmix": 0.4},
     "label_smoothing": {"label_smoothing": 0.1},
     "adversarial": {"adversarial": 0.05},
+    "augment": {"augment": moved},
+    "pruning": {"pruning": 0.8},
+    "4 networks": {"n_estimators": 4},
     "early_stopping": {
         "validation_fraction": 0.1,
         "n_iter_no_change": 4,
@@ -171,6 +180,9 @@ plt.show()
 #   learn from.
 # - Batch normalisation and mixup do not regularise every network: on 500 digits and one
 #   hidden layer they cost accuracy. (A loop in torch with mixup loses as much.)
-# - Rows that the network makes harder for itself (``adversarial``) are the one
-#   technique that is worth as much as twice the digits. Four times the digits are worth
-#   more than anything else.
+# - What is worth most is more digits, real or not: digits that are turned and moved
+#   (``augment``) have the lowest loss of all, below that of four times the digits, and
+#   leave the smallest gap. Rows that the network makes harder for itself
+#   (``adversarial``) are worth as much as twice the digits.
+# - The mean of four networks, and a network with a fifth of its weights, hardly differ
+#   from the one network in accuracy, at a somewhat lower loss.

@@ -13,13 +13,13 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from test_compare import BASE, HIGHER, make_result
 
 from skreg import MLPClassifierCV, SearchDisplay
 from skreg._certainty import certainties, winning_margin
 from skreg._choices import chosen_hyperparameters, most_chosen
 from skreg._report import certainty_lines, describe_certainty
 from skreg._verdict import verdict
-from tests.test_compare import BASE, HIGHER, make_result
 
 DIABETES = load_diabetes(return_X_y=True)
 

@@ -129,7 +129,7 @@ OF_KIND = {
     },
 }
 # Convolutions have these for embeddings.
-OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale")
+OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
 OF_IMAGES = {
     "channels": st.sampled_from([(), (3,), 2, [2, 2], (3, 1, 2)]),
     "image_shape": st.sampled_from([None, None, (1, 6), (2, 2, 1), (2, 1, 2)]),
