@@ -92,6 +92,20 @@ class TestWhatGoesOn:
         assert len(net.estimators_) == 1 and len(net.loss_curve_) == 24
         assert net.net_.module_.n_models == 1
 
+    @pytest.mark.parametrize("embedding", ["piecewise_linear", "periodic"])
+    def test_new_members_have_the_encoding_of_the_others(self, embedding):
+        X, y = data(MLPClassifier)
+        settings = QUICK | {"numeric_embedding": embedding, "warm_start": True}
+        net = MLPClassifier(n_estimators=2, **settings).fit(X, y)
+        kept = MLPClassifier(n_estimators=3, **settings).fit(X, y).estimators_[2]
+        net.set_params(n_estimators=3).fit(X, y)
+        same_states(net.estimators_[2], kept)
+        # Other rows would have other bins.
+        net.set_params(n_estimators=4).partial_fit(2 * X[:30], y[:30])
+        if embedding == "piecewise_linear":
+            for member in net.estimators_:
+                np.testing.assert_array_equal(member._others[-1], kept._others[-1])
+
     @pytest.mark.parametrize("kind", ESTIMATORS)
     def test_partial_fit(self, kind):
         X, y = data(kind)
