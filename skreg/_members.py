@@ -188,7 +188,7 @@ def member_seeds(seed, n_members):
 
 
 def check_members(estimator, sizes):
-    """Raise if a parameter is set that members sharing weights cannot honour.
+    """Raise if the members of an ensemble cannot honour a parameter.
 
     Parameters
     ----------
@@ -196,6 +196,11 @@ def check_members(estimator, sizes):
     sizes : tuple of int
         Of the hidden layers.
     """
+    if isinstance(estimator.max_samples, bool):  # which is an int to Python
+        raise ValueError(
+            "max_samples must be a number (int) or a share (float) of the rows, got "
+            f"{estimator.max_samples!r}. Set max_samples=1.0 for all of them."
+        )
     if not estimator._is_shared:
         return
     what = f"ensemble='shared' (n_estimators={estimator.n_estimators!r})"
