@@ -132,15 +132,15 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
             The fitted estimator.
         """
         params = self._routed("fit", params)
+        estimator = clone(self.estimator)
         if self.augmenter is not None:
             self._warn_of_inner_splits(params)
             X, y = indexable(X, y)
-            X_augmented, rows = self.augmenter.augment(X)
-            _check_rows(rows, X_augmented, X)
+            X_augmented, rows = _augmented(self.augmenter, X)
             y = None if y is None else _safe_indexing(y, rows)
             params = _repeated(params, X, rows)
             X = X_augmented
-        self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        self.estimator_ = estimator.fit(X, y, **params)
         return self
 
     def _warn_of_inner_splits(self, params):
@@ -319,6 +319,24 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = deepcopy(its.input_tags)
         tags.non_deterministic = its.non_deterministic
         return tags
+
+
+def _augmented(augmenter, X):
+    """Return what an augmenter makes of `X`, and where each row comes from."""
+    if isinstance(augmenter, type):
+        raise TypeError(
+            f"augmenter must be an object, got the class {augmenter.__name__}. Give "
+            f"{augmenter.__name__}()."
+        )
+    found = augmenter.augment(X)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise TypeError(
+            "augmenter.augment(X) must return a tuple of two: rows and, for each of "
+            "them, the position of the row of X that it comes from; got "
+            f"{type(found).__name__}."
+        )
+    _check_rows(found[1], found[0], X)
+    return found
 
 
 def _check_rows(rows, X_augmented, X):

@@ -301,6 +301,21 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             Augmented(Ridge(), Wrong()).fit(*classes())
 
+    @pytest.mark.parametrize("found", [None, np.ones((2, 2)), (1, 2, 3), [1, 2]])
+    def test_what_is_no_pair(self, found):
+        class Wrong:
+            def augment(self, X):
+                return found
+
+        with pytest.raises(TypeError, match=r"augment\(X\) must return a tuple of two"):
+            Augmented(Ridge(), Wrong()).fit(np.ones((2, 1)), [1, 2])
+
+    def test_classes(self):
+        with pytest.raises(TypeError, match="augmenter must be .* the class Repeat"):
+            Augmented(Ridge(), Repeat).fit(np.ones((2, 1)), [1, 2])
+        with pytest.raises(TypeError, match=r"Cannot clone .* class"):
+            Augmented(Ridge, Repeat()).fit(np.ones((2, 1)), [1, 2])
+
     def test_lengths(self):
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             Augmented(Memory(), Repeat()).fit(TEXTS, LABELS[:3])
