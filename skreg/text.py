@@ -272,7 +272,8 @@ def _as_list(synonyms, word):
             # The order of a set is another one in each process.
             return sorted(found) if isinstance(synonyms, Set) else found
     raise TypeError(
-        f"synonyms must give a list of str for each word, got {synonyms!r} for {word!r}."
+        f"synonyms must give a list of str for each word, got {synonyms!r} for "
+        f"{word!r}."
     )
 
 

@@ -311,7 +311,7 @@ class TestErrors:
             Augmented(Ridge(), Wrong()).fit(np.ones((2, 1)), [1, 2])
 
     def test_classes(self):
-        with pytest.raises(TypeError, match="augmenter must be .* the class Repeat"):
+        with pytest.raises(TypeError, match=r"augmenter must be .* the class Repeat"):
             Augmented(Ridge(), Repeat).fit(np.ones((2, 1)), [1, 2])
         with pytest.raises(TypeError, match=r"Cannot clone .* class"):
             Augmented(Ridge, Repeat()).fit(np.ones((2, 1)), [1, 2])
