@@ -241,9 +241,12 @@ def check_single(estimator, what):
     if draws_rows(estimator) or (
         estimator.n_estimators > 1 and not estimator._is_shared
     ):
+        names = ("n_estimators", "ensemble", "bootstrap", "max_samples")
+        params = estimator.get_params(deep=False)
+        given = [f"{name}={params[name]!r}" for name in names if name in params]
+        # Convolutional networks share no weights.
+        instead = ", or set ensemble='shared'" if "ensemble" in params else ""
         raise ValueError(
-            f"{what} one network on all rows, got n_estimators="
-            f"{estimator.n_estimators!r}, ensemble={estimator.ensemble!r}, bootstrap="
-            f"{estimator.bootstrap!r} and max_samples={estimator.max_samples!r}. Leave "
-            "them out, or set ensemble='shared'."
+            f"{what} one network on all rows, got {', '.join(given)}. Leave them out"
+            f"{instead}."
         )

@@ -11,7 +11,13 @@ from skorch.callbacks import Callback
 from test_members import CLOSE, QUICK, same_states
 
 import skreg
-from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, regularization_path
+from skreg import (
+    CNNRegressor,
+    MLPClassifier,
+    MLPClassifierCV,
+    MLPRegressor,
+    regularization_path,
+)
 from skreg._members import member_seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -246,3 +252,12 @@ class TestRefusals:
         net = MLPClassifier(**(QUICK | settings))
         with pytest.raises(ValueError, match="A search by cross-validation trains"):
             MLPClassifierCV(net, n_candidates=2, cv=2).fit(X, y)
+
+    def test_convolutional_networks_have_no_other_ensemble(self):
+        X, y = data(MLPRegressor)
+        net = CNNRegressor(channels=(2,), n_estimators=2)
+        message = (
+            r"n_estimators=2, bootstrap=False, max_samples=1\.0\. Leave them out\.$"
+        )
+        with pytest.raises(ValueError, match=message):
+            regularization_path(net, X, y, n=3)
