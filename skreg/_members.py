@@ -93,15 +93,17 @@ class MembersMixin:
     def _keep_members(self, results, requests, continuing):
         """Set the fitted attributes of an ensemble, or raise what went wrong.
 
-        After an interrupt it has the members that there are.
+        After an interrupt it has the members that there are: those that had not begun to
+        go on are as they were.
         """
-        known = self._networks if continuing else []
+        known = self._members or [self._alone(self._seed)] if continuing else []
         members, interrupted = [], False
         for number, (result, request) in enumerate(zip(results, requests)):
+            before = known[number] if number < len(known) else None
             if result is None:  # its stack had not begun
                 interrupted = True
+                members += [] if before is None else [before]
                 continue
-            before = known[number] if number < len(known) else None
             member = self._alone(request.seed)
             if before is not None:
                 member.__dict__.update((name, getattr(before, name)) for name in CURVES)
@@ -109,7 +111,8 @@ class MembersMixin:
                 member._keep(result, request, before is not None)
             except KeyboardInterrupt:
                 interrupted = True
-                if result.tracker.error is not None:
+                if result.tracker.error is not None:  # it has done no epoch
+                    members += [] if before is None else [before]
                     continue
             members.append(member)
         if members:

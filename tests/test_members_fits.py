@@ -1,5 +1,7 @@
 """Fits of independent networks: in one stack, on and on, and what goes wrong."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
@@ -168,6 +170,36 @@ class TestWhatGoesWrong:
         assert [member.n_iter_ for member in net.estimators_] == [6, 3]
         mean = np.mean([member.predict_proba(X) for member in net.estimators_], 0)
         np.testing.assert_allclose(net.predict_proba(X), mean, **CLOSE)
+
+    @pytest.mark.parametrize("n_before", [1, 3])
+    def test_members_that_had_not_begun_to_go_on_are_kept(self, n_before):
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(n_estimators=n_before, warm_start=True, **QUICK).fit(X, y)
+        before = [member.predict_proba(X) for member in net.estimators_]
+        # Networks with callbacks train one after another.
+        net.set_params(n_estimators=3, callbacks=[Interrupt(1, 2)])
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y)
+        lengths = [len(member.loss_curve_) for member in net.estimators_]
+        assert lengths == [8, 6, 6][:n_before]
+        for member, expected in zip(net.estimators_[1:], before[1:]):
+            np.testing.assert_array_equal(member.predict_proba(X), expected)
+        mean = np.mean([member.predict_proba(X) for member in net.estimators_], 0)
+        np.testing.assert_allclose(net.predict_proba(X), mean, **CLOSE)
+
+    def test_what_was_fitted_stays_if_none_has_begun_to_go_on(self):
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(warm_start=True, **QUICK).fit(X, y)
+        expected = net.predict_proba(X)
+        net.set_params(n_estimators=3)
+        results = [None] * 3
+        with (
+            mock.patch("skreg.base.train_fit", lambda requests: results),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            net.fit(X, y)
+        assert len(net.estimators_) == 1
+        np.testing.assert_array_equal(net.predict_proba(X), expected)
 
     def test_interrupts_of_a_stack(self):
         X, y = data(MLPClassifier)
