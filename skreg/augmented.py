@@ -146,20 +146,12 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
     def _warn_of_inner_splits(self, params):
         """Say where copies of training rows would be among rows that are held out."""
         settings = getattr(self.estimator, "get_params", dict)()
+        own_rows = any(name.endswith("X_val") for name in params)
         splits = [
             f"{name}={value!r}"
             for name, value in settings.items()
-            # A str is "prefit".
-            if name.rpartition("__")[2] == "cv" and not isinstance(value, str)
+            if _holds_out(name, value, settings, own_rows)
         ]
-        if not any(name.endswith("X_val") for name in params):
-            splits += [
-                f"{name}=True"
-                for name, value in settings.items()
-                if name.rpartition("__")[2] == "early_stopping"
-                and value is True
-                and settings.get(f"{name.removesuffix('early_stopping')}{_FRACTION}")
-            ]
         if splits:
             warnings.warn(
                 f"{', '.join(splits)}: rows are held out after augmentation, copies of "
@@ -319,6 +311,40 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = deepcopy(its.input_tags)
         tags.non_deterministic = its.non_deterministic
         return tags
+
+
+def _holds_out(name, value, settings, own_rows):
+    """Tell whether a parameter makes an estimator hold rows out of those of `fit`.
+
+    Parameters
+    ----------
+    name : str
+        With the names of the steps in front.
+    value : object
+    settings : dict
+        All parameters.
+    own_rows : bool
+        Whether the user gives the rows to validate on.
+    """
+    prefix, separator, last = name.rpartition("__")
+
+    def other(parameter):
+        return settings.get(f"{prefix}{separator}{parameter}")
+
+    if last == "cv":
+        return not isinstance(value, str)  # which is "prefit"
+    if last == "oob_score":
+        return bool(value)
+    if last == "early_stopping":
+        return value is True and bool(other(_FRACTION)) and not own_rows
+    # Gradient boosting stops early by this alone.
+    is_alone = f"{prefix}{separator}early_stopping" not in settings
+    return (
+        last == "n_iter_no_change"
+        and value is not None
+        and is_alone
+        and bool(other(_FRACTION))
+    )
 
 
 def _augmented(augmenter, X):
