@@ -93,8 +93,8 @@ class MembersMixin:
     def _keep_members(self, results, requests, continuing):
         """Set the fitted attributes of an ensemble, or raise what went wrong.
 
-        After an interrupt it has the members that there are: those that had not begun to
-        go on are as they were.
+        After an interrupt it has the members that there are: those that had not begun
+        to go on are as they were.
         """
         known = self._members or [self._alone(self._seed)] if continuing else []
         members, interrupted = [], False
