@@ -107,8 +107,8 @@ print(f"difference of the log losses: {difference.mean():.3f} ± {error:.3f}")
 
 # %%
 # The smaller network has a quarter of the weights, and the best score of the search
-# promised nothing more: on new rows it is not the better network. In other halves of
-# these rows, by other seeds of the split, the rule mostly agrees with the best score,
-# and sometimes pays a point or two of accuracy for a quarter of the weights. It never
-# chooses a larger one. What simple means is for the user to say: ``complexity`` takes a
-# function of a candidate's parameters.
+# promised too much: on new rows the larger network is not the better one. In other
+# halves of these rows, by other seeds of the split, the rule mostly agrees with the
+# best score, and sometimes pays a point or two of accuracy for a quarter of the
+# weights. It never chooses a larger one. What simple means is for the user to say:
+# ``complexity`` takes a function of a candidate's parameters.

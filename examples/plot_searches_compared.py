@@ -130,10 +130,10 @@ plt.show()
 # - The Bayesian search is the best in the end, in all six runs. It is not so until it
 #   has tried some twenty candidates: it begins as a random search does and learns from
 #   then on, and with a smaller budget it is no better than one.
-# - Random search is not better than a grid here. With three parameters in ranges that
-#   somebody chose well, the centre of the grid is a good candidate, and the grid is
-#   there first. It cannot get better than its few values, and with a fourth parameter
-#   three values of each would be 81 candidates.
+# - Random search is not better than a grid here by more than the runs differ. With
+#   three parameters in ranges that somebody chose well, the centre of the grid is a
+#   good candidate. It cannot get better than its few values, and with a fourth
+#   parameter three values of each would be 81 candidates.
 # - The differences in the end are small beside those between runs, and on digits that
 #   no search has seen they are gone: part of what a search finds in its folds is
 #   chance.

@@ -93,15 +93,17 @@ class MembersMixin:
     def _keep_members(self, results, requests, continuing):
         """Set the fitted attributes of an ensemble, or raise what went wrong.
 
-        After an interrupt it has the members that there are.
+        After an interrupt it has the members that there are: those that had not begun
+        to go on are as they were.
         """
-        known = self._networks if continuing else []
+        known = self._members or [self._alone(self._seed)] if continuing else []
         members, interrupted = [], False
         for number, (result, request) in enumerate(zip(results, requests)):
+            before = known[number] if number < len(known) else None
             if result is None:  # its stack had not begun
                 interrupted = True
+                members += [] if before is None else [before]
                 continue
-            before = known[number] if number < len(known) else None
             member = self._alone(request.seed)
             if before is not None:
                 member.__dict__.update((name, getattr(before, name)) for name in CURVES)
@@ -109,7 +111,8 @@ class MembersMixin:
                 member._keep(result, request, before is not None)
             except KeyboardInterrupt:
                 interrupted = True
-                if result.tracker.error is not None:
+                if result.tracker.error is not None:  # it has done no epoch
+                    members += [] if before is None else [before]
                     continue
             members.append(member)
         if members:
@@ -188,7 +191,7 @@ def member_seeds(seed, n_members):
 
 
 def check_members(estimator, sizes):
-    """Raise if a parameter is set that members sharing weights cannot honour.
+    """Raise if the members of an ensemble cannot honour a parameter.
 
     Parameters
     ----------
@@ -196,6 +199,11 @@ def check_members(estimator, sizes):
     sizes : tuple of int
         Of the hidden layers.
     """
+    if isinstance(estimator.max_samples, bool):  # which is an int to Python
+        raise ValueError(
+            "max_samples must be a number (int) or a share (float) of the rows, got "
+            f"{estimator.max_samples!r}. Set max_samples=1.0 for all of them."
+        )
     if not estimator._is_shared:
         return
     what = f"ensemble='shared' (n_estimators={estimator.n_estimators!r})"
@@ -236,9 +244,12 @@ def check_single(estimator, what):
     if draws_rows(estimator) or (
         estimator.n_estimators > 1 and not estimator._is_shared
     ):
+        names = ("n_estimators", "ensemble", "bootstrap", "max_samples")
+        params = estimator.get_params(deep=False)
+        given = [f"{name}={params[name]!r}" for name in names if name in params]
+        # Convolutional networks share no weights.
+        instead = ", or set ensemble='shared'" if "ensemble" in params else ""
         raise ValueError(
-            f"{what} one network on all rows, got n_estimators="
-            f"{estimator.n_estimators!r}, ensemble={estimator.ensemble!r}, bootstrap="
-            f"{estimator.bootstrap!r} and max_samples={estimator.max_samples!r}. Leave "
-            "them out, or set ensemble='shared'."
+            f"{what} one network on all rows, got {', '.join(given)}. Leave them out"
+            f"{instead}."
         )

@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer
 
 from skreg._quantiles import bin_edges, quantiles
 from skreg._validation import per_layer, split_validation
-from skreg.architecture import Start
+from skreg.architecture import Start, state_names
 from skreg.augment import SPLIT, Streams
 from skreg.augmentation import batch_changes, table_strengths
 from skreg.batches import Rows, count_batches
@@ -208,9 +208,12 @@ class RequestMixin:
         return max(n_epochs, self.n_snapshots)
 
     def _start(self, rows, dtype, continuing):
-        """Return where the network starts; a continued fit has its bins already."""
+        """Return where networks start; those of a continued fit keep its bins."""
         architecture, edges = self._architecture, None
-        if architecture.embedding == "piecewise_linear" and not continuing:
+        if architecture.embedding == "piecewise_linear" and continuing:
+            # New members have the encoding of the others.
+            edges = self._state[state_names(architecture).index("embedding_edges")]
+        elif architecture.embedding == "piecewise_linear":
             levels = np.linspace(0, 1, architecture.embedding_size + 1)
             edges = rows.once(
                 ("bins", len(levels)),

@@ -1,6 +1,6 @@
 """What the networks of one stack have in common: their layers and their tensors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -263,3 +263,31 @@ def _embedding_shapes(architecture):
 def state_names(architecture):
     """Return the names of a network's tensors, in the order of `state_shapes`."""
     return list(state_shapes(architecture))
+
+
+# Fields of an architecture that users know by another name.
+_PARAMETERS = {
+    "layer_sizes": "hidden_layer_sizes, between inputs and outputs,",
+    "embedding": "numeric_embedding",
+    "embedding_sizes": "embedding_size of each input",
+    "convolutions": "channels, kernel_size, pool or image_shape",
+    "n_members": "n_estimators (ensemble='shared')",
+}
+
+
+def difference(one, other):
+    """Say in which fields two architectures differ, by the names of the parameters.
+
+    Examples
+    --------
+    >>> from skreg.architecture import Architecture, difference
+    >>> difference(Architecture((4, 8, 1)), Architecture((4, 8, 1), skip="linear"))
+    "skip was None and is 'linear'"
+    """
+    parts = []
+    for field in fields(one):
+        before, now = getattr(one, field.name), getattr(other, field.name)
+        if before != now:
+            name = _PARAMETERS.get(field.name, field.name)
+            parts.append(f"{name} was {before!r} and is {now!r}")
+    return ", ".join(parts)

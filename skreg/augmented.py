@@ -132,34 +132,26 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
             The fitted estimator.
         """
         params = self._routed("fit", params)
+        estimator = clone(self.estimator)
         if self.augmenter is not None:
             self._warn_of_inner_splits(params)
             X, y = indexable(X, y)
-            X_augmented, rows = self.augmenter.augment(X)
-            _check_rows(rows, X_augmented, X)
+            X_augmented, rows = _augmented(self.augmenter, X)
             y = None if y is None else _safe_indexing(y, rows)
             params = _repeated(params, X, rows)
             X = X_augmented
-        self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        self.estimator_ = estimator.fit(X, y, **params)
         return self
 
     def _warn_of_inner_splits(self, params):
         """Say where copies of training rows would be among rows that are held out."""
         settings = getattr(self.estimator, "get_params", dict)()
+        own_rows = any(name.endswith("X_val") for name in params)
         splits = [
             f"{name}={value!r}"
             for name, value in settings.items()
-            # A str is "prefit".
-            if name.rpartition("__")[2] == "cv" and not isinstance(value, str)
+            if _holds_out(name, value, settings, own_rows)
         ]
-        if not any(name.endswith("X_val") for name in params):
-            splits += [
-                f"{name}=True"
-                for name, value in settings.items()
-                if name.rpartition("__")[2] == "early_stopping"
-                and value is True
-                and settings.get(f"{name.removesuffix('early_stopping')}{_FRACTION}")
-            ]
         if splits:
             warnings.warn(
                 f"{', '.join(splits)}: rows are held out after augmentation, copies of "
@@ -319,6 +311,58 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = deepcopy(its.input_tags)
         tags.non_deterministic = its.non_deterministic
         return tags
+
+
+def _holds_out(name, value, settings, own_rows):
+    """Tell whether a parameter makes an estimator hold rows out of those of `fit`.
+
+    Parameters
+    ----------
+    name : str
+        With the names of the steps in front.
+    value : object
+    settings : dict
+        All parameters.
+    own_rows : bool
+        Whether the user gives the rows to validate on.
+    """
+    prefix, separator, last = name.rpartition("__")
+
+    def other(parameter):
+        return settings.get(f"{prefix}{separator}{parameter}")
+
+    if last == "cv":
+        return not isinstance(value, str)  # which is "prefit"
+    if last == "oob_score":
+        return bool(value)
+    if last == "early_stopping":
+        return value is True and bool(other(_FRACTION)) and not own_rows
+    # Gradient boosting stops early by this alone.
+    is_alone = f"{prefix}{separator}early_stopping" not in settings
+    return (
+        last == "n_iter_no_change"
+        and value is not None
+        and is_alone
+        and bool(other(_FRACTION))
+    )
+
+
+def _augmented(augmenter, X):
+    """Return what an augmenter makes of `X`, and where each row comes from."""
+    if isinstance(augmenter, type):
+        raise TypeError(
+            f"augmenter must be an object, got the class {augmenter.__name__}. Give "
+            f"{augmenter.__name__}()."
+        )
+    found = augmenter.augment(X)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise TypeError(
+            "augmenter.augment(X) must return a tuple of two: rows and, for each of "
+            "them, the position of the row of X that it comes from; got "
+            f"{type(found).__name__}."
+        )
+    _check_rows(found[1], found[0], X)
+    return found
 
 
 def _check_rows(rows, X_augmented, X):

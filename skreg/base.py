@@ -32,6 +32,7 @@ from skreg._validation import (
     check_weights,
     standardisation,
 )
+from skreg.architecture import difference
 from skreg.augmentation import check_augment, n_channels
 from skreg.scheduler import train_fit
 
@@ -277,8 +278,8 @@ class BaseNetwork(
         )
         if continuing and architecture != self._architecture:
             raise ValueError(
-                f"The layers changed from {self._architecture} to {architecture}; a "
-                "fit can be continued only with the same. Set warm_start=False."
+                f"The layers changed: {difference(self._architecture, architecture)}. "
+                "A fit can be continued only with the same. Set warm_start=False."
             )
         loss = self._make_loss()
         if continuing and loss != self._loss:

@@ -15,7 +15,7 @@ __all__ = ["one_standard_error"]
 # of which None is no bound at all.
 _STRENGTHS = (
     *("l1", "l2", "group_l1", "weight_decay", "alpha"),
-    *("dropout", "input_dropout", "input_noise"),
+    *("dropout", "input_dropout", "input_noise", "pruning"),
 )
 _BOUNDS = ("C", "max_norm")
 
@@ -79,13 +79,14 @@ def one_standard_error(cv_results, *, complexity=None, scoring="score", n_featur
 
     1. few weights, of `hidden_layer_sizes`, for `n_features` inputs and one output;
     2. strong regularisation: large `l1`, `l2`, `group_l1`, `weight_decay`, `dropout`,
-       `input_dropout`, `input_noise` and `alpha`, small `max_norm` and `C`. Where
-       several of them differ, each counts by its rank among the candidates, and the
-       mean of the ranks decides. Of one number per layer, it is their sum.
+       `input_dropout`, `input_noise`, `pruning` and `alpha`, small `max_norm` and `C`.
+       Where several of them differ, each counts by its rank among the candidates, and
+       the mean of the ranks decides. Of one number per layer, it is their sum.
 
     Of equally simple candidates the one with the best mean score is chosen. The names
     of pipeline steps in front of a parameter's are ignored. Candidates without a score
-    are not chosen.
+    are not chosen. What else makes a model larger, such as the `channels` of
+    convolutions or `n_estimators`, is for `complexity` to say.
 
     scikit-learn's searches do not set `best_score_` if `refit` is a callable, and
     HalvingGridSearchCV and HalvingRandomSearchCV ignore it: call this with their
@@ -165,6 +166,11 @@ def _scores_of_folds(cv_results, scoring):
     if not folds:
         start = "mean_test_"
         known = [key[len(start) :] for key in cv_results if key.startswith(start)]
+        if not known:
+            raise ValueError(
+                "cv_results must be the cv_results_ of a search, with test scores of "
+                f"each fold, got {sorted(map(str, cv_results))!r}."
+            )
         raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
     if len(folds) < 2:
         raise ValueError("A standard error takes 2 folds at least, got 1.")

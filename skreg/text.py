@@ -1,6 +1,8 @@
 """Copies of texts in other words, for training."""
 
 import re
+import unicodedata
+from collections.abc import Iterable, Set
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,9 +14,16 @@ from skreg.wordnet import wordnet_synonyms
 
 __all__ = ["TextAugmenter"]
 
+# Accents and vowel signs that are characters of their own, as in Hindi or in decomposed
+# Latin: parts of words, which \w does not hold. Blocks of them are neighbours.
+_MARKS = "".join(
+    char for char in map(chr, range(0x10000)) if unicodedata.category(char)[0] == "M"
+)
+# So are the joiners inside words of Persian and of Indian languages.
+_LETTER = rf"\w[\u200c\u200d{re.escape(_MARKS)}]*"
 # A hyphen or an apostrophe inside a word is part of it. What stands between words,
 # spaces and punctuation, stays where it is.
-_WORD = re.compile(r"(\w+(?:['’-]\w+)*)")
+_WORD = re.compile(rf"((?:{_LETTER})+(?:['’-](?:{_LETTER})+)*)")
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
 _SHARE = Interval(Real, 0, 1, closed="both")
@@ -196,7 +205,13 @@ class TextAugmenter(BaseEstimator):
         """Return what `back_translate` makes of the texts."""
         if not texts:
             return []
-        translated = list(self.back_translate(list(texts)))
+        translated = self.back_translate(list(texts))
+        if isinstance(translated, str) or not isinstance(translated, Iterable):
+            raise TypeError(
+                "back_translate must return a list of texts, got "
+                f"{translated!r} of type {type(translated).__name__}."
+            )
+        translated = list(translated)
         if len(translated) != len(texts):
             raise ValueError(
                 f"back_translate must return as many texts as it is given, got "
@@ -219,6 +234,12 @@ class _Lexicon:
     def __init__(self, synonyms, stop_words):
         if stop_words == "english":
             stop_words = ENGLISH_STOP_WORDS
+        for word in stop_words or ():
+            if not isinstance(word, str):
+                raise TypeError(
+                    f"stop_words must be words, got {word!r} of type "
+                    f"{type(word).__name__}."
+                )
         self.stop_words = {word.lower() for word in stop_words or ()}
         if isinstance(synonyms, dict):
             self.look_up = lambda word: synonyms.get(word, ())
@@ -236,16 +257,24 @@ class _Lexicon:
         if word.lower() in self.stop_words:
             return []
         for spelling in dict.fromkeys([word, word.lower()]):
-            found = self.look_up(spelling)
-            if isinstance(found, str) or not all(isinstance(s, str) for s in found):
-                raise TypeError(
-                    "synonyms must give a list of str for each word, got "
-                    f"{found!r} for {spelling!r}."
-                )
-            found = [other for other in found if other.lower() != word.lower()]
+            found = _as_list(self.look_up(spelling), spelling)
+            found = [s for s in found if s.strip() and s.lower() != word.lower()]
             if found:
                 return found
         return []
+
+
+def _as_list(synonyms, word):
+    """Return what is given as the synonyms of a word as a list of str."""
+    if isinstance(synonyms, Iterable) and not isinstance(synonyms, str):
+        found = list(synonyms)
+        if all(isinstance(synonym, str) for synonym in found):
+            # The order of a set is another one in each process.
+            return sorted(found) if isinstance(synonyms, Set) else found
+    raise TypeError(
+        f"synonyms must give a list of str for each word, got {synonyms!r} for "
+        f"{word!r}."
+    )
 
 
 def _technique(change, alpha, *args):
@@ -358,9 +387,15 @@ def _in_case_of(word, synonym):
 
 def _checked(X, name="X"):
     """Return texts as a list of str."""
-    if isinstance(X, str) or getattr(X, "ndim", 1) != 1 or hasattr(X, "columns"):
-        kind = "one str" if isinstance(X, str) else f"{type(X).__name__} of two axes"
-        raise ValueError(f"{name} must be texts, one for each row, got {kind}.")
+    if isinstance(X, str):
+        raise ValueError(f"{name} must be texts, one for each row, got one str.")
+    if not isinstance(X, Iterable):
+        raise TypeError(f"{name} must be texts, one for each row, got {X!r}.")
+    if getattr(X, "ndim", 1) != 1 or hasattr(X, "columns"):
+        raise ValueError(
+            f"{name} must be texts, one for each row, got {type(X).__name__} of "
+            f"{getattr(X, 'ndim', 2)} axes."
+        )
     texts = list(X)
     for position, text in enumerate(texts):
         if not isinstance(text, str):
@@ -378,7 +413,9 @@ def _same_kind(X, texts, rows):
         dtype = None if X.dtype == "category" else X.dtype
         return type(X)(texts, index=X.index.take(rows), name=X.name, dtype=dtype)
     if type(X).__module__.startswith("polars"):
-        return type(X)(X.name, texts, dtype=X.dtype)
+        # Here, too; a Categorical takes in what is new.
+        dtype = None if str(X.dtype).startswith("Enum") else X.dtype
+        return type(X)(X.name, texts, dtype=dtype)
     if isinstance(X, np.ndarray):
         # A width, as that of "<U5", would cut off what is longer.
         return np.array(texts, dtype=str if X.dtype.kind == "U" else X.dtype)

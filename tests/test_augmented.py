@@ -9,6 +9,7 @@ import sklearn
 from _fusion import classes, classifier, compare, outcome
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.cluster import KMeans
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.model_selection import (
@@ -301,6 +302,21 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             Augmented(Ridge(), Wrong()).fit(*classes())
 
+    @pytest.mark.parametrize("found", [None, np.ones((2, 2)), (1, 2, 3), [1, 2]])
+    def test_what_is_no_pair(self, found):
+        class Wrong:
+            def augment(self, X):
+                return found
+
+        with pytest.raises(TypeError, match=r"augment\(X\) must return a tuple of two"):
+            Augmented(Ridge(), Wrong()).fit(np.ones((2, 1)), [1, 2])
+
+    def test_classes(self):
+        with pytest.raises(TypeError, match=r"augmenter must be .* the class Repeat"):
+            Augmented(Ridge(), Repeat).fit(np.ones((2, 1)), [1, 2])
+        with pytest.raises(TypeError, match=r"Cannot clone .* class"):
+            Augmented(Ridge, Repeat()).fit(np.ones((2, 1)), [1, 2])
+
     def test_lengths(self):
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             Augmented(Memory(), Repeat()).fit(TEXTS, LABELS[:3])
@@ -324,6 +340,22 @@ class TestInnerSplits:
         pipeline = make_pipeline(StandardScaler(), RidgeCV())
         with pytest.warns(UserWarning, match="^ridgecv__cv=None: rows are held out"):
             Augmented(pipeline, Repeat()).fit(*classes())
+
+    def test_ensembles(self):
+        X, y = classes()
+        forest = RandomForestClassifier(100, oob_score=True, random_state=0)
+        with pytest.warns(UserWarning, match="^oob_score=True: rows are held out"):
+            model = Augmented(forest, Repeat(9)).fit(X, y)
+        # What the warning is about: the labels are not that easy.
+        alone = clone(forest).fit(X, y)
+        assert model.estimator_.oob_score_ > alone.oob_score_ + 0.05
+        boosting = GradientBoostingClassifier(n_estimators=3, n_iter_no_change=2)
+        with pytest.warns(UserWarning, match="^n_iter_no_change=2: rows are held out"):
+            Augmented(boosting, Repeat()).fit(X, y)
+        for model in (clone(forest), boosting):
+            off = {name: None for name in model.get_params() if "no_change" in name}
+            off |= {name: False for name in model.get_params() if "oob" in name}
+            Augmented(model.set_params(**off), Repeat()).fit(X, y)
 
     def test_where_no_copy_is_held_out(self):
         X, y = classes()

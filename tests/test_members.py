@@ -298,6 +298,9 @@ class TestRows:
         ):
             MLPClassifier(max_samples=61, **QUICK).fit(X, y)
         MLPClassifier(max_samples=61, bootstrap=True, **QUICK).fit(X, y)
+        # True is an int to Python, and would be a single row.
+        with pytest.raises(ValueError, match=r"max_samples must be .* got True"):
+            MLPClassifier(max_samples=True, **QUICK).fit(X, y)
         with pytest.raises(ValueError, match=r"batchnorm=True .*max_samples=1 draws 1"):
             MLPClassifier(max_samples=1, batchnorm=True, **QUICK).fit(X, y)
         for wrong in (0, 0.0, 1.5, "all"):

@@ -1,5 +1,7 @@
 """Fits of independent networks: in one stack, on and on, and what goes wrong."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
@@ -11,7 +13,13 @@ from skorch.callbacks import Callback
 from test_members import CLOSE, QUICK, same_states
 
 import skreg
-from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, regularization_path
+from skreg import (
+    CNNRegressor,
+    MLPClassifier,
+    MLPClassifierCV,
+    MLPRegressor,
+    regularization_path,
+)
 from skreg._members import member_seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -92,6 +100,20 @@ class TestWhatGoesOn:
         assert len(net.estimators_) == 1 and len(net.loss_curve_) == 24
         assert net.net_.module_.n_models == 1
 
+    @pytest.mark.parametrize("embedding", ["piecewise_linear", "periodic"])
+    def test_new_members_have_the_encoding_of_the_others(self, embedding):
+        X, y = data(MLPClassifier)
+        settings = QUICK | {"numeric_embedding": embedding, "warm_start": True}
+        net = MLPClassifier(n_estimators=2, **settings).fit(X, y)
+        kept = MLPClassifier(n_estimators=3, **settings).fit(X, y).estimators_[2]
+        net.set_params(n_estimators=3).fit(X, y)
+        same_states(net.estimators_[2], kept)
+        # Other rows would have other bins.
+        net.set_params(n_estimators=4).partial_fit(2 * X[:30], y[:30])
+        if embedding == "piecewise_linear":
+            for member in net.estimators_:
+                np.testing.assert_array_equal(member._others[-1], kept._others[-1])
+
     @pytest.mark.parametrize("kind", ESTIMATORS)
     def test_partial_fit(self, kind):
         X, y = data(kind)
@@ -148,6 +170,36 @@ class TestWhatGoesWrong:
         assert [member.n_iter_ for member in net.estimators_] == [6, 3]
         mean = np.mean([member.predict_proba(X) for member in net.estimators_], 0)
         np.testing.assert_allclose(net.predict_proba(X), mean, **CLOSE)
+
+    @pytest.mark.parametrize("n_before", [1, 3])
+    def test_members_that_had_not_begun_to_go_on_are_kept(self, n_before):
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(n_estimators=n_before, warm_start=True, **QUICK).fit(X, y)
+        before = [member.predict_proba(X) for member in net.estimators_]
+        # Networks with callbacks train one after another.
+        net.set_params(n_estimators=3, callbacks=[Interrupt(1, 2)])
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y)
+        lengths = [len(member.loss_curve_) for member in net.estimators_]
+        assert lengths == [8, 6, 6][:n_before]
+        for member, expected in zip(net.estimators_[1:], before[1:]):
+            np.testing.assert_array_equal(member.predict_proba(X), expected)
+        mean = np.mean([member.predict_proba(X) for member in net.estimators_], 0)
+        np.testing.assert_allclose(net.predict_proba(X), mean, **CLOSE)
+
+    def test_what_was_fitted_stays_if_none_has_begun_to_go_on(self):
+        X, y = data(MLPClassifier)
+        net = MLPClassifier(warm_start=True, **QUICK).fit(X, y)
+        expected = net.predict_proba(X)
+        net.set_params(n_estimators=3)
+        results = [None] * 3
+        with (
+            mock.patch("skreg.base.train_fit", lambda requests: results),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            net.fit(X, y)
+        assert len(net.estimators_) == 1
+        np.testing.assert_array_equal(net.predict_proba(X), expected)
 
     def test_interrupts_of_a_stack(self):
         X, y = data(MLPClassifier)
@@ -232,3 +284,12 @@ class TestRefusals:
         net = MLPClassifier(**(QUICK | settings))
         with pytest.raises(ValueError, match="A search by cross-validation trains"):
             MLPClassifierCV(net, n_candidates=2, cv=2).fit(X, y)
+
+    def test_convolutional_networks_have_no_other_ensemble(self):
+        X, y = data(MLPRegressor)
+        net = CNNRegressor(channels=(2,), n_estimators=2)
+        message = (
+            r"n_estimators=2, bootstrap=False, max_samples=1\.0\. Leave them out\.$"
+        )
+        with pytest.raises(ValueError, match=message):
+            regularization_path(net, X, y, n=3)

@@ -97,6 +97,7 @@ def test_inputs_decide_between_wide_and_deep():
     ("name", "values"),
     [
         *((name, [0.0, 0.1, 0.2]) for name in ("l1", "l2", "group_l1", "dropout")),
+        ("pruning", [0, 0.5, 0.9]),
         *((name, [0, 1e-3, 1]) for name in ("weight_decay", "alpha", "input_noise")),
         ("input_dropout", [None, 0.1, 0.2]),
         ("l2", [(0.0, 0.1), 0.2, np.array([0.2, 0.3])]),
@@ -170,6 +171,8 @@ def test_the_score_that_decides():
     assert one_standard_error(results, scoring="test_loss") == 0
     with pytest.raises(ValueError, match="scoring='los': did you mean 'loss'"):
         one_standard_error(results, scoring="los")
+    with pytest.raises(ValueError, match=r"cv_results must be .* got \['params'\]"):
+        one_standard_error({"params": [{}]})
     with pytest.raises(ValueError, match="scoring='score'"):
         one_standard_error(results)
 

@@ -404,7 +404,8 @@ class TestFits:
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
         warm = kind(**QUICK, warm_start=True).fit(X, y)
         assert len(warm.fit(X, y).loss_curve_) == 8
-        with pytest.raises(ValueError, match="The layers changed"):
+        message = r"n_estimators \(ensemble='shared'\) was \d+ and is 5\."
+        with pytest.raises(ValueError, match="The layers changed: " + message):
             warm.set_params(n_estimators=5).fit(X, y)
 
     def test_members_go_on_alone(self):

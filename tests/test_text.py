@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -190,7 +191,22 @@ class TestWords:
         assert found == ["cba fed cba", "cba"]
         assert asked == ["abc", "def"]  # once each
 
-    @pytest.mark.parametrize("bad", [{"aa": "bb"}, {"aa": [3]}, lambda word: "bb"])
+    def test_synonyms_in_other_containers(self):
+        for given in (("bb",), {"bb"}, np.array(["bb"]), iter(["bb"]), ["", "bb"]):
+            assert copies(["aa"], synonyms={"aa": given}, synonym_replacement=1) == [
+                "bb"
+            ]
+        # A set has another order in each process, which a list made of it has not.
+        names = {f"name{number}" for number in range(30)}
+        sets, lists = (
+            copies([TEXT] * 5, synonyms={"aa": given}, synonym_replacement=1)
+            for given in (names, sorted(names))
+        )
+        assert sets == lists
+
+    @pytest.mark.parametrize(
+        "bad", [{"aa": "bb"}, {"aa": [3]}, {"aa": None}, lambda word: "bb"]
+    )
     def test_synonyms_that_are_no_list_of_words(self, bad):
         with pytest.raises(TypeError, match=r"synonyms must give a list of str .*'aa'"):
             copies(["aa"], synonyms=bad, synonym_replacement=1.0)
@@ -211,6 +227,19 @@ class TestPunctuation:
     def test_swapping(self):
         for copy in copies([self.TEXT] * 20, random_swap=0.5):
             assert re.sub(r"\w[\w'-]*", "x", copy) == 'x, "x" (x): x x…\n  x?!'
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            unicodedata.normalize("NFD", "été à l'école"),
+            "हिन्दी में पढ़ना",
+            "می\u200cخواهم بروم",
+            "שָׁלוֹם עוֹלָם",
+        ],
+    )
+    def test_words_with_marks_are_not_torn_apart(self, text):
+        for copy in copies([text] * 20, random_swap=0.5):
+            assert sorted(copy.split(" ")) == sorted(text.split(" "))
 
     def test_inserting_stays_within_the_marks(self):
         found = set(copies(["aa."] * 50, random_insertion=0.1))
@@ -334,6 +363,9 @@ class TestContainers:
         assert isinstance(found, pl.Series)
         assert found.name == "review" and found.to_list() == expected
 
+        enum = pl.Series(self.TEXTS, dtype=pl.Enum(self.TEXTS))
+        assert self.augmented(enum)[0].to_list() == expected
+
     def test_tuple(self):
         assert self.augmented(tuple(self.TEXTS))[0] == self.augmented(self.TEXTS)[0]
 
@@ -348,6 +380,11 @@ class TestContainers:
     )
     def test_what_is_no_list_of_texts(self, X):
         with pytest.raises(ValueError, match="X must be texts, one for each row, got"):
+            self.augmented(X)
+
+    @pytest.mark.parametrize("X", [None, 5])
+    def test_what_is_nothing_of_the_kind(self, X):
+        with pytest.raises(TypeError, match=f"X must be texts, .* got {X}"):
             self.augmented(X)
 
     @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, 3, b"bytes", ["list"]])
@@ -423,6 +460,13 @@ class TestParameters:
             copies(["a", "b"], back_translate=lambda texts: texts[1:])
         with pytest.raises(TypeError, match="What back_translate returns must be"):
             copies(["a", "b"], back_translate=lambda texts: [1, 2])
+        for nothing in (None, "ab"):
+            with pytest.raises(TypeError, match="back_translate must return a list"):
+                copies(["a", "b"], back_translate=lambda texts: nothing)
+
+    def test_stop_words_that_are_no_words(self):
+        with pytest.raises(TypeError, match="stop_words must be words, got 3 of"):
+            copies(["a"], stop_words=["a", 3], random_swap=0.1)
 
     def test_clone_pickle_and_repr(self):
         augmenter = TextAugmenter(synonyms=SYNONYMS, random_state=0)
