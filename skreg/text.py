@@ -254,7 +254,9 @@ class _Lexicon:
         return self.known[word]
 
     def _find(self, word):
-        if word.lower() in self.stop_words:
+        # To WordNet the letters of "U.S." are uranium and sulphur.
+        is_letter = len(word) == 1 and self.look_up is wordnet_synonyms
+        if is_letter or word.lower() in self.stop_words:
             return []
         for spelling in dict.fromkeys([word, word.lower()]):
             found = _as_list(self.look_up(spelling), spelling)

@@ -482,3 +482,17 @@ def test_wordnet_is_the_default():
     (_, copy), _ = augmenter.augment(["The Movie was xyzzy."])
     new = re.fullmatch(r"The (.*) was xyzzy\.", copy)[1]
     assert new[0].lower() + new[1:] in wordnet.wordnet_synonyms("movie")
+
+
+def test_single_letters_are_no_words_of_wordnet():
+    augmenter = TextAugmenter(
+        synonym_replacement=1.0,
+        random_insertion=0.0,
+        random_swap=0.0,
+        random_deletion=0.0,
+        n_copies=1,
+        stop_words=None,
+        random_state=0,
+    )
+    texts, _ = augmenter.augment(["U.S. dog"])
+    assert texts[1].startswith("U.S. ") and texts[1] != texts[0]
