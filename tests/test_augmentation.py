@@ -347,6 +347,14 @@ def test_invalid_augmenters():
         classifier(augment=ImageAugmenter(image_shape=(3, 3))).fit(X, y)
     with pytest.raises(ValueError, match=r"augment=.*shape of its input, \(16, 20\)"):
         classifier(augment=lambda X, rng: X[:-1]).fit(X, y)
+    wrong = [(lambda X, rng: None, "got None"), (lambda X, rng: "many", "got 'many'")]
+    wrong += [(lambda X, rng: X / np.zeros(20), "got numbers that are not finite")]
+    for function, message in wrong:
+        with (
+            np.errstate(all="ignore"),
+            pytest.raises(ValueError, match=f"augment=.* array of numbers.*{message}"),
+        ):
+            classifier(augment=function).fit(X, y)
 
 
 def test_the_shape_of_a_network_of_images():
