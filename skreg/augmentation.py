@@ -103,6 +103,11 @@ def layouts(changes):
     return tuple(getattr(change, "layout", "callable") for change in changes)
 
 
+def has_functions(changes):
+    """Tell whether functions of the user's are among the changes."""
+    return "callable" in layouts(changes)
+
+
 class Augmentation:
     """The changes of the batches of several models.
 
