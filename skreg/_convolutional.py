@@ -44,9 +44,9 @@ class ConvolutionalMixin:
     def _check_parameters(self):
         super()._check_parameters()
         self._given_shape()
-        n_convolutions = len(_integers("channels", self.channels))
+        n_convolutions = len(per_convolution("channels", self.channels))
         for name in ("kernel_size", "pool"):
-            _integers(name, getattr(self, name), n_convolutions)
+            per_convolution(name, getattr(self, name), n_convolutions)
 
     def _given_shape(self):
         return None if self.image_shape is None else full_shape(self.image_shape)
@@ -69,9 +69,9 @@ class ConvolutionalMixin:
         return _flattened(X, self.image_shape_, "training data")[0]
 
     def _convolutions(self):
-        channels = _integers("channels", self.channels)
-        kernels = _integers("kernel_size", self.kernel_size, len(channels))
-        pools = _integers("pool", self.pool, len(channels))
+        channels = per_convolution("channels", self.channels)
+        kernels = per_convolution("kernel_size", self.kernel_size, len(channels))
+        pools = per_convolution("pool", self.pool, len(channels))
         return convolution_shapes(self.image_shape_, channels, kernels, pools)
 
     def _n_channels(self):
@@ -87,7 +87,7 @@ class ConvolutionalMixin:
         ]
 
 
-def _integers(name, value, n_convolutions=None):
+def per_convolution(name, value, n_convolutions=None):
     """Return a parameter that is an integer, or one for each convolution, as a tuple.
 
     `channels` says how many there are, and is one of itself if it is a number.
