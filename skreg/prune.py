@@ -20,7 +20,7 @@ from skreg._networks import (
 )
 from skreg.pruning import magnitude_masks
 from skreg.scheduler import train_fit
-from skreg.units import unit_groups, without_smallest_units
+from skreg.units import sizes_of, unit_groups, without_smallest_units
 
 
 @validate_params(
@@ -140,10 +140,11 @@ def _pruned(estimator, amount, structured):
     if structured:
         check_own_weights(estimator, "structured=True")
     if structured and all(g.is_fixed for g in unit_groups(estimator._architecture)):
+        sizes = sizes_of(estimator._architecture)
+        given = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
         raise ValueError(
             "structured=True prunes units of hidden layers, and this network has none "
-            "that can go, got hidden_layer_sizes="
-            f"{estimator.hidden_layer_sizes!r} and skip={estimator.skip!r}. Use "
+            f"that can go, got {given} and skip={estimator.skip!r}. Use "
             "structured=False."
         )
     for state in networks_of(estimator):
