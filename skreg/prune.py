@@ -46,8 +46,9 @@ def prune(
     """Return an estimator in which the smallest weights, or units, are zero.
 
     Weights are compared by their magnitude over all layers together [1]_, hidden units
-    by the root mean square of their incoming weights [2]_. What is left can be trained
-    further; what was pruned stays zero.
+    within their layer by the norm of their incoming weights [2]_, so that each layer
+    loses the same share. What is left can be trained further; what was pruned stays
+    zero.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def prune(
     ----------
     .. [1] Han, Pool, Tran and Dally (2015), "Learning both Weights and Connections for
        Efficient Neural Networks".
-    .. [2] Within a layer, Li, Kadav, Durdanovic, Samet and Graf (2017), "Pruning
+    .. [2] Li, Kadav, Durdanovic, Samet and Graf (2017), "Pruning
        Filters for Efficient ConvNets".
     .. [3] Renda, Frankle and Carbin (2020), "Comparing Rewinding and Fine-tuning in
        Neural Network Pruning".
