@@ -7,6 +7,7 @@ import numpy as np
 
 from skreg._constraints import CONSTRAINTS, COUNT
 from skreg.architecture import ConvolutionShape
+from skreg.images import full_shape, is_count
 
 # Parameters of tables, which images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
@@ -42,13 +43,16 @@ class ConvolutionalMixin:
 
     def _check_parameters(self):
         super()._check_parameters()
-        given_image_shape(self.image_shape)
-        n_convolutions = len(_integers("channels", self.channels))
+        self._given_shape()
+        n_convolutions = len(per_convolution("channels", self.channels))
         for name in ("kernel_size", "pool"):
-            _integers(name, getattr(self, name), n_convolutions)
+            per_convolution(name, getattr(self, name), n_convolutions)
+
+    def _given_shape(self):
+        return None if self.image_shape is None else full_shape(self.image_shape)
 
     def _validate(self, X, y, reset):
-        given = given_image_shape(self.image_shape)
+        given = self._given_shape()
         known = given if reset else self.image_shape_
         if given not in (None, known):
             raise ValueError(
@@ -65,9 +69,9 @@ class ConvolutionalMixin:
         return _flattened(X, self.image_shape_, "training data")[0]
 
     def _convolutions(self):
-        channels = _integers("channels", self.channels)
-        kernels = _integers("kernel_size", self.kernel_size, len(channels))
-        pools = _integers("pool", self.pool, len(channels))
+        channels = per_convolution("channels", self.channels)
+        kernels = per_convolution("kernel_size", self.kernel_size, len(channels))
+        pools = per_convolution("pool", self.pool, len(channels))
         return convolution_shapes(self.image_shape_, channels, kernels, pools)
 
     def _n_channels(self):
@@ -83,25 +87,7 @@ class ConvolutionalMixin:
         ]
 
 
-def given_image_shape(value):
-    """Return the parameter as (height, width, channels), or None."""
-    if value is None:
-        return None
-    sizes = np.asarray(value).tolist()
-    is_list = isinstance(sizes, list) and len(sizes) in (2, 3)
-    if not is_list or not all(_is_count(size) for size in sizes):
-        raise ValueError(
-            "image_shape must be None, (height, width) or (height, width, channels), "
-            f"of positive integers, got {value!r}."
-        )
-    return *sizes, *([1] if len(sizes) == 2 else [])
-
-
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
-
-
-def _integers(name, value, n_convolutions=None):
+def per_convolution(name, value, n_convolutions=None):
     """Return a parameter that is an integer, or one for each convolution, as a tuple.
 
     `channels` says how many there are, and is one of itself if it is a number.
@@ -111,7 +97,7 @@ def _integers(name, value, n_convolutions=None):
         sizes = [value] * (1 if n_convolutions is None else n_convolutions)
     else:
         sizes = list(value)
-    if not all(_is_count(size) for size in sizes):
+    if not all(is_count(size) for size in sizes):
         raise ValueError(
             f"{name} must be positive integers, one for each convolution, got "
             f"{value!r}."

@@ -252,10 +252,9 @@ TRAINING = """
         Centre and scale the inputs inside the fit, by the weighted mean and standard
         deviation of the training rows; all pixels of a channel by the same. Sparse
         inputs are scaled only. Strengths then mean what they mean on standardised data.
-        With "robust", by the weighted median
-        and the interquartile range (half the range if that is zero), followed by
-        ``x / sqrt(1 + (x / 3)**2)``, so that outliers end at ±3 [16]_; dense inputs
-        only.
+        With "robust", by the weighted median and the interquartile range (half the
+        range if that is zero), followed by ``x / sqrt(1 + (x / 3)**2)``, so that
+        outliers end at ±3 [16]_; dense inputs only.
 """
 
 RUN = """
@@ -401,7 +400,9 @@ FIT = """
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs.
+            Training inputs. Convolutional networks take images, too, dense arrays of
+            shape (n_samples, height, width) or (n_samples, height, width, channels), in
+            all methods.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

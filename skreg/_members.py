@@ -39,6 +39,8 @@ class MembersMixin:
         for number, seed in enumerate(member_seeds(request.seed, n_members)):
             member = known[number] if number < len(known) else None
             own = {"seed": seed} | self._course(member, incremental)
+            if self.pruning and incremental:
+                own["settings"] = request.settings | self._pruned(member, incremental)
             if draws_rows(self):
                 own["train"] = self._drawn(request.train, seed)
                 if not incremental:

@@ -142,7 +142,8 @@ class RequestMixin:
             if self.feature_scale_ is not None
             else None,
             smooth_clip=self._smooth_clip,
-            settings=self._settings() | self._pruned(continuing, incremental),
+            settings=self._settings()
+            | self._pruned(self if continuing else None, incremental),
             batch_size=self._n_batch_rows(),
             max_iter=1 if incremental else self._n_epochs(len(train_rows.index)),
             max_polish=MOST_EPOCHS if self.max_iter == "auto" else self.max_iter,
@@ -183,14 +184,15 @@ class RequestMixin:
         image_shape = getattr(self, "image_shape_", None)
         return batch_changes(self.augment, self.n_features_in_, image_shape)
 
-    def _pruned(self, continuing, incremental):
+    def _pruned(self, network, incremental):
         """Return the share of `pruning`, of a call that prunes no more if incremental.
 
-        Such a call does not know how many there will be, and keeps the zeros there are.
+        Such a call does not know how many there will be, and keeps the zeros of the
+        network that goes on, if any.
         """
         if not (incremental and self.pruning):
             return {}
-        return {"pruning": self.sparsity_ if continuing else 0.0}
+        return {"pruning": 0.0 if network is None else network.sparsity_}
 
     def _n_batch_rows(self):
         return BATCH_ROWS if self.batch_size == "auto" else self.batch_size

@@ -103,6 +103,11 @@ def layouts(changes):
     return tuple(getattr(change, "layout", "callable") for change in changes)
 
 
+def has_functions(changes):
+    """Tell whether functions of the user's are among the changes."""
+    return "callable" in layouts(changes)
+
+
 class Augmentation:
     """The changes of the batches of several models.
 
@@ -174,10 +179,19 @@ class StackedFunctions:
 
     def _called(self, model, batch, generator):
         function, shape = self.functions[model], batch.shape
-        found = np.ascontiguousarray(function(batch, generator), dtype=batch.dtype)
-        if found.shape != shape:
+        given, problem = function(batch, generator), None
+        try:
+            found = np.ascontiguousarray(given, dtype=batch.dtype)
+        except (TypeError, ValueError):
+            problem = f"{given!r:.50}"
+        else:
+            if found.shape != shape:
+                problem = found.shape if np.ndim(given) else repr(given)
+            elif not np.isfinite(found).all():
+                problem = "numbers that are not finite"
+        if problem is not None:
             raise ValueError(
-                f"augment={function!r} must return an array of the shape of its input, "
-                f"{shape}, got {found.shape}."
+                f"augment={function!r} must return an array of numbers of the shape of "
+                f"its input, {shape}, got {problem}."
             )
         return found

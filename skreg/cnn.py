@@ -221,7 +221,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs.
+            Training inputs, or images as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Targets.
         classes : array-like of shape (n_classes,), default=None
@@ -444,7 +444,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs.
+            Training inputs, or images as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -38,8 +38,9 @@ def compact(estimator):
     Returns
     -------
     estimator or Pipeline
-        Of the same kind, fitted. `hidden_layer_sizes` are the new ones, so that a
-        clone has them and a continued fit goes on with the small network. Inputs are
+        Of the same kind, fitted. `hidden_layer_sizes` and `channels` are the new ones,
+        so that a clone has them and a continued fit goes on with the small network; the
+        units of a convolution are its channels. Inputs are
         the same, also those outside `support_`. Predictions agree to rounding: far
         below 1e-6 in double precision, and to some 1e-6 in single.
 

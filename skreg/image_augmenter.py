@@ -11,13 +11,14 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_array
 
 from skreg.image_changes import DRAWN, ImageChanges, ImageLayout, StackedImages
-from skreg.images import FILL_MODES, INTERPOLATIONS
+from skreg.images import FILL_MODES, INTERPOLATIONS, full_shape
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHIFT = [
     Interval(Integral, 0, None, closed="left"),
     Interval(RealNotInt, 0, None, closed="left"),
 ]
+OWNER = " of ImageAugmenter"
 # Of the sides of what is erased, height over width (Zhong et al. 2020).
 ASPECT = 0.3, 1 / 0.3
 
@@ -210,7 +211,7 @@ class ImageAugmenter(BaseEstimator):
                 f"0 to 1, got {self.erasing_area!r}."
             )
         if self.image_shape is not None:
-            _full_shape(self.image_shape)
+            full_shape(self.image_shape, OWNER)
 
     def _changes(self, n_features, image_shape=None):
         """Return what becomes of the rows of one model.
@@ -228,7 +229,7 @@ class ImageAugmenter(BaseEstimator):
         """
         self._check()
         given = [self.image_shape, image_shape]
-        shapes = [_full_shape(shape) for shape in given if shape is not None]
+        shapes = [full_shape(shape, OWNER) for shape in given if shape is not None]
         if not shapes:
             raise ValueError(
                 "ImageAugmenter needs image_shape=(height, width) or (height, width, "
@@ -301,25 +302,12 @@ def _shifts(size, length):
 
 def _pair(name, value, smallest=0):
     """Return a range, or raise an error that names the parameter."""
-    pair = np.asarray(value)
-    in_order = pair.shape == (2,) and pair.dtype.kind in "iuf" and pair[0] <= pair[1]
-    if not in_order or not smallest <= pair[0] or not np.isfinite(pair[1]):
+    pair = np.asarray(value, dtype=object)
+    is_pair = pair.shape == (2,) and all(isinstance(bound, Real) for bound in pair)
+    if not is_pair or not smallest <= pair[0] <= pair[1] < np.inf:
         bound = "positive" if smallest else "not negative"
         raise ValueError(
             f"{name} of ImageAugmenter must be two numbers [lower, upper], {bound}, "
             f"got {value!r}."
         )
     return pair
-
-
-def _full_shape(value):
-    """Return height, width and number of channels."""
-    shape = np.asarray(value)
-    if shape.ndim != 1 or len(shape) not in (2, 3) or shape.dtype.kind not in "iu":
-        shape = np.zeros(1)
-    if (shape < 1).any():
-        raise ValueError(
-            "image_shape of ImageAugmenter must be (height, width) or (height, width, "
-            f"n_channels), positive integers, got {value!r}."
-        )
-    return (*shape.tolist(), 1)[:3]

@@ -20,7 +20,7 @@ from skreg._networks import (
 )
 from skreg.pruning import magnitude_masks
 from skreg.scheduler import train_fit
-from skreg.units import unit_groups, without_smallest_units
+from skreg.units import sizes_of, unit_groups, without_smallest_units
 
 
 @validate_params(
@@ -46,8 +46,9 @@ def prune(
     """Return an estimator in which the smallest weights, or units, are zero.
 
     Weights are compared by their magnitude over all layers together [1]_, hidden units
-    by the root mean square of their incoming weights [2]_. What is left can be trained
-    further; what was pruned stays zero.
+    within their layer by the norm of their incoming weights [2]_, so that each layer
+    loses the same share. What is left can be trained further; what was pruned stays
+    zero.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def prune(
     ----------
     .. [1] Han, Pool, Tran and Dally (2015), "Learning both Weights and Connections for
        Efficient Neural Networks".
-    .. [2] Within a layer, Li, Kadav, Durdanovic, Samet and Graf (2017), "Pruning
+    .. [2] Li, Kadav, Durdanovic, Samet and Graf (2017), "Pruning
        Filters for Efficient ConvNets".
     .. [3] Renda, Frankle and Carbin (2020), "Comparing Rewinding and Fine-tuning in
        Neural Network Pruning".
@@ -140,10 +141,11 @@ def _pruned(estimator, amount, structured):
     if structured:
         check_own_weights(estimator, "structured=True")
     if structured and all(g.is_fixed for g in unit_groups(estimator._architecture)):
+        sizes = sizes_of(estimator._architecture)
+        given = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
         raise ValueError(
             "structured=True prunes units of hidden layers, and this network has none "
-            "that can go, got hidden_layer_sizes="
-            f"{estimator.hidden_layer_sizes!r} and skip={estimator.skip!r}. Use "
+            f"that can go, got {given} and skip={estimator.skip!r}. Use "
             "structured=False."
         )
     for state in networks_of(estimator):

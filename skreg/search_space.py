@@ -8,9 +8,11 @@ from scipy.stats import loguniform, uniform
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from skreg._convolutional import convolution_shapes, per_convolution
 from skreg._suggest import suggest
 from skreg._validation import check_hidden_layer_sizes
 from skreg.base import BaseNetwork
+from skreg.images import full_shape
 
 __all__ = ["OffOr", "search_space"]
 
@@ -89,14 +91,16 @@ def search_space(estimator, kind="regularization", n_samples=None):
 
     Parameters
     ----------
-    estimator : MLPClassifier, MLPRegressor, pipeline or wrapper
-        The network; or a pipeline that ends in one, or a TransformedTargetRegressor or
-        the like around one, whose names then stand before the parameters'.
+    estimator : network, pipeline or wrapper
+        An MLPClassifier, a CNNClassifier or a regressor of these kinds; or a pipeline
+        that ends in one, or a TransformedTargetRegressor or the like around one, whose
+        names then stand before the parameters'.
     kind : {"regularization", "cocktail", "architecture"}, default="regularization"
         "regularization" is what most of the gain comes from, few enough parameters for
         a dozen candidates; "cocktail" has those, the other penalties, and what Kadra et
         al. [1]_ search, which takes more candidates. "architecture" has the depth and
-        the width alone, from simple to larger; ``|`` puts it beside one of the others.
+        the width alone, from simple to larger, those of the convolutions if there are
+        any; ``|`` puts it beside one of the others.
     n_samples : int, default=None
         Number of training rows. The penalties then shrink with it, as does what the
         same prior asks for, and no layer has more units than rows.
@@ -167,6 +171,12 @@ def search_space(estimator, kind="regularization", n_samples=None):
     units as rows one layer can fit any labels [13]_, so that wider ones are left out
     where `n_samples` is given.
 
+    Of a convolutional network "architecture" has `channels` alone: (), which is its
+    dense layers, then one, two and three convolutions, of which the first has 8, 16 or
+    32 filters and each other one twice as many as that before, as in VGG [14]_. Those
+    that pool more than `image_shape` has, or images of 8 × 8 pixels without one, are
+    left out, and where `kernel_size` or `pool` is a sequence, those of other lengths.
+
     Early stopping is not searched: the number of epochs is what successive halving
     decides. `ema_decay` is not, as `swa_fraction` is, and no network has both. Sparse
     inputs cannot have all of "numeric_embedding": take it out of the dictionary.
@@ -199,6 +209,8 @@ def search_space(estimator, kind="regularization", n_samples=None):
        Regularization".
     .. [13] Zhang, Bengio, Hardt, Recht and Vinyals (2017), "Understanding Deep Learning
        Requires Rethinking Generalization".
+    .. [14] Simonyan and Zisserman (2015), "Very Deep Convolutional Networks for
+       Large-Scale Image Recognition".
 
     Examples
     --------
@@ -223,6 +235,8 @@ def search_space(estimator, kind="regularization", n_samples=None):
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
     prefix, network = _find_network(estimator, estimator)
     if kind == "architecture":
+        if hasattr(network, "channels"):
+            return {f"{prefix}channels": _channels(network, n_samples)}
         return {f"{prefix}hidden_layer_sizes": _architectures(n_samples)}
     space = _regularization(n_samples)
     if kind == "cocktail":
@@ -247,6 +261,7 @@ def search_space(estimator, kind="regularization", n_samples=None):
 _KINDS = ("regularization", "cocktail", "architecture")
 _WIDTHS = (8, 16, 32, 64, 128, 256)
 _DEPTHS = (1, 2, 3)
+_FILTERS = (8, 16, 32)
 
 
 def _architectures(n_samples):
@@ -254,6 +269,36 @@ def _architectures(n_samples):
     most = np.inf if n_samples is None else n_samples
     widths = [width for width in _WIDTHS if width <= most]
     return [(), *((width,) * depth for depth in _DEPTHS for width in widths)]
+
+
+def _channels(network, n_samples):
+    """Return numbers of filters: none, then one convolution, two and three."""
+    most = np.inf if n_samples is None else n_samples
+    candidates = [(), *(_doubling(n, depth) for depth in _DEPTHS for n in _FILTERS)]
+    return [
+        channels
+        for channels in candidates
+        if max(channels, default=0) <= most and _has_room(network, channels)
+    ]
+
+
+def _doubling(first, n):
+    return tuple(first * 2**i for i in range(n))
+
+
+def _has_room(network, channels):
+    """Tell whether a network can have so many convolutions."""
+    shape = network.image_shape
+    shape = (8, 8, 1) if shape is None else full_shape(shape)
+    try:
+        kernels, pools = (
+            per_convolution(name, getattr(network, name), len(channels))
+            for name in ("kernel_size", "pool")
+        )
+        convolution_shapes(shape, channels, kernels, pools)
+    except ValueError:
+        return False
+    return True
 
 
 def _find_network(estimator, whole):
@@ -269,8 +314,8 @@ def _find_network(estimator, whole):
             name, inner = names[0], getattr(estimator, names[0])
     if inner is None:
         raise ValueError(
-            "estimator must be an MLPClassifier or MLPRegressor, or a pipeline or "
-            f"wrapper that ends in one, got {whole!r}."
+            "estimator must be an MLPClassifier or another network of skreg, or a "
+            f"pipeline or wrapper that ends in one, got {whole!r}."
         )
     prefix, network = _find_network(inner, whole)
     return f"{name}__{prefix}", network

@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.stats import rankdata
 
+from skreg._convolutional import per_convolution
 from skreg._suggest import suggest
 from skreg._validation import check_hidden_layer_sizes
 
@@ -18,6 +19,8 @@ _STRENGTHS = (
     *("dropout", "input_dropout", "input_noise", "pruning"),
 )
 _BOUNDS = ("C", "max_norm")
+# Of convolutional networks, with the defaults.
+_OF_CONVOLUTIONS = {"channels": (32, 64), "kernel_size": 3, "pool": 2}
 
 
 def one_standard_error(cv_results, *, complexity=None, scoring="score", n_features=20):
@@ -77,7 +80,9 @@ def one_standard_error(cv_results, *, complexity=None, scoring="score", n_featur
 
     Simple are, in this order:
 
-    1. few weights, of `hidden_layer_sizes`, for `n_features` inputs and one output;
+    1. few weights, of `hidden_layer_sizes`, for `n_features` inputs and one output; of
+       convolutional networks, of `channels`, `kernel_size` and `pool`, too, for images
+       of `n_features` pixels, and their defaults where candidates do not tell;
     2. strong regularisation: large `l1`, `l2`, `group_l1`, `weight_decay`, `dropout`,
        `input_dropout`, `input_noise`, `pruning` and `alpha`, small `max_norm` and `C`.
        Where several of them differ, each counts by its rank among the candidates, and
@@ -203,8 +208,7 @@ def _complexities_by(complexity, params):
 def _complexities(params, n_features):
     """Return the number of weights, and minus the mean rank of the strengths."""
     named = [{name.rpartition("__")[2]: v for name, v in p.items()} for p in params]
-    sizes = [candidate.get("hidden_layer_sizes") for candidate in named]
-    weights = np.array([_n_weights(value, n_features) for value in sizes])
+    weights = np.array([_n_weights(candidate, n_features) for candidate in named])
     ranks = [
         rankdata(strengths)
         for strengths in _strengths(named)
@@ -227,12 +231,24 @@ def _warn_of_nothing_known(params):
     )
 
 
-def _n_weights(sizes, n_features):
+def _n_weights(candidate, n_features):
     """Count the weights between the layers; without sizes no network is larger."""
+    sizes, n_weights = candidate.get("hidden_layer_sizes"), 0
+    if any(name in candidate for name in _OF_CONVOLUTIONS):
+        found, n_in = _OF_CONVOLUTIONS | candidate, 1
+        sizes = found.get("hidden_layer_sizes", (100,))
+        channels = per_convolution("channels", found["channels"])
+        kernels, pools = (
+            per_convolution(name, found[name], len(channels))
+            for name in ("kernel_size", "pool")
+        )
+        for n_out, kernel, pool in zip(channels, kernels, pools):
+            n_weights += n_in * kernel**2 * n_out
+            n_features, n_in = n_features * n_out / (n_in * pool**2), n_out
     if sizes is None:
         return np.inf
     sizes = np.array([n_features, *check_hidden_layer_sizes(sizes), 1], dtype=float)
-    return (sizes[:-1] * sizes[1:]).sum()
+    return n_weights + (sizes[:-1] * sizes[1:]).sum()
 
 
 def _strengths(named):

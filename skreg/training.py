@@ -3,6 +3,7 @@
 import copy
 from dataclasses import fields, replace
 
+from skreg.augmentation import has_functions
 from skreg.callbacks import Tracker
 from skreg.chunks import cut
 from skreg.fit_request import FitResult
@@ -81,7 +82,8 @@ def _groups(requests):
 def train_stack(requests, watch=None):
     """Train requests of one group, in their order, as one stack.
 
-    An error of the stack as a whole is that of each of its models.
+    An error of the stack as a whole is that of each of its models; unless it may be
+    that of a function of the user's, which changes the rows of one model.
     """
     try:
         results = run(Stack(requests), watch)
@@ -92,6 +94,8 @@ def train_stack(requests, watch=None):
                 result.seconds += results[position].seconds
                 results[position] = result
     except Exception as error:
+        if len(requests) > 1 and has_functions(requests[0].augment):
+            return [train_stack([request], watch)[0] for request in requests]
         results = [FitResult([], Tracker(request)) for request in requests]
         for result in results:
             result.tracker.error = own_copy(error)

@@ -124,10 +124,7 @@ def unit_sizes(network, group):
 
     Norms of incoming weights within a layer are the criterion of Li, Kadav,
     Durdanovic, Samet and Graf 2017, "Pruning Filters for Efficient ConvNets"; the mean
-    makes layers comparable that have other numbers of inputs. Dividing by the norm
-    over a layer's units instead (Molchanov et al. 2017), multiplying by the outgoing
-    weights or by what batch normalisation scales with left single units in deep
-    networks on digits.
+    is for layers that are added up.
 
     Parameters
     ----------
@@ -149,9 +146,12 @@ def unit_sizes(network, group):
 def without_smallest_units(architecture, state, share):
     """Return a network's state in which units are cut off: all of their weights zero.
 
-    The units of all hidden layers are compared by `unit_sizes`; the largest of each
-    layer stays. Units that residual connections tie together are one, and those that
-    are tied to the inputs stay and do not count.
+    Units are compared by `unit_sizes` within their layer: each keeps the share that is
+    asked for, rounded down, and one at least; what rounding leaves to prune are the
+    smallest of all layers. Compared over layers by these or other sizes, nearly all
+    units of one went and with them the signal, above all of convolutions, whose weights
+    differ in size by their numbers of channels. Units that residual connections tie
+    together are one, and those that are tied to the inputs stay and do not count.
 
     Parameters
     ----------
@@ -169,7 +169,8 @@ def without_smallest_units(architecture, state, share):
     groups = [group for group in unit_groups(architecture) if not group.is_fixed]
     sizes = [unit_sizes(network, group) for group in groups]
     for own in sizes:
-        own[own.argmax()] = np.inf
+        n_kept = max(1, len(own) - n_pruned(share, len(own)))
+        own[np.argsort(-own, kind="stable")[:n_kept]] = np.inf
     together = torch.from_numpy(np.concatenate(sizes).astype(np.float64))
     n_free = int(np.isfinite(together.numpy()).sum())
     keep = keep_largest(together, min(n_pruned(share, len(together)), n_free)).numpy()

@@ -11,8 +11,9 @@ from _estimators import STEADY
 from _fusion import compare, counted, outcome
 from _numeric import request_of
 from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skreg.batches
 from skreg import (
@@ -347,6 +348,30 @@ def test_invalid_augmenters():
         classifier(augment=ImageAugmenter(image_shape=(3, 3))).fit(X, y)
     with pytest.raises(ValueError, match=r"augment=.*shape of its input, \(16, 20\)"):
         classifier(augment=lambda X, rng: X[:-1]).fit(X, y)
+    wrong = [(lambda X, rng: None, "got None"), (lambda X, rng: "many", "got 'many'")]
+    wrong += [(lambda X, rng: X / np.zeros(20), "got numbers that are not finite")]
+    for function, message in wrong:
+        with (
+            np.errstate(all="ignore"),
+            pytest.raises(ValueError, match=f"augment=.* array of numbers.*{message}"),
+        ):
+            classifier(augment=function).fit(X, y)
+
+
+def failing(X, rng):
+    raise RuntimeError("of this function")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning")
+def test_a_function_that_fails_fails_its_own_network():
+    X, y = data()
+    augment = [[failing], [Recorder()]]
+    with fused():
+        search = GridSearchCV(classifier(), {"augment": augment}, cv=2, refit=False)
+        with pytest.warns(FitFailedWarning, match="RuntimeError: of this function"):
+            found = search.fit(X, y).cv_results_["mean_test_score"]
+    expected = cross_val_score(classifier(augment=augment[1]), X, y, cv=2).mean()
+    np.testing.assert_array_equal(found, [np.nan, expected])
 
 
 def test_the_shape_of_a_network_of_images():

@@ -102,6 +102,8 @@ def test_partial_fit_of_images(kind):
         ({"image_shape": (8,)}, r"image_shape must be None, .* got \(8,\)"),
         ({"image_shape": (8, 0)}, r"of positive integers, got \(8, 0\)"),
         ({"image_shape": (8.0, 8)}, r"of positive integers, got \(8.0, 8\)"),
+        ({"image_shape": ((8,), 8)}, r"of positive integers, got \(\(8,\), 8\)"),
+        ({"image_shape": (8, True)}, r"of positive integers, got \(8, True\)"),
         ({"image_shape": (5, 5)}, "X must hold images of shape .5, 5, 1."),
         ({"channels": (4, 0)}, r"channels must be positive integers, .* \(4, 0\)"),
         ({"kernel_size": (3,)}, "kernel_size must be one number or a sequence of 2"),

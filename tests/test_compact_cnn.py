@@ -123,3 +123,13 @@ def test_gradual_pruning():
     zeros = n_weights - sum(map(np.count_nonzero, estimator.coefs_))
     assert zeros == int(np.ceil(round(0.9 * n_weights, 6)))
     assert_same(compact(estimator), estimator)
+
+
+def test_each_layer_loses_the_same_share():
+    """Also where the weights of one are much smaller than those of another."""
+    estimator = CNNClassifier(**SMALL).fit(X, y)
+    estimator = changed(estimator, weight_1=(..., estimator.coefs_[1] / 100))
+    small = compact(prune(estimator, 0.5, structured=True))
+    # Of 5, 6, 4 and 9 half, rounded down, and 24 / 2 together.
+    assert all(n in (half, half + 1) for n, half in zip(sizes(small), (2, 3, 2, 4)))
+    assert sum(sizes(small)) == 12

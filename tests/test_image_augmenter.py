@@ -308,7 +308,15 @@ INVALID = {
     "width_shift_range": (-1, -0.1, [1, 2]),
     "height_shift_range": (-1, None),
     "shear_range": (-3, np.nan),
-    "zoom_range": (1.0, -0.1, [0, 1], [1.2, 0.8], [0.5, 1, 2], ["a", "b"]),
+    "zoom_range": (
+        1.0,
+        -0.1,
+        [0, 1],
+        [1.2, 0.8],
+        [0.5, 1, 2],
+        ["a", "b"],
+        [[1, 2], [3]],
+    ),
     "channel_shift_range": (-1, None),
     "brightness_range": (0.5, [-1, 1], [2, 1], [1, np.inf], [1, np.nan]),
     "contrast_range": ("x", [0.5], [[1, 2]]),
@@ -320,7 +328,16 @@ INVALID = {
     "fill_mode": ("mirror", None),
     "cval": (np.inf, "0"),
     "interpolation": ("bicubic", 3),
-    "image_shape": (8, (8,), (8, 0), (8, 10.0), (2, 2, 2, 2), "ab", (8, -10)),
+    "image_shape": (
+        8,
+        (8,),
+        (8, 0),
+        (8, 10.0),
+        (2, 2, 2, 2),
+        "ab",
+        (8, True),
+        (8, [8]),
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import (
     BayesSearchCV,
+    CNNRegressor,
     MLPClassifier,
     MLPClassifierCV,
     MLPRegressor,
@@ -308,3 +309,40 @@ def test_networks_that_grow(prefix):
     sizes = space[f"{prefix}hidden_layer_sizes"]
     weights = [n_weights(size, 20) for size in sizes]
     assert alone.best_index_ == by_definition(np.transpose(scores).tolist(), weights)
+
+
+def test_weights_of_convolutional_networks():
+    """As many as fitted networks have."""
+    rng = np.random.default_rng(0)
+    images, y = rng.normal(size=(4, 16, 16)), rng.normal(size=4)
+    settings = [
+        {"channels": (2,), "hidden_layer_sizes": (3,)},
+        {"channels": (2, 5), "hidden_layer_sizes": ()},
+        {"channels": 4, "kernel_size": 5, "pool": 4},
+        {"channels": (2, 3), "kernel_size": (1, 3), "pool": (1, 2)},
+        {"channels": (), "hidden_layer_sizes": (2,)},
+        {"pool": 4},
+    ]
+    counts = []
+    for setting in settings:
+        network = CNNRegressor(max_iter=1, **setting).fit(images, y)
+        counts.append(sum(weight.size for weight in network.coefs_))
+    # The simplest of equally good candidates is chosen, so each but the largest once.
+    order = np.argsort(counts)
+    for first in range(len(order) - 1):
+        some = [settings[i] for i in order[first:][::-1]]
+        results = table([[0.5, 0.5]] * len(some), some)
+        found = one_standard_error(results, n_features=256)
+        assert some[found] == settings[order[first]]
+
+
+def test_channels_alone_tell_the_simplest():
+    params = [{"cnn__channels": c} for c in ((8, 16), (4, 8), (16, 32))]
+    results = table([[0.6, 0.7], [0.5, 0.7], [0.6, 0.7]], params)
+    assert one_standard_error(results, n_features=784) == 1
+
+
+def test_pruned_networks_are_simpler():
+    params = [{"pruning": 0.0}, {"pruning": 0.5}, {"pruning": 0.9}]
+    results = table([[0.5, 0.7], [0.5, 0.7], [0.0, 0.1]], params)
+    assert one_standard_error(results) == 1

@@ -56,6 +56,20 @@ def test_each_member_is_pruned(kind, structured, settings):
     np.testing.assert_array_equal(estimator.predict(X), before)
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_partial_fit_keeps_the_zeros_of_each_member(kind):
+    """Of which one may have more than another, such as those of l1."""
+    X, y = data(kind)
+    estimator = kind(**SMALL, pruning=0.5).fit(X, y)
+    first, second, third = estimator.estimators_
+    estimator._become([first, prune(second, 0.8), third])
+    before = [[w == 0 for w in m.coefs_] for m in estimator.estimators_]
+    estimator.partial_fit(X, y)
+    for zeros, member in zip(before, estimator.estimators_, strict=True):
+        for was, array in zip(zeros, member.coefs_, strict=True):
+            np.testing.assert_array_equal(array == 0, was)
+
+
 def test_members_that_share_weights():
     X, y = data(MLPClassifier)
     estimator = MLPClassifier(**SMALL, ensemble="shared").fit(X, y)

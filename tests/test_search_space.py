@@ -12,7 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import StrOptions
 
-from skreg import BayesSearchCV, MLPClassifier, MLPRegressor, search_space
+from skreg import (
+    BayesSearchCV,
+    CNNClassifier,
+    CNNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    search_space,
+)
 
 X, Y = load_iris(return_X_y=True)
 KINDS = ["regularization", "cocktail"]
@@ -232,6 +239,33 @@ def test_no_layer_is_wider_than_the_table_is_long(n_samples, widest):
     assert [size for size in sizes if not size or size[0] <= 8] == (
         [(), (8,), (8, 8), (8, 8, 8)] if widest else [()]
     )
+
+
+def channels_of(n_samples=None, **settings):
+    space = search_space(CNNClassifier(**settings), "architecture", n_samples)
+    assert list(space) == ["channels"]
+    return space["channels"]
+
+
+def test_convolutions_grow():
+    found = channels_of()
+    assert found[:5] == [(), (8,), (16,), (32,), (8, 16)]
+    assert found[-1] == (32, 64, 128) and len(found) == 10
+    assert channels_of(image_shape=(28, 28)) == found
+    assert max(map(len, channels_of(pool=4))) == 1
+    assert max(map(len, channels_of(pool=3, image_shape=(9, 11)))) == 3
+    assert max(map(len, channels_of(pool=3, image_shape=(8, 11)))) == 1
+    assert max(map(len, channels_of(pool=1, image_shape=(2, 2, 3)))) == 3
+    assert set(map(len, channels_of(kernel_size=(5, 3)))) == {2}
+    assert channels_of(n_samples=16) == [(), (8,), (16,), (8, 16)]
+
+
+def test_every_number_of_convolutions_is_a_network():
+    images, y = np.random.default_rng(0).normal(size=(9, 8, 8)), np.arange(9.0)
+    network = CNNRegressor(max_iter=1)
+    for channels in search_space(network, "architecture")["channels"]:
+        network.set_params(channels=channels).fit(images, y)
+        assert [f.shape[3] for f in network.filters_] == list(channels)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
