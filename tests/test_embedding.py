@@ -202,12 +202,12 @@ def encoding(model, X):
 
 def test_an_additive_model_is_the_ridge_of_the_encoding():
     X, y = data(MLPRegressor)
-    model = MLPRegressor((), numeric_embedding=KINDS[0], l2=0.01).fit(X, y)
-    assert model.kkt_violation_ <= 1e-6
+    model = MLPRegressor((), numeric_embedding=KINDS[0], l2=0.01, tol=1e-8).fit(X, y)
+    assert model.kkt_violation_ <= 1e-8
     E, t = encoding(model, X), (y - y.mean()) / y.std()
     reference = Ridge(alpha=2 * 0.01 * 60, solver="cholesky").fit(E, t)
-    # The gradient is 1e-6 at most and the curvature 0.02 at least.
-    np.testing.assert_allclose(model.coefs_[0][:, 0], reference.coef_, atol=1e-4)
+    # The gradient is 1e-8 at most and the curvature 0.02 at least.
+    np.testing.assert_allclose(model.coefs_[0][:, 0], reference.coef_, atol=1e-6)
     expected = reference.predict(E) * y.std() + y.mean()
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
     assert model.coefs_[0].shape == (40, 1) and model.skip_coef_ is None
