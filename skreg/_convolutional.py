@@ -74,6 +74,9 @@ class ConvolutionalMixin:
         pools = per_convolution("pool", self.pool, len(channels))
         return convolution_shapes(self.image_shape_, channels, kernels, pools)
 
+    def _batch_changes(self):
+        return super()._batch_changes(self.image_shape_)
+
     def _n_channels(self):
         return self.image_shape_[2]
 

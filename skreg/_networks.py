@@ -54,11 +54,6 @@ def check_own_weights(estimator, what):
         )
 
 
-def networks_of(estimator):
-    """Return the states of the networks that predict together, or of the only one."""
-    return estimator._states
-
-
 def with_members(estimator, members, **attributes):
     """Return a copy of an ensemble with other members, and other attributes."""
     changed = copy.copy(estimator)

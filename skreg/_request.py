@@ -178,10 +178,11 @@ class RequestMixin:
             monitor=self._monitored(validation) if score else "loss",
         )
 
-    def _batch_changes(self):
-        """Return what changes the rows of training batches."""
-        # Convolutional networks know it.
-        image_shape = getattr(self, "image_shape_", None)
+    def _batch_changes(self, image_shape=None):
+        """Return what changes the rows of training batches.
+
+        `image_shape` is that of the inputs, where the estimator takes images.
+        """
         return batch_changes(self.augment, self.n_features_in_, image_shape)
 
     def _pruned(self, network, incremental):

@@ -5,7 +5,6 @@ import torch
 
 from skreg._networks import (
     check_own_weights,
-    networks_of,
     of_last_step,
     with_networks,
 )
@@ -40,9 +39,9 @@ def compact(estimator):
     estimator or Pipeline
         Of the same kind, fitted. `hidden_layer_sizes` and `channels` are the new ones,
         so that a clone has them and a continued fit goes on with the small network; the
-        units of a convolution are its channels. Inputs are
-        the same, also those outside `support_`. Predictions agree to rounding: far
-        below 1e-6 in double precision, and to some 1e-6 in single.
+        units of a convolution are its channels. Inputs are the same, also those outside
+        `support_`. Predictions agree to rounding: far below 1e-6 in double precision,
+        and to some 1e-6 in single.
 
     See Also
     --------
@@ -73,7 +72,7 @@ def compact(estimator):
 def _compact(estimator):
     check_own_weights(estimator, "compact")
     architecture = estimator._architecture
-    states = networks_of(estimator)
+    states = estimator._states
     architecture, states = without_idle_units(architecture, states)
     if architecture == estimator._architecture:
         return with_networks(estimator, states)

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg._networks import (
     check_own_weights,
-    networks_of,
     of_last_step,
     with_members,
     with_networks,
@@ -148,7 +147,7 @@ def _pruned(estimator, amount, structured):
             f"that can go, got {given} and skip={estimator.skip!r}. Use "
             "structured=False."
         )
-    for state in networks_of(estimator):
+    for state in estimator._states:
         if structured:
             state = without_smallest_units(estimator._architecture, state, amount)
         else:
@@ -180,7 +179,7 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, learning_rate_init):
     tuned.early_stopping = estimator.early_stopping
     requests = [
         _finetuning(request, state, n_epochs, learning_rate_init)
-        for state in networks_of(estimator)
+        for state in estimator._states
     ]
     states = []
     for result, own in zip(train_fit(requests), requests):

@@ -1,7 +1,6 @@
 """`augment` of an estimator: which rows it changes, in which units, by what draws."""
 
 import pickle
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skreg.batches
 from skreg import (
+    CNNClassifier,
     ImageAugmenter,
     MLPClassifier,
     MLPClassifierCV,
@@ -375,11 +375,11 @@ def test_a_function_that_fails_fails_its_own_network():
 
 
 def test_the_shape_of_a_network_of_images():
-    """None is the network's own."""
+    """None is the network's own; without convolutions it is the same as a dense one."""
     X, y = data()
     expected = classifier(augment=image_augmenter(**GEOMETRY)).fit(X, y)
-    with mock.patch.object(MLPClassifier, "image_shape_", (*SHAPE, 1), create=True):
-        found = classifier(augment=ImageAugmenter(**GEOMETRY)).fit(X, y)
+    settings = SMALL | {"channels": (), "image_shape": SHAPE}
+    found = CNNClassifier(**settings, augment=ImageAugmenter(**GEOMETRY)).fit(X, y)
     assert same(found, expected)
 
 
