@@ -9,7 +9,7 @@ from skreg.augment import Noise
 from skreg.batches import Batches
 from skreg.losses import Loss
 from skreg.modules import StackedNetwork
-from skreg.penalties import Penalties
+from skreg.penalties.kinds import Penalties
 from skreg.shared import for_members
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from skreg.penalties import GroupLasso
+from skreg.penalties.kinds import GroupLasso
 from skreg.products import first
 
 # Numbers that can be moved twice in the time of one call of a fused kernel.

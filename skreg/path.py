@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from skreg._members import check_single
 from skreg.base import BaseNetwork
-from skreg.penalties import L2, PENALTIES, Penalties, Sum
+from skreg.penalties.kinds import L2, PENALTIES, Penalties, Sum
 from skreg.selection import first_within_one_standard_error
 from skreg.stack import loss_gradients
 from skreg.training import train

@@ -18,7 +18,7 @@ from skreg.modules import StackedNetwork
 from skreg.net import StackedNet
 from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
-from skreg.penalties import PENALTIES, Penalties
+from skreg.penalties.kinds import PENALTIES, Penalties
 from skreg.pruning import pruning_of
 from skreg.threads import threads_for
 

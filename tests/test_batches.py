@@ -16,7 +16,7 @@ from skreg.initial import initial_state
 from skreg.losses import SquaredError
 from skreg.modules import StackedNetwork
 from skreg.objective import Objective
-from skreg.penalties import PENALTIES, Penalties
+from skreg.penalties.kinds import PENALTIES, Penalties
 
 N_FEATURES = 3
 

@@ -21,7 +21,7 @@ from skreg.checkpoint import Checkpoint
 from skreg.fit_request import FitRequest
 from skreg.losses import HuberLoss, QuantileLoss, SquaredError
 from skreg.optim import StepSettings
-from skreg.penalties import PENALTIES
+from skreg.penalties.kinds import PENALTIES
 
 WEIGHT = np.linspace(0, 2, 60)
 

@@ -16,7 +16,7 @@ from skreg.architecture import Architecture
 from skreg.initial import initial_state
 from skreg.layers import ChannelDropout, ChannelNorm
 from skreg.modules import StackedNetwork
-from skreg.penalties import GroupLasso
+from skreg.penalties.kinds import GroupLasso
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -20,7 +20,7 @@ from skreg.embeddings import PiecewiseLinear
 from skreg.initial import initial_state
 from skreg.losses import SquaredError
 from skreg.modules import StackedNetwork
-from skreg.penalties import GroupLasso
+from skreg.penalties.kinds import GroupLasso
 from skreg.training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

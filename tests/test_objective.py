@@ -18,7 +18,7 @@ from skreg.initial import initial_state
 from skreg.losses import LogLoss
 from skreg.modules import StackedNetwork
 from skreg.objective import Objective
-from skreg.penalties import PENALTIES, Penalties
+from skreg.penalties.kinds import PENALTIES, Penalties
 
 N_MODELS, SIZES = 2, (3, 4, 3)
 

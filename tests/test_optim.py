@@ -15,7 +15,7 @@ from skreg.architecture import Architecture
 from skreg.initial import initial_state
 from skreg.modules import StackedNetwork
 from skreg.optim import OPTIMIZERS, ProximalAdam, ProximalSGD, StepSettings
-from skreg.penalties import PENALTIES, Penalties
+from skreg.penalties.kinds import PENALTIES, Penalties
 from skreg.training import train
 
 SIZES = (5, 4, 2)

@@ -8,7 +8,7 @@ import torch
 from _numeric import derivative
 from scipy.optimize import lsq_linear, minimize
 
-from skreg.penalties import L1, L2, PENALTIES, GroupLasso, Penalties, Sum
+from skreg.penalties.kinds import L1, L2, PENALTIES, GroupLasso, Penalties, Sum
 
 INF = float("inf")
 SHAPE = (3, 2)

@@ -5,7 +5,12 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from skreg.prox import clip_unit_norm, group_soft_threshold, shrink, soft_threshold
+from skreg.penalties.proximal import (
+    clip_unit_norm,
+    group_soft_threshold,
+    shrink,
+    soft_threshold,
+)
 
 INF = float("inf")
 OPERATORS = [soft_threshold, group_soft_threshold, shrink, clip_unit_norm]

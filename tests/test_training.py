@@ -15,7 +15,7 @@ import skreg.training
 from skreg import MLPClassifier, MLPRegressor
 from skreg.augment import Noise
 from skreg.optim import StepSettings
-from skreg.penalties import PENALTIES
+from skreg.penalties.kinds import PENALTIES
 from skreg.stack import Stack
 from skreg.training import train
 

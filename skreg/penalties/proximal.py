@@ -26,7 +26,7 @@ def soft_threshold(z, threshold):
     Examples
     --------
     >>> import torch
-    >>> from skreg.prox import soft_threshold
+    >>> from skreg.penalties.proximal import soft_threshold
     >>> soft_threshold(torch.tensor([-3.0, 0.5, 1.0]), torch.tensor(1.0))
     tensor([-2.,  0.,  0.])
     """
@@ -52,7 +52,7 @@ def group_soft_threshold(z, threshold):
     Examples
     --------
     >>> import torch
-    >>> from skreg.prox import group_soft_threshold
+    >>> from skreg.penalties.proximal import group_soft_threshold
     >>> z = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
     >>> group_soft_threshold(z, torch.tensor(2.5))
     tensor([[1.5000, 2.0000],
@@ -82,7 +82,7 @@ def shrink(z, threshold):
     Examples
     --------
     >>> import torch
-    >>> from skreg.prox import shrink
+    >>> from skreg.penalties.proximal import shrink
     >>> shrink(torch.tensor([3.0, -1.0]), torch.tensor(0.5))
     tensor([ 1.5000, -0.5000])
     """
@@ -108,7 +108,7 @@ def clip_unit_norm(weight, max_norm):
     Examples
     --------
     >>> import torch
-    >>> from skreg.prox import clip_unit_norm
+    >>> from skreg.penalties.proximal import clip_unit_norm
     >>> clip_unit_norm(torch.tensor([[3.0, 0.3], [4.0, 0.4]]), torch.tensor(1.0))
     tensor([[0.6000, 0.3000],
             [0.8000, 0.4000]])

@@ -15,8 +15,13 @@ import math
 
 import torch
 
-from skreg.penalty import Penalty, scaled
-from skreg.prox import clip_unit_norm, group_soft_threshold, shrink, soft_threshold
+from skreg.penalties.contract import Penalty, scaled
+from skreg.penalties.proximal import (
+    clip_unit_norm,
+    group_soft_threshold,
+    shrink,
+    soft_threshold,
+)
 
 
 class L1(Penalty):
@@ -225,7 +230,7 @@ class Sum:
     Examples
     --------
     >>> import torch
-    >>> from skreg.penalties import L1, L2, Sum
+    >>> from skreg.penalties.kinds import L1, L2, Sum
     >>> elastic_net = Sum([L1(torch.tensor([1.0])), L2(torch.tensor([0.5]))])
     >>> weight = torch.tensor([[[-3.0, 0.5]]])
     >>> elastic_net.value(weight)

@@ -1,0 +1,1 @@
+"""Penalties and constraints of the weights: what each is, and their sum."""
