@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skreg._constraints import SHARE
 from skreg._validation import check_weights
 from skreg.base import BaseNetwork
-from skreg.losses import CLASSIFICATION_LOSSES
+from skreg.networks.losses import CLASSIFICATION_LOSSES
 
 
 class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import (
 )
 
 from skreg.image_augmenter import ImageAugmenter
-from skreg.layers import ACTIVATIONS
+from skreg.networks.layers import ACTIVATIONS
 from skreg.schedules import SCHEDULES
 from skreg.table_augmenter import TableAugmenter
 

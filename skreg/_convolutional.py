@@ -6,8 +6,8 @@ from numbers import Integral
 import numpy as np
 
 from skreg._constraints import CONSTRAINTS, COUNT
-from skreg.architecture import ConvolutionShape
 from skreg.images import full_shape, is_count
+from skreg.networks.architecture import ConvolutionShape
 
 # Parameters of tables, which images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")

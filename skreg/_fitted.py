@@ -9,10 +9,10 @@ import torch
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.architecture import Architecture
 from skreg.batches import smooth_clip
-from skreg.modules import StackedNetwork
-from skreg.shared import mean_of_members
+from skreg.networks.architecture import Architecture
+from skreg.networks.shared_members import mean_of_members
+from skreg.networks.stacked import StackedNetwork
 from skreg.threads import threads_for
 from skreg.turns import Cancelled
 

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skreg._validation import standardisation
 from skreg.base import BaseNetwork
-from skreg.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
+from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
 
 
 class BaseRegressorNetwork(RegressorMixin, BaseNetwork):

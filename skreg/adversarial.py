@@ -2,7 +2,7 @@
 
 import torch
 
-from skreg.products import first
+from skreg.networks.products import first
 
 
 def perturbed(batch, streams, noise, module, loss):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from skreg.products import first
+from skreg.networks.products import first
 
 
 def first_averaged(swa_fraction, max_iter):

@@ -32,8 +32,8 @@ from skreg._validation import (
     check_weights,
     standardisation,
 )
-from skreg.architecture import difference
 from skreg.augmentation import check_augment, n_channels
+from skreg.networks.architecture import difference
 from skreg.scheduler import train_fit
 
 # What weights and losses of networks that have not diverged seldom reach.

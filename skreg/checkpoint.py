@@ -22,9 +22,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from skreg.architecture import state_shapes
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
+from skreg.networks.architecture import state_shapes
 
 # Of the files and of the keys; to be raised whenever either changes.
 FORMAT = 2

@@ -5,7 +5,7 @@ import os
 
 import psutil
 
-from skreg.architecture import state_shapes
+from skreg.networks.architecture import state_shapes
 
 # Bytes that every step of a stack passes over, as `model_bytes` counts them. With
 # more they no longer stay in the cache that cores share, and with much less a step is

@@ -8,8 +8,8 @@ from skreg._networks import (
     of_last_step,
     with_networks,
 )
-from skreg.architecture import BATCHNORM
-from skreg.layers import ACTIVATIONS, BatchNorm
+from skreg.networks.architecture import BATCHNORM
+from skreg.networks.layers import ACTIVATIONS, BatchNorm
 from skreg.units import (
     is_padded,
     named,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
-from skreg.architecture import Architecture, Start
 from skreg.augmentation import is_random, layouts
 from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
-from skreg.losses import Loss
+from skreg.networks.architecture import Architecture, Start
+from skreg.networks.losses import Loss
 from skreg.pruning import ramp_length
 from skreg.schedules import SCHEDULES
 

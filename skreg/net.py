@@ -8,8 +8,8 @@ from skorch import NeuralNet
 
 from skreg import lbfgs
 from skreg.adversarial import perturbed
-from skreg.products import first
-from skreg.shared import for_members, mean_of_members
+from skreg.networks.products import first
+from skreg.networks.shared_members import for_members, mean_of_members
 
 
 class StackedNet(NeuralNet):

@@ -7,10 +7,10 @@ import torch
 from skreg.adversarial import perturbed
 from skreg.augment import Noise
 from skreg.batches import Batches
-from skreg.losses import Loss
-from skreg.modules import StackedNetwork
+from skreg.networks.losses import Loss
+from skreg.networks.shared_members import for_members
+from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import Penalties
-from skreg.shared import for_members
 
 
 @dataclass

@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from skreg.networks.products import first
 from skreg.penalties.kinds import GroupLasso
-from skreg.products import first
 
 # Numbers that can be moved twice in the time of one call of a fused kernel.
 NUMBERS_PER_CALL = 2**14

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from skreg.products import first
+from skreg.networks.products import first
 
 
 def n_pruned(share, n_numbers):

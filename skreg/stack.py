@@ -13,9 +13,9 @@ from skreg.averaging import averages_of
 from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
 from skreg.fit_request import FitResult
-from skreg.initial import initial_state
-from skreg.modules import StackedNetwork
 from skreg.net import StackedNet
+from skreg.networks.initial import initial_state
+from skreg.networks.stacked import StackedNetwork
 from skreg.objective import Objective
 from skreg.optim import OPTIMIZERS, StepSettings
 from skreg.penalties.kinds import PENALTIES, Penalties

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from skreg.architecture import BATCHNORM, state_names
+from skreg.networks.architecture import BATCHNORM, state_names
 from skreg.pruning import keep_largest, n_pruned
 
 
@@ -35,7 +35,7 @@ def unit_groups(architecture):
 
     Examples
     --------
-    >>> from skreg.architecture import Architecture
+    >>> from skreg.networks.architecture import Architecture
     >>> from skreg.units import unit_groups
     >>> groups = unit_groups(Architecture((5, 8, 8, 4, 1), skip="residual"))
     >>> [(group.layers, group.n_units) for group in groups]

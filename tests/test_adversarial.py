@@ -12,10 +12,10 @@ from _numeric import derivative, request_of
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.architecture import Architecture
-from skreg.initial import initial_state
-from skreg.losses import LogLoss
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import LogLoss
+from skreg.networks.stacked import StackedNetwork
 from skreg.stack import Stack, run
 from skreg.training import train
 

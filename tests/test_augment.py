@@ -10,7 +10,6 @@ from _numeric import request_of
 from scipy import stats
 
 from skreg import MLPClassifier
-from skreg.architecture import Architecture
 from skreg.augment import (
     CUTMIX,
     CUTOUT,
@@ -22,9 +21,10 @@ from skreg.augment import (
     Streams,
 )
 from skreg.batches import Batch, Batches, Pool, Rows, Scaling
-from skreg.initial import initial_state
-from skreg.losses import BinaryLogLoss, LogLoss
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import BinaryLogLoss, LogLoss
+from skreg.networks.stacked import StackedNetwork
 from skreg.stack import Stack
 
 # A statistic may be this many standard errors off: once in two million draws. The

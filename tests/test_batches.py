@@ -9,12 +9,12 @@ import torch
 from _numeric import derivative
 
 import skreg.batches
-from skreg.architecture import Architecture
 from skreg.augment import ORDER, Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
-from skreg.initial import initial_state
-from skreg.losses import SquaredError
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import SquaredError
+from skreg.networks.stacked import StackedNetwork
 from skreg.objective import Objective
 from skreg.penalties.kinds import PENALTIES, Penalties
 

@@ -15,11 +15,11 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 import skreg.checkpoint
 from skreg import ImageAugmenter, MLPRegressor
-from skreg.architecture import Architecture, Start
 from skreg.augment import Noise
 from skreg.checkpoint import Checkpoint
 from skreg.fit_request import FitRequest
-from skreg.losses import HuberLoss, QuantileLoss, SquaredError
+from skreg.networks.architecture import Architecture, Start
+from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
 from skreg.optim import StepSettings
 from skreg.penalties.kinds import PENALTIES
 

@@ -27,7 +27,7 @@ from skreg import (
     search_space,
 )
 from skreg.augment import INIT, Streams
-from skreg.initial import initial_state
+from skreg.networks.initial import initial_state
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

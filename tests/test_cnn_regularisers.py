@@ -12,10 +12,10 @@ from torch.nn import functional
 from skreg import CNNClassifier, CNNRegressor, fused
 from skreg._convolutional import convolution_shapes
 from skreg._validation import channel_standardisation
-from skreg.architecture import Architecture
-from skreg.initial import initial_state
-from skreg.layers import ChannelDropout, ChannelNorm
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.layers import ChannelDropout, ChannelNorm
+from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import GroupLasso
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

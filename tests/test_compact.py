@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skreg import MLPClassifier, MLPRegressor, compact, prune
-from skreg.architecture import Architecture, state_shapes
 from skreg.compact import without_idle_units
-from skreg.layers import ACTIVATIONS
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture, state_shapes
+from skreg.networks.layers import ACTIVATIONS
+from skreg.networks.stacked import StackedNetwork
 from skreg.units import named, unit_groups
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

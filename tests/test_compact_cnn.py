@@ -6,8 +6,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skreg import CNNClassifier, CNNRegressor, compact, prune
-from skreg.architecture import BATCHNORM
-from skreg.layers import ACTIVATIONS
+from skreg.networks.architecture import BATCHNORM
+from skreg.networks.layers import ACTIVATIONS
 from skreg.units import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

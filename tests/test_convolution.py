@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional
 
 from skreg._convolutional import convolution_shapes
-from skreg.architecture import ConvolutionShape
-from skreg.convolution import (
+from skreg.networks.architecture import ConvolutionShape
+from skreg.networks.convolution import (
     BACKWARD,
     convolution_backward,
     convolve,

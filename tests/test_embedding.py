@@ -13,13 +13,13 @@ from test_modules import check_gradients, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg._quantiles import bin_edges, quantiles
-from skreg.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.augment import INIT, Streams
 from skreg.checkpoint import Checkpoint
-from skreg.embeddings import PiecewiseLinear
-from skreg.initial import initial_state
-from skreg.losses import SquaredError
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
+from skreg.networks.embeddings import PiecewiseLinear
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import SquaredError
+from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import GroupLasso
 from skreg.training import train
 

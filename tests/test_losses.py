@@ -13,7 +13,7 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from skreg.losses import (
+from skreg.networks.losses import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
     BinaryLogLoss,

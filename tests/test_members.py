@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg._members import member_seeds
-from skreg.losses import REGRESSION_LOSSES
+from skreg.networks.losses import REGRESSION_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from _numeric import derivative
 
-from skreg.architecture import Architecture, state_names
 from skreg.augment import INIT, Streams
-from skreg.initial import initial_state
-from skreg.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
-from skreg.losses import CLASSIFICATION_LOSSES, SquaredError
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture, state_names
+from skreg.networks.initial import initial_state
+from skreg.networks.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
+from skreg.networks.losses import CLASSIFICATION_LOSSES, SquaredError
+from skreg.networks.stacked import StackedNetwork
 
 N_MODELS, N_ROWS = 2, 6
 BATCHNORMS = [None, "before", "after"]
@@ -71,7 +71,7 @@ def check_layer(layer, x, weight=None, mask=None, parameters=()):
 @pytest.mark.parametrize("turned_from", [0, 10**9])
 def test_linear(monkeypatch, n_out, turned_from):
     """Also where a narrow product is computed the other way round."""
-    monkeypatch.setattr("skreg.products.NARROW_PRODUCTS", turned_from)
+    monkeypatch.setattr("skreg.networks.products.NARROW_PRODUCTS", turned_from)
     weight = parameter(N_MODELS, 4, n_out)
     bias = parameter(N_MODELS, 1, n_out, seed=1)
     x = normal(N_MODELS, N_ROWS, 4, seed=2)

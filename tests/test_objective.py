@@ -11,12 +11,12 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
-from skreg.architecture import Architecture
 from skreg.augment import Noise, Streams
 from skreg.batches import Batches, Pool, Rows, Scaling
-from skreg.initial import initial_state
-from skreg.losses import LogLoss
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import LogLoss
+from skreg.networks.stacked import StackedNetwork
 from skreg.objective import Objective
 from skreg.penalties.kinds import PENALTIES, Penalties
 

@@ -11,9 +11,9 @@ from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.architecture import Architecture
-from skreg.initial import initial_state
-from skreg.modules import StackedNetwork
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.stacked import StackedNetwork
 from skreg.optim import OPTIMIZERS, ProximalAdam, ProximalSGD, StepSettings
 from skreg.penalties.kinds import PENALTIES, Penalties
 from skreg.training import train

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.augment import INIT, Streams
-from skreg.initial import initial_state
+from skreg.networks.initial import initial_state
 
 pytestmark = pytest.mark.filterwarnings(
     # The fits are cut off on purpose.

@@ -16,13 +16,18 @@ from sklearn.model_selection import GridSearchCV
 from test_modules import N_MODELS, check_gradients, check_layer, normal, parameter
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
-from skreg.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.augment import INIT, Noise, Streams
 from skreg.batches import Batch
-from skreg.initial import initial_state
-from skreg.losses import REGRESSION_LOSSES, LogLoss, SquaredError
-from skreg.modules import StackedNetwork
-from skreg.shared import Heads, SharedLinear, for_members, member_states
+from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import REGRESSION_LOSSES, LogLoss, SquaredError
+from skreg.networks.shared_members import (
+    Heads,
+    SharedLinear,
+    for_members,
+    member_states,
+)
+from skreg.networks.stacked import StackedNetwork
 from skreg.training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

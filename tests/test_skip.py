@@ -13,10 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from test_modules import check_gradients, network, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.architecture import Architecture
 from skreg.augment import PATH, Streams
 from skreg.checkpoint import Checkpoint
-from skreg.losses import SquaredError
+from skreg.networks.architecture import Architecture
+from skreg.networks.losses import SquaredError
 from skreg.stack import Stack
 from skreg.training import train
 

@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.callbacks import Tracker
-from skreg.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from skreg.networks.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from skreg.training import train
 
 SETTINGS = {"hidden_layer_sizes": (6,), "batch_size": 16, "random_state": 0}

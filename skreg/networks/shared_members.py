@@ -11,8 +11,8 @@ so that noise and masks, which rows draw for themselves, differ between members.
 import numpy as np
 import torch
 
-from skreg.architecture import shared_shapes, state_names
-from skreg.products import first, times_transposed, write_weight_gradient
+from skreg.networks.architecture import shared_shapes, state_names
+from skreg.networks.products import first, times_transposed, write_weight_gradient
 
 
 def for_members(batch, n_members):

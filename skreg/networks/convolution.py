@@ -55,8 +55,8 @@ def convolve(x, weight, bias, shape, way=None):
     Examples
     --------
     >>> import torch
-    >>> from skreg.architecture import ConvolutionShape
-    >>> from skreg.convolution import convolve
+    >>> from skreg.networks.architecture import ConvolutionShape
+    >>> from skreg.networks.convolution import convolve
     >>> shape = ConvolutionShape(1, 4, 1, 1, kernel=(1, 3))
     >>> row, ones = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]]), torch.ones(1, 3, 1)
     >>> convolve(row, ones, torch.zeros(1, 1, 1), shape)[0]

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from skreg.architecture import BATCHNORM, state_names
-from skreg.blocks import LinearSkip, Residual
-from skreg.embeddings import Periodic, PiecewiseLinear
-from skreg.layers import (
+from skreg.networks.architecture import BATCHNORM, state_names
+from skreg.networks.embeddings import Periodic, PiecewiseLinear
+from skreg.networks.layers import (
     MONOTONE,
     NEED_OUTPUT,
     Activation,
@@ -19,7 +18,8 @@ from skreg.layers import (
     Linear,
     MaxPool,
 )
-from skreg.shared import Heads, SharedLinear, repeated
+from skreg.networks.shared_members import Heads, SharedLinear, repeated
+from skreg.networks.skips import LinearSkip, Residual
 
 
 class StackedNetwork(torch.nn.Module):
@@ -46,8 +46,8 @@ class StackedNetwork(torch.nn.Module):
     --------
     >>> import numpy as np
     >>> import torch
-    >>> from skreg.architecture import Architecture
-    >>> from skreg.modules import StackedNetwork
+    >>> from skreg.networks.architecture import Architecture
+    >>> from skreg.networks.stacked import StackedNetwork
     >>> linear = Architecture((2, 1))
     >>> one = [np.ones((2, 1)), np.zeros((1, 1))]
     >>> two = [2 * np.ones((2, 1)), np.ones((1, 1))]

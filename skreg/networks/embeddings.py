@@ -10,8 +10,8 @@ import math
 import numpy as np
 import torch
 
-from skreg.architecture import N_FREQUENCIES
-from skreg.products import first
+from skreg.networks.architecture import N_FREQUENCIES
+from skreg.networks.products import first
 
 
 class PiecewiseLinear:

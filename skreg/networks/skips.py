@@ -5,7 +5,12 @@ they skip is dropped, for each row with a probability of its own model, and scal
 where it survives, so that nothing is left to do at prediction.
 """
 
-from skreg.products import affine, first, times_transposed, write_weight_gradient
+from skreg.networks.products import (
+    affine,
+    first,
+    times_transposed,
+    write_weight_gradient,
+)
 
 
 class Residual:

@@ -12,13 +12,18 @@ the first `k` of its parameters, which are contiguous views.
 
 import torch
 
-from skreg.convolution import (
+from skreg.networks.convolution import (
     convolution_backward,
     convolve,
     max_pool,
     max_pool_backward,
 )
-from skreg.products import affine, first, times_transposed, write_weight_gradient
+from skreg.networks.products import (
+    affine,
+    first,
+    times_transposed,
+    write_weight_gradient,
+)
 
 aten = torch.ops.aten
 

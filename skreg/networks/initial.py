@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from skreg.architecture import Start
-from skreg.embeddings import initial_embedding
-from skreg.shared import initial_scales
+from skreg.networks.architecture import Start
+from skreg.networks.embeddings import initial_embedding
+from skreg.networks.shared_members import initial_scales
 
 DEFAULT_START = Start()
 

@@ -280,7 +280,7 @@ def difference(one, other):
 
     Examples
     --------
-    >>> from skreg.architecture import Architecture, difference
+    >>> from skreg.networks.architecture import Architecture, difference
     >>> difference(Architecture((4, 8, 1)), Architecture((4, 8, 1), skip="linear"))
     "skip was None and is 'linear'"
     """

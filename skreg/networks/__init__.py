@@ -1,0 +1,1 @@
+"""Stacked networks: their layers, initial weights, losses and derivatives."""
