@@ -7,9 +7,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg._constraints import SHARE
-from skreg._validation import check_weights
 from skreg.base import BaseNetwork
 from skreg.networks.losses import CLASSIFICATION_LOSSES
+from skreg.parameters.checks import check_weights
 
 
 class BaseClassifierNetwork(ClassifierMixin, BaseNetwork):

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._fitted import fit_kept_on_failure
 from skreg._quantiles import has_two_values
 from skreg._strategies import STRATEGIES, most_regularised, ranked
-from skreg._suggest import suggest
 from skreg._trials import (
     Data,
     Deadline,
@@ -27,8 +26,9 @@ from skreg._trials import (
     refitted,
     results_table,
 )
-from skreg._validation import check_weights
 from skreg.ensemble import forward_selection, mean_over
+from skreg.parameters.checks import check_weights
+from skreg.parameters.suggestions import suggest
 from skreg.search_space import search_space
 from skreg.threads import at_most
 

@@ -22,7 +22,9 @@ from skreg._fitted import (
 from skreg._members import MembersMixin, check_members, draws_rows
 from skreg._quantiles import has_two_values, robust_scaling
 from skreg._request import RequestMixin
-from skreg._validation import (
+from skreg.augmentation import check_augment, n_channels
+from skreg.networks.architecture import difference
+from skreg.parameters.checks import (
     channel_standardisation,
     check_callbacks,
     check_course,
@@ -32,8 +34,6 @@ from skreg._validation import (
     check_weights,
     standardisation,
 )
-from skreg.augmentation import check_augment, n_channels
-from skreg.networks.architecture import difference
 from skreg.scheduler import train_fit
 
 # What weights and losses of networks that have not diverged seldom reach.

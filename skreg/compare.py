@@ -22,7 +22,7 @@ from skreg._budget import Budget, time_parameter
 from skreg._certainty import winning_margin
 from skreg._choices import chosen_hyperparameters
 from skreg._comparison_result import ComparisonResult, Statistics
-from skreg._suggest import suggest
+from skreg.parameters.suggestions import suggest
 
 __all__ = ["ComparisonResult", "Statistics", "compare"]
 

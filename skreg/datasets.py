@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import datasets as bundled
 from sklearn.utils.multiclass import type_of_target
 
-from skreg._suggest import suggest
+from skreg.parameters.suggestions import suggest
 
 __all__ = ["DataError", "Table", "load_table"]
 

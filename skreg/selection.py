@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from skreg._convolutional import per_convolution
-from skreg._suggest import suggest
-from skreg._validation import check_hidden_layer_sizes
+from skreg.parameters.checks import check_hidden_layer_sizes
+from skreg.parameters.suggestions import suggest
 
 __all__ = ["one_standard_error"]
 

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
 from skreg._convolutional import convolution_shapes
-from skreg._validation import channel_standardisation
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm
 from skreg.networks.stacked import StackedNetwork
+from skreg.parameters.checks import channel_standardisation
 from skreg.penalties.kinds import GroupLasso
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

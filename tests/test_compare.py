@@ -33,10 +33,10 @@ from sklearn.preprocessing import StandardScaler
 import skreg
 from skreg._choices import Choice, chosen_hyperparameters, most_chosen
 from skreg._report import format_choices, format_signed, format_table
-from skreg._suggest import suggest
 from skreg._ttest import corrected_ttest
 from skreg._verdict import verdict
 from skreg.compare import ComparisonResult, compare
+from skreg.parameters.suggestions import suggest
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)

@@ -81,8 +81,8 @@ LAYERS = [
     ["image_changes"],
     ["images"],
     ["datasets", "schedules", "sharing", "threads", "turns", "wordnet"],
-    ["_quantiles", "_validation"],
-    ["_docs", "_suggest"],
+    ["_quantiles", "parameters.checks"],
+    ["_docs", "parameters.suggestions"],
     ["_docs_cv"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}

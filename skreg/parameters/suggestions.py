@@ -22,7 +22,7 @@ def suggest(name, options):
 
     Examples
     --------
-    >>> from skreg._suggest import suggest
+    >>> from skreg.parameters.suggestions import suggest
     >>> suggest("brest_cancer", ["breast_cancer", "iris"])
     "did you mean 'breast_cancer'?"
     >>> suggest("mnist", ["breast_cancer", "iris"])

@@ -54,7 +54,7 @@ def per_layer(name, value, n_layers, layers, given_by, upper=math.inf):
 
     Examples
     --------
-    >>> from skreg._validation import per_layer
+    >>> from skreg.parameters.checks import per_layer
     >>> per_layer("l1", 0.1, 2, "layers of weights", "hidden_layer_sizes")
     [0.1, 0.1]
     """

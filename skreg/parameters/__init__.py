@@ -1,0 +1,1 @@
+"""The hyperparameters: which values they take, and errors that name them."""
