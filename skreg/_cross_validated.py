@@ -16,7 +16,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._fitted import fit_kept_on_failure
-from skreg._quantiles import has_two_values
 from skreg._strategies import STRATEGIES, most_regularised, ranked
 from skreg._trials import (
     Data,
@@ -26,6 +25,7 @@ from skreg._trials import (
     refitted,
     results_table,
 )
+from skreg.data.quantiles import has_two_values
 from skreg.ensemble import forward_selection, mean_over
 from skreg.parameters.checks import check_weights
 from skreg.parameters.suggestions import suggest

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.batches import smooth_clip
+from skreg.data.batches import smooth_clip
 from skreg.networks.architecture import Architecture
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork

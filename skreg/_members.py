@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.augment import DRAWN_ROWS, MEMBERS, Streams
-from skreg.batches import Rows
+from skreg.data.batches import Rows
 from skreg.networks.shared_members import member_states
 
 # What makes an estimator one of a single network that sees all rows.

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 import torch
 from sklearn.metrics import get_scorer
 
-from skreg._quantiles import bin_edges, quantiles
 from skreg.augment import SPLIT, Streams
 from skreg.augmentation import batch_changes, table_strengths
-from skreg.batches import Rows, count_batches
+from skreg.data.batches import Rows, count_batches
+from skreg.data.quantiles import bin_edges, quantiles
 from skreg.fit_request import FitRequest
 from skreg.networks.architecture import Start, state_names
 from skreg.parameters.checks import per_layer, split_validation

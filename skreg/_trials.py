@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skreg._members import check_single
-from skreg.batches import Rows
+from skreg.data.batches import Rows
 from skreg.halving import Race
 from skreg.training import train
 

@@ -7,8 +7,8 @@ import scipy.sparse as sp
 import torch
 
 from skreg.augmentation import is_random, layouts
-from skreg.batches import Rows, count_batches
 from skreg.callbacks import Tracker
+from skreg.data.batches import Rows, count_batches
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
 from skreg.pruning import ramp_length

@@ -1,8 +1,8 @@
 """Training of candidates that compete: the worse are dropped at each rung."""
 
 from skreg.callbacks import Tracker
+from skreg.data.shared_arrays import SharedArrays
 from skreg.fit_request import FitResult
-from skreg.sharing import SharedArrays
 from skreg.stack import Run, Stack
 from skreg.training import own_copy, stacks_of
 

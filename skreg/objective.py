@@ -6,7 +6,7 @@ import torch
 
 from skreg.adversarial import perturbed
 from skreg.augment import Noise
-from skreg.batches import Batches
+from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
 from skreg.networks.shared_members import for_members
 from skreg.networks.stacked import StackedNetwork

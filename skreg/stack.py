@@ -10,8 +10,8 @@ import torch
 from skreg.augment import INIT, Noise, Streams
 from skreg.augmentation import Augmentation
 from skreg.averaging import averages_of
-from skreg.batches import Batches, Pool, Scaling
 from skreg.callbacks import Tracker
+from skreg.data.batches import Batches, Pool, Scaling
 from skreg.fit_request import FitResult
 from skreg.net import StackedNet
 from skreg.networks.initial import initial_state

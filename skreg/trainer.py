@@ -7,8 +7,8 @@ import cloudpickle
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from skreg.checkpoint import Checkpoint
+from skreg.data.shared_arrays import SharedArrays
 from skreg.progress import Progress
-from skreg.sharing import SharedArrays
 from skreg.training import train
 
 

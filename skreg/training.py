@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 from skreg.augmentation import has_functions
 from skreg.callbacks import Tracker
 from skreg.chunks import cut
+from skreg.data.shared_arrays import SharedArrays
 from skreg.fit_request import FitResult
 from skreg.optim import StepSettings
-from skreg.sharing import SharedArrays
 from skreg.stack import Stack, run
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from skreg import MLPClassifier
 from skreg.augment import INIT, ORDER, Noise, Streams
-from skreg.batches import Batch
+from skreg.data.batches import Batch
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 

@@ -20,7 +20,7 @@ from skreg.augment import (
     Noise,
     Streams,
 )
-from skreg.batches import Batch, Batches, Pool, Rows, Scaling
+from skreg.data.batches import Batch, Batches, Pool, Rows, Scaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import BinaryLogLoss, LogLoss

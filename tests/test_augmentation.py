@@ -14,7 +14,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-import skreg.batches
+import skreg.data.batches
 from skreg import (
     CNNClassifier,
     ImageAugmenter,
@@ -163,7 +163,7 @@ def test_how_many_batches_are_gathered_at_a_time_does_not_matter(monkeypatch, sh
     augment = [image_augmenter(**GEOMETRY), lambda X, rng: X + rng.normal(size=X.shape)]
     model = classifier(augment=augment, shuffle=shuffle, batch_size=8)
     expected = clone(model).fit(X, y)
-    monkeypatch.setattr(skreg.batches, "GATHERED_ELEMENTS", 1)
+    monkeypatch.setattr(skreg.data.batches, "GATHERED_ELEMENTS", 1)
     assert same(clone(model).fit(X, y), expected, 1e-12)
 
 

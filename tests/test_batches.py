@@ -8,9 +8,9 @@ import scipy.sparse as sp
 import torch
 from _numeric import derivative
 
-import skreg.batches
+import skreg.data.batches
 from skreg.augment import ORDER, Noise, Streams
-from skreg.batches import Batches, Pool, Rows, Scaling, count_batches
+from skreg.data.batches import Batches, Pool, Rows, Scaling, count_batches
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import SquaredError
@@ -52,7 +52,7 @@ LENGTHS = [[12], [13], [12, 12], [37, 16, 12, 3], [13, 12, 5, 4, 1], [8, 8, 7]]
 @pytest.fixture(params=[1, 10_000_000], ids=["step by step", "many steps at a time"])
 def gathered(request, monkeypatch):
     """How many steps are gathered at a time must not matter."""
-    monkeypatch.setattr(skreg.batches, "GATHERED_ELEMENTS", request.param)
+    monkeypatch.setattr(skreg.data.batches, "GATHERED_ELEMENTS", request.param)
 
 
 @pytest.mark.usefixtures("gathered")

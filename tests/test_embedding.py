@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from test_modules import check_gradients, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg._quantiles import bin_edges, quantiles
 from skreg.augment import INIT, Streams
 from skreg.checkpoint import Checkpoint
+from skreg.data.quantiles import bin_edges, quantiles
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.networks.embeddings import PiecewiseLinear
 from skreg.networks.initial import initial_state
@@ -88,7 +88,7 @@ def test_edges_are_distinct_quantiles():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_quantiles(monkeypatch, dtype, block):
     """numpy's, of all rows and of some, and of repeated rows with whole weights."""
-    monkeypatch.setattr("skreg._quantiles.ELEMENTS_AT_A_TIME", block)
+    monkeypatch.setattr("skreg.data.quantiles.ELEMENTS_AT_A_TIME", block)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(97, 5)).astype(dtype).round(1)
     before, levels = X.copy(), np.linspace(0, 1, 8)

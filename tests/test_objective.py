@@ -12,7 +12,7 @@ from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
 from skreg.augment import Noise, Streams
-from skreg.batches import Batches, Pool, Rows, Scaling
+from skreg.data.batches import Batches, Pool, Rows, Scaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import LogLoss

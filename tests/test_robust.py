@@ -9,8 +9,8 @@ from _numeric import request_of
 from scipy.special import softmax
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg._quantiles import robust_scaling
-from skreg.batches import Scaling, smooth_clip
+from skreg.data.batches import Scaling, smooth_clip
+from skreg.data.quantiles import robust_scaling
 from skreg.training import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

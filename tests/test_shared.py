@@ -17,7 +17,7 @@ from test_modules import N_MODELS, check_gradients, check_layer, normal, paramet
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg.augment import INIT, Noise, Streams
-from skreg.batches import Batch
+from skreg.data.batches import Batch
 from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import REGRESSION_LOSSES, LogLoss, SquaredError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skreg.batches import Rows
-from skreg.sharing import SharedArrays
+from skreg.data.batches import Rows
+from skreg.data.shared_arrays import SharedArrays
 
 
 def example(kind):

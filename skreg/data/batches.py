@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 
 from skreg.augment import ORDER
-from skreg.sharing import SharedArrays
+from skreg.data.shared_arrays import SharedArrays
 
 # Elements gathered at a time; what is gathered should stay in a core's cache.
 GATHERED_ELEMENTS = 2**18
@@ -391,7 +391,7 @@ def count_batches(n_rows, batch_size, min_rows=1):
 
     Examples
     --------
-    >>> from skreg.batches import count_batches
+    >>> from skreg.data.batches import count_batches
     >>> count_batches(33, 16), count_batches(33, 16, min_rows=2)
     (3, 2)
     """

@@ -17,7 +17,7 @@ class SharedArrays:
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg.sharing import SharedArrays
+    >>> from skreg.data.shared_arrays import SharedArrays
     >>> shared, one, equal = SharedArrays(), np.arange(3.0), np.arange(3.0)
     >>> shared.array(one) is shared.array(equal) is one
     True

@@ -29,7 +29,7 @@ def quantiles(array, index, weight, levels):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg._quantiles import quantiles
+    >>> from skreg.data.quantiles import quantiles
     >>> X = np.array([[3.0], [1.0], [2.0], [9.0]])
     >>> quantiles(X, np.arange(4), None, [0, 0.5, 1]).ravel().tolist()
     [1.0, 2.0, 9.0]
@@ -102,7 +102,7 @@ def bin_edges(rising):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg._quantiles import bin_edges
+    >>> from skreg.data.quantiles import bin_edges
     >>> bin_edges(np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 2.0, 3.0]]))
     array([[0., 1., 1., 1.],
            [0., 1., 2., 3.]])
@@ -129,7 +129,7 @@ def has_two_values(array, index):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg._quantiles import has_two_values
+    >>> from skreg.data.quantiles import has_two_values
     >>> X = np.array([[0, 5, 1], [1, 5, 2], [1, 5, 3]])
     >>> has_two_values(X, np.arange(3)).tolist()
     [True, True, False]

@@ -1,0 +1,1 @@
+"""Rows, their random streams and statistics, and the batches made of them."""
