@@ -3,22 +3,22 @@
 from skreg._comparison_display import ComparisonDisplay
 from skreg._curves_display import LearningCurvesDisplay
 from skreg._search_display import SearchDisplay
-from skreg.augmented import Augmented
+from skreg.augmentation.copies import Augmented
+from skreg.augmentation.image_augmenter import ImageAugmenter
+from skreg.augmentation.table_augmenter import TableAugmenter
+from skreg.augmentation.text_augmenter import TextAugmenter
 from skreg.bayes_search import BayesSearchCV
 from skreg.cnn import CNNClassifier, CNNRegressor
 from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.fusion import fused
-from skreg.image_augmenter import ImageAugmenter
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.prune import prune
 from skreg.search_space import OffOr, search_space
 from skreg.selection import one_standard_error
-from skreg.table_augmenter import TableAugmenter
-from skreg.text import TextAugmenter
 
 __all__ = [
     "Augmented",

@@ -10,10 +10,10 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 
-from skreg.image_augmenter import ImageAugmenter
+from skreg.augmentation.image_augmenter import ImageAugmenter
+from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.networks.layers import ACTIVATIONS
 from skreg.schedules import SCHEDULES
-from skreg.table_augmenter import TableAugmenter
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")

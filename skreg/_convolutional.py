@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from skreg._constraints import CONSTRAINTS, COUNT
-from skreg.images import full_shape, is_count
+from skreg.augmentation.pixels import full_shape, is_count
 from skreg.networks.architecture import ConvolutionShape
 
 # Parameters of tables, which images do not have.

@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import get_scorer
 
 from skreg.augment import SPLIT, Streams
-from skreg.augmentation import batch_changes, table_strengths
+from skreg.augmentation.steps import batch_changes, table_strengths
 from skreg.data.batches import Rows, count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.fit_request import FitRequest

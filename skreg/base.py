@@ -21,7 +21,7 @@ from skreg._fitted import (
 )
 from skreg._members import MembersMixin, check_members, draws_rows
 from skreg._request import RequestMixin
-from skreg.augmentation import check_augment, n_channels
+from skreg.augmentation.steps import check_augment, n_channels
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.networks.architecture import difference
 from skreg.parameters.checks import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
-from skreg.augmentation import is_random, layouts
+from skreg.augmentation.steps import is_random, layouts
 from skreg.callbacks import Tracker
 from skreg.data.batches import Rows, count_batches
 from skreg.networks.architecture import Architecture, Start

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from skreg.augment import INIT, Noise, Streams
-from skreg.augmentation import Augmentation
+from skreg.augmentation.steps import Augmentation
 from skreg.averaging import averages_of
 from skreg.callbacks import Tracker
 from skreg.data.batches import Batches, Pool, Scaling

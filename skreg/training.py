@@ -3,7 +3,7 @@
 import copy
 from dataclasses import fields, replace
 
-from skreg.augmentation import has_functions
+from skreg.augmentation.steps import has_functions
 from skreg.callbacks import Tracker
 from skreg.chunks import cut
 from skreg.data.shared_arrays import SharedArrays

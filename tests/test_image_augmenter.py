@@ -7,8 +7,13 @@ from scipy import ndimage, stats
 from sklearn.base import clone
 
 from skreg import ImageAugmenter
-from skreg.image_changes import DRAWN, GEOMETRY, StackedImages, erased_rectangles
-from skreg.images import FILL_MODES, INTERPOLATIONS
+from skreg.augmentation.image_draws import (
+    DRAWN,
+    GEOMETRY,
+    StackedImages,
+    erased_rectangles,
+)
+from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
 
 SHAPE = (8, 10)
 # Of a Kolmogorov-Smirnov test. The seeds are fixed: a test that passes goes on passing.
@@ -279,7 +284,7 @@ def test_models_of_a_stack_are_changed_as_alone():
 
 def test_what_is_off_is_skipped(monkeypatch):
     """Not a resampling without geometry, nor a number for a model without changes."""
-    monkeypatch.setattr("skreg.image_changes.resample", None)
+    monkeypatch.setattr("skreg.augmentation.image_draws.resample", None)
     x = torch.ones(1, 2, 80)
     StackedImages([changes(brightness_range=[1, 2])]).changed(x, draws(2))
     with pytest.raises(TypeError):

@@ -10,8 +10,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_array
 
-from skreg.image_changes import DRAWN, ImageChanges, ImageLayout, StackedImages
-from skreg.images import FILL_MODES, INTERPOLATIONS, full_shape
+from skreg.augmentation.image_draws import (
+    DRAWN,
+    ImageChanges,
+    ImageLayout,
+    StackedImages,
+)
+from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS, full_shape
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHIFT = [

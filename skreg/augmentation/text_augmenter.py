@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skreg.wordnet import wordnet_synonyms
+from skreg.augmentation.wordnet import wordnet_synonyms
 
 __all__ = ["TextAugmenter"]
 

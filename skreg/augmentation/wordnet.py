@@ -41,7 +41,7 @@ def wordnet_synonyms(word):
 
     Examples
     --------
-    >>> from skreg.wordnet import wordnet_synonyms
+    >>> from skreg.augmentation.wordnet import wordnet_synonyms
     >>> wordnet_synonyms("quick")[:4]
     ('agile', 'nimble', 'spry', 'warm')
     """

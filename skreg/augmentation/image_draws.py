@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skreg.images import (
+from skreg.augmentation.pixels import (
     affine_matrices,
     change_contrast,
     erase,

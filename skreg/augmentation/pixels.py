@@ -31,7 +31,7 @@ def full_shape(value, of=""):
 
     Examples
     --------
-    >>> from skreg.images import full_shape
+    >>> from skreg.augmentation.pixels import full_shape
     >>> full_shape([8, 6])
     (8, 6, 1)
     """
@@ -89,7 +89,7 @@ def affine_matrices(
 
     Examples
     --------
-    >>> from skreg.images import affine_matrices
+    >>> from skreg.augmentation.pixels import affine_matrices
     >>> affine_matrices((3, 3), rotation=90.0).tolist()
     [[[0.0, -1.0, 2.0], [1.0, 0.0, 0.0]]]
     """

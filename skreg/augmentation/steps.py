@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from skreg.augment import AUGMENT
-from skreg.image_augmenter import ImageAugmenter
-from skreg.image_changes import ImageChanges, StackedImages
-from skreg.table_augmenter import STRENGTHS, TableAugmenter
+from skreg.augmentation.image_augmenter import ImageAugmenter
+from skreg.augmentation.image_draws import ImageChanges, StackedImages
+from skreg.augmentation.table_augmenter import STRENGTHS, TableAugmenter
 
 
 def augmenters(augment):
