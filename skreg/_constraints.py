@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import (
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.networks.layers import ACTIVATIONS
-from skreg.schedules import SCHEDULES
+from skreg.training.schedules import SCHEDULES
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")

@@ -30,7 +30,7 @@ from skreg.ensemble import forward_selection, mean_over
 from skreg.parameters.checks import check_weights
 from skreg.parameters.suggestions import suggest
 from skreg.search_space import search_space
-from skreg.threads import at_most
+from skreg.training.threads import at_most
 
 COUNT = Interval(Integral, 1, None, closed="left")
 N_FOLDS = 5

@@ -13,7 +13,7 @@ from skreg.data.batches import smooth_clip
 from skreg.networks.architecture import Architecture
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
-from skreg.threads import threads_for
+from skreg.training.threads import threads_for
 from skreg.turns import Cancelled
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
@@ -250,7 +250,7 @@ class FittedNetworkMixin:
         are averaged. Members that share weights are rows of its outputs: those of each
         row of the inputs, one below the other.
         """
-        from skreg.net import inference_net
+        from skreg.training.loop import inference_net
 
         network = self._get_inference()[0]
         return inference_net(network, self._loss, self.history_)

@@ -10,14 +10,14 @@ import scipy.sparse as sp
 import torch
 from sklearn.metrics import get_scorer
 
-from skreg.augment import SPLIT, Streams
 from skreg.augmentation.steps import batch_changes, table_strengths
 from skreg.data.batches import Rows, count_batches
 from skreg.data.quantiles import bin_edges, quantiles
-from skreg.fit_request import FitRequest
 from skreg.networks.architecture import Start, state_names
 from skreg.parameters.checks import per_layer, split_validation
-from skreg.schedules import SCHEDULES
+from skreg.training.noise import SPLIT, Streams
+from skreg.training.request import FitRequest
+from skreg.training.schedules import SCHEDULES
 
 # What "auto" stands for, chosen on public tables (docs/defaults.md).
 BATCH_ROWS = 32

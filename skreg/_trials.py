@@ -10,7 +10,7 @@ import numpy as np
 from skreg._members import check_single
 from skreg.data.batches import Rows
 from skreg.halving import Race
-from skreg.training import train
+from skreg.training.train import train
 
 
 class Deadline:

@@ -22,9 +22,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from skreg.callbacks import Tracker
-from skreg.fit_request import FitResult
 from skreg.networks.architecture import state_shapes
+from skreg.training.request import FitResult
+from skreg.training.tracker import Tracker
 
 # Of the files and of the keys; to be raised whenever either changes.
 FORMAT = 2
@@ -62,7 +62,7 @@ class Checkpoint:
     >>> from sklearn.datasets import load_iris
     >>> from skreg import MLPClassifier
     >>> from skreg.checkpoint import Checkpoint
-    >>> from skreg.training import train
+    >>> from skreg.training.train import train
     >>> model = MLPClassifier((8,), max_iter=5)
     >>> request = model._prepared_request(*load_iris(return_X_y=True))
     >>> with TemporaryDirectory() as directory:

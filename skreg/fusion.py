@@ -16,9 +16,9 @@ from joblib.parallel import (
     register_parallel_backend,
 )
 
-from skreg.chunks import available_memory
 from skreg.scheduler import Call, Scheduler, current_task
 from skreg.trainer import Trainer
+from skreg.training.memory import available_memory
 
 # What those are told who ask how many tasks run at a time, to cut their work in as many
 # parts: an ensemble its networks, which then train by as many, but others distances. It

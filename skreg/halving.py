@@ -1,10 +1,10 @@
 """Training of candidates that compete: the worse are dropped at each rung."""
 
-from skreg.callbacks import Tracker
 from skreg.data.shared_arrays import SharedArrays
-from skreg.fit_request import FitResult
-from skreg.stack import Run, Stack
-from skreg.training import own_copy, stacks_of
+from skreg.training.request import FitResult
+from skreg.training.stack import Run, Stack
+from skreg.training.tracker import Tracker
+from skreg.training.train import own_copy, stacks_of
 
 
 class Race:

@@ -23,8 +23,8 @@ from skreg._members import check_single
 from skreg.base import BaseNetwork
 from skreg.penalties.kinds import L2, PENALTIES, Penalties, Sum
 from skreg.selection import first_within_one_standard_error
-from skreg.stack import loss_gradients
-from skreg.training import train
+from skreg.training.stack import loss_gradients
+from skreg.training.train import train
 
 # The largest weight that l2, which makes none zero, leaves at the start of its path.
 NEGLIGIBLE = 1e-3

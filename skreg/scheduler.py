@@ -16,7 +16,7 @@ from itertools import islice
 
 from joblib.parallel import get_active_backend
 
-from skreg.training import train
+from skreg.training.train import train
 from skreg.turns import Cancelled, WarningsState, Worker
 
 # Most tasks that wait for a fit at a time. A stack of some hundred small networks is as

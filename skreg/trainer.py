@@ -9,7 +9,7 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from skreg.checkpoint import Checkpoint
 from skreg.data.shared_arrays import SharedArrays
 from skreg.progress import Progress
-from skreg.training import train
+from skreg.training.train import train
 
 
 class Trainer:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skreg.networks.architecture import BATCHNORM, state_names
-from skreg.pruning import keep_largest, n_pruned
+from skreg.training.gradual_pruning import keep_largest, n_pruned
 
 
 @dataclass(frozen=True)

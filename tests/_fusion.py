@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from _estimators import STEADY
 from sklearn.model_selection import GridSearchCV
 
-import skreg.training
+import skreg.training.train
 from skreg import MLPClassifier, MLPRegressor, fused
 
 # A stack sums in another order than a network alone (other matrix kernels, ragged ends
@@ -57,13 +57,13 @@ def numbers(n_rows=50, n_features=4, n_outputs=None, seed=0):
 @contextmanager
 def counted():
     """Yield a list that receives the number of models of every stack that trains."""
-    sizes, run = [], skreg.training.run
+    sizes, run = [], skreg.training.train.run
 
     def counting(stack, *args, **kwargs):
         sizes.append(len(stack.results))
         return run(stack, *args, **kwargs)
 
-    with mock.patch.object(skreg.training, "run", counting):
+    with mock.patch.object(skreg.training.train, "run", counting):
         yield sizes
 
 

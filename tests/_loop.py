@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skreg import MLPClassifier
-from skreg.augment import INIT, ORDER, Noise, Streams
 from skreg.data.batches import Batch
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
+from skreg.training.noise import INIT, ORDER, Noise, Streams
 
 SEED, N_ROWS, N_FEATURES = 3, 61, 6
 ACTIVATION_LAYERS = {

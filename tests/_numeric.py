@@ -55,4 +55,4 @@ def steps_only(request):
 
 def unpolished():
     """Return a context in which fits end where Adam or SGD leave them."""
-    return mock.patch("skreg.training._needs_polish", return_value=False)
+    return mock.patch("skreg.training.train._needs_polish", return_value=False)

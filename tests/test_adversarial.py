@@ -16,8 +16,8 @@ from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import LogLoss
 from skreg.networks.stacked import StackedNetwork
-from skreg.stack import Stack, run
-from skreg.training import train
+from skreg.training.stack import Stack, run
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -151,7 +151,7 @@ def test_stacked_is_alone(batchnorm):
         )
         for position, epsilon in enumerate([0.05, 0.0, 0.5, 0.0])
     ]
-    with mock.patch("skreg.training.run", wraps=run) as watched:
+    with mock.patch("skreg.training.train.run", wraps=run) as watched:
         together = train(requests)
     sizes = [len(call.args[0].results) for call in watched.call_args_list]
     assert sizes == [2, 2]

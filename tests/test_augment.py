@@ -10,7 +10,12 @@ from _numeric import request_of
 from scipy import stats
 
 from skreg import MLPClassifier
-from skreg.augment import (
+from skreg.data.batches import Batch, Batches, Pool, Rows, Scaling
+from skreg.networks.architecture import Architecture
+from skreg.networks.initial import initial_state
+from skreg.networks.losses import BinaryLogLoss, LogLoss
+from skreg.networks.stacked import StackedNetwork
+from skreg.training.noise import (
     CUTMIX,
     CUTOUT,
     DROPOUT,
@@ -20,12 +25,7 @@ from skreg.augment import (
     Noise,
     Streams,
 )
-from skreg.data.batches import Batch, Batches, Pool, Rows, Scaling
-from skreg.networks.architecture import Architecture
-from skreg.networks.initial import initial_state
-from skreg.networks.losses import BinaryLogLoss, LogLoss
-from skreg.networks.stacked import StackedNetwork
-from skreg.stack import Stack
+from skreg.training.stack import Stack
 
 # A statistic may be this many standard errors off: once in two million draws. The
 # seeds are fixed, so a test that passes goes on passing.
@@ -110,7 +110,7 @@ def test_masks_drawn_ahead(monkeypatch, drawn_ahead):
     Models with and without dropout, other numbers of rows, a number of units that is
     no multiple of four, and ragged batches after the full ones.
     """
-    monkeypatch.setattr("skreg.augment.DRAWN_AHEAD", drawn_ahead)
+    monkeypatch.setattr("skreg.training.noise.DRAWN_AHEAD", drawn_ahead)
     parts = [
         Rows(np.ones((n, 3)), np.ones((n, 1)), None, np.arange(n)) for n in (37, 36, 23)
     ]

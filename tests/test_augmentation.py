@@ -25,7 +25,7 @@ from skreg import (
     fused,
 )
 from skreg.checkpoint import Checkpoint
-from skreg.stack import Stack, loss_gradients
+from skreg.training.stack import Stack, loss_gradients
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

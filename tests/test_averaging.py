@@ -10,9 +10,9 @@ from _numeric import request_of, unpolished
 from sklearn.metrics import log_loss
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.averaging import first_averaged
-from skreg.optim import ProximalOptimizer
-from skreg.training import train
+from skreg.training.optimizers import ProximalOptimizer
+from skreg.training.train import train
+from skreg.training.weight_averages import first_averaged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -9,14 +9,14 @@ import torch
 from _numeric import derivative
 
 import skreg.data.batches
-from skreg.augment import ORDER, Noise, Streams
 from skreg.data.batches import Batches, Pool, Rows, Scaling, count_batches
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import SquaredError
 from skreg.networks.stacked import StackedNetwork
-from skreg.objective import Objective
 from skreg.penalties.kinds import PENALTIES, Penalties
+from skreg.training.noise import ORDER, Noise, Streams
+from skreg.training.objective import Objective
 
 N_FEATURES = 3
 

@@ -24,8 +24,8 @@ from sklearn.utils import get_tags
 import skreg
 from skreg import MLPClassifier, MLPRegressor
 from skreg.checkpoint import COURSE, Checkpoint
-from skreg.fit_request import FitResult
-from skreg.training import train
+from skreg.training.request import FitResult
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -166,7 +166,7 @@ def test_a_loaded_fit_is_not_polished_again(tmp_path):
     for name in ("polished", "polished, far", "no steps"):
         checkpoint, key, request, result, _ = kept(tmp_path, name)
         loaded = checkpoint.load(key, request)
-        assert not skreg.training._needs_polish(loaded)
+        assert not skreg.training.train._needs_polish(loaded)
         assert loaded.tracker.converged == result.tracker.converged
 
 

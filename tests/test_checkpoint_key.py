@@ -15,13 +15,13 @@ from sklearn.metrics import accuracy_score, make_scorer
 
 import skreg.checkpoint
 from skreg import ImageAugmenter, MLPRegressor
-from skreg.augment import Noise
 from skreg.checkpoint import Checkpoint
-from skreg.fit_request import FitRequest
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
-from skreg.optim import StepSettings
 from skreg.penalties.kinds import PENALTIES
+from skreg.training.noise import Noise
+from skreg.training.optimizers import StepSettings
+from skreg.training.request import FitRequest
 
 WEIGHT = np.linspace(0, 2, 60)
 

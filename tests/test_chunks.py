@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
-import skreg.chunks
+import skreg.training.memory
 from skreg import CNNClassifier, MLPClassifier
-from skreg.chunks import available_memory, cut, model_bytes
+from skreg.training.memory import available_memory, cut, model_bytes
 
 
 def requests_for(n, rows=200, features=20, units=8, distinct=False, **params):
@@ -69,9 +69,11 @@ def test_available_memory_within_a_container(monkeypatch, tmp_path):
     free = available_memory()
     assert 2**20 < free < 2**50
     numbers = {"memory.max": 1000, "memory.current": 400}
-    monkeypatch.setattr(skreg.chunks, "_control_group", numbers.get)
+    monkeypatch.setattr(skreg.training.memory, "_control_group", numbers.get)
     assert available_memory() == 600
-    monkeypatch.setattr(skreg.chunks, "_control_group", {"memory.current": 400}.get)
+    monkeypatch.setattr(
+        skreg.training.memory, "_control_group", {"memory.current": 400}.get
+    )
     assert np.isclose(available_memory(), free, rtol=0.5)
 
 
@@ -83,7 +85,7 @@ def test_large_images_are_in_small_stacks():
         X = rng.normal(size=(40, side, side)).astype(np.float32)
         request = CNNClassifier()._prepared_request(X, y)
         sizes.append(len(cut(list(range(100)), [request] * 100)[0]))
-    assert 1 == sizes[1] < sizes[0] < skreg.chunks.FEWEST
+    assert 1 == sizes[1] < sizes[0] < skreg.training.memory.FEWEST
 
 
 def test_the_bytes_of_convolutions_grow_with_the_pixels():

@@ -26,8 +26,8 @@ from skreg import (
     fused,
     search_space,
 )
-from skreg.augment import INIT, Streams
 from skreg.networks.initial import initial_state
+from skreg.training.noise import INIT, Streams
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

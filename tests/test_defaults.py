@@ -9,7 +9,7 @@ from _numeric import request_of
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.schedules import SCHEDULES
+from skreg.training.schedules import SCHEDULES
 
 # The epochs of a schedule, and the rows of the fewest batches that make 50 steps in it.
 N_EPOCHS = {MLPClassifier: 10, MLPRegressor: 15}

@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from test_modules import check_gradients, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.augment import INIT, Streams
 from skreg.checkpoint import Checkpoint
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
@@ -21,7 +20,8 @@ from skreg.networks.initial import initial_state
 from skreg.networks.losses import SquaredError
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import GroupLasso
-from skreg.training import train
+from skreg.training.noise import INIT, Streams
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import skreg
-import skreg.training
+import skreg.training.train
 from skreg import MLPClassifier
 
 pytestmark = [
@@ -34,13 +34,13 @@ def network(**params):
 
 def counted(monkeypatch):
     """Return a list to which the number of models of each stack is added."""
-    sizes, original = [], skreg.training.run
+    sizes, original = [], skreg.training.train.run
 
     def run(stack, *args):
         sizes.append(len(stack.trackers))
         return original(stack, *args)
 
-    monkeypatch.setattr(skreg.training, "run", run)
+    monkeypatch.setattr(skreg.training.train, "run", run)
     return sizes
 
 
@@ -144,7 +144,7 @@ def test_an_error_of_many_fits_is_told_once(monkeypatch):
     def run(stack, *args):
         raise MemoryError("no more")
 
-    monkeypatch.setattr(skreg.training, "run", run)
+    monkeypatch.setattr(skreg.training.train, "run", run)
     grid = {"l2": np.linspace(0, 1, 20)}
     with skreg.fused(), pytest.raises(ValueError, match="All the 100 fits") as info:
         GridSearchCV(network(), grid, cv=5).fit(X, y)

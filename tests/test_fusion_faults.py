@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 
 import skreg
 import skreg.scheduler
-import skreg.training
+import skreg.training.train
 import skreg.turns
 from skreg import MLPClassifier, MLPRegressor
 
@@ -165,7 +165,7 @@ class TestErrors:
 
     def test_of_a_whole_stack(self):
         """Memory that runs out, or a bug of ours: the search goes on to the next."""
-        original, calls = skreg.training.run, []
+        original, calls = skreg.training.train.run, []
 
         def run(stack, *args):
             calls.append(len(stack.trackers))
@@ -175,7 +175,7 @@ class TestErrors:
 
         search = GridSearchCV(network(), {"hidden_layer_sizes": [(3,), (4,)]}, cv=3)
         with (
-            mock.patch("skreg.training.run", run),
+            mock.patch("skreg.training.train.run", run),
             skreg.fused(),
             pytest.warns(FitFailedWarning, match="3 fits failed"),
         ):
@@ -353,14 +353,14 @@ class TestResume:
         assert slow.wait() == -signal.SIGKILL
         kept = len(list(tmp_path.glob("*.safetensors")))
         assert kept in (6, 12)
-        trained, original = [], skreg.training.run
+        trained, original = [], skreg.training.train.run
 
         def run(stack, *args):
             trained.append(len(stack.trackers))
             return original(stack, *args)
 
         found = {}
-        with mock.patch("skreg.training.run", run):
+        with mock.patch("skreg.training.train.run", run):
             with mock.patch.object(sys, "argv", ["", str(tmp_path)]):
                 exec(code.format(epochs=600), found)
         assert sum(trained) == 18 - kept + 1  # and the refit
@@ -394,7 +394,7 @@ def test_processes_and_clusters(tmp_path):
     expected = search.fit(X, y).cv_results_["mean_test_score"]
 
     def check(**options):
-        with mock.patch("skreg.training.run", side_effect=AssertionError):
+        with mock.patch("skreg.training.train.run", side_effect=AssertionError):
             search.set_params(refit=False)
             with skreg.fused(**options):
                 search.fit(X, y)

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.halving import Race
-from skreg.stack import Stack
-from skreg.training import train
+from skreg.training.stack import Stack
+from skreg.training.train import train
 
 # Stacked products are summed in another order than single ones.
 TOLERANCE = {"rtol": 1e-10, "atol": 1e-10}

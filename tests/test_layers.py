@@ -57,34 +57,34 @@ LAYERS = [
     ["_fitted", "_members", "_request"],
     ["fusion"],
     ["scheduler", "trainer"],
-    ["training"],
+    ["training.train"],
     ["checkpoint"],
-    ["stack"],
-    ["chunks", "progress"],
-    ["fit_request", "net"],
-    ["callbacks", "lbfgs"],
-    ["objective"],
-    ["adversarial"],
+    ["training.stack"],
+    ["training.memory", "progress"],
+    ["training.request", "training.loop"],
+    ["training.tracker", "training.lbfgs"],
+    ["training.objective"],
+    ["training.adversarial"],
     ["data.batches"],
-    ["optim"],
-    ["averaging"],
+    ["training.optimizers"],
+    ["training.weight_averages"],
     ["networks.stacked", "networks.losses"],
     ["units"],
     ["networks.initial", "networks.layers"],
     ["networks.skips", "networks.embeddings", "networks.shared_members"],
-    ["pruning"],
+    ["training.gradual_pruning"],
     ["networks.architecture", "networks.convolution", "networks.products"],
     ["penalties.kinds"],
     ["penalties.contract", "penalties.proximal"],
     ["augmentation.steps"],
-    ["augment", "augmentation.image_augmenter", "augmentation.table_augmenter"],
+    ["training.noise", "augmentation.image_augmenter", "augmentation.table_augmenter"],
     ["augmentation.image_draws"],
     ["augmentation.pixels"],
     [
         "datasets",
-        "schedules",
+        "training.schedules",
         "data.shared_arrays",
-        "threads",
+        "training.threads",
         "turns",
         "augmentation.wordnet",
     ],
@@ -128,7 +128,7 @@ def test_imports_point_down(module):
 def test_the_parser_sees_imports():
     """Else the test above could not fail."""
     assert {"_fitted", "scheduler"} <= imported(PACKAGE / "base.py")
-    assert "net" in imported(PACKAGE / "_fitted.py")  # inside a function
+    assert "training.loop" in imported(PACKAGE / "_fitted.py")  # inside a function
 
 
 @pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent])

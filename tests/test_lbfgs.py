@@ -18,10 +18,10 @@ from sklearn.linear_model import (
 )
 from sklearn.preprocessing import StandardScaler
 
-import skreg.stack
-import skreg.training
+import skreg.training.stack
+import skreg.training.train
 from skreg import MLPClassifier, MLPRegressor
-from skreg.training import train
+from skreg.training.train import train
 
 # The solver stops where the gradient is below 1e-9, which the curvature turns into an
 # error of the coefficients of some hundred times as much; references stop later.
@@ -184,7 +184,7 @@ def test_label_smoothing_is_a_shared_row():
 def test_pieces_do_not_change_the_optimum(monkeypatch):
     X, y = classes("breast_cancer")
     whole = linear(MLPClassifier, l1=0.02).fit(X, y)
-    monkeypatch.setattr(skreg.stack, "_rows_at_a_time", lambda pool: 100)
+    monkeypatch.setattr(skreg.training.stack, "_rows_at_a_time", lambda pool: 100)
     pieces = linear(MLPClassifier, l1=0.02).fit(X, y)
     np.testing.assert_allclose(pieces.coef_, whole.coef_, **EXACT)
     assert pieces.kkt_violation_ <= 1e-8
@@ -401,7 +401,7 @@ def test_a_start_at_the_optimum(penalty):
 
 def solvers_of(model, X, y, how="fit"):
     """Return the solvers that a fit goes through, and the fitted model."""
-    seen, original = [], skreg.training.run
+    seen, original = [], skreg.training.train.run
 
     def watched(stack, *args):
         seen.extend(tracker.request.solver for tracker in stack.trackers)
@@ -409,7 +409,7 @@ def solvers_of(model, X, y, how="fit"):
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        patch.setattr(skreg.training, "run", watched)
+        patch.setattr(skreg.training.train, "run", watched)
         if how == "fit":
             model.fit(X, y)
         else:

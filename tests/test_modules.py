@@ -7,12 +7,12 @@ import pytest
 import torch
 from _numeric import derivative
 
-from skreg.augment import INIT, Streams
 from skreg.networks.architecture import Architecture, state_names
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
 from skreg.networks.losses import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.stacked import StackedNetwork
+from skreg.training.noise import INIT, Streams
 
 N_MODELS, N_ROWS = 2, 6
 BATCHNORMS = [None, "before", "after"]

@@ -11,14 +11,14 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
-from skreg.augment import Noise, Streams
 from skreg.data.batches import Batches, Pool, Rows, Scaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import LogLoss
 from skreg.networks.stacked import StackedNetwork
-from skreg.objective import Objective
 from skreg.penalties.kinds import PENALTIES, Penalties
+from skreg.training.noise import Noise, Streams
+from skreg.training.objective import Objective
 
 N_MODELS, SIZES = 2, (3, 4, 3)
 

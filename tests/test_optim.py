@@ -14,9 +14,14 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
-from skreg.optim import OPTIMIZERS, ProximalAdam, ProximalSGD, StepSettings
 from skreg.penalties.kinds import PENALTIES, Penalties
-from skreg.training import train
+from skreg.training.optimizers import (
+    OPTIMIZERS,
+    ProximalAdam,
+    ProximalSGD,
+    StepSettings,
+)
+from skreg.training.train import train
 
 SIZES = (5, 4, 2)
 DEFAULTS = {
@@ -381,7 +386,7 @@ def test_many_learning_rates_share_a_call(kind, penalty):
 
 
 def test_long_runs_have_calls_of_their_own(monkeypatch):
-    monkeypatch.setattr("skreg.optim.NUMBERS_PER_CALL", 10)
+    monkeypatch.setattr("skreg.training.optimizers.NUMBERS_PER_CALL", 10)
     models = [{"lr": lr} for lr in (0.1, 0.1, 0.2, 0.3, 0.4, 0.5)]
     optimizer = optimizer_of("adam", module_of(6), models)
     assert [run[:2] for run in optimizer._runs] == [

@@ -15,15 +15,15 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor, fused
-from skreg.optim import ProximalOptimizer
-from skreg.pruning import (
+from skreg.training.gradual_pruning import (
     keep_largest,
     magnitude_masks,
     n_pruned,
     ramp_length,
     scheduled_sparsity,
 )
-from skreg.training import train
+from skreg.training.optimizers import ProximalOptimizer
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -244,7 +244,7 @@ def test_none_beside_pruning_is_bit_for_bit_alone():
 
 
 def test_off_costs_nothing():
-    from skreg.stack import Stack
+    from skreg.training.stack import Stack
 
     X, y = data(MLPClassifier)
     assert Stack([request_of(MLPClassifier(**SMALL), X, y)]).pruning is None

@@ -10,8 +10,8 @@ from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.augment import INIT, Streams
 from skreg.networks.initial import initial_state
+from skreg.training.noise import INIT, Streams
 
 pytestmark = pytest.mark.filterwarnings(
     # The fits are cut off on purpose.

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from skreg import MLPClassifier, MLPRegressor
 from skreg.data.batches import Scaling, smooth_clip
 from skreg.data.quantiles import robust_scaling
-from skreg.training import train
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

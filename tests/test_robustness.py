@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, make_scorer
 from skorch.callbacks import EpochScoring, EpochTimer, Freezer, LRScheduler
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.threads import threads_for
+from skreg.training.threads import threads_for
 
 pytestmark = pytest.mark.filterwarnings(
     # The fits are cut off on purpose.

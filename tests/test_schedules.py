@@ -12,9 +12,9 @@ from _numeric import request_of
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.callbacks import Tracker
-from skreg.schedules import SCHEDULES, ends_cycle, scheduled_share
-from skreg.training import train
+from skreg.training.schedules import SCHEDULES, ends_cycle, scheduled_share
+from skreg.training.tracker import Tracker
+from skreg.training.train import train
 
 SMALL = {"hidden_layer_sizes": (6,), "batch_size": 16, "random_state": 0}
 SMALL |= {"learning_rate_init": 1e-3}

@@ -16,7 +16,6 @@ from sklearn.model_selection import GridSearchCV
 from test_modules import N_MODELS, check_gradients, check_layer, normal, parameter
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
-from skreg.augment import INIT, Noise, Streams
 from skreg.data.batches import Batch
 from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.networks.initial import initial_state
@@ -28,7 +27,8 @@ from skreg.networks.shared_members import (
     member_states,
 )
 from skreg.networks.stacked import StackedNetwork
-from skreg.training import train
+from skreg.training.noise import INIT, Noise, Streams
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -13,12 +13,12 @@ from sklearn.preprocessing import StandardScaler
 from test_modules import check_gradients, network, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.augment import PATH, Streams
 from skreg.checkpoint import Checkpoint
 from skreg.networks.architecture import Architecture
 from skreg.networks.losses import SquaredError
-from skreg.stack import Stack
-from skreg.training import train
+from skreg.training.noise import PATH, Streams
+from skreg.training.stack import Stack
+from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

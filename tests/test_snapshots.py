@@ -16,9 +16,9 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.callbacks import Tracker
 from skreg.networks.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
-from skreg.training import train
+from skreg.training.tracker import Tracker
+from skreg.training.train import train
 
 SETTINGS = {"hidden_layer_sizes": (6,), "batch_size": 16, "random_state": 0}
 SETTINGS |= {"learning_rate": "cosine", "learning_rate_init": 0.02, "max_iter": 10}

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from skreg import MLPClassifier
-from skreg.stack import Stack, run
+from skreg.training.stack import Stack, run
 
 X, y = load_iris(return_X_y=True)
 
@@ -56,7 +56,7 @@ def test_violations_are_those_of_each_model_alone(batchnorm):
 def test_small_pieces_give_the_same_violations(monkeypatch):
     requests = [request(n_rows, l1=1e-3) for n_rows in (150, 140, 100)]
     whole = [result.kkt_violation for result in run(stack_of(requests))]
-    monkeypatch.setattr("skreg.stack.ELEMENTS_AT_A_TIME", 1)
+    monkeypatch.setattr("skreg.training.stack.ELEMENTS_AT_A_TIME", 1)
     pieces = [result.kkt_violation for result in run(stack_of(requests))]
     np.testing.assert_allclose(pieces, whole, rtol=1e-9)
 

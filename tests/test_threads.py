@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skreg.threads import threads_for
+from skreg.training.threads import threads_for
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from _estimators import STEADY
 from _numeric import request_of, steps_only
 from sklearn.base import clone
 
-import skreg.stack
-import skreg.training
+import skreg.training.stack
+import skreg.training.train
 from skreg import MLPClassifier, MLPRegressor
-from skreg.augment import Noise
-from skreg.optim import StepSettings
 from skreg.penalties.kinds import PENALTIES
-from skreg.stack import Stack
-from skreg.training import train
+from skreg.training.noise import Noise
+from skreg.training.optimizers import StepSettings
+from skreg.training.stack import Stack
+from skreg.training.train import train
 
 # What the project promises. Rounding differs between a stack and a single model (other
 # matrix kernels, ragged ends as rows of weight zero), by some 1e-16 and 1e-7 of each
@@ -51,7 +51,9 @@ def assert_fused_equals_alone(requests, tolerance):
     The steps, that is; what follows them is the concern of test_isolation.
     """
     requests = [steps_only(request) for request in requests]
-    with mock.patch.object(skreg.training, "run", wraps=skreg.training.run) as run:
+    with mock.patch.object(
+        skreg.training.train, "run", wraps=skreg.training.train.run
+    ) as run:
         together = train(requests)
     stacks = [len(call.args[0].results) for call in run.call_args_list]
     assert stacks == [len(requests)], "not one stack, which would prove nothing"
@@ -328,7 +330,7 @@ def test_a_single_batch_outlives_its_companions():
 
 def test_validation_sets_of_different_sizes(monkeypatch):
     """In pieces, of which the models have different numbers."""
-    monkeypatch.setattr(skreg.stack, "_rows_at_a_time", lambda pool: 8)
+    monkeypatch.setattr(skreg.training.stack, "_rows_at_a_time", lambda pool: 8)
     requests = [
         request_of(
             network(early_stopping=watch, batchnorm=True, random_state=seed),

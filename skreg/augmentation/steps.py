@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from skreg.augment import AUGMENT
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.image_draws import ImageChanges, StackedImages
 from skreg.augmentation.table_augmenter import STRENGTHS, TableAugmenter
+from skreg.training.noise import AUGMENT
 
 
 def augmenters(augment):

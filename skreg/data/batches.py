@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skreg.augment import ORDER
 from skreg.data.shared_arrays import SharedArrays
+from skreg.training.noise import ORDER
 
 # Elements gathered at a time; what is gathered should stay in a core's cache.
 GATHERED_ELEMENTS = 2**18

@@ -7,20 +7,20 @@ from dataclasses import fields, replace
 import numpy as np
 import torch
 
-from skreg.augment import INIT, Noise, Streams
 from skreg.augmentation.steps import Augmentation
-from skreg.averaging import averages_of
-from skreg.callbacks import Tracker
 from skreg.data.batches import Batches, Pool, Scaling
-from skreg.fit_request import FitResult
-from skreg.net import StackedNet
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
-from skreg.objective import Objective
-from skreg.optim import OPTIMIZERS, StepSettings
 from skreg.penalties.kinds import PENALTIES, Penalties
-from skreg.pruning import pruning_of
-from skreg.threads import threads_for
+from skreg.training.gradual_pruning import pruning_of
+from skreg.training.loop import StackedNet
+from skreg.training.noise import INIT, Noise, Streams
+from skreg.training.objective import Objective
+from skreg.training.optimizers import OPTIMIZERS, StepSettings
+from skreg.training.request import FitResult
+from skreg.training.threads import threads_for
+from skreg.training.tracker import Tracker
+from skreg.training.weight_averages import averages_of
 
 # Elements of the inputs at a time where the order does not matter: validation and
 # full-batch passes.

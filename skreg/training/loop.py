@@ -6,10 +6,10 @@ import time
 import torch
 from skorch import NeuralNet
 
-from skreg import lbfgs
-from skreg.adversarial import perturbed
 from skreg.networks.products import first
 from skreg.networks.shared_members import for_members, mean_of_members
+from skreg.training.adversarial import perturbed
+from skreg.training.lbfgs import minimise
 
 
 class StackedNet(NeuralNet):
@@ -75,7 +75,7 @@ class StackedNet(NeuralNet):
             self.history.new_batch()  # an iteration is an epoch of one batch
             return self._end_epoch(start, objectives)
 
-        lbfgs.minimise(stack.objective, accuracy, on_iteration)
+        minimise(stack.objective, accuracy, on_iteration)
 
     def _begin_epoch(self):
         """Tell the callbacks and return the time."""

@@ -4,12 +4,12 @@ import copy
 from dataclasses import fields, replace
 
 from skreg.augmentation.steps import has_functions
-from skreg.callbacks import Tracker
-from skreg.chunks import cut
 from skreg.data.shared_arrays import SharedArrays
-from skreg.fit_request import FitResult
-from skreg.optim import StepSettings
-from skreg.stack import Stack, run
+from skreg.training.memory import cut
+from skreg.training.optimizers import StepSettings
+from skreg.training.request import FitResult
+from skreg.training.stack import Stack, run
+from skreg.training.tracker import Tracker
 
 
 def in_this_process(train_stack, stacks):

@@ -37,7 +37,7 @@ class Streams:
 
     Examples
     --------
-    >>> from skreg.augment import ORDER, Streams
+    >>> from skreg.training.noise import ORDER, Streams
     >>> one, same = Streams(0), Streams(0)
     >>> bool((one[ORDER].permutation(9) == same[ORDER].permutation(9)).all())
     True

@@ -32,7 +32,7 @@ def threads_for(products, n_models=1):
     Examples
     --------
     >>> import torch
-    >>> from skreg.threads import threads_for
+    >>> from skreg.training.threads import threads_for
     >>> with threads_for(1000):
     ...     torch.get_num_threads()
     1

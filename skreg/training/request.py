@@ -7,12 +7,12 @@ import scipy.sparse as sp
 import torch
 
 from skreg.augmentation.steps import is_random, layouts
-from skreg.callbacks import Tracker
 from skreg.data.batches import Rows, count_batches
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
-from skreg.pruning import ramp_length
-from skreg.schedules import SCHEDULES
+from skreg.training.gradual_pruning import ramp_length
+from skreg.training.schedules import SCHEDULES
+from skreg.training.tracker import Tracker
 
 # Largest violation of the optimality conditions that counts as none.
 OPTIMAL = 1e-6

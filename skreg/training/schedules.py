@@ -49,7 +49,7 @@ def scheduled_share(name, epoch, max_iter, n_cycles=1):
 
     Examples
     --------
-    >>> from skreg.schedules import scheduled_share
+    >>> from skreg.training.schedules import scheduled_share
     >>> [round(scheduled_share("cosine", epoch, 4), 2) for epoch in range(4)]
     [0.96, 0.69, 0.31, 0.04]
     """

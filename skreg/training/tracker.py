@@ -2,7 +2,7 @@
 
 import math
 
-from skreg.schedules import SCHEDULES, ends_cycle, scheduled_share
+from skreg.training.schedules import SCHEDULES, ends_cycle, scheduled_share
 
 DIVERGED = (
     "Training diverged: the loss is {loss} in epoch {epoch}. Lower "

@@ -12,7 +12,7 @@ def first_averaged(swa_fraction, max_iter):
 
     Examples
     --------
-    >>> from skreg.averaging import first_averaged
+    >>> from skreg.training.weight_averages import first_averaged
     >>> first_averaged(0.25, 10), first_averaged(0.1, 30)
     (7, 27)
     """

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import torch
 
-from skreg.adversarial import perturbed
-from skreg.augment import Noise
 from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
 from skreg.networks.shared_members import for_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import Penalties
+from skreg.training.adversarial import perturbed
+from skreg.training.noise import Noise
 
 
 @dataclass

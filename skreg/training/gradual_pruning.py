@@ -14,7 +14,7 @@ def n_pruned(share, n_numbers):
 
     Examples
     --------
-    >>> from skreg.pruning import n_pruned
+    >>> from skreg.training.gradual_pruning import n_pruned
     >>> n_pruned(0.9, 100), n_pruned(0.9, 101)
     (90, 91)
     """
@@ -30,7 +30,7 @@ def ramp_length(max_iter, n_cycles=1):
 
     Examples
     --------
-    >>> from skreg.pruning import ramp_length
+    >>> from skreg.training.gradual_pruning import ramp_length
     >>> ramp_length(10), ramp_length(1), ramp_length(40, 4)
     (7, 1, 7)
     """
@@ -56,7 +56,7 @@ def scheduled_sparsity(share, epoch, length, start=0.0):
 
     Examples
     --------
-    >>> from skreg.pruning import scheduled_sparsity
+    >>> from skreg.training.gradual_pruning import scheduled_sparsity
     >>> [round(scheduled_sparsity(0.9, epoch, 4), 3) for epoch in range(6)]
     [0.0, 0.52, 0.787, 0.886, 0.9, 0.9]
     """
@@ -78,7 +78,7 @@ def keep_largest(magnitudes, n_smallest):
     Examples
     --------
     >>> import torch
-    >>> from skreg.pruning import keep_largest
+    >>> from skreg.training.gradual_pruning import keep_largest
     >>> keep_largest(torch.tensor([2.0, 1.0, 3.0, 1.0]), 1)
     tensor([ True, False,  True,  True])
     """
@@ -115,7 +115,7 @@ def magnitude_masks(weights, share, held=None):
     Examples
     --------
     >>> import torch
-    >>> from skreg.pruning import magnitude_masks
+    >>> from skreg.training.gradual_pruning import magnitude_masks
     >>> weights = [torch.tensor([[1.0, -4.0]]), torch.tensor([[2.0, 3.0]])]
     >>> magnitude_masks(weights, 0.5)
     [tensor([[False,  True]]), tensor([[False,  True]])]
