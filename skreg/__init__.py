@@ -12,7 +12,7 @@ from skreg.cnn import CNNClassifier, CNNRegressor
 from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
-from skreg.fusion import fused
+from skreg.fusion.backend import fused
 from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path

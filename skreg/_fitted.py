@@ -10,11 +10,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.data.batches import smooth_clip
+from skreg.fusion.turns import Cancelled
 from skreg.networks.architecture import Architecture
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.training.threads import threads_for
-from skreg.turns import Cancelled
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17

@@ -23,6 +23,7 @@ from skreg._members import MembersMixin, check_members, draws_rows
 from skreg._request import RequestMixin
 from skreg.augmentation.steps import check_augment, n_channels
 from skreg.data.quantiles import has_two_values, robust_scaling
+from skreg.fusion.scheduler import train_fit
 from skreg.networks.architecture import difference
 from skreg.parameters.checks import (
     channel_standardisation,
@@ -34,7 +35,6 @@ from skreg.parameters.checks import (
     check_weights,
     standardisation,
 )
-from skreg.scheduler import train_fit
 
 # What weights and losses of networks that have not diverged seldom reach.
 USUAL = 100

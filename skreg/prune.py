@@ -17,7 +17,7 @@ from skreg._networks import (
     with_members,
     with_networks,
 )
-from skreg.scheduler import train_fit
+from skreg.fusion.scheduler import train_fit
 from skreg.training.gradual_pruning import magnitude_masks
 from skreg.units import sizes_of, unit_groups, without_smallest_units
 

@@ -24,7 +24,7 @@ from skreg import (
     TableAugmenter,
     fused,
 )
-from skreg.checkpoint import Checkpoint
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.training.stack import Stack, loss_gradients
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

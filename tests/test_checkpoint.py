@@ -23,7 +23,7 @@ from sklearn.utils import get_tags
 
 import skreg
 from skreg import MLPClassifier, MLPRegressor
-from skreg.checkpoint import COURSE, Checkpoint
+from skreg.fusion.checkpoint import COURSE, Checkpoint
 from skreg.training.request import FitResult
 from skreg.training.train import train
 
@@ -328,7 +328,7 @@ def test_a_full_disk_is_one_warning(call, tmp_path):
     checkpoint, key, request, result, path = kept(tmp_path)
     path.unlink()
     full = OSError(errno.ENOSPC, "No space left on device")
-    with mock.patch(f"skreg.checkpoint.{call}", side_effect=full):
+    with mock.patch(f"skreg.fusion.checkpoint.{call}", side_effect=full):
         with pytest.warns(UserWarning, match="cannot be written.*No space left"):
             checkpoint.save(key, result)
         checkpoint.save(key, result)  # a second warning would be an error
@@ -371,7 +371,7 @@ def test_a_directory_that_cannot_be(value, tmp_path, monkeypatch):
 
 def test_a_directory_that_cannot_be_written(tmp_path):
     denied = PermissionError(errno.EACCES, "Permission denied")
-    with mock.patch("skreg.checkpoint.Path.touch", side_effect=denied):
+    with mock.patch("skreg.fusion.checkpoint.Path.touch", side_effect=denied):
         with pytest.raises(ValueError, match=r"checkpoint must .* Permission denied"):
             Checkpoint(tmp_path)
 

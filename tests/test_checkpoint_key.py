@@ -13,9 +13,9 @@ from _estimators import data
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, make_scorer
 
-import skreg.checkpoint
+import skreg.fusion.checkpoint
 from skreg import ImageAugmenter, MLPRegressor
-from skreg.checkpoint import Checkpoint
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
 from skreg.penalties.kinds import PENALTIES
@@ -209,7 +209,9 @@ def test_arrays_changed_in_place_are_other_arrays(checkpoint, base):
 def test_arrays_that_requests_share_are_hashed_once(checkpoint, base):
     requests = [replace(base, seed=seed) for seed in range(9)]
     expected = [checkpoint.key(request) for request in requests]
-    with mock.patch("skreg.checkpoint.sha256", wraps=skreg.checkpoint.sha256) as hashed:
+    with mock.patch(
+        "skreg.fusion.checkpoint.sha256", wraps=skreg.fusion.checkpoint.sha256
+    ) as hashed:
         assert checkpoint.keys(requests) == expected
     # X, weight; y and index of each part; offset and scale; what the monitor
     # sees; and each key.

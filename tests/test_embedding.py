@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from test_modules import check_gradients, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.checkpoint import Checkpoint
 from skreg.data.quantiles import bin_edges, quantiles
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.networks.embeddings import PiecewiseLinear
 from skreg.networks.initial import initial_state

@@ -114,7 +114,7 @@ class TestProcesses:
         assert len(seen) == 4
 
     def test_errors_keep_their_type(self):
-        from skreg.trainer import _portable_error
+        from skreg.fusion.dispatch import _portable_error
 
         class Own(Exception):
             def __init__(self, one, two):
@@ -192,7 +192,7 @@ def test_failing_fits_in_many_rounds():
     grid = {"learning_rate_init": [1e-3, 1e-2, -1.0, 1e-1]}
     search = GridSearchCV(network(), grid, cv=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skreg.scheduler.MOST_WAITING", 2)
+        patch.setattr("skreg.fusion.scheduler.MOST_WAITING", 2)
         with skreg.fused(), pytest.warns(FitFailedWarning, match="3 fits failed"):
             search.fit(X, y)
     scores = search.cv_results_["mean_test_score"]

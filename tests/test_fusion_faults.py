@@ -24,9 +24,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import make_pipeline
 
 import skreg
-import skreg.scheduler
+import skreg.fusion.scheduler
+import skreg.fusion.turns
 import skreg.training.train
-import skreg.turns
 from skreg import MLPClassifier, MLPRegressor
 
 pytestmark = [
@@ -212,7 +212,7 @@ class TestTasks:
             seen.append(value)
             return value
 
-        with mock.patch("skreg.fusion.TASKS_AT_A_TIME", 3):
+        with mock.patch("skreg.fusion.backend.TASKS_AT_A_TIME", 3):
             self.run(self.fit, range(20))
             self.run(self.fit, range(20), pre_dispatch=1)
             self.run(self.fit, range(20), batch_size=4)
@@ -220,7 +220,7 @@ class TestTasks:
         assert seen[:1500] == list(range(1500))
 
     def test_wait_in_small_numbers(self):
-        with mock.patch("skreg.scheduler.MOST_WAITING", 2):
+        with mock.patch("skreg.fusion.scheduler.MOST_WAITING", 2):
             self.run(self.fit, range(7))
 
     @pytest.mark.parametrize("backend", [None, "threading", "sequential"])
@@ -236,8 +236,8 @@ class TestTasks:
             return sum(Parallel()(delayed(self.fit)(value + i) for i in range(2)))
 
         with (
-            mock.patch("skreg.scheduler.MOST_WAITING", 2),
-            mock.patch("skreg.scheduler.MANY_THREADS", 4),
+            mock.patch("skreg.fusion.scheduler.MOST_WAITING", 2),
+            mock.patch("skreg.fusion.scheduler.MANY_THREADS", 4),
         ):
             self.run(function, range(12))
 
@@ -453,7 +453,7 @@ def test_peak_memory():
 
 def test_the_watchdog_sees_threads():
     """Else the fixture above could not fail."""
-    worker = skreg.turns.Worker()
+    worker = skreg.fusion.turns.Worker()
     worker.start()
     assert worker.name == "skreg-task" and worker.is_alive()
     worker.close()

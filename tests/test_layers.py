@@ -55,12 +55,12 @@ LAYERS = [
     ["_convolutional", "base"],
     ["_constraints"],
     ["_fitted", "_members", "_request"],
-    ["fusion"],
-    ["scheduler", "trainer"],
+    ["fusion.backend"],
+    ["fusion.scheduler", "fusion.dispatch"],
     ["training.train"],
-    ["checkpoint"],
+    ["fusion.checkpoint"],
     ["training.stack"],
-    ["training.memory", "progress"],
+    ["training.memory", "fusion.progress"],
     ["training.request", "training.loop"],
     ["training.tracker", "training.lbfgs"],
     ["training.objective"],
@@ -85,7 +85,7 @@ LAYERS = [
         "training.schedules",
         "data.shared_arrays",
         "training.threads",
-        "turns",
+        "fusion.turns",
         "augmentation.wordnet",
     ],
     ["data.quantiles", "parameters.checks"],
@@ -127,7 +127,7 @@ def test_imports_point_down(module):
 
 def test_the_parser_sees_imports():
     """Else the test above could not fail."""
-    assert {"_fitted", "scheduler"} <= imported(PACKAGE / "base.py")
+    assert {"_fitted", "fusion.scheduler"} <= imported(PACKAGE / "base.py")
     assert "training.loop" in imported(PACKAGE / "_fitted.py")  # inside a function
 
 

@@ -10,8 +10,8 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
 import skreg
-import skreg.progress
-from skreg.progress import Progress
+import skreg.fusion.progress
+from skreg.fusion.progress import Progress
 
 X, y = load_iris(return_X_y=True)
 
@@ -35,7 +35,7 @@ class View:
 
 def test_counts(monkeypatch):
     """Epochs of all models, and the models that still train."""
-    monkeypatch.setattr(skreg.progress, "_make_view", View)
+    monkeypatch.setattr(skreg.fusion.progress, "_make_view", View)
     first, second = stack(3, 3), stack(5)
     with Progress([first, second], True) as progress:
         view = progress._view
@@ -61,7 +61,7 @@ def test_nothing_is_shown_unless_asked():
 def test_lines_without_rich(monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "rich", None)
     monkeypatch.setitem(__import__("sys").modules, "rich.errors", None)
-    monkeypatch.setattr(skreg.progress, "PAUSE", 0.0)
+    monkeypatch.setattr(skreg.fusion.progress, "PAUSE", 0.0)
     with Progress([stack(2, 2)], True) as progress:
         progress.watch(stack(2, 2))(2)
         progress.finish(stack(2, 2))

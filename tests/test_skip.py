@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from test_modules import check_gradients, network, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.checkpoint import Checkpoint
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import Architecture
 from skreg.networks.losses import SquaredError
 from skreg.training.noise import PATH, Streams

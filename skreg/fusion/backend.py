@@ -16,8 +16,8 @@ from joblib.parallel import (
     register_parallel_backend,
 )
 
-from skreg.scheduler import Call, Scheduler, current_task
-from skreg.trainer import Trainer
+from skreg.fusion.dispatch import Trainer
+from skreg.fusion.scheduler import Call, Scheduler, current_task
 from skreg.training.memory import available_memory
 
 # What those are told who ask how many tasks run at a time, to cut their work in as many

@@ -6,9 +6,9 @@ from dataclasses import replace
 import cloudpickle
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
-from skreg.checkpoint import Checkpoint
 from skreg.data.shared_arrays import SharedArrays
-from skreg.progress import Progress
+from skreg.fusion.checkpoint import Checkpoint
+from skreg.fusion.progress import Progress
 from skreg.training.train import train
 
 

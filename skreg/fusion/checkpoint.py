@@ -61,7 +61,7 @@ class Checkpoint:
     >>> from tempfile import TemporaryDirectory
     >>> from sklearn.datasets import load_iris
     >>> from skreg import MLPClassifier
-    >>> from skreg.checkpoint import Checkpoint
+    >>> from skreg.fusion.checkpoint import Checkpoint
     >>> from skreg.training.train import train
     >>> model = MLPClassifier((8,), max_iter=5)
     >>> request = model._prepared_request(*load_iris(return_X_y=True))

@@ -16,8 +16,8 @@ from itertools import islice
 
 from joblib.parallel import get_active_backend
 
+from skreg.fusion.turns import Cancelled, WarningsState, Worker
 from skreg.training.train import train
-from skreg.turns import Cancelled, WarningsState, Worker
 
 # Most tasks that wait for a fit at a time. A stack of some hundred small networks is as
 # fast as any; a waiting thread costs memory, and the threads that numerical libraries

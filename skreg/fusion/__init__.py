@@ -1,0 +1,1 @@
+"""Whole searches as one training: the joblib backend and what stands behind it."""
