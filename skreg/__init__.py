@@ -8,12 +8,12 @@ from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.augmentation.text_augmenter import TextAugmenter
 from skreg.bayes_search import BayesSearchCV
-from skreg.cnn import CNNClassifier, CNNRegressor
 from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
+from skreg.estimators.cnn import CNNClassifier, CNNRegressor
+from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.fusion.backend import fused
-from skreg.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 from skreg.path import RegularizationPath, regularization_path
 from skreg.prune import prune

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg._cross_validated import N_FOLDS
-from skreg.mlp import MLPClassifier, MLPRegressor
+from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"

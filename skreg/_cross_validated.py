@@ -15,7 +15,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._fitted import fit_kept_on_failure
 from skreg._strategies import STRATEGIES, most_regularised, ranked
 from skreg._trials import (
     Data,
@@ -27,6 +26,7 @@ from skreg._trials import (
 )
 from skreg.data.quantiles import has_two_values
 from skreg.ensemble import forward_selection, mean_over
+from skreg.estimators.fitted import fit_kept_on_failure
 from skreg.parameters.checks import check_weights
 from skreg.parameters.suggestions import suggest
 from skreg.search_space import search_space

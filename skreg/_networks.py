@@ -6,7 +6,7 @@ from itertools import islice
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.base import BaseNetwork
+from skreg.estimators.base import BaseNetwork
 
 
 def of_last_step(estimator, function):

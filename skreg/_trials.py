@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skreg._members import check_single
 from skreg.data.batches import Rows
+from skreg.estimators.members import check_single
 from skreg.halving import Race
 from skreg.training.train import train
 

@@ -6,12 +6,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from skreg._classifier import BaseClassifierNetwork
 from skreg._cross_validated import BaseNetworkCV, ScoringMixin
-from skreg._docs import fill_docstring
-from skreg._regressor import BaseRegressorNetwork
 from skreg.ensemble import TINY, best_temperature, tempered
-from skreg.mlp import MLPClassifier, MLPRegressor
+from skreg.estimators.classifier import BaseClassifierNetwork
+from skreg.estimators.documentation import fill_docstring
+from skreg.estimators.mlp import MLPClassifier, MLPRegressor
+from skreg.estimators.regressor import BaseRegressorNetwork
 
 # What the candidates have in common if the user gives no network; docs/defaults.md has
 # the measurements that these come from.

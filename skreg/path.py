@@ -19,8 +19,8 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _num_samples
 
-from skreg._members import check_single
-from skreg.base import BaseNetwork
+from skreg.estimators.base import BaseNetwork
+from skreg.estimators.members import check_single
 from skreg.penalties.kinds import L2, PENALTIES, Penalties, Sum
 from skreg.selection import first_within_one_standard_error
 from skreg.training.stack import loss_gradients

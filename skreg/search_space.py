@@ -8,9 +8,9 @@ from scipy.stats import loguniform, uniform
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from skreg._convolutional import convolution_shapes, per_convolution
 from skreg.augmentation.pixels import full_shape
-from skreg.base import BaseNetwork
+from skreg.estimators.base import BaseNetwork
+from skreg.estimators.convolutional import convolution_shapes, per_convolution
 from skreg.parameters.checks import check_hidden_layer_sizes
 from skreg.parameters.suggestions import suggest
 

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.stats import rankdata
 
-from skreg._convolutional import per_convolution
+from skreg.estimators.convolutional import per_convolution
 from skreg.parameters.checks import check_hidden_layer_sizes
 from skreg.parameters.suggestions import suggest
 

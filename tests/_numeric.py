@@ -40,7 +40,7 @@ class _Captured(Exception):
 
 def request_of(estimator, X, y, **fit_params):
     """Return the `FitRequest` that an estimator's fit comes down to."""
-    with mock.patch("skreg.base.train_fit", side_effect=_Captured) as train:
+    with mock.patch("skreg.estimators.base.train_fit", side_effect=_Captured) as train:
         try:
             estimator.fit(X, y, **fit_params)
         except _Captured:

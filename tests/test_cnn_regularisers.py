@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
-from skreg._convolutional import convolution_shapes
+from skreg.estimators.convolutional import convolution_shapes
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm

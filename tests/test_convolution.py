@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skreg._convolutional import convolution_shapes
+from skreg.estimators.convolutional import convolution_shapes
 from skreg.networks.architecture import ConvolutionShape
 from skreg.networks.convolution import (
     BACKWARD,

@@ -35,8 +35,8 @@ LAYERS = [
     ["halving", "bayes_search"],
     ["_optuna"],
     ["search_space"],
-    ["cnn", "mlp", "path"],
-    ["_classifier", "_regressor", "compact", "prune"],
+    ["estimators.cnn", "estimators.mlp", "path"],
+    ["estimators.classifier", "estimators.regressor", "compact", "prune"],
     ["_networks"],
     ["compare", "_verdict"],
     ["_comparison_result"],
@@ -52,9 +52,9 @@ LAYERS = [
         "_ttest",
         "selection",
     ],
-    ["_convolutional", "base"],
-    ["_constraints"],
-    ["_fitted", "_members", "_request"],
+    ["estimators.convolutional", "estimators.base"],
+    ["estimators.constraints"],
+    ["estimators.fitted", "estimators.members", "estimators.preparation"],
     ["fusion.backend"],
     ["fusion.scheduler", "fusion.dispatch"],
     ["training.train"],
@@ -89,7 +89,7 @@ LAYERS = [
         "augmentation.wordnet",
     ],
     ["data.quantiles", "parameters.checks"],
-    ["_docs", "parameters.suggestions"],
+    ["estimators.documentation", "parameters.suggestions"],
     ["_docs_cv"],
 ]
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -127,8 +127,12 @@ def test_imports_point_down(module):
 
 def test_the_parser_sees_imports():
     """Else the test above could not fail."""
-    assert {"_fitted", "fusion.scheduler"} <= imported(PACKAGE / "base.py")
-    assert "training.loop" in imported(PACKAGE / "_fitted.py")  # inside a function
+    assert {"estimators.fitted", "fusion.scheduler"} <= imported(
+        PACKAGE / "estimators/base.py"
+    )
+    assert "training.loop" in imported(
+        PACKAGE / "estimators/fitted.py"
+    )  # inside a function
 
 
 @pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent])

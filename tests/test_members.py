@@ -13,7 +13,7 @@ from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.exceptions import NotFittedError
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg._members import member_seeds
+from skreg.estimators.members import member_seeds
 from skreg.networks.losses import REGRESSION_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -227,7 +227,9 @@ class TestRows:
         """Return the rows of each member, and the request of one that sees all."""
         X, y = data(kind, n_samples=n_samples)
         net = kind(**(QUICK | settings))
-        with mock.patch("skreg.base.train_fit", side_effect=NotFittedError) as train:
+        with mock.patch(
+            "skreg.estimators.base.train_fit", side_effect=NotFittedError
+        ) as train:
             with pytest.raises(NotFittedError):
                 net.fit(X, y)
         requests = train.call_args.args[0]
@@ -282,7 +284,9 @@ class TestRows:
         settings |= QUICK | {"standardize": False, "max_iter": "auto"}
         X = (X - X.mean(0)) / X.std(0)
         net = kind(**settings).fit(X, y, weight)
-        with mock.patch("skreg.base.train_fit", side_effect=NotFittedError) as train:
+        with mock.patch(
+            "skreg.estimators.base.train_fit", side_effect=NotFittedError
+        ) as train:
             with pytest.raises(NotFittedError):
                 clone(net).fit(X, y, weight)
         for member, request in zip(net.estimators_, train.call_args.args[0]):

@@ -20,7 +20,7 @@ from skreg import (
     MLPRegressor,
     regularization_path,
 )
-from skreg._members import member_seeds
+from skreg.estimators.members import member_seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -194,7 +194,7 @@ class TestWhatGoesWrong:
         net.set_params(n_estimators=3)
         results = [None] * 3
         with (
-            mock.patch("skreg.base.train_fit", lambda requests: results),
+            mock.patch("skreg.estimators.base.train_fit", lambda requests: results),
             pytest.raises(KeyboardInterrupt),
         ):
             net.fit(X, y)

@@ -183,7 +183,7 @@ def member_seeds(seed, n_members):
 
     Examples
     --------
-    >>> from skreg._members import member_seeds
+    >>> from skreg.estimators.members import member_seeds
     >>> member_seeds(3, 3)[:2] == member_seeds(3, 2)
     True
     """

@@ -5,8 +5,8 @@ from numbers import Integral
 
 import numpy as np
 
-from skreg._constraints import CONSTRAINTS, COUNT
 from skreg.augmentation.pixels import full_shape, is_count
+from skreg.estimators.constraints import CONSTRAINTS, COUNT
 from skreg.networks.architecture import ConvolutionShape
 
 # Parameters of tables, which images do not have.
@@ -133,7 +133,7 @@ def convolution_shapes(image_shape, channels, kernel_sizes, pools):
 
     Examples
     --------
-    >>> from skreg._convolutional import convolution_shapes
+    >>> from skreg.estimators.convolutional import convolution_shapes
     >>> one, two = convolution_shapes((8, 8, 1), (4, 6), (3, 3), (2, 2))
     >>> one.pooled, two.pooled, two.n_outputs
     ((4, 4), (2, 2), 24)

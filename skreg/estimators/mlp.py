@@ -1,34 +1,42 @@
-"""Convolutional networks: the public estimators."""
+"""Multilayer perceptrons: the public estimators."""
 
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
-from skreg._classifier import BaseClassifierNetwork
-from skreg._convolutional import ConvolutionalMixin, image_constraints
-from skreg._docs import fill_docstring
-from skreg._regressor import BaseRegressorNetwork
-from skreg.base import takes_steps
+from skreg.estimators.base import takes_steps
+from skreg.estimators.classifier import BaseClassifierNetwork
+from skreg.estimators.documentation import fill_docstring
+from skreg.estimators.regressor import BaseRegressorNetwork
 
 
 @fill_docstring
-class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
-    """Convolutional classifier of images in which every regulariser is a parameter.
+class MLPClassifier(BaseClassifierNetwork):
+    """Multilayer perceptron classifier in which every regulariser is a parameter.
 
-    Convolutions, each followed by activation and maximum pooling, then dense layers.
-    Minimises the weighted mean of the log loss plus the penalties, as `MLPClassifier`,
-    with the same parameters; see there for the formula. Images are flat rows, as
-    everywhere in scikit-learn, or arrays of images.
+    Minimises the weighted mean of the log loss plus the penalties ::
+
+        sum_i s_i * loss_i / sum_i s_i  +  group_l1 * sum_j ||W_1[j, :]||_2
+            + sum_layers (l1 * ||W||_1 + l2 * ||W||_F^2)
+
+    over weights `W` and biases, of which only the weights are penalised. l1 and
+    group_l1 act through proximal steps in the optimiser's metric [5]_, never as
+    subgradients. With ``hidden_layer_sizes=()`` and ``standardize=False`` this is
+    scikit-learn's LogisticRegression with ``l2 = 1 / (2 * C * n)`` and
+    ``l1 = 1 / (C * n)``.
 
     Parameters
     ----------
-    {convolutions}
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each hidden layer; () is a linear model.
+    activation : str, default="relu"
+        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
+        "leaky_relu".
     {regularisation}
     label_smoothing : float, default=0.0
         Share of each target that is spread evenly over the classes.
     {mixup}
-    {skips}
-    {init}
-    {independent_members}
+    {structure}
+    {members}
     {training}
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights. "balanced" is
@@ -40,12 +48,11 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     {attributes}
-    {image_attributes}
 
     See Also
     --------
-    CNNRegressor : The same for numbers.
-    MLPClassifier : The same for tables.
+    MLPRegressor : The same for numbers.
+    sklearn.neural_network.MLPClassifier : Without these regularisers.
 
     References
     ----------
@@ -53,29 +60,23 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.model_selection import train_test_split
-    >>> from skreg import CNNClassifier
-    >>> X, y = load_digits(return_X_y=True)
+    >>> from skreg import MLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = CNNClassifier((8, 16), image_shape=(8, 8), dropout=0.1, random_state=0)
-    >>> bool(clf.fit(X_train, y_train).score(X_test, y_test) > 0.95)
+    >>> clf = MLPClassifier(
+    ...     l2=1e-3, dropout=0.2, early_stopping=True, random_state=0
+    ... ).fit(X_train, y_train)
+    >>> bool(clf.score(X_test, y_test) > 0.9)
     True
     """
 
-    _parameter_constraints = image_constraints(
-        BaseClassifierNetwork._parameter_constraints
-    )
-
     def __init__(
         self,
-        channels=(32, 64),
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        image_shape=None,
-        kernel_size=3,
-        pool=2,
         l1=0.0,
         l2=0.0,
         group_l1=0.0,
@@ -97,8 +98,12 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
         init="glorot",
         n_estimators=1,
+        ensemble="independent",
         bootstrap=False,
         max_samples=1.0,
         early_stopping=False,
@@ -109,7 +114,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         restore_best_weights=True,
         solver="adam",
         learning_rate="flat_cosine",
-        learning_rate_init=0.003,
+        learning_rate_init=0.01,
         swa_fraction=0.0,
         ema_decay=0.0,
         n_snapshots=1,
@@ -131,12 +136,8 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         callbacks=None,
         verbose=False,
     ):
-        self.channels = channels
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
-        self.image_shape = image_shape
-        self.kernel_size = kernel_size
-        self.pool = pool
         self.l1 = l1
         self.l2 = l2
         self.group_l1 = group_l1
@@ -158,8 +159,12 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
         self.init = init
         self.n_estimators = n_estimators
+        self.ensemble = ensemble
         self.bootstrap = bootstrap
         self.max_samples = max_samples
         self.early_stopping = early_stopping
@@ -221,7 +226,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs, or images as in `fit`.
+            Training inputs.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Targets.
         classes : array-like of shape (n_classes,), default=None
@@ -238,23 +243,32 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
 
 @fill_docstring
-class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
-    """Convolutional regressor on images in which every regulariser is a parameter.
+class MLPRegressor(BaseRegressorNetwork):
+    """Multilayer perceptron regressor in which every regulariser is a parameter.
 
-    Convolutions, each followed by activation and maximum pooling, then dense layers.
-    Minimises the weighted mean of the loss, summed over outputs, plus the penalties, as
-    `MLPRegressor`, with the same parameters; see there for the formula. Images are flat
-    rows, as everywhere in scikit-learn, or arrays of images.
+    Minimises the weighted mean of the loss, summed over outputs, plus the penalties ::
+
+        sum_i s_i * loss_i / sum_i s_i  +  group_l1 * sum_j ||W_1[j, :]||_2
+            + sum_layers (l1 * ||W||_1 + l2 * ||W||_F^2)
+
+    over weights `W` and biases, of which only the weights are penalised. l1 and
+    group_l1 act through proximal steps in the optimiser's metric [5]_, never as
+    subgradients. With ``hidden_layer_sizes=()`` and ``standardize=False`` this is
+    scikit-learn's Ridge with ``l2 = alpha / (2 * n)``, Lasso with ``l1 = alpha`` and
+    ElasticNet with ``l1 = alpha * l1_ratio``, ``l2 = alpha * (1 - l1_ratio) / 2``.
 
     Parameters
     ----------
-    {convolutions}
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each hidden layer; () is a linear model.
+    activation : str, default="relu"
+        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
+        "leaky_relu".
     {losses}
     {regularisation}
     {mixup}
-    {skips}
-    {init}
-    {independent_members}
+    {structure}
+    {members}
     {training}
         The targets are standardised too, and predictions scaled back; under the
         Poisson loss they are divided by their mean.
@@ -263,14 +277,13 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     Attributes
     ----------
     {attributes}
-    {image_attributes}
     target_offset_, target_scale_ : ndarray of shape (`n_outputs_`,) or None
         What targets are centred and divided by.
 
     See Also
     --------
-    CNNClassifier : The same for classes.
-    MLPRegressor : The same for tables.
+    MLPClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : Without these regularisers.
 
     References
     ----------
@@ -278,28 +291,23 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from skreg import CNNRegressor
-    >>> X, y = load_digits(return_X_y=True)
-    >>> ink = X.reshape(-1, 8, 8)[:, :, :4].sum((1, 2))
-    >>> reg = CNNRegressor((8,), image_shape=(8, 8), random_state=0)
-    >>> bool(reg.fit(X[:500], ink[:500]).score(X[500:], ink[500:]) > 0.9)
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skreg import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = MLPRegressor(
+    ...     l2=1e-2, dropout=0.2, early_stopping=True, random_state=0
+    ... ).fit(X_train, y_train)
+    >>> bool(reg.score(X_test, y_test) > 0.3)
     True
     """
 
-    _parameter_constraints = image_constraints(
-        BaseRegressorNetwork._parameter_constraints
-    )
-
     def __init__(
         self,
-        channels=(32, 64),
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        image_shape=None,
-        kernel_size=3,
-        pool=2,
         loss="squared_error",
         quantile=0.5,
         l1=0.0,
@@ -322,8 +330,12 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         skip_l1=None,
         skip_l2=None,
         stochastic_depth=0.0,
+        numeric_embedding=None,
+        embedding_size=8,
+        embedding_scale=0.1,
         init="glorot",
         n_estimators=1,
+        ensemble="independent",
         bootstrap=False,
         max_samples=1.0,
         early_stopping=False,
@@ -334,7 +346,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         restore_best_weights=True,
         solver="adam",
         learning_rate="flat_cosine",
-        learning_rate_init=0.003,
+        learning_rate_init=0.01,
         swa_fraction=0.0,
         ema_decay=0.0,
         n_snapshots=1,
@@ -355,12 +367,8 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         callbacks=None,
         verbose=False,
     ):
-        self.channels = channels
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
-        self.image_shape = image_shape
-        self.kernel_size = kernel_size
-        self.pool = pool
         self.loss = loss
         self.quantile = quantile
         self.l1 = l1
@@ -383,8 +391,12 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         self.skip_l1 = skip_l1
         self.skip_l2 = skip_l2
         self.stochastic_depth = stochastic_depth
+        self.numeric_embedding = numeric_embedding
+        self.embedding_size = embedding_size
+        self.embedding_scale = embedding_scale
         self.init = init
         self.n_estimators = n_estimators
+        self.ensemble = ensemble
         self.bootstrap = bootstrap
         self.max_samples = max_samples
         self.early_stopping = early_stopping
@@ -444,7 +456,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs, or images as in `fit`.
+            Training inputs.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

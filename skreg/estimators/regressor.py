@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skreg.base import BaseNetwork
+from skreg.estimators.base import BaseNetwork
 from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
 from skreg.parameters.checks import standardisation
 

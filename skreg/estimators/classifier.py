@@ -6,8 +6,8 @@ from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_wei
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skreg._constraints import SHARE
-from skreg.base import BaseNetwork
+from skreg.estimators.base import BaseNetwork
+from skreg.estimators.constraints import SHARE
 from skreg.networks.losses import CLASSIFICATION_LOSSES
 from skreg.parameters.checks import check_weights
 

@@ -13,16 +13,16 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from skreg._constraints import CONSTRAINTS
-from skreg._fitted import (
+from skreg.augmentation.steps import check_augment, n_channels
+from skreg.data.quantiles import has_two_values, robust_scaling
+from skreg.estimators.constraints import CONSTRAINTS
+from skreg.estimators.fitted import (
     FittedNetworkMixin,
     architecture_of,
     fit_kept_on_failure,
 )
-from skreg._members import MembersMixin, check_members, draws_rows
-from skreg._request import RequestMixin
-from skreg.augmentation.steps import check_augment, n_channels
-from skreg.data.quantiles import has_two_values, robust_scaling
+from skreg.estimators.members import MembersMixin, check_members, draws_rows
+from skreg.estimators.preparation import RequestMixin
 from skreg.fusion.scheduler import train_fit
 from skreg.networks.architecture import difference
 from skreg.parameters.checks import (
