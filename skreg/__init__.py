@@ -7,18 +7,18 @@ from skreg.augmentation.copies import Augmented
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.augmentation.text_augmenter import TextAugmenter
-from skreg.bayes_search import BayesSearchCV
 from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.estimators.cnn import CNNClassifier, CNNRegressor
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.fusion.backend import fused
-from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
-from skreg.path import RegularizationPath, regularization_path
+from skreg.model_selection.bayes import BayesSearchCV
+from skreg.model_selection.path import RegularizationPath, regularization_path
+from skreg.model_selection.simplest import one_standard_error
+from skreg.model_selection.space import OffOr, search_space
+from skreg.model_selection.tuned import MLPClassifierCV, MLPRegressorCV
 from skreg.prune import prune
-from skreg.search_space import OffOr, search_space
-from skreg.selection import one_standard_error
 
 __all__ = [
     "Augmented",

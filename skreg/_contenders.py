@@ -6,9 +6,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg._cross_validated import N_FOLDS
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
-from skreg.mlp_cv import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.tuned import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.tuning import N_FOLDS
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from skreg.path import regularization_path
+from skreg.model_selection.path import regularization_path
 
 
 class RegularizationPathDisplay:

@@ -9,7 +9,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from sklearn.metrics import log_loss
 
-from skreg.ensemble import best_temperature, forward_selection, mean_over, tempered
+from skreg.model_selection.blending import (
+    best_temperature,
+    forward_selection,
+    mean_over,
+    tempered,
+)
 
 RNG = np.random.default_rng(0)
 

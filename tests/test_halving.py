@@ -10,7 +10,7 @@ from _numeric import request_of
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.halving import Race
+from skreg.model_selection.race import Race
 from skreg.training.stack import Stack
 from skreg.training.train import train
 

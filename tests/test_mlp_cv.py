@@ -26,8 +26,13 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skreg import MLPClassifierCV, MLPRegressorCV
-from skreg._strategies import halving_plan
-from skreg.ensemble import best_temperature, forward_selection, mean_over, tempered
+from skreg.model_selection.blending import (
+    best_temperature,
+    forward_selection,
+    mean_over,
+    tempered,
+)
+from skreg.model_selection.strategies import halving_plan
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import log_loss
 
 from skreg import MLPClassifierCV, MLPRegressorCV
-from skreg._strategies import most_regularised
+from skreg.model_selection.strategies import most_regularised
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

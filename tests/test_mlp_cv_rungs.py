@@ -6,8 +6,8 @@ from _tuned import KINDS, NETWORKS
 from scipy.stats import loguniform, randint, uniform
 
 from skreg import MLPClassifierCV, OffOr
-from skreg._strategies import drawn
-from skreg.halving import Race
+from skreg.model_selection.race import Race
+from skreg.model_selection.strategies import drawn
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

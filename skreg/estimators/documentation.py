@@ -1,6 +1,6 @@
 """The documentation that several estimators share, written once."""
 
-from skreg._docs_cv import SECTIONS as SEARCH_SECTIONS
+from skreg.model_selection.documentation import SECTIONS as SEARCH_SECTIONS
 
 REGULARISATION = """
     l1 : float or sequence of float, default=0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from skreg.data.batches import Rows
 from skreg.estimators.members import check_single
-from skreg.halving import Race
+from skreg.model_selection.race import Race
 from skreg.training.train import train
 
 

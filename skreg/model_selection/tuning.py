@@ -15,8 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._strategies import STRATEGIES, most_regularised, ranked
-from skreg._trials import (
+from skreg.data.quantiles import has_two_values
+from skreg.estimators.fitted import fit_kept_on_failure
+from skreg.model_selection.blending import forward_selection, mean_over
+from skreg.model_selection.space import search_space
+from skreg.model_selection.strategies import STRATEGIES, most_regularised, ranked
+from skreg.model_selection.trials import (
     Data,
     Deadline,
     Heat,
@@ -24,12 +28,8 @@ from skreg._trials import (
     refitted,
     results_table,
 )
-from skreg.data.quantiles import has_two_values
-from skreg.ensemble import forward_selection, mean_over
-from skreg.estimators.fitted import fit_kept_on_failure
 from skreg.parameters.checks import check_weights
 from skreg.parameters.suggestions import suggest
-from skreg.search_space import search_space
 from skreg.training.threads import at_most
 
 COUNT = Interval(Integral, 1, None, closed="left")

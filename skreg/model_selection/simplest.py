@@ -151,7 +151,7 @@ def first_within_one_standard_error(scores):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg.selection import first_within_one_standard_error
+    >>> from skreg.model_selection.simplest import first_within_one_standard_error
     >>> scores = np.array([[0.1, 0.2], [0.6, 0.9], [0.7, 0.9]])
     >>> first_within_one_standard_error(scores)
     1

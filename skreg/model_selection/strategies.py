@@ -7,8 +7,8 @@ from scipy.stats import rankdata
 from scipy.stats.qmc import LatinHypercube
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-from skreg._optuna import new_study, suggest, tell, translate
-from skreg.search_space import OffOr
+from skreg.model_selection.sampling import new_study, suggest, tell, translate
+from skreg.model_selection.space import OffOr
 
 # How many times a Bayesian search asks for candidates.
 BATCHES = 4
@@ -38,7 +38,7 @@ def halving_plan(n_candidates, n_final, max_iter):
 
     Examples
     --------
-    >>> from skreg._strategies import halving_plan
+    >>> from skreg.model_selection.strategies import halving_plan
     >>> halving_plan(16, 4, 60)
     ([16, 8, 4], [15, 30, 60])
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skreg.search_space import OffOr
+from skreg.model_selection.space import OffOr
 
 # What Optuna keeps as it is; anything else stands under its position in the list.
 _PLAIN = (bool, int, float, str, type(None))

@@ -10,7 +10,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skreg._optuna import new_study, suggest, tell, translate
+from skreg.model_selection.sampling import new_study, suggest, tell, translate
 
 __all__ = ["BayesSearchCV"]
 

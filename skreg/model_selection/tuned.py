@@ -6,12 +6,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from skreg._cross_validated import BaseNetworkCV, ScoringMixin
-from skreg.ensemble import TINY, best_temperature, tempered
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
+from skreg.model_selection.blending import TINY, best_temperature, tempered
+from skreg.model_selection.tuning import BaseNetworkCV, ScoringMixin
 
 # What the candidates have in common if the user gives no network; docs/defaults.md has
 # the measurements that these come from.

@@ -1,0 +1,1 @@
+"""Choosing the regularisation: searches, paths, networks that tune themselves."""
