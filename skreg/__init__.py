@@ -7,7 +7,6 @@ from skreg.augmentation.copies import Augmented
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.augmentation.text_augmenter import TextAugmenter
-from skreg.compact import compact
 from skreg.compare import ComparisonResult, compare
 from skreg.display import RegularizationPathDisplay
 from skreg.estimators.cnn import CNNClassifier, CNNRegressor
@@ -18,7 +17,8 @@ from skreg.model_selection.path import RegularizationPath, regularization_path
 from skreg.model_selection.simplest import one_standard_error
 from skreg.model_selection.space import OffOr, search_space
 from skreg.model_selection.tuned import MLPClassifierCV, MLPRegressorCV
-from skreg.prune import prune
+from skreg.sparsity.compaction import compact
+from skreg.sparsity.pruning import prune
 
 __all__ = [
     "Augmented",

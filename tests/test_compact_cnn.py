@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from skreg import CNNClassifier, CNNRegressor, compact, prune
 from skreg.networks.architecture import BATCHNORM
 from skreg.networks.layers import ACTIVATIONS
-from skreg.units import named
+from skreg.sparsity.units import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

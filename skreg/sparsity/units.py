@@ -36,7 +36,7 @@ def unit_groups(architecture):
     Examples
     --------
     >>> from skreg.networks.architecture import Architecture
-    >>> from skreg.units import unit_groups
+    >>> from skreg.sparsity.units import unit_groups
     >>> groups = unit_groups(Architecture((5, 8, 8, 4, 1), skip="residual"))
     >>> [(group.layers, group.n_units) for group in groups]
     [((0, 1), 8), ((2,), 4)]

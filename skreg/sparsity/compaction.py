@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from skreg._networks import (
+from skreg.networks.architecture import BATCHNORM
+from skreg.networks.layers import ACTIVATIONS, BatchNorm
+from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
     with_networks,
 )
-from skreg.networks.architecture import BATCHNORM
-from skreg.networks.layers import ACTIVATIONS, BatchNorm
-from skreg.units import (
+from skreg.sparsity.units import (
     is_padded,
     named,
     resized,

@@ -11,15 +11,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._networks import (
+from skreg.fusion.scheduler import train_fit
+from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
     with_members,
     with_networks,
 )
-from skreg.fusion.scheduler import train_fit
+from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
 from skreg.training.gradual_pruning import magnitude_masks
-from skreg.units import sizes_of, unit_groups, without_smallest_units
 
 
 @validate_params(

@@ -1,0 +1,1 @@
+"""Pruning and compaction of fitted networks."""
