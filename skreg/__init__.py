@@ -1,14 +1,10 @@
 """Regularised neural networks that are scikit-learn estimators."""
 
-from skreg._comparison_display import ComparisonDisplay
-from skreg._curves_display import LearningCurvesDisplay
-from skreg._search_display import SearchDisplay
 from skreg.augmentation.copies import Augmented
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.augmentation.text_augmenter import TextAugmenter
 from skreg.compare import ComparisonResult, compare
-from skreg.display import RegularizationPathDisplay
 from skreg.estimators.cnn import CNNClassifier, CNNRegressor
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.fusion.backend import fused
@@ -17,6 +13,10 @@ from skreg.model_selection.path import RegularizationPath, regularization_path
 from skreg.model_selection.simplest import one_standard_error
 from skreg.model_selection.space import OffOr, search_space
 from skreg.model_selection.tuned import MLPClassifierCV, MLPRegressorCV
+from skreg.plotting.comparison import ComparisonDisplay
+from skreg.plotting.curves import LearningCurvesDisplay
+from skreg.plotting.path import RegularizationPathDisplay
+from skreg.plotting.search import SearchDisplay
 from skreg.sparsity.compaction import compact
 from skreg.sparsity.pruning import prune
 

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import clone
 
 import skreg
-from skreg._comparison_display import ComparisonDisplay
-from skreg._curves_display import LearningCurvesDisplay, find_network
 from skreg._report import comparison_table, format_number
-from skreg._search_display import SearchDisplay, make_axes
+from skreg.plotting.comparison import ComparisonDisplay
+from skreg.plotting.curves import LearningCurvesDisplay, find_network
+from skreg.plotting.search import SearchDisplay, make_axes
 
 _STYLE = """\
 :root {

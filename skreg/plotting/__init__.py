@@ -1,0 +1,1 @@
+"""Displays of fits, searches, paths and comparisons."""
