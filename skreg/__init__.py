@@ -4,7 +4,7 @@ from skreg.augmentation.copies import Augmented
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.augmentation.text_augmenter import TextAugmenter
-from skreg.compare import ComparisonResult, compare
+from skreg.comparison.comparing import ComparisonResult, compare
 from skreg.estimators.cnn import CNNClassifier, CNNRegressor
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.fusion.backend import fused

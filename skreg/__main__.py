@@ -16,25 +16,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 import skreg
-from skreg._budget import LEAST_SHARE, time_parameter
-from skreg._contenders import (
+from skreg.comparison.budget import LEAST_SHARE, time_parameter
+from skreg.comparison.comparing import compare
+from skreg.comparison.contenders import (
     DEFAULT_NETWORK,
     N_CANDIDATES,
     N_INNER_FOLDS,
     TUNED_NETWORK,
     contenders,
 )
-from skreg._html_report import html_report, model_codes
-from skreg._report import (
+from skreg.comparison.datasets import load_table
+from skreg.comparison.html_report import html_report, model_codes
+from skreg.comparison.text_report import (
     budget_line,
     certainty_lines,
     comparison_table,
     format_choices,
     format_table,
 )
-from skreg._verdict import better_network, verdict
-from skreg.compare import compare
-from skreg.datasets import load_table
+from skreg.comparison.verdict import better_network, verdict
 
 _WIDTH = 80
 _LEGEND = """\

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from skreg import MLPRegressorCV, compare
 from skreg.__main__ import main
-from skreg._budget import LEAST_SHARE, Budget, time_parameter
+from skreg.comparison.budget import LEAST_SHARE, Budget, time_parameter
 
 X, Y = load_diabetes(return_X_y=True)
 

@@ -16,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from test_compare import BASE, HIGHER, make_result
 
 from skreg import MLPClassifierCV, SearchDisplay
-from skreg._certainty import certainties, winning_margin
-from skreg._choices import chosen_hyperparameters, most_chosen
-from skreg._report import certainty_lines, describe_certainty
-from skreg._verdict import verdict
+from skreg.comparison.certainty import certainties, winning_margin
+from skreg.comparison.choices import chosen_hyperparameters, most_chosen
+from skreg.comparison.text_report import certainty_lines, describe_certainty
+from skreg.comparison.verdict import verdict
 
 DIABETES = load_diabetes(return_X_y=True)
 

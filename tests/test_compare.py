@@ -31,11 +31,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skreg
-from skreg._choices import Choice, chosen_hyperparameters, most_chosen
-from skreg._report import format_choices, format_signed, format_table
-from skreg._ttest import corrected_ttest
-from skreg._verdict import verdict
-from skreg.compare import ComparisonResult, compare
+from skreg.comparison.choices import Choice, chosen_hyperparameters, most_chosen
+from skreg.comparison.comparing import ComparisonResult, compare
+from skreg.comparison.text_report import format_choices, format_signed, format_table
+from skreg.comparison.ttest import corrected_ttest
+from skreg.comparison.verdict import verdict
 from skreg.parameters.suggestions import suggest
 
 IRIS = load_iris(return_X_y=True)

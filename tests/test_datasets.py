@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skreg.datasets import DataError, Table, load_table
+from skreg.comparison.datasets import DataError, Table, load_table
 
 N = 40
 

@@ -21,10 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, compare
-from skreg._contenders import contenders
-from skreg._html_report import _networks_of_folds, html_report, model_codes
-from skreg._report import comparison_table
-from skreg.datasets import load_table
+from skreg.comparison.contenders import contenders
+from skreg.comparison.datasets import load_table
+from skreg.comparison.html_report import _networks_of_folds, html_report, model_codes
+from skreg.comparison.text_report import comparison_table
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

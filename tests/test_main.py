@@ -12,8 +12,8 @@ import pytest
 import skreg
 from skreg import MLPRegressorCV
 from skreg.__main__ import main
-from skreg._contenders import contenders
-from skreg.datasets import load_table
+from skreg.comparison.contenders import contenders
+from skreg.comparison.datasets import load_table
 
 QUICK = ["--cv", "2", "--repeats", "1", "--n-candidates", "2"]
 NAMES = {

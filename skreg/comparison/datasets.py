@@ -122,7 +122,7 @@ def load_table(source, target=None):
 
     Examples
     --------
-    >>> from skreg.datasets import load_table
+    >>> from skreg.comparison.datasets import load_table
     >>> table = load_table("wine")
     >>> table.X.shape, table.target, table.task
     ((178, 13), 'target', 'classification')

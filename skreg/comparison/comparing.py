@@ -18,10 +18,10 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
-from skreg._budget import Budget, time_parameter
-from skreg._certainty import winning_margin
-from skreg._choices import chosen_hyperparameters
-from skreg._comparison_result import ComparisonResult, Statistics
+from skreg.comparison.budget import Budget, time_parameter
+from skreg.comparison.certainty import winning_margin
+from skreg.comparison.choices import chosen_hyperparameters
+from skreg.comparison.result import ComparisonResult, Statistics
 from skreg.parameters.suggestions import suggest
 
 __all__ = ["ComparisonResult", "Statistics", "compare"]

@@ -129,7 +129,7 @@ def time_parameter(estimator):
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
     >>> from skreg import MLPRegressorCV
-    >>> from skreg._budget import time_parameter
+    >>> from skreg.comparison.budget import time_parameter
     >>> time_parameter(make_pipeline(MLPRegressorCV()))
     'mlpregressorcv__max_time'
     >>> time_parameter(Ridge())

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 import skreg
-from skreg._report import comparison_table, format_number
+from skreg.comparison.text_report import comparison_table, format_number
 from skreg.plotting.comparison import ComparisonDisplay
 from skreg.plotting.curves import LearningCurvesDisplay, find_network
 from skreg.plotting.search import SearchDisplay, make_axes
@@ -207,7 +207,7 @@ def _best_network(search):
 
 
 def _program(estimator, data, target):
-    imports = {"from skreg.datasets import load_table"}
+    imports = {"from skreg.comparison.datasets import load_table"}
     expression = _expression(estimator, imports)
     arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
     return "\n".join(

@@ -44,7 +44,7 @@ def corrected_ttest(differences, test_train_ratio, *, confidence_level=0.95):
 
     Examples
     --------
-    >>> from skreg._ttest import corrected_ttest
+    >>> from skreg.comparison.ttest import corrected_ttest
     >>> p_value, ci_low, ci_high = corrected_ttest([0.01, 0.03, 0.02, 0.02], 0.25)
     >>> print(f"{p_value:.3f} [{ci_low:.3f}, {ci_high:.3f}]")
     0.041 [0.002, 0.038]

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skreg._certainty import certainties
-from skreg._choices import most_chosen
-from skreg._report import comparison_table, format_table
-from skreg._ttest import corrected_ttest
+from skreg.comparison.certainty import certainties
+from skreg.comparison.choices import most_chosen
+from skreg.comparison.text_report import comparison_table, format_table
+from skreg.comparison.ttest import corrected_ttest
 
 
 @dataclass(frozen=True)

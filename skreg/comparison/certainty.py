@@ -7,7 +7,7 @@ from statistics import median_low
 import numpy as np
 from scipy.stats import binomtest
 
-from skreg._choices import hyperparameters, inner_search, is_number, is_off
+from skreg.comparison.choices import hyperparameters, inner_search, is_number, is_off
 
 # On, or off, in so many splits that a coin would agree with itself as often in at most
 # one of eight comparisons: in all of four or five splits, in eight of ten.

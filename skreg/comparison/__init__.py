@@ -1,0 +1,1 @@
+"""Comparison of networks with baselines, and the command line."""
