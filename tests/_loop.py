@@ -13,9 +13,10 @@ from torch import nn
 
 from skreg import MLPClassifier
 from skreg.data.batches import Batch
+from skreg.data.streams import INIT, ORDER, Streams
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.training.noise import INIT, ORDER, Noise, Streams
+from skreg.training.noise import Noise
 
 SEED, N_ROWS, N_FEATURES = 3, 61, 6
 ACTIVATION_LAYERS = {

@@ -16,7 +16,8 @@ from skreg.augmentation.image_draws import (
     ImageLayout,
     StackedImages,
 )
-from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS, full_shape
+from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
+from skreg.parameters.image_shapes import full_shape
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHIFT = [

@@ -5,8 +5,6 @@ and flips together are one resampling. Everything is batched torch; the few numb
 each image are numpy arrays.
 """
 
-from numbers import Integral
-
 import numpy as np
 import torch
 
@@ -17,36 +15,6 @@ INTERPOLATIONS = ("bilinear", "nearest")
 PIXELS_AT_A_TIME = 2**16
 # Sines and cosines that differ less from -1, 0 or 1 are that, up to rounding.
 ROUNDING = 1e-15
-
-
-def full_shape(value, of=""):
-    """Return the parameter `image_shape` as (height, width, channels).
-
-    Parameters
-    ----------
-    value : array-like of int
-        Height and width, or these and the number of channels.
-    of : str, default=""
-        Whose parameter it is, for the error message.
-
-    Examples
-    --------
-    >>> from skreg.augmentation.pixels import full_shape
-    >>> full_shape([8, 6])
-    (8, 6, 1)
-    """
-    sizes = np.asarray(value, dtype=object)
-    if sizes.shape not in ((2,), (3,)) or not all(map(is_count, sizes)):
-        raise ValueError(
-            f"image_shape{of} must be None, (height, width) or (height, width, "
-            f"channels), of positive integers, got {value!r}."
-        )
-    return (*map(int, sizes), 1)[:3]
-
-
-def is_count(value):
-    """Tell whether a value is a positive integer."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
 
 
 def affine_matrices(

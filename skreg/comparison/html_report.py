@@ -8,11 +8,11 @@ from inspect import signature
 import numpy as np
 from sklearn.base import clone
 
-import skreg
 from skreg.comparison.text_report import comparison_table, format_number
 from skreg.plotting.comparison import ComparisonDisplay
 from skreg.plotting.curves import LearningCurvesDisplay, find_network
 from skreg.plotting.search import SearchDisplay, make_axes
+from skreg.version import __version__
 
 _STYLE = """\
 :root {
@@ -150,7 +150,7 @@ def html_report(
         codes=_section("The model", *map(_code_block, codes, codes.values()))
         if codes
         else "",
-        footer=f"Made by skreg {skreg.__version__}.",
+        footer=f"Made by skreg {__version__}.",
     )
 
 
@@ -207,7 +207,7 @@ def _best_network(search):
 
 
 def _program(estimator, data, target):
-    imports = {"from skreg.comparison.datasets import load_table"}
+    imports = {"from skreg.comparison import load_table"}
     expression = _expression(estimator, imports)
     arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
     return "\n".join(
@@ -246,7 +246,8 @@ def _expression(value, imports, indent=""):
 
 def _home(kind):
     """Return the module that a class is to be imported from."""
-    if getattr(skreg, kind.__name__, None) is kind:
+    # All of ours are exported, and so are others from the package of a private module.
+    if kind.__module__.startswith("skreg."):
         return "skreg"
     return kind.__module__.partition("._")[0]
 

@@ -1,1 +1,1 @@
-"""Rows, their random streams and statistics, and the batches made of them."""
+"""Rows of tables, their statistics, and the batches that are made of them."""

@@ -13,27 +13,23 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from skreg.augmentation.steps import check_augment, n_channels
+from skreg.augmentation.parameter import check_augment, n_channels
+from skreg.data.moments import channel_standardisation, standardisation
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.estimators.constraints import CONSTRAINTS
-from skreg.estimators.fitted import (
-    FittedNetworkMixin,
-    architecture_of,
-    fit_kept_on_failure,
-)
+from skreg.estimators.fitted import FittedNetworkMixin
 from skreg.estimators.members import MembersMixin, check_members, draws_rows
 from skreg.estimators.preparation import RequestMixin
+from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.fusion.scheduler import train_fit
-from skreg.networks.architecture import difference
+from skreg.networks.architecture import architecture_of, difference
 from skreg.parameters.checks import (
-    channel_standardisation,
     check_callbacks,
     check_course,
     check_device,
     check_full_batch,
     check_hidden_layer_sizes,
     check_weights,
-    standardisation,
 )
 
 # What weights and losses of networks that have not diverged seldom reach.

@@ -5,9 +5,9 @@ from numbers import Integral
 
 import numpy as np
 
-from skreg.augmentation.pixels import full_shape, is_count
 from skreg.estimators.constraints import CONSTRAINTS, COUNT
 from skreg.networks.architecture import ConvolutionShape
+from skreg.parameters.image_shapes import full_shape, is_count
 
 # Parameters of tables, which images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")

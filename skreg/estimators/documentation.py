@@ -1,7 +1,5 @@
 """The documentation that several estimators share, written once."""
 
-from skreg.model_selection.documentation import SECTIONS as SEARCH_SECTIONS
-
 REGULARISATION = """
     l1 : float or sequence of float, default=0.0
         Strength of the sum of absolute weights: one number, or one for each layer of
@@ -420,7 +418,7 @@ FIT = """
             The fitted estimator.
 """
 
-SECTIONS = SEARCH_SECTIONS | {
+SECTIONS = {
     "regularisation": REGULARISATION,
     "mixup": MIXUP,
     "convolutions": CONVOLUTIONS,
@@ -439,9 +437,9 @@ SECTIONS = SEARCH_SECTIONS | {
 }
 
 
-def fill_docstring(target):
+def fill_docstring(target, sections=SECTIONS):
     """Replace ``{section}`` lines in the docstring of a class or function."""
-    for name, text in SECTIONS.items():
+    for name, text in sections.items():
         for indent in (" " * 4, " " * 8):
             target.__doc__ = target.__doc__.replace(
                 f"\n{indent}{{{name}}}\n", text.rstrip() + "\n"

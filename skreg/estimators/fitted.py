@@ -1,7 +1,6 @@
 """What a fitted estimator is made of, and how it predicts."""
 
 import math
-from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,8 +9,6 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.data.batches import smooth_clip
-from skreg.fusion.turns import Cancelled
-from skreg.networks.architecture import Architecture
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.training.threads import threads_for
@@ -287,47 +284,3 @@ class FittedNetworkMixin:
         if self.feature_offset_ is not None:
             intercept = intercept - coef @ self.feature_offset_
         return coef, intercept
-
-
-@contextmanager
-def fit_kept_on_failure(estimator, *also):
-    """Put an estimator's attributes back if the block fails, or raises one of `also`.
-
-    A fit that fails would else leave new classes beside old weights. What belongs to
-    scikit-learn's callbacks stays, for their own end is still to come.
-    """
-    before = dict(vars(estimator))
-    try:
-        yield
-    except (Exception, Cancelled, *also):
-        present = vars(estimator)
-        callbacks = {name: present[name] for name in present if "callback" in name}
-        present.clear()
-        present.update(before | callbacks)
-        raise
-
-
-def architecture_of(
-    n_features,
-    hidden_layer_sizes,
-    n_outputs,
-    activation,
-    batchnorm,
-    skip=None,
-    embedding=None,
-    embedding_sizes=(),
-    convolutions=(),
-    n_members=1,
-):
-    """Return the `Architecture` that the public parameters stand for."""
-    norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    # A network without hidden layers has nowhere to put any of them.
-    if not hidden_layer_sizes and not convolutions:
-        activation, norm = "identity", None
-        skip = "linear" if embedding and skip == "linear" else None
-    n_inputs = sum(embedding_sizes) if embedding else n_features
-    if convolutions:
-        n_inputs = convolutions[-1].n_outputs
-    sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
-    parts = activation, norm, skip, embedding, embedding_sizes
-    return Architecture(sizes, *parts, convolutions, n_members)

@@ -7,9 +7,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.data.batches import Rows
+from skreg.data.rows import Rows
+from skreg.data.streams import DRAWN_ROWS, MEMBERS, Streams
 from skreg.networks.shared_members import member_states
-from skreg.training.noise import DRAWN_ROWS, MEMBERS, Streams
 
 # What makes an estimator one of a single network that sees all rows.
 ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}

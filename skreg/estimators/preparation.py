@@ -10,12 +10,14 @@ import scipy.sparse as sp
 import torch
 from sklearn.metrics import get_scorer
 
-from skreg.augmentation.steps import batch_changes, table_strengths
-from skreg.data.batches import Rows, count_batches
+from skreg.augmentation.parameter import batch_changes, table_strengths
+from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
+from skreg.data.rows import Rows
+from skreg.data.splitting import split_validation
+from skreg.data.streams import SPLIT, Streams
 from skreg.networks.architecture import Start, state_names
-from skreg.parameters.checks import per_layer, split_validation
-from skreg.training.noise import SPLIT, Streams
+from skreg.parameters.checks import per_layer
 from skreg.training.request import FitRequest
 from skreg.training.schedules import SCHEDULES
 

@@ -7,9 +7,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skreg.data.moments import standardisation
 from skreg.estimators.base import BaseNetwork
 from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
-from skreg.parameters.checks import standardisation
 
 
 class BaseRegressorNetwork(RegressorMixin, BaseNetwork):

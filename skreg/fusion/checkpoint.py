@@ -6,7 +6,6 @@ in safetensors, everything else as JSON in their metadata. Reading one executes 
 
 import json
 import os
-import sys
 import uuid
 import warnings
 from contextlib import suppress
@@ -25,6 +24,7 @@ from safetensors.numpy import save
 from skreg.networks.architecture import state_shapes
 from skreg.training.request import FitResult
 from skreg.training.tracker import Tracker
+from skreg.version import __version__
 
 # Of the files and of the keys; to be raised whenever either changes.
 FORMAT = 2
@@ -159,9 +159,7 @@ def _key(request, digests):
         content = {name: _plain(getattr(request, name), digests) for name in names}
     except TypeError:  # something without a content
         return None
-    # skreg itself is above this module, and surely imported.
-    packages = (sys.modules["skreg"], sklearn, torch, np)
-    versions = [package.__version__ for package in packages]
+    versions = [__version__, *(p.__version__ for p in (sklearn, torch, np))]
     text = json.dumps([FORMAT, versions, content], sort_keys=True)
     return sha256(text.encode()).hexdigest()
 

@@ -22,7 +22,8 @@ from sklearn.utils.validation import _num_samples
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.members import check_single
 from skreg.model_selection.simplest import first_within_one_standard_error
-from skreg.penalties.kinds import L2, PENALTIES, Penalties, Sum
+from skreg.penalties.combined import Penalties, Sum
+from skreg.penalties.kinds import L2, PENALTIES
 from skreg.training.stack import loss_gradients
 from skreg.training.train import train
 

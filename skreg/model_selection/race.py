@@ -2,7 +2,8 @@
 
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.request import FitResult
-from skreg.training.stack import Run, Stack
+from skreg.training.run import Run
+from skreg.training.stack import Stack
 from skreg.training.tracker import Tracker
 from skreg.training.train import own_copy, stacks_of
 

@@ -8,10 +8,10 @@ from scipy.stats import loguniform, uniform
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from skreg.augmentation.pixels import full_shape
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.convolutional import convolution_shapes, per_convolution
 from skreg.parameters.checks import check_hidden_layer_sizes
+from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.suggestions import suggest
 
 __all__ = ["OffOr", "search_space"]

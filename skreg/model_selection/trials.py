@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skreg.data.batches import Rows
+from skreg.data.rows import Rows
 from skreg.estimators.members import check_single
 from skreg.model_selection.race import Race
 from skreg.training.train import train

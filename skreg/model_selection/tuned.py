@@ -1,5 +1,7 @@
 """Multilayer perceptrons that tune their own regularisation: the public estimators."""
 
+from functools import partial
+
 import numpy as np
 from scipy.special import xlogy
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -11,7 +13,10 @@ from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.blending import TINY, best_temperature, tempered
+from skreg.model_selection.documentation import SECTIONS
 from skreg.model_selection.tuning import BaseNetworkCV, ScoringMixin
+
+document = partial(fill_docstring, sections=SECTIONS)
 
 # What the candidates have in common if the user gives no network; docs/defaults.md has
 # the measurements that these come from.
@@ -75,7 +80,7 @@ class TargetLoss:
         return np.quantile(y, self.level, axis=0, weights=weight, method=method)
 
 
-@fill_docstring
+@document
 class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
     """Multilayer perceptron classifier that chooses its regularisation by itself.
 
@@ -263,7 +268,7 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
         return self.classes_[probability.argmax(axis=1)]
 
 
-@fill_docstring
+@document
 class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
     """Multilayer perceptron regressor that chooses its regularisation by itself.
 

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.data.quantiles import has_two_values
-from skreg.estimators.fitted import fit_kept_on_failure
+from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.model_selection.blending import forward_selection, mean_over
 from skreg.model_selection.space import search_space
 from skreg.model_selection.strategies import STRATEGIES, most_regularised, ranked

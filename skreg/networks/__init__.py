@@ -1,1 +1,1 @@
-"""Stacked networks: their layers, initial weights, losses and derivatives."""
+"""Stacked networks: layers, initial weights, losses, and their derivatives."""

@@ -291,3 +291,29 @@ def difference(one, other):
             name = _PARAMETERS.get(field.name, field.name)
             parts.append(f"{name} was {before!r} and is {now!r}")
     return ", ".join(parts)
+
+
+def architecture_of(
+    n_features,
+    hidden_layer_sizes,
+    n_outputs,
+    activation,
+    batchnorm,
+    skip=None,
+    embedding=None,
+    embedding_sizes=(),
+    convolutions=(),
+    n_members=1,
+):
+    """Return the `Architecture` that the public parameters stand for."""
+    norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
+    # A network without hidden layers has nowhere to put any of them.
+    if not hidden_layer_sizes and not convolutions:
+        activation, norm = "identity", None
+        skip = "linear" if embedding and skip == "linear" else None
+    n_inputs = sum(embedding_sizes) if embedding else n_features
+    if convolutions:
+        n_inputs = convolutions[-1].n_outputs
+    sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
+    parts = activation, norm, skip, embedding, embedding_sizes
+    return Architecture(sizes, *parts, convolutions, n_members)

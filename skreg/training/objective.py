@@ -8,7 +8,7 @@ from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
 from skreg.networks.shared_members import for_members
 from skreg.networks.stacked import StackedNetwork
-from skreg.penalties.kinds import Penalties
+from skreg.penalties.combined import Penalties
 from skreg.training.adversarial import perturbed
 from skreg.training.noise import Noise
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 import scipy.sparse as sp
 import torch
 
-from skreg.augmentation.steps import is_random, layouts
-from skreg.data.batches import Rows, count_batches
+from skreg.augmentation.parameter import is_random, layouts
+from skreg.data.batches import count_batches
+from skreg.data.rows import Rows
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
 from skreg.training.gradual_pruning import ramp_length

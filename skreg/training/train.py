@@ -3,12 +3,13 @@
 import copy
 from dataclasses import fields, replace
 
-from skreg.augmentation.steps import has_functions
+from skreg.augmentation.parameter import has_functions
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.memory import cut
 from skreg.training.optimizers import StepSettings
 from skreg.training.request import FitResult
-from skreg.training.stack import Stack, run
+from skreg.training.run import run
+from skreg.training.stack import Stack
 from skreg.training.tracker import Tracker
 
 

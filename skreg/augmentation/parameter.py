@@ -1,0 +1,104 @@
+"""The parameter `augment`: what it may be, and what it comes down to."""
+
+from skreg.augmentation.image_augmenter import ImageAugmenter
+from skreg.augmentation.image_draws import ImageChanges
+from skreg.augmentation.table_augmenter import STRENGTHS, TableAugmenter
+
+
+def augmenters(augment):
+    """Return the parameter `augment` as a list."""
+    if augment is None:
+        return []
+    return list(augment) if isinstance(augment, list | tuple) else [augment]
+
+
+def check_augment(estimator):
+    """Raise an error that names what is wrong with the parameter `augment`."""
+    given = {}
+    for augmenter in augmenters(estimator.augment):
+        if isinstance(augmenter, ImageAugmenter | TableAugmenter):
+            augmenter._check()
+        elif isinstance(augmenter, type) or not callable(augmenter):
+            raise TypeError(
+                "augment must be an ImageAugmenter, a TableAugmenter, a function "
+                f"f(X, rng) or a list of these, got {augmenter!r}."
+            )
+        if isinstance(augmenter, TableAugmenter):
+            for name, parameter in STRENGTHS.items():
+                value = getattr(augmenter, name)
+                _check_given_once(name, value, parameter, estimator, given)
+
+
+def _check_given_once(name, value, parameter, estimator, given):
+    own = getattr(estimator, parameter)
+    if not value:
+        return
+    here = f"augment=TableAugmenter({name}={value!r})"
+    if own or name in given:
+        there = f"{parameter}={own!r}" if own else given[name]
+        raise ValueError(
+            f"{here} and {there} are the same strength. Give one of them only."
+        )
+    given[name] = here
+
+
+def table_strengths(estimator):
+    """Return what an estimator and its augmenters say of the changes of tables.
+
+    Returns
+    -------
+    dict of float
+        By the name of the estimator's parameter.
+    """
+    found = {name: getattr(estimator, name) for name in STRENGTHS.values()}
+    for augmenter in augmenters(estimator.augment):
+        if isinstance(augmenter, TableAugmenter):
+            for name, parameter in STRENGTHS.items():
+                found[parameter] = getattr(augmenter, name) or found[parameter]
+    return found
+
+
+def batch_changes(augment, n_features, image_shape=None):
+    """Return what becomes of the rows of one model's batches, step by step.
+
+    Parameters
+    ----------
+    augment : augmenter, list of augmenters or None
+    n_features : int
+    image_shape : tuple of int or None, default=None
+        That of the network's inputs, if they are images.
+
+    Returns
+    -------
+    tuple of ImageChanges or callable
+    """
+    return tuple(
+        augmenter._changes(n_features, image_shape)
+        if isinstance(augmenter, ImageAugmenter)
+        else augmenter
+        for augmenter in augmenters(augment)
+        if not isinstance(augmenter, TableAugmenter)
+    )
+
+
+def is_random(changes):
+    """Tell whether the changes of `batch_changes` depend on chance."""
+    return any(getattr(change, "is_random", True) for change in changes)
+
+
+def n_channels(changes):
+    """Return the number of channels of the images, None if there are none."""
+    for change in changes:
+        if isinstance(change, ImageChanges):
+            return change.layout.shape[2]
+    return None
+
+
+def layouts(changes):
+    """Return what models must have in common to change their batches together."""
+    return tuple(getattr(change, "layout", "callable") for change in changes)
+
+
+def has_functions(changes):
+    """Tell whether functions of the user's are among the changes."""
+    return "callable" in layouts(changes)

@@ -1,0 +1,367 @@
+"""The command line: ``python -m skreg compare DATA``."""
+
+import argparse
+import json
+import math
+import sys
+import textwrap
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import joblib
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+
+from skreg.comparison.budget import LEAST_SHARE, time_parameter
+from skreg.comparison.comparing import compare
+from skreg.comparison.contenders import (
+    DEFAULT_NETWORK,
+    N_CANDIDATES,
+    N_INNER_FOLDS,
+    TUNED_NETWORK,
+    contenders,
+)
+from skreg.comparison.datasets import load_table
+from skreg.comparison.html_report import html_report, model_codes
+from skreg.comparison.text_report import (
+    budget_line,
+    certainty_lines,
+    comparison_table,
+    format_choices,
+    format_table,
+)
+from skreg.comparison.verdict import better_network, verdict
+from skreg.version import __version__
+
+_WIDTH = 80
+_LEGEND = """\
+score ± standard deviation over the {n_splits} test folds
+p: corrected resampled t-test of the difference (Nadeau and Bengio)
+fit s: mean seconds of one fit, tuning included
+(k/n): switched on in k of n folds, otherwise in all; strengths are medians"""
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments after the program's name, by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 where an argument or the data cannot be used.
+    """
+    parser = _make_parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        _run_comparison(options)
+    # scikit-learn, too, raises a ValueError for what the user can mend: a score
+    # that does not fit the target, say.
+    except (ValueError, OSError, MissingExtraError) as error:
+        notes = [f"({note})" for note in getattr(error, "__notes__", [])]
+        print("skreg: error:", *str(error).split(), *notes, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("skreg: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+class MissingExtraError(Exception):
+    """A package of the ``cli`` extra is not installed."""
+
+
+def _make_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m skreg",
+        description="Regularised neural networks that are scikit-learn estimators.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command")
+    command = commands.add_parser(
+        "compare",
+        help="does a regularised network beat the linear baseline on a data set?",
+        description="Compare LogisticRegressionCV (RidgeCV for a regression) with"
+        " the default network and one that tunes its regularisation inside each fold"
+        " (MLPClassifierCV or MLPRegressorCV), by repeated cross-validation.",
+    )
+    command.add_argument(
+        "data",
+        metavar="DATA",
+        help="breast_cancer, diabetes, digits, iris, wine, or a CSV or Parquet file",
+    )
+    command.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="column to predict (default: target, label, class or y, else the last)",
+    )
+    command.add_argument(
+        "--scoring",
+        metavar="S",
+        help="a scikit-learn score (default: accuracy, or r2 for a regression)",
+    )
+    for option, default, least, text in [
+        ("--cv K", 5, 2, "number of folds"),
+        ("--repeats R", 2, 1, "how often the folds are drawn"),
+        ("--n-candidates N", N_CANDIDATES, 1, "settings that the tuned network tries"),
+        ("--seed S", 0, 0, "seed of the folds, the networks and the search"),
+    ]:
+        command.add_argument(
+            option.split()[0],
+            type=_integer_from(least),
+            default=default,
+            metavar=option.split()[1],
+            help=f"{text} (default: %(default)s)",
+        )
+    command.add_argument(
+        "--budget",
+        type=_positive_number,
+        metavar="SECONDS",
+        help="time for all of it: the tuned network gets a share in each fold, of a"
+        " second at least, and if that is not enough fewer folds are done, but two at"
+        " least; what is under way at the end is finished (default: no limit)",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for report.html, comparison.csv and comparison.json, made if need"
+        " be",
+    )
+    return parser
+
+
+def _integer_from(least):
+    def integer(text):
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"expected an integer from {least} on, got {text!r}"
+            )
+        return int(text)
+
+    return integer
+
+
+def _positive_number(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+class Clock:
+    """The seconds that are left of a budget.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds from now on; None is no limit.
+    """
+
+    def __init__(self, budget):
+        self._end = None if budget is None else time.monotonic() + budget
+
+    def left(self, share=1.0):
+        """Return a share of the seconds that are left, of a second at least, or None.
+
+        Parameters
+        ----------
+        share : float, default=1.0
+
+        Returns
+        -------
+        float or None
+        """
+        if self._end is None:
+            return None
+        return max(share * (self._end - time.monotonic()), LEAST_SHARE)
+
+
+def _run_comparison(options):
+    clock = Clock(options.budget)
+    _check_extra()
+    if options.output is not None:
+        # Now rather than after the comparison, should it not be possible.
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise ValueError(
+                f"--output must be a folder, and {str(options.output)!r} is a file."
+            ) from None
+    table = load_table(options.data, options.target)
+    table.check_folds(options.cv, N_INNER_FOLDS)
+    print(_describe(table, options))
+    estimators = contenders(
+        table,
+        scoring=options.scoring,
+        n_candidates=options.n_candidates,
+        seed=options.seed,
+    )
+    result = _compare(estimators, table, options, clock)
+    answer = verdict(result, table.name, default=DEFAULT_NETWORK, tuned=TUNED_NETWORK)
+    notes = _notes(result, options)
+    _print_report(result, answer, notes)
+    if options.output is not None:
+        _write_numbers(result, answer, notes, table, options)
+        _write_page(result, answer, notes, estimators, table, options, clock)
+
+
+def _check_extra():
+    try:
+        import pandas  # noqa: F401
+        import rich  # noqa: F401
+        import skrub  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the command line needs {error.name}: pip install skreg[cli]"
+        ) from error
+
+
+def _describe(table, options):
+    n_rows, n_columns = table.X.shape
+    return (
+        f"{table.name}: {n_rows} rows, {n_columns} columns; {table.task} of"
+        f" {table.target!r}; {options.repeats} x {options.cv}-fold cross-validation,"
+        f" seed {options.seed}"
+    )
+
+
+def _compare(estimators, table, options, clock):
+    is_classes = table.task == "classification"
+    folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
+    n_splits = options.cv * options.repeats
+    n_jobs = min(joblib.cpu_count(), len(estimators) * n_splits)
+    # The networks of the page take as long as one more round of splits.
+    n_rounds = math.ceil(n_splits / n_jobs)
+    share = min(n_rounds / (n_rounds + 1), 0.85) if options.output else 1.0
+    with _expected_warnings(), _progress_bar() as progress:
+        return compare(
+            estimators,
+            table.X,
+            table.y,
+            cv=folds(
+                n_splits=options.cv,
+                n_repeats=options.repeats,
+                random_state=options.seed,
+            ),
+            scoring=options.scoring,
+            n_jobs=n_jobs,
+            max_time=clock.left(share),
+            progress=progress,
+        )
+
+
+@contextmanager
+def _expected_warnings():
+    with warnings.catch_warnings():
+        # The networks train for a fixed number of epochs at most, and that is
+        # what is compared; an unseen category is encoded as none.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "Found unknown categories")
+        yield
+
+
+@contextmanager
+def _progress_bar():
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(
+        console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("fits", total=None)
+        yield lambda n_done, n_fits: bar.update(task, completed=n_done, total=n_fits)
+
+
+def _notes(result, options):
+    """Return what there is to know of the choices and of the time, a line each."""
+    notes = certainty_lines(result, TUNED_NETWORK)
+    if options.budget is not None:
+        notes.append(budget_line(result, options.budget))
+    return notes
+
+
+def _print_report(result, answer, notes):
+    headers, rows = comparison_table(result)
+    legend = _LEGEND.format(n_splits=len(result.n_train))
+    wrapped = [textwrap.fill(n, _WIDTH, subsequent_indent="  ") for n in notes]
+    legend = "\n".join([legend, *wrapped])
+    if not sys.stdout.isatty():
+        print(format_table(headers, rows), legend, "", answer, sep="\n")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    # Narrow, so that the last column has room in a terminal of 80 characters.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    for header in headers:
+        # What was chosen can be long; numbers broken in two cannot be read.
+        table.add_column(header, no_wrap=header != headers[-1], overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print(legend, style="dim", highlight=False)
+    console.print(answer, style="bold", highlight=False)
+
+
+def _write_numbers(result, answer, notes, table, options):
+    frame = result.to_frame()
+    frame["chosen"] = [format_choices(result.most_chosen(name)) for name in frame.index]
+    frame.to_csv(options.output / "comparison.csv")
+    content = {
+        "data": table.name,
+        "n_rows": len(table.y),
+        "n_columns": table.X.shape[1],
+        "target": table.target,
+        "task": table.task,
+        "cv": options.cv,
+        "repeats": options.repeats,
+        "n_candidates": options.n_candidates,
+        "budget": options.budget,
+        "seed": options.seed,
+        "skreg_version": __version__,
+        "answer": answer,
+        "notes": notes,
+        **result.to_dict(),
+    }
+    path = options.output / "comparison.json"
+    path.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
+
+
+def _write_page(result, answer, notes, estimators, table, options, clock):
+    """Write report.html, for which the networks are fitted on all rows."""
+    networks = {"default": DEFAULT_NETWORK, "tuned": TUNED_NETWORK}
+    fitted = {}
+    for name in networks.values():
+        model = clone(estimators[name])
+        if name == TUNED_NETWORK:
+            model.set_params(**{time_parameter(model): clock.left()})
+        with _expected_warnings():
+            fitted[name] = model.fit(table.X, table.y)
+    advised = better_network(result, **networks)
+    page = html_report(
+        result,
+        answer,
+        title=f"Does a regularised network beat {result.baseline} on {table.name}?",
+        description=_describe(table, options),
+        legend=_LEGEND.format(n_splits=len(result.n_train)),
+        notes=notes,
+        fitted=fitted,
+        codes=model_codes(fitted[advised], options.data, options.target),
+    )
+    (options.output / "report.html").write_text(page, encoding="utf-8")

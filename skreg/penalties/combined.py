@@ -1,0 +1,183 @@
+"""Sums of penalties: of one layer, and of all layers of a stack."""
+
+import torch
+
+from skreg.penalties.kinds import PENALTIES, GroupLasso
+
+
+class Sum:
+    """The sum of penalties of one layer, such as the elastic net ``L1 + L2``.
+
+    Parameters
+    ----------
+    penalties : list of Penalty
+        In the order of `PENALTIES`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.penalties.combined import Sum
+    >>> from skreg.penalties.kinds import L1, L2
+    >>> elastic_net = Sum([L1(torch.tensor([1.0])), L2(torch.tensor([0.5]))])
+    >>> weight = torch.tensor([[[-3.0, 0.5]]])
+    >>> elastic_net.value(weight)
+    tensor([8.1250])
+    >>> elastic_net.prox(weight, torch.tensor(1.0))
+    tensor([[[-1.,  0.]]])
+    """
+
+    def __init__(self, penalties):
+        self.penalties = penalties
+
+    def value(self, weight):
+        """Return the sum of the values of each model, of shape (n_models,)."""
+        zero = weight.new_zeros(weight.size(0))
+        return sum((penalty.value(weight) for penalty in self.penalties), zero)
+
+    def prox(self, z, step):
+        """Return the proximal operator of the sum, as `Penalty.prox`."""
+        for penalty in self.penalties:
+            z = penalty.prox(z, step)
+        return z
+
+    def pull_back(self, weight, start):
+        """Return what `Penalty.pull_back` of all makes of `weight`."""
+        for penalty in self.penalties:
+            weight = penalty.pull_back(weight, start)
+        return weight
+
+    def residual(self, weight, gradient):
+        """Return the subgradient of loss and penalties that is nearest to zero.
+
+        Parameters
+        ----------
+        weight, gradient : Tensor of shape (n_models, n_in, n_out)
+            The gradient is that of the loss.
+
+        Returns
+        -------
+        Tensor of shape (n_models, n_in, n_out)
+            Its norm is the distance of ``-gradient`` to the subdifferential of the
+            penalties.
+        """
+        residual = gradient
+        for penalty in self.penalties:
+            residual = residual + penalty.slope(weight)
+        for penalty in self.penalties:
+            residual = penalty.reduce(weight, residual)
+        return residual
+
+
+class Penalties:
+    """The penalties of all layers of a stack of models.
+
+    Parameters
+    ----------
+    strengths : dict of {str: Tensor of shape (n_models, n_layers)}
+        For each penalty its strengths, under the name of its parameter.
+    n_rows : int, default=1
+        Rows of the first layer that belong to one input.
+
+    Attributes
+    ----------
+    layers : list of Sum
+        The penalties of each layer that are on in any model.
+    smooth, nonsmooth : list of list of Penalty
+        Those of each layer that enter a gradient, and those that do not.
+    """
+
+    def __init__(self, strengths, n_rows=1):
+        self.strengths, self.n_rows = strengths, n_rows
+        n_layers = next(iter(strengths.values())).shape[1]
+        self.layers = [Sum(self._of_layer(layer)) for layer in range(n_layers)]
+        self.smooth, self.nonsmooth = self._parts(True), self._parts(False)
+
+    def _of_layer(self, layer):
+        columns = [
+            (kind, self.strengths[kind.parameter][:, layer]) for kind in PENALTIES
+        ]
+        on = [pair for pair in columns if (pair[1] != pair[0].off).any()]
+        return [self.make(kind, column, layer) for kind, column in on]
+
+    def make(self, kind, strength, layer):
+        """Return the penalty of a kind on a layer."""
+        if kind is GroupLasso and layer == 0:
+            return kind(strength, self.n_rows)
+        return kind(strength)
+
+    def _parts(self, smooth):
+        return [
+            [penalty for penalty in layer.penalties if penalty.is_smooth == smooth]
+            for layer in self.layers
+        ]
+
+    def of_layers(self, kind):
+        """Return the penalties of a class that are on, by the position of the layer."""
+        layers = enumerate(self.layers)
+        return {i: p for i, sum_ in layers for p in sum_.penalties if type(p) is kind}
+
+    def nonsmooth_models(self):
+        """Return for each model whether any penalty on it does not enter a gradient."""
+        on = [
+            (self.strengths[kind.parameter] != kind.off).any(1)
+            for kind in PENALTIES
+            if not kind.is_smooth
+        ]
+        return torch.stack(on).any(0).tolist()
+
+    def select(self, models):
+        """Return the penalties of the models in the index `models`."""
+        strengths = {name: s[models] for name, s in self.strengths.items()}
+        return Penalties(strengths, self.n_rows)
+
+    def add_smooth_gradient(self, weights, gradients):
+        """Add the gradient of the smooth penalties in place.
+
+        Parameters
+        ----------
+        weights, gradients : list of Tensor of shape (k, n_in, n_out)
+            One per layer, for the first `k` models of the stack.
+        """
+        for parts, weight, gradient in zip(self.smooth, weights, gradients):
+            for penalty in parts:
+                penalty.add_slope_(gradient, weight)
+
+    def value(self, weights):
+        """Return the penalty of each model, constraints aside.
+
+        Parameters
+        ----------
+        weights : list of Tensor of shape (n_models, n_in, n_out)
+            One per layer.
+
+        Returns
+        -------
+        Tensor of shape (n_models,)
+        """
+        total = weights[0].new_zeros(weights[0].size(0))
+        for layer, weight in zip(self.layers, weights):
+            for penalty in layer.penalties:
+                if not penalty.is_constraint:
+                    total += penalty.value(weight)
+        return total
+
+    def violation(self, weights, gradients):
+        """Return how far each model is from satisfying the optimality conditions.
+
+        The largest element, over all weights, of the subgradient of the objective that
+        is nearest to zero: 0 at a minimum.
+
+        Parameters
+        ----------
+        weights, gradients : list of Tensor of shape (n_models, n_in, n_out)
+            Gradients are those of the loss.
+
+        Returns
+        -------
+        Tensor of shape (n_models,)
+        """
+        residuals = [
+            layer.residual(weight, gradient).abs().amax((1, 2))
+            for layer, weight, gradient in zip(self.layers, weights, gradients)
+        ]
+        return torch.stack(residuals).amax(0)

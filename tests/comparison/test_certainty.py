@@ -1,0 +1,214 @@
+"""How sure a choice is: the margin inside a search, the agreement over the splits."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from test_comparing import BASE, HIGHER, make_result
+
+from skreg import MLPClassifierCV, SearchDisplay
+from skreg.comparison.certainty import certainties, winning_margin
+from skreg.comparison.choices import chosen_hyperparameters, most_chosen
+from skreg.comparison.text_report import certainty_lines, describe_certainty
+from skreg.comparison.verdict import verdict
+
+DIABETES = load_diabetes(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def tuned():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = MLPClassifierCV(n_candidates=8, n_ensemble=2, cv=3, random_state=0)
+    return make_pipeline(StandardScaler(), model).fit(X[::3], y[::3])
+
+
+# inside a search
+
+
+def test_the_margin_is_the_paired_t_statistic():
+    search = GridSearchCV(Ridge(), {"alpha": [0.01, 0.1, 10.0]}).fit(*DIABETES)
+    table = search.cv_results_
+    folds = np.array([table[f"split{k}_test_score"] for k in range(5)])
+    first, second = np.argsort(-table["mean_test_score"])[:2]
+    expected = stats.ttest_rel(folds[:, first], folds[:, second]).statistic
+    assert winning_margin(search) == pytest.approx(expected, rel=1e-9)
+    assert winning_margin(make_pipeline(clone(search)).fit(*DIABETES)) == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
+def test_the_runner_up_came_as_far_as_the_best(tuned):
+    search = tuned.steps[-1][1]
+    last = search.cv_results_["rung"] == search.cv_results_["rung"].max()
+    assert 2 <= last.sum() < len(last)
+    scores = search.scores_[last]
+    first, second = np.argsort(-scores.mean(axis=1))[:2]
+    expected = stats.ttest_rel(scores[first], scores[second]).statistic
+    assert winning_margin(tuned) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_halving_search_is_judged_in_its_last_iteration():
+    search = HalvingGridSearchCV(
+        Ridge(), {"alpha": [0.01, 0.1, 1.0, 10.0]}, random_state=0, factor=2
+    ).fit(*DIABETES)
+    table = search.cv_results_
+    last = np.flatnonzero(table["iter"] == table["iter"].max())
+    margin = winning_margin(search)
+    if len(last) < 2:
+        assert margin is None
+    else:
+        assert margin >= 0
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Ridge(),
+        GridSearchCV(Ridge(), {"alpha": [1.0]}),
+        GridSearchCV(Ridge(), {"alpha": [1.0, 1.0]}),
+        GridSearchCV(
+            Ridge(), {"alpha": [1.0, 2.0]}, scoring=["r2", "neg_max_error"], refit="r2"
+        ),
+    ],
+    ids=["no search", "one candidate", "no spread", "several scores"],
+)
+def test_no_margin(model):
+    assert winning_margin(model.fit(*DIABETES)) is None
+
+
+def test_no_margin_where_the_choice_is_not_the_best_score():
+    """As of refit=callable, or of an estimator that found nothing to learn."""
+    search = GridSearchCV(
+        Ridge(), {"alpha": [0.1, 1.0, 1e4]}, refit=lambda table: 2
+    ).fit(*DIABETES)
+    assert search.best_index_ == 2
+    assert winning_margin(search) is None
+
+
+def test_the_choice_of_a_network_that_tunes_itself(tuned):
+    chosen = chosen_hyperparameters(tuned)
+    assert {"l2", "skip_l2", "dropout"} <= set(chosen)
+    assert {type(chosen[name]) for name in ("l2", "skip_l2", "dropout")} == {float}
+    json.dumps(chosen)
+    names = [choice.name for choice in most_chosen([chosen] * 3)]
+    assert names == [each.name for each in certainties([chosen] * 3)] == list(chosen)
+
+
+def test_the_picture_marks_the_choice_of_the_last_rung(tuned):
+    search = tuned.steps[-1][1]
+    table = dict(search.cv_results_)
+    dropped = int(np.argmin(table["rung"]))
+    # Lucky when it was dropped, but not chosen for that.
+    table["mean_test_score"] = table["mean_test_score"].copy()
+    table["mean_test_score"][dropped] = 1.0
+    display = SearchDisplay._read(table)
+    assert display.best_index == search.best_index_
+    assert {"l2", "skip_l2", "dropout"} <= set(display.values)
+
+
+# over the splits
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "is_sure", "is_sure_of_strength"),
+    [
+        ([1e-3] * 9 + [8e-3], "x between 0.001 and 0.008 in 10 of 10 folds", 1, 1),
+        (
+            [1e-3] * 9 + [0.5],
+            "x between 0.001 and 0.5 in 10 of 10 folds: not sure how strong",
+            *(1, 0),
+        ),
+        (
+            [0.1, 0.2] * 3 + [0.0] * 4,
+            "x between 0.1 and 0.2 in 6 of 10 folds: not sure",
+            *(0, 1),
+        ),
+        ([0.2] * 8 + [0.0] * 2, "x 0.2 in 8 of 10 folds", 1, 1),
+        ([0.2] * 2 + [0.0] * 8, "x 0.2 in 2 of 10 folds", 1, 1),
+        ([0.0] * 10, "x in 0 of 10 folds", 1, 1),
+        ([True] * 3 + [False] * 7, "x in 3 of 10 folds: not sure", 0, 1),
+        ([None] * 1 + ["a"] * 9, "x a in 9 of 10 folds", 1, 1),
+        (["b"] * 4 + ["a"] * 6, "x a or b in 10 of 10 folds: not sure", 1, 0),
+    ],
+)
+def test_certainty(values, text, is_sure, is_sure_of_strength):
+    (found,) = certainties([{"step__x": value} for value in values])
+    assert describe_certainty(found) == text
+    assert found.is_sure == is_sure
+    assert found.is_sure_of_strength == is_sure_of_strength
+    content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert content["is_sure"] == bool(is_sure)
+
+
+@pytest.mark.parametrize(
+    ("n_on", "n_splits", "is_sure"),
+    [(2, 2, 0), (3, 3, 0), (4, 4, 1), (4, 5, 0), (5, 5, 1), (7, 10, 0), (8, 10, 1)],
+)
+def test_few_splits_are_never_sure(n_on, n_splits, is_sure):
+    chosen = [{"l2": 0.1}] * n_on + [{"l2": 0.0}] * (n_splits - n_on)
+    (found,) = certainties(chosen)
+    # Of all sequences of a coin's sides, those as one-sided as this.
+    counts = [sum(bits) for bits in product((0, 1), repeat=n_splits)]
+    extreme = abs(n_on - n_splits / 2)
+    chance = np.mean([abs(count - n_splits / 2) >= extreme for count in counts])
+    assert found.is_sure == bool(is_sure) == (chance <= 0.125)
+    off = [{"l2": 0.0 if split["l2"] else 0.1} for split in chosen]
+    assert certainties(off)[0].is_sure == bool(is_sure)
+
+
+def test_the_median_is_the_one_of_the_table():
+    values = [{"l2": value} for value in (0.004, 0.001, 0.002, 0.003)]
+    (found,), (choice,) = certainties(values), most_chosen(values)
+    assert found.median == choice.value == 0.002
+
+
+def test_what_a_split_did_not_search_is_off_there():
+    (found,) = certainties([{"l2": 0.1}, {}])
+    assert (found.n_on, found.n_splits) == (1, 2)
+
+
+def compared(chosen, margins):
+    scores = {"base": BASE, "default network": BASE, "tuned network": HIGHER}
+    result = make_result(scores, {"tuned network": chosen})
+    result.margins["tuned network"] = margins
+    return result
+
+
+def test_the_lines_of_the_report():
+    chosen = [{"l2": 0.1, "dropout": 0.2}] * 2 + [{"l2": 0.2, "dropout": 0.0}] * 2
+    result = compared(chosen, [0.5, None, 0.2, 0.3])
+    assert certainty_lines(result, "tuned network") == [
+        "tuned network: l2 between 0.1 and 0.2 in 4 of 4 folds;"
+        " dropout 0.2 in 2 of 4 folds: not sure",
+        "tuned network: inside a fold the best setting is 0.3 standard errors ahead of"
+        " the next (median of 3 folds): not sure",
+    ]
+    assert certainty_lines(result, "base") == []
+    sure = certainty_lines(compared(chosen, [2.0] * 4), "tuned network")
+    assert sure[1].endswith(": clearly ahead")
+    assert len(certainty_lines(compared(chosen, [None] * 4), "tuned network")) == 1
+
+
+def test_the_verdict_says_where_the_splits_disagree():
+    chosen = [
+        {"l2": 0.1, "skip_l2": 0.1, "dropout": 0.2, "numeric_embedding": "periodic"},
+        {"l2": 0.2, "skip_l2": 2.0, "dropout": 0.2, "numeric_embedding": "periodic"},
+        {"l2": 0.2, "skip_l2": 2.0, "dropout": 0.2, "numeric_embedding": "periodic"},
+        {"l2": 0.1, "skip_l2": 0.1, "dropout": 0.0, "numeric_embedding": "periodic"},
+    ]
+    sentence = verdict(
+        compared(chosen, []), "toy", default="default network", tuned="tuned network"
+    )
+    assert sentence.endswith(
+        "; regularise it with l2=0.1, skip_l2=0.1 (0.1 to 2: not sure),"
+        " dropout=0.2 (in 3 of 4 folds: not sure) and periodic embeddings."
+    )

@@ -1,0 +1,259 @@
+"""The command line: its report, its files and its errors."""
+
+import html
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skreg
+from skreg import MLPRegressorCV
+from skreg.comparison.commandline import main
+from skreg.comparison.contenders import contenders
+from skreg.comparison.datasets import load_table
+
+QUICK = ["--cv", "2", "--repeats", "1", "--n-candidates", "2"]
+NAMES = {
+    "classification": ["LogisticRegressionCV", "default network", "tuned network"],
+    "regression": ["RidgeCV", "default network", "tuned network"],
+}
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Fit in this process: starting others takes longer than these fits."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+
+
+@pytest.fixture
+def mixed_table(tmp_path):
+    """A CSV file with text, dates and missing values, and a number to predict."""
+    rng = np.random.default_rng(0)
+    n = 60
+    size = rng.normal(size=n)
+    frame = pd.DataFrame(
+        {
+            "size": np.where(rng.random(n) < 0.1, np.nan, size),
+            "colour": rng.choice(["red", "green", "blue", None], n),
+            "sold": pd.date_range("2020-01-01", periods=n, freq="9D").astype(str),
+            "price": 3 * size + rng.normal(size=n),
+        }
+    )
+    path = tmp_path / "houses.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def run(capsys, *arguments):
+    """Run the command line: its exit code, its output and its errors."""
+    code = main(list(map(str, arguments)))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_compare_reports_and_writes(capsys, tmp_path):
+    folder = tmp_path / "new" / "folder"
+    code, out, err = run(capsys, "compare", "iris", *QUICK, "--output", folder)
+
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == (
+        "iris: 150 rows, 4 columns; classification of 'target'; 1 x 2-fold"
+        " cross-validation, seed 0"
+    )
+    assert lines[1].split("  ")[0] == "model"
+    assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["classification"]
+    assert lines[-1].startswith(("Yes: ", "No: ", "No clear difference "))
+    assert lines[-1].endswith(".")
+
+    content = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert list(content["estimators"]) == NAMES["classification"]
+    assert content["answer"] == lines[-1]
+    for name in NAMES["classification"]:
+        assert len(content["estimators"][name]["scores"]) == 2
+    tuned = content["estimators"]["tuned network"]["chosen"]
+    assert {"l2", "skip_l2", "dropout"} <= set(tuned[0])
+    certainties = content["estimators"]["tuned network"]["certainties"]
+    assert [each["name"] for each in certainties] == list(tuned[0])
+    assert all(each["n_splits"] == 2 for each in certainties)
+    assert len(content["estimators"]["tuned network"]["margins"]) == 2
+    assert len(content["notes"]) == 2
+    assert all(note in " ".join(out.split()) for note in content["notes"])
+    assert content["notes"][0].startswith("tuned network: ")
+    assert content["budget"] is None
+
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert html.escape(lines[-1]) in page
+    assert all(f"<td>{name}</td>" in page for name in NAMES["classification"])
+    # The differences, the settings, and the training of both networks.
+    assert page.count("<img") == 4
+
+    frame = pd.read_csv(folder / "comparison.csv", index_col="estimator")
+    for name in NAMES["classification"]:
+        scores = content["estimators"][name]["scores"]
+        assert frame.loc[name, "mean"] == pytest.approx(np.mean(scores))
+
+
+def test_compare_prepares_a_mixed_file(capsys, mixed_table):
+    code, out, err = run(capsys, "compare", mixed_table, *QUICK, "--scoring", "r2")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("houses.csv: 60 rows, 3 columns; regression of 'price'")
+    assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["regression"]
+
+
+def test_seed_decides_the_scores(capsys, tmp_path):
+    def scores(seed, folder):
+        run(capsys, "compare", "iris", *QUICK, "--seed", seed, "--output", folder)
+        content = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+        return [entry["scores"] for entry in content["estimators"].values()]
+
+    first = scores(1, tmp_path / "a")
+    assert first == scores(1, tmp_path / "b")
+    assert first != scores(2, tmp_path / "c")
+
+
+def test_terminal_gets_a_progress_bar_and_a_drawn_table(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, err = run(capsys, "compare", "iris", *QUICK)
+    assert code == 0
+    assert "\nLogisticRegressionCV  " in out
+    assert "\x1b[1m" in out
+    assert "100%" in err
+
+
+def test_baseline_comes_first_and_the_tuned_network_tunes_itself():
+    table = load_table("diabetes")
+    made = contenders(table, scoring=None, n_candidates=3, seed=4)
+    assert list(made) == NAMES["regression"]
+    tuned = made["tuned network"].steps[-1][1]
+    expected = MLPRegressorCV(n_candidates=3, random_state=4)
+    assert repr(tuned) == repr(expected)
+    assert repr(made["default network"].steps[-1][1]) == "MLPRegressor(random_state=4)"
+
+
+def test_a_score_is_what_all_are_tuned_for():
+    made = contenders(load_table("iris"), scoring="f1_macro", n_candidates=3, seed=0)
+    baseline = made["LogisticRegressionCV"].steps[-1][1]
+    inner = getattr(baseline, "steps", [(None, baseline)])[-1][1]
+    tuned = made["tuned network"].steps[-1][1]
+    assert inner.scoring == tuned.scoring == "f1_macro"
+    assert inner.cv.n_splits == 5
+
+
+# errors
+
+
+def write_csv(path, **columns):
+    """Write a table of 40 rows with the given columns beside two ordinary ones."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.normal(size=40), "result": np.arange(40) % 2})
+    frame.assign(**columns).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "match"),
+    [
+        ({}, ["--target", "resutl"], "no column 'resutl'; did you mean 'result'?"),
+        ({"result": 1}, [], "target 'result' is constant: every row is 1"),
+        ({"result": [None] + [0, 1, 1] * 13}, [], "'result' has 1 missing values"),
+        (
+            {"name": [f"n{i}" for i in range(40)], "target": [0, 1] * 20},
+            [],
+            "column 'name' is text with as many values as rows (40)",
+        ),
+        ({"result": [2] * 3 + [0, 1] * 18 + [0]}, [], "class 2 of 'result' has only 3"),
+        ({}, ["--cv", "25"], "25 folds need at least 25 of each class"),
+        ({}, ["--scoring", "acuracy"], "scoring='acuracy' .* did you mean 'accuracy'?"),
+        (
+            {"result": ["a", "b", "c"] * 13 + ["a"]},
+            ["--scoring", "roc_auc", *QUICK],
+            "multi_class must be in .* (raised by 'LogisticRegressionCV' on split 0",
+        ),
+    ],
+)
+def test_unusable_data(columns, arguments, match, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    write_csv(path, **columns)
+    assert_one_line_error(run(capsys, "compare", path, *arguments), match)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["nowhere.csv"], "file 'nowhere.csv' does not exist"),
+        (["brest_cancer"], "called 'brest_cancer'; did you mean 'breast_cancer'?"),
+        ([__file__], "test_commandline.py' is not a file of a supported type"),
+        (["iris", "--output", __file__], "must be a folder"),
+    ],
+)
+def test_unusable_files(arguments, match, capsys):
+    assert_one_line_error(run(capsys, "compare", *arguments), match)
+
+
+def assert_one_line_error(outcome, match):
+    """Check for exit code 2 and one line that has the parts of `match`."""
+    code, _, err = outcome
+    assert code == 2
+    assert err.startswith("skreg: error: ")
+    assert err.count("\n") == 1
+    for part in match.split(" .* "):
+        assert part in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cv", "1"],
+        ["--repeats", "0"],
+        ["--n-candidates", "many"],
+        ["--seed", "-1"],
+    ],
+)
+def test_bad_numbers(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", "iris", *arguments])
+    assert f"argument {arguments[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["pandas", "rich", "skrub"])
+def test_missing_extra(package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    outcome = run(capsys, "compare", "iris")
+    assert_one_line_error(outcome, f"needs {package}: pip install skreg[cli]")
+
+
+def test_no_command_shows_the_help(capsys):
+    code, out, err = run(capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: python -m skreg")
+
+
+def test_interrupt_ends_without_a_traceback(monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skreg.comparison.commandline.compare", interrupt)
+    code, _, err = run(capsys, "compare", "iris")
+    assert (code, err) == (130, "skreg: interrupted\n")
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == skreg.__version__
+
+
+def test_as_a_process():
+    outcome = subprocess.run(
+        [sys.executable, "-m", "skreg", "compare", "nowhere.csv"],
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr == "skreg: error: file 'nowhere.csv' does not exist\n"

@@ -1,0 +1,103 @@
+"""scikit-learn's own checks, over every estimator and configuration."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from _estimators import (
+    CONVOLUTIONAL,
+    ESTIMATORS,
+    every_checked,
+    every_checked_estimator,
+    make,
+)
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_inplace_ensure_writeable,
+    check_param_validation,
+    parametrize_with_checks,
+)
+
+# Few epochs on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+EQUIVALENCE = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+
+
+def exemption(estimator):
+    """Return the one check that some configurations cannot pass, with the reason."""
+    if estimator.early_stopping:
+        reason = "a row given twice may have one copy in the random validation split"
+    elif estimator.dropout or estimator.stochastic_depth:
+        reason = "a row given twice draws two masks, a row of weight two draws one"
+    else:
+        return {}
+    return dict.fromkeys(EQUIVALENCE, reason)
+
+
+@parametrize_with_checks(every_checked_estimator(), expected_failed_checks=exemption)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+def test_the_exemption_is_the_only_one():
+    exempt = [e for e in every_checked_estimator() if exemption(e)]
+    assert len(exempt) == 3 * len(ESTIMATORS) + 2 * len(CONVOLUTIONAL)
+
+
+# Checks that scikit-learn has and does not run by itself.
+
+
+@pytest.mark.parametrize("kind, configuration", every_checked())
+@pytest.mark.parametrize(
+    "check", [check_dataframe_column_names_consistency, check_inplace_ensure_writeable]
+)
+def test_check_that_is_not_run_by_itself(check, kind, configuration):
+    check(kind.__name__, make(kind, configuration))
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS + CONVOLUTIONAL)
+def test_param_validation(kind):
+    check_param_validation(kind.__name__, kind(max_iter=2))
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS + CONVOLUTIONAL)
+def test_set_output_does_not_apply(kind):
+    """Networks do not transform, so there is no output whose container is chosen."""
+    assert not hasattr(kind(), "transform")
+    assert not hasattr(kind(), "set_output")
+
+
+ARRAY_API = """
+import warnings
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from _estimators import every_checked_estimator
+
+warnings.simplefilter("ignore")  # few epochs on purpose
+done = 0
+for estimator in every_checked_estimator():
+    for estimator, check in estimator_checks_generator(estimator):
+        if check.func.__name__ == "check_array_api_input":
+            check(estimator)  # without SCIPY_ARRAY_API=1 this raises SkipTest
+            done += 1
+print(done)
+"""
+
+
+def test_array_api_input():
+    """scipy reads SCIPY_ARRAY_API when it is imported, so in a process of its own."""
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent)])
+    result = subprocess.run(
+        [sys.executable, "-c", ARRAY_API],
+        env=os.environ | {"SCIPY_ARRAY_API": "1", "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) == len(every_checked_estimator())

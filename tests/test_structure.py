@@ -1,0 +1,237 @@
+"""The structure of the package: imports point down, files are small, names public."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import skreg
+
+PACKAGE = Path(skreg.__file__).parent
+
+# Ground first, as in docs/design.md: a subpackage imports from those before it, and a
+# module from those before it in its own.
+ORDER = {
+    "penalties": ["contract", "proximal", "kinds", "combined"],
+    "networks": [
+        "architecture",
+        "convolution",
+        "losses",
+        "products",
+        "embeddings",
+        "layers",
+        "shared_members",
+        "skips",
+        "initial",
+        "stacked",
+    ],
+    "parameters": ["checks", "image_shapes", "suggestions"],
+    "data": [
+        "moments",
+        "quantiles",
+        "rows",
+        "shared_arrays",
+        "splitting",
+        "streams",
+        "batches",
+    ],
+    "augmentation": [
+        "copies",
+        "pixels",
+        "table_augmenter",
+        "wordnet",
+        "image_draws",
+        "text_augmenter",
+        "image_augmenter",
+        "parameter",
+        "steps",
+    ],
+    "training": [
+        "adversarial",
+        "gradual_pruning",
+        "lbfgs",
+        "memory",
+        "noise",
+        "optimizers",
+        "schedules",
+        "threads",
+        "weight_averages",
+        "loop",
+        "objective",
+        "tracker",
+        "request",
+        "run",
+        "stack",
+        "train",
+    ],
+    "fusion": ["checkpoint", "progress", "turns", "dispatch", "scheduler", "backend"],
+    "estimators": [
+        "constraints",
+        "documentation",
+        "fitted",
+        "members",
+        "preparation",
+        "rollback",
+        "base",
+        "convolutional",
+        "classifier",
+        "regressor",
+        "cnn",
+        "mlp",
+    ],
+    "model_selection": [
+        "blending",
+        "documentation",
+        "race",
+        "simplest",
+        "space",
+        "path",
+        "sampling",
+        "trials",
+        "bayes",
+        "strategies",
+        "tuning",
+        "tuned",
+    ],
+    "sparsity": ["surgery", "units", "compaction", "pruning"],
+    "plotting": ["comparison", "curves", "path", "search"],
+    "comparison": [
+        "budget",
+        "choices",
+        "contenders",
+        "datasets",
+        "ttest",
+        "certainty",
+        "text_report",
+        "html_report",
+        "result",
+        "verdict",
+        "comparing",
+        "commandline",
+    ],
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+# What each subpackage exports, and so what is public beside `skreg` itself.
+EXPORTS = {
+    "penalties": {"GroupLasso", "L1", "L2", "MaxNorm", "NonNegative", "Penalty", "Sum"},
+    "networks": set(),
+    "parameters": set(),
+    "data": set(),
+    "augmentation": {"Augmented", "ImageAugmenter", "TableAugmenter", "TextAugmenter"},
+    "training": set(),
+    "fusion": {"fused"},
+    "estimators": {"CNNClassifier", "CNNRegressor", "MLPClassifier", "MLPRegressor"},
+    "model_selection": {
+        "BayesSearchCV",
+        "MLPClassifierCV",
+        "MLPRegressorCV",
+        "OffOr",
+        "RegularizationPath",
+        "one_standard_error",
+        "regularization_path",
+        "search_space",
+    },
+    "sparsity": {"compact", "prune"},
+    "plotting": {
+        "ComparisonDisplay",
+        "LearningCurvesDisplay",
+        "RegularizationPathDisplay",
+        "SearchDisplay",
+    },
+    "comparison": {"ComparisonResult", "compare", "load_table"},
+}
+# For those who look for them in a subpackage; `skreg` itself leaves them out.
+IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
+
+
+def place(dotted):
+    """Return where a module stands, as numbers that grow from the ground up.
+
+    What stands in the package itself is below all (the version) or above all.
+    """
+    packages = list(ORDER)
+    match dotted.split("."):
+        case ["skreg", "version"]:
+            return -1, 0
+        case ["skreg"] | ["skreg", "__main__"]:
+            return len(packages), 0
+        case ["skreg", package]:
+            return packages.index(package), len(ORDER[package])
+        case ["skreg", package, module]:
+            return packages.index(package), ORDER[package].index(module)
+    raise ValueError(f"{dotted} has no place")
+
+
+def module_of(path):
+    """Return the dotted name of a file of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path):
+    """Return the modules of the package that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = names & {module_of(path) for path in FILES}
+            found |= modules or {node.module}
+    return {name for name in found if name.partition(".")[0] == "skreg"}
+
+
+def test_every_module_has_a_place():
+    listed = {f"skreg.{p}.{m}" for p, modules in ORDER.items() for m in modules}
+    listed |= {f"skreg.{package}" for package in ORDER}
+    assert {"skreg", "skreg.__main__", "skreg.version"} | listed == {
+        module_of(path) for path in FILES
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_point_down(path):
+    for name in imported(path):
+        assert place(name) < place(module_of(path)), f"it imports {name}"
+
+
+def test_the_parser_sees_imports():
+    """Else the test above could not fail."""
+    assert "skreg.fusion.scheduler" in imported(PACKAGE / "estimators/base.py")
+    inside_a_function = imported(PACKAGE / "estimators/fitted.py")
+    assert "skreg.training.loop" in inside_a_function
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_a_subpackage_says_what_it_is_for(package):
+    found = importlib.import_module(f"skreg.{package}")
+    assert found.__doc__.strip()
+    assert not [m for m in ORDER[package] if m.startswith("_")]
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent])
+def test_files_are_small(folder):
+    """One idea in a file: of more than 500 lines, split it."""
+    lengths = {p.name: len(p.read_text().splitlines()) for p in folder.rglob("*.py")}
+    assert not {name: n for name, n in lengths.items() if n > 500}
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_exports_of_a_subpackage(package):
+    found = importlib.import_module(f"skreg.{package}")
+    exported = set(getattr(found, "__all__", ()))
+    assert exported == EXPORTS[package]
+    assert all(hasattr(found, name) for name in exported)
+
+
+def test_exports():
+    everything = set().union(*EXPORTS.values())
+    assert set(skreg.__all__) == everything - IN_SUBPACKAGES_ONLY
+    for package, names in EXPORTS.items():
+        for name in names - IN_SUBPACKAGES_ONLY:
+            found = importlib.import_module(f"skreg.{package}")
+            assert getattr(skreg, name) is getattr(found, name)
+    with pytest.raises(AttributeError, match="no attribute 'MLP'"):
+        _ = skreg.MLP

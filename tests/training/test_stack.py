@@ -1,0 +1,134 @@
+"""What becomes of the models of a stack when they leave it."""
+
+import subprocess
+import sys
+import traceback
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from skreg import MLPClassifier
+from skreg.training.run import run
+from skreg.training.stack import Stack
+
+X, y = load_iris(return_X_y=True)
+
+# Random and not, with and without penalties that have kinks.
+KINDS = [
+    {"l1": 1e-3},
+    {"l1": 1e-3, "dropout": 0.3},
+    {"l2": 1e-3},
+    {"l1": 1e-4, "input_noise": 0.1},
+    {"l1": 1e-4, "input_dropout": 0.2, "label_smoothing": 0.1},
+    {"max_norm": 1.0, "mixup": 0.3},
+    {"positive": True},
+]
+
+
+def request(n_rows, max_iter=3, **params):
+    """Return the request of a fit that is not polished."""
+    estimator = MLPClassifier((5,), batch_size=16, tol=0, max_iter=max_iter, **params)
+    rows = np.random.default_rng(0).permutation(len(X))[:n_rows]
+    request = estimator._prepared_request(X[rows], y[rows], seed=n_rows)
+    request.may_polish = False
+    return request
+
+
+def stack_of(requests):
+    return Stack(sorted(requests, key=lambda r: -r.n_batches))
+
+
+@pytest.mark.parametrize("batchnorm", [False, "after"])
+def test_violations_are_those_of_each_model_alone(batchnorm):
+    """Also of models that leave together and apart, and of other lengths."""
+    shapes = [(150, 3), (143, 3), (141, 2), (120, 3), (60, 3), (31, 2), (31, 3)]
+    requests = [
+        request(n_rows, epochs, batchnorm=batchnorm, **params)
+        for (n_rows, epochs), params in zip(shapes, KINDS)
+    ]
+    together = [result.kkt_violation for result in run(stack_of(requests))]
+    alone = [run(Stack([request]))[0].kkt_violation for request in requests]
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
+    # Nothing is certified without a kink.
+    assert [np.isnan(v) for v in alone] == ["l2" in params for params in KINDS]
+
+
+def test_small_pieces_give_the_same_violations(monkeypatch):
+    requests = [request(n_rows, l1=1e-3) for n_rows in (150, 140, 100)]
+    whole = [result.kkt_violation for result in run(stack_of(requests))]
+    monkeypatch.setattr("skreg.training.stack.ELEMENTS_AT_A_TIME", 1)
+    pieces = [result.kkt_violation for result in run(stack_of(requests))]
+    np.testing.assert_allclose(pieces, whole, rtol=1e-9)
+
+
+def fail(tracker, state):
+    if tracker.n_iter == 2:
+        raise LookupError("the user's")
+
+
+def test_an_error_of_one_model_stops_that_model_only():
+    requests = [request(seed, 4, l1=1e-3) for seed in (150, 149, 148)]
+    expected = run(stack_of(requests))
+    requests[1].on_epoch = fail
+    results = run(stack_of(requests))
+    error = results[1].tracker.error
+    assert isinstance(error, LookupError)
+    assert "in fail" in "".join(traceback.format_tb(error.__traceback__))
+    assert [result.tracker.n_iter for result in results] == [4, 2, 4]
+    for position in (0, 2):
+        assert results[position].tracker.error is None
+        for array, other in zip(results[position].state, expected[position].state):
+            np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-12)
+
+
+def test_an_interrupt_stops_all():
+    def interrupt(tracker, state):
+        raise KeyboardInterrupt
+
+    requests = [request(seed, 4) for seed in (150, 149)]
+    requests[1].on_epoch = interrupt
+    results = run(stack_of(requests))
+    assert all(result.interrupted for result in results)
+    assert [result.tracker.error for result in results] == [None, None]
+
+
+def test_seconds_are_shared_by_steps():
+    """In proportion to epochs times batches, and all of them."""
+    results = run(stack_of([request(150, 6), request(40, 2), request(16, 3)]))
+    seconds = np.array([result.seconds for result in results])
+    np.testing.assert_allclose(seconds / seconds.sum(), np.array([60, 6, 3]) / 69)
+    assert 0 < seconds.sum() < 60
+
+
+def test_seconds_without_a_step():
+    """After an interrupt before the first epoch ends, equal shares."""
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    stack = stack_of([request(150), request(40)])
+    stack.note_epoch = interrupt
+    one, two = run(stack)
+    assert one.seconds == two.seconds > 0
+
+
+FIT = """
+import sys
+import numpy as np
+from skreg import MLPClassifier
+X = np.random.default_rng(0).standard_normal((20, 3))
+MLPClassifier((4,), max_iter=2, tol=0).fit(X, X[:, 0] > 0)
+print(*sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
+"""
+
+
+def test_a_fit_does_not_import_torchs_compiler():
+    """Which takes longer than a fit."""
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FIT],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.split() == []
