@@ -59,9 +59,9 @@ def counted():
     """Yield a list that receives the number of models of every stack that trains."""
     sizes, run = [], skreg.training.train.run
 
-    def counting(stack, *args, **kwargs):
-        sizes.append(len(stack.results))
-        return run(stack, *args, **kwargs)
+    def counting(requests, *args, **kwargs):
+        sizes.append(len(requests))
+        return run(requests, *args, **kwargs)
 
     with mock.patch.object(skreg.training.train, "run", counting):
         yield sizes

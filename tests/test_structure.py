@@ -26,7 +26,7 @@ ORDER = {
         "initial",
         "stacked",
     ],
-    "parameters": ["checks", "image_shapes", "suggestions"],
+    "parameters": ["checks", "image_shapes", "regularisers", "suggestions"],
     "data": [
         "moments",
         "quantiles",
@@ -49,20 +49,29 @@ ORDER = {
     ],
     "training": [
         "adversarial",
+        "draws",
         "gradual_pruning",
         "lbfgs",
+        "loss_meter",
         "memory",
         "noise",
         "optimizers",
         "schedules",
+        "skorch_net",
         "threads",
         "weight_averages",
-        "loop",
-        "objective",
+        "assembly",
+        "grouping",
+        "observer",
+        "step",
         "tracker",
+        "course",
+        "epoch",
+        "objective",
         "request",
-        "run",
+        "certificate",
         "stack",
+        "run",
         "train",
     ],
     "fusion": ["checkpoint", "progress", "turns", "dispatch", "scheduler", "backend"],
@@ -201,7 +210,7 @@ def test_the_parser_sees_imports():
     """Else the test above could not fail."""
     assert "skreg.fusion.scheduler" in imported(PACKAGE / "estimators/base.py")
     inside_a_function = imported(PACKAGE / "estimators/fitted.py")
-    assert "skreg.training.loop" in inside_a_function
+    assert "skreg.training.skorch_net" in inside_a_function
 
 
 @pytest.mark.parametrize("package", ORDER)

@@ -247,7 +247,7 @@ class FittedNetworkMixin:
         are averaged. Members that share weights are rows of its outputs: those of each
         row of the inputs, one below the other.
         """
-        from skreg.training.loop import inference_net
+        from skreg.training.skorch_net import inference_net
 
         network = self._get_inference()[0]
         return inference_net(network, self._loss, self.history_)

@@ -31,7 +31,7 @@ FORMAT = 2
 
 # Fields of a request with which a fit is not kept: what callbacks and hooks do has no
 # content to hash, and the others are of fits that go on.
-UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer", "tracker")
+UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer")
 # Fields that do not decide the result: `monitor` says what `score` is, and `key` is
 # what this module returned.
 UNHASHED = ("score", "key")
@@ -255,5 +255,5 @@ def _rebuilt(course, arrays, request):
         setattr(tracker, name, course.pop(name))
     changes = {name: course.pop(name) for name in POLISHED}
     if changes["solver"] != request.solver:
-        tracker.request = replace(request, **changes, tracker=tracker)
+        tracker.go_on_with(replace(request, **changes))
     return FitResult(state, tracker, **course)

@@ -3,7 +3,6 @@
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.request import FitResult
 from skreg.training.run import Run
-from skreg.training.stack import Stack
 from skreg.training.tracker import Tracker
 from skreg.training.train import own_copy, stacks_of
 
@@ -31,13 +30,13 @@ class Race:
 
     def _enter(self, chunk):
         try:
-            run = Run(Stack([self.requests[p] for p in chunk]))
+            run = Run([self.requests[p] for p in chunk])
         except Exception as error:
             self._fail(chunk, error)
             return
         self._runs.append((run, chunk))
         for place, position in enumerate(chunk):
-            self.trackers[position] = run.stack.trackers[place]
+            self.trackers[position] = run.course.trackers[place]
             self._places[position] = run, place
 
     def _fail(self, chunk, error):
@@ -63,7 +62,7 @@ class Race:
             If the user interrupts the training.
         """
         done = max(tracker.n_iter for tracker in self.trackers) if in_turns else epoch
-        while done < epoch and any(run.stack.trackers for run, _ in self._going()):
+        while done < epoch and any(run.course.trackers for run, _ in self._going()):
             done += 1
             self._advance(done)
         if not in_turns:
@@ -91,7 +90,7 @@ class Race:
         for position in positions:
             self.trackers[position].halted = True
         for run, _ in self._going():
-            trackers = run.stack.trackers
+            trackers = run.course.trackers
             keep = [p for p, tracker in enumerate(trackers) if not tracker.halted]
             run.retire(keep)
 
@@ -101,10 +100,10 @@ class Race:
         if tracker.best_state is not None:
             return tracker.best_state
         run, place = self._places[position]
-        result = run.stack.results[place]
+        result = run.results[place]
         if result is not None:
             return result.state
-        return run.stack.state_of(run.stack.trackers.index(tracker))
+        return run.stack.state_of(run.course.trackers.index(tracker))
 
     def finish(self):
         """End the race and return a `FitResult` for each network."""

@@ -19,6 +19,7 @@ from skreg.data.streams import (
     MIXUP,
     PATH,
 )
+from skreg.parameters.regularisers import regularisers
 
 # Units that random bits are drawn for at a time; the bits should stay in the cache.
 DRAWN_AHEAD = 2**21
@@ -110,8 +111,9 @@ class Noise:
 
         Label smoothing does not.
         """
-        names = (f.name for f in fields(self) if f.name != "label_smoothing")
-        rates = [getattr(self, name).view(len(self.mixup), -1) for name in names]
+        names = regularisers(effects={"rows"})
+        rates = [getattr(self, f.name) for f in fields(self) if f.name in names]
+        rates = [rate.view(len(self.mixup), -1) for rate in rates]
         return (torch.cat(rates, 1) > 0).any(1).tolist()
 
     def smooth(self, batch, loss):

@@ -6,11 +6,11 @@ import torch
 
 from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
-from skreg.networks.shared_members import for_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
-from skreg.training.adversarial import perturbed
+from skreg.training.draws import draw
 from skreg.training.noise import Noise
+from skreg.training.step import differentiate
 
 
 @dataclass
@@ -49,19 +49,8 @@ class Objective:
         in_one = self.batches.n_batches == [1] * n_models
         total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]
         for batch in self.batches.epoch():
-            batch, masks, paths = self.noise.smooth(batch, self.loss), (), ()
-            batch = for_members(batch, self.module.architecture.n_members)
-            if streams:
-                batch, masks, paths = perturbed(
-                    batch, streams, self.noise, self.module, self.loss
-                )
-            score, tape = self.module.forward_training(
-                batch.x, batch.weight, masks, paths
-            )
-            value, gradient = self.loss.value_and_gradient(
-                score, batch.target, batch.weight
-            )
-            self.module.backward(gradient, tape)
+            seen = draw(batch, self.noise, self.loss, self.module.architecture, streams)
+            *_, value = differentiate(self.module, self.loss, seen, with_value=True)
             total = _added(total, batch.portion * value)
             if not in_one:
                 portion = batch.portion.view(-1, 1, 1)

@@ -3,14 +3,15 @@
 import math
 from dataclasses import dataclass, field, replace
 
-import scipy.sparse as sp
+import numpy as np
 import torch
 
-from skreg.augmentation.parameter import is_random, layouts
+from skreg.augmentation.parameter import is_random
 from skreg.data.batches import count_batches
 from skreg.data.rows import Rows
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
+from skreg.parameters.regularisers import regularisers
 from skreg.training.gradual_pruning import ramp_length
 from skreg.training.schedules import SCHEDULES
 from skreg.training.tracker import Tracker
@@ -75,8 +76,6 @@ class FitRequest:
         skorch callbacks.
     may_polish : bool
         Whether the full-batch solver may end the fit: there is no early stopping.
-    tracker : Tracker or None
-        The course so far of a fit that goes on with another solver.
     monitor : str, callable or tuple
         What `score` was made from, and what else it depends on.
     key : str or None
@@ -119,7 +118,6 @@ class FitRequest:
     on_epoch: object = None
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
-    tracker: Tracker | None = None
     monitor: object = "loss"
     key: str | None = None
 
@@ -129,12 +127,10 @@ class FitRequest:
 
         A network that is pruned has other weights to minimise over.
         """
-        settings = self.settings
-        noisy = ("input_dropout", "input_noise", "mixup", "cutmix", "cutout")
-        noisy += ("adversarial", "stochastic_depth", "weight_decay", "pruning")
+        names = regularisers(effects={"rows", "optimum"})
+        strengths = [self.settings[name] for name in names if name in self.settings]
         return not (
-            any(settings["dropout"])
-            or any(settings[name] for name in noisy)
+            any(np.any(strength) for strength in strengths)
             or self.architecture.batchnorm
             or is_random(self.augment)
         )
@@ -200,9 +196,7 @@ class FitRequest:
 
     def without_data(self):
         """Return what is left of a request when its training is over."""
-        return replace(
-            self, train=None, validation=None, score=None, initial=None, tracker=None
-        )
+        return replace(self, train=None, validation=None, score=None, initial=None)
 
     def with_data_of(self, other):
         """Return a request with the data that `without_data` took from it."""
@@ -212,33 +206,6 @@ class FitRequest:
             validation=other.validation,
             score=other.score,
             initial=other.initial,
-        )
-
-    def group_key(self):
-        """Return what requests must have in common to train in one stack."""
-        return (
-            self.architecture,
-            self.loss,
-            self.solver,
-            self.dtype,
-            self.device,
-            self.batch_size,
-            self.shuffle,
-            self.nesterov,
-            self.validation is None,
-            self.scaling is None or self.scaling[0] is None,
-            self.scaling is None,
-            self.smooth_clip,
-            self.train.X.dtype,
-            self.train.X.shape[1:],
-            sp.issparse(self.train.X),
-            # The metric of group_l1 is not that of the others.
-            any(self.settings["group_l1"]),
-            # Twice the rows for all, if for one.
-            self.settings["adversarial"] > 0,
-            layouts(self.augment),
-            self.has_moving_averages,
-            id(self) if self.callbacks else None,
         )
 
 

@@ -1,36 +1,53 @@
-"""The training of one stack: a skorch net around it, which can pause."""
+"""The training of one stack, which can pause between epochs."""
 
 import math
 import time
 
+import numpy as np
 import torch
 
-from skreg.training.loop import StackedNet
+from skreg.training.certificate import violations
+from skreg.training.course import Course
+from skreg.training.epoch import train_epoch, validation_losses
+from skreg.training.lbfgs import minimise
+from skreg.training.observer import is_raised_by_skorch, observer_of
+from skreg.training.request import FitResult
+from skreg.training.stack import Stack
 from skreg.training.threads import threads_for
 
 
 class Run:
-    """The training of a stack by a skorch net, which can pause between epochs.
+    """The training of one stack.
 
     Parameters
     ----------
-    stack : Stack
+    requests : list of FitRequest
+        Of one group, with descending numbers of batches.
+    trackers : list of Tracker, default=None
+        Of fits that go on, in the same order.
     watch : callable, default=None
         Called after every epoch with the number of models that had it.
 
     Attributes
     ----------
+    stack : Stack
+        The models that are still training.
+    course : Course
+        How far each of them has come.
+    results : list of FitResult or None
+        One for each request, as soon as its training has ended.
     interrupted : bool
         Whether a keyboard interrupt has ended the training.
     """
 
-    def __init__(self, stack, watch=None):
-        stack.watch = watch
-        self.stack, self.interrupted, self._seconds = stack, False, 0.0
-        self._callbacks = stack.trackers[0].request.callbacks
-        net = StackedNet(stack.module, stack.loss, stack, callbacks=self._callbacks)
-        self._net = net.initialize()
-        self._net.notify("on_train_begin", X=None, y=None)
+    def __init__(self, requests, trackers=None, watch=None):
+        self.stack, self.course = Stack(requests), Course(requests, trackers)
+        # A continued fit may have come some way down its schedule.
+        self.stack.set_rates(self.course.rates)
+        self.results, self.interrupted = [None] * len(requests), False
+        self._watch, self._seconds = watch, 0.0
+        self._observer = observer_of(self.stack)
+        self._observer.begin()
 
     @torch.no_grad()
     def advance(self, until=math.inf):
@@ -38,41 +55,114 @@ class Run:
 
         The full-batch solver does not pause.
         """
-        start = time.perf_counter()
-        stack = self.stack
+        start, n_models = time.perf_counter(), len(self.course.trackers)
         try:
-            with threads_for(stack.largest_product(), len(stack.trackers)):
-                self._net.fit_loop(epochs=until)
+            with threads_for(self.stack.largest_product(), n_models):
+                self._train(until)
         except KeyboardInterrupt as interrupt:
-            self.interrupted = not _raised_by_skorch(interrupt)
-            for tracker in stack.trackers:
-                tracker.halted = True
+            self.interrupted = not is_raised_by_skorch(interrupt)
+            self.course.halt()
         self._seconds += time.perf_counter() - start
 
+    def _train(self, until):
+        if self.stack.optimizer is None:
+            if self.course.trackers:  # else it does not start
+                minimise(
+                    self.stack.objective,
+                    lambda: self.course.accuracies,
+                    self._end_iteration,
+                )
+            return
+        while self.course.has_until(until):
+            start = time.perf_counter()
+            self._observer.begin_epoch()
+            n_epochs = [1 + n for n in self.course.n_epochs]
+            losses = train_epoch(self.stack, n_epochs, self._observer)
+            self._end_epoch(start, losses)
+
+    def _end_iteration(self, objectives, converged, finished):
+        """Take note of an iteration of the full-batch solver, which is an epoch."""
+        start = time.perf_counter()
+        self.course.note_iteration(converged, finished)
+        self._observer.begin_epoch()
+        return self._end_epoch(start, objectives)
+
+    def _end_epoch(self, start, losses):
+        """Validate, take note, and retire the models that are done.
+
+        Returns the positions of those that go on.
+        """
+        if self._watch:
+            self._watch(len(losses))
+        valid_losses = validation_losses(self.stack)
+        going = self.course.note_epoch(losses, valid_losses, self.stack.state_of)
+        seconds = time.perf_counter() - start
+        self._observer.end_epoch(seconds, losses, valid_losses)
+        self.retire(going)
+        return going
+
     @torch.no_grad()
-    def retire(self, keep):
-        """End the training of all models but those at the positions `keep`."""
-        self.stack.retire(keep)
-        self._net.follow()
+    def retire(self, going):
+        """End the training of all models but those at the positions `going`."""
+        n_models = len(self.course.trackers)
+        if len(going) < n_models:
+            self._finish(sorted(set(range(n_models)) - set(going)))
+            self.course.keep(going)
+        if going:
+            if len(going) < n_models:
+                self.stack.keep(going)
+            self.stack.set_rates(self.course.rates)
+            self._observer.follow(self.stack)
+
+    def _finish(self, positions):
+        """Write the results of models, at their best weights."""
+        certified = self.stack.penalties.nonsmooth_models()
+        to_certify = []
+        for position in positions:
+            result = self._result(position)
+            self.results[self.course.places[position]] = result
+            request = result.tracker.request
+            if not all(np.isfinite(array).all() for array in result.state):
+                result.tracker.diverged(math.nan)
+            elif (
+                request.solver == "lbfgs" or request.is_certified or certified[position]
+            ):
+                to_certify.append(position)
+        for position, violation in violations(self.stack, to_certify).items():
+            self.results[self.course.places[position]].kkt_violation = violation
+
+    def _result(self, position):
+        """Return what a model has become, and leave the stack with it."""
+        stack, tracker = self.stack, self.course.trackers[position]
+        if tracker.best_state is not None:
+            stack.restore(position, tracker.best_state)
+        if stack.pruning:
+            stack.pruning.complete(position, stack.network)
+        result, request = FitResult(stack.state_of(position), tracker), tracker.request
+        if request.keep_optimizer and stack.optimizer:
+            state = stack.optimizer_state_of(position)
+            result.optimizer_state = (request.solver, *state)
+        return result
 
     @torch.no_grad()
     def finish(self):
-        """End the training and return the results in the order of the stack."""
+        """End the training and return the results in the order of the requests."""
         start = time.perf_counter()
-        stack, net = self.stack, self._net
-        stack.retire([])
-        net.notify("on_train_end", X=None, y=None)
-        for result in stack.results:
+        self.retire([])
+        self._observer.end()
+        for result in self.results:
             result.interrupted = self.interrupted
-            if self._callbacks:
-                result.history = [_epoch_row(row) for row in net.history]
-        _share_out(self._seconds + time.perf_counter() - start, stack.results)
-        return stack.results
+            result.history = list(self._observer.history)
+        _share_out(self._seconds + time.perf_counter() - start, self.results)
+        return self.results
 
 
-def run(stack, watch=None):
-    """Train a stack to the end and return the results in its order."""
-    training = Run(stack, watch)
+def run(requests, trackers=None, watch=None):
+    """Train a stack to the end and return the results in its order.
+
+    Parameters are those of `Run`.
+    """
+    training = Run(requests, trackers, watch)
     training.advance()
     return training.finish()
 
@@ -84,19 +174,3 @@ def _share_out(seconds, results):
     total = sum(steps) or len(results)
     for result, n_steps in zip(results, steps):
         result.seconds = seconds * (n_steps if any(steps) else 1) / total
-
-
-def _raised_by_skorch(interrupt):
-    """Tell skorch's way to stop a training from a user's Ctrl-C.
-
-    Its EarlyStopping raises KeyboardInterrupt, in its own file.
-    """
-    trace = interrupt.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame.f_globals.get("__name__", "").startswith("skorch.callbacks")
-
-
-def _epoch_row(row):
-    """Return a row of a skorch history without what was recorded for each batch."""
-    return {key: value for key, value in row.items() if key != "batches"}

@@ -54,6 +54,10 @@ class Tracker:
     def n_iter(self):
         return len(self.loss_curve)
 
+    def go_on_with(self, request):
+        """Follow the request of a solver that takes up where the last one ended."""
+        self.request = request
+
     def update(self, loss, validation_loss, state):
         """Take note of an epoch and return whether training goes on.
 

@@ -1,15 +1,13 @@
 """The one training path: requests are grouped, stacked, trained and taken apart."""
 
 import copy
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from skreg.augmentation.parameter import has_functions
 from skreg.data.shared_arrays import SharedArrays
-from skreg.training.memory import cut
-from skreg.training.optimizers import StepSettings
+from skreg.training.grouping import stacks_of
 from skreg.training.request import FitResult
 from skreg.training.run import run
-from skreg.training.stack import Stack
 from skreg.training.tracker import Tracker
 
 
@@ -57,29 +55,6 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     return results
 
 
-def stacks_of(requests, max_bytes=None, n_jobs=1):
-    """Return the positions of the requests of each stack, as `train` has them."""
-    return [
-        chunk
-        for group in _groups(requests)
-        for chunk in cut(group, requests, max_bytes, n_jobs)
-    ]
-
-
-def _groups(requests):
-    """Return the positions of requests that can share a stack, group by group.
-
-    Neighbours with equal settings share their calls of the optimiser's kernel, and
-    numbers of batches descend.
-    """
-    groups = {}
-    for position, request in enumerate(requests):
-        groups.setdefault(request.group_key(), []).append(position)
-    for positions in groups.values():
-        positions.sort(key=lambda p: (-requests[p].n_batches, _step_key(requests[p])))
-    return groups.values()
-
-
 def train_stack(requests, watch=None):
     """Train requests of one group, in their order, as one stack.
 
@@ -87,12 +62,11 @@ def train_stack(requests, watch=None):
     that of a function of the user's, which changes the rows of one model.
     """
     try:
-        results = run(Stack(requests), watch)
+        results = run(requests, watch=watch)
         rough = [p for p, result in enumerate(results) if _needs_polish(result)]
         if rough and not results[0].interrupted:
-            polished = run(Stack([_polishing(results[p]) for p in rough]), watch)
+            polished = _polished([results[p] for p in rough], watch)
             for position, result in zip(rough, polished):
-                result.seconds += results[position].seconds
                 results[position] = result
     except Exception as error:
         if len(requests) > 1 and has_functions(requests[0].augment):
@@ -120,19 +94,21 @@ def _needs_polish(result):
     return request.solver != "lbfgs" and not tracker.converged
 
 
-def _polishing(result):
-    """Return the request that ends a fit at an optimum."""
-    tracker, request = result.tracker, result.tracker.request
-    tracker.request = replace(
-        request,
-        solver="lbfgs",
-        initial=result.state,
-        max_iter=request.max_polish + tracker.n_iter,
-        optimizer_state=None,
-        tracker=tracker,
-    )
-    return tracker.request
-
-
-def _step_key(request):
-    return [request.settings[f.name] for f in fields(StepSettings)]
+def _polished(results, watch):
+    """Return the results of fits that go on with the full-batch solver."""
+    trackers, requests = [result.tracker for result in results], []
+    for result in results:
+        tracker = result.tracker
+        request = replace(
+            tracker.request,
+            solver="lbfgs",
+            initial=result.state,
+            max_iter=tracker.request.max_polish + tracker.n_iter,
+            optimizer_state=None,
+        )
+        tracker.go_on_with(request)
+        requests.append(request)
+    polished = run(requests, trackers, watch)
+    for result, before in zip(polished, results):
+        result.seconds += before.seconds
+    return polished

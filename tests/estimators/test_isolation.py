@@ -214,7 +214,7 @@ def test_certified_fits(solver):
         skreg.training.train, "run", wraps=skreg.training.train.run
     ) as run:
         together = train(requests)
-    stacks = [len(call.args[0].results) for call in run.call_args_list]
+    stacks = [len(call.args[0]) for call in run.call_args_list]
     assert stacks == ([4] if solver == "lbfgs" else [4, 3])
     alone = [train([request])[0] for request in requests]
     # The optimum is the same, if found to 1e-6 by ways of their own.

@@ -174,7 +174,7 @@ def test_losses_differ_in_their_parameters(checkpoint, base):
     assert None not in keys
 
 
-@pytest.mark.parametrize("owner", ["skreg", "torch", "numpy"])
+@pytest.mark.parametrize("owner", ["skreg.fusion.checkpoint", "torch", "numpy"])
 def test_other_versions_have_other_keys(owner, checkpoint, base, monkeypatch):
     before = checkpoint.key(base)
     monkeypatch.setattr(f"{owner}.__version__", "0.0")

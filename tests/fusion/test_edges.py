@@ -36,9 +36,9 @@ def counted(monkeypatch):
     """Return a list to which the number of models of each stack is added."""
     sizes, original = [], skreg.training.train.run
 
-    def run(stack, *args):
-        sizes.append(len(stack.trackers))
-        return original(stack, *args)
+    def run(requests, *args, **kwargs):
+        sizes.append(len(requests))
+        return original(requests, *args, **kwargs)
 
     monkeypatch.setattr(skreg.training.train, "run", run)
     return sizes
@@ -129,7 +129,7 @@ class TestProcesses:
             raise ValueError("plain")
         except ValueError as error:
             found = _portable_error(error)
-        assert type(found) is ValueError and "test_fusion_edges" in found.__notes__[0]
+        assert type(found) is ValueError and "test_edges" in found.__notes__[0]
         assert isinstance(_portable_error(Odd()), RuntimeError)
         assert isinstance(_portable_error(Own(1, 2)), RuntimeError)
 
@@ -141,7 +141,7 @@ class TestProcesses:
 
 
 def test_an_error_of_many_fits_is_told_once(monkeypatch):
-    def run(stack, *args):
+    def run(requests, *args, **kwargs):
         raise MemoryError("no more")
 
     monkeypatch.setattr(skreg.training.train, "run", run)

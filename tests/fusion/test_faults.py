@@ -167,11 +167,11 @@ class TestErrors:
         """Memory that runs out, or a bug of ours: the search goes on to the next."""
         original, calls = skreg.training.train.run, []
 
-        def run(stack, *args):
-            calls.append(len(stack.trackers))
+        def run(requests, *args, **kwargs):
+            calls.append(len(requests))
             if len(calls) == 1:
                 raise MemoryError("no more")
-            return original(stack, *args)
+            return original(requests, *args, **kwargs)
 
         search = GridSearchCV(network(), {"hidden_layer_sizes": [(3,), (4,)]}, cv=3)
         with (
@@ -355,9 +355,9 @@ class TestResume:
         assert kept in (6, 12)
         trained, original = [], skreg.training.train.run
 
-        def run(stack, *args):
-            trained.append(len(stack.trackers))
-            return original(stack, *args)
+        def run(requests, *args, **kwargs):
+            trained.append(len(requests))
+            return original(requests, *args, **kwargs)
 
         found = {}
         with mock.patch("skreg.training.train.run", run):

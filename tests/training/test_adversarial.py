@@ -154,7 +154,7 @@ def test_stacked_is_alone(batchnorm):
     ]
     with mock.patch("skreg.training.train.run", wraps=run) as watched:
         together = train(requests)
-    sizes = [len(call.args[0].results) for call in watched.call_args_list]
+    sizes = [len(call.args[0]) for call in watched.call_args_list]
     assert sizes == [2, 2]
     for result, request in zip(together, requests):
         (other,) = train([request])

@@ -18,7 +18,7 @@ from sklearn.linear_model import (
 )
 from sklearn.preprocessing import StandardScaler
 
-import skreg.training.stack
+import skreg.training.assembly
 import skreg.training.train
 from skreg import MLPClassifier, MLPRegressor
 from skreg.training.train import train
@@ -184,7 +184,7 @@ def test_label_smoothing_is_a_shared_row():
 def test_pieces_do_not_change_the_optimum(monkeypatch):
     X, y = classes("breast_cancer")
     whole = linear(MLPClassifier, l1=0.02).fit(X, y)
-    monkeypatch.setattr(skreg.training.stack, "_rows_at_a_time", lambda pool: 100)
+    monkeypatch.setattr(skreg.training.assembly, "rows_at_a_time", lambda pool: 100)
     pieces = linear(MLPClassifier, l1=0.02).fit(X, y)
     np.testing.assert_allclose(pieces.coef_, whole.coef_, **EXACT)
     assert pieces.kkt_violation_ <= 1e-8
@@ -403,9 +403,9 @@ def solvers_of(model, X, y, how="fit"):
     """Return the solvers that a fit goes through, and the fitted model."""
     seen, original = [], skreg.training.train.run
 
-    def watched(stack, *args):
-        seen.extend(tracker.request.solver for tracker in stack.trackers)
-        return original(stack, *args)
+    def watched(requests, *args, **kwargs):
+        seen.extend(request.solver for request in requests)
+        return original(requests, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -10,7 +10,7 @@ from _numeric import request_of, steps_only
 from _varied import NEEDED, VARIED, classes, everything, network
 from sklearn.base import clone
 
-import skreg.training.stack
+import skreg.training.assembly
 import skreg.training.train
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.noise import Noise
@@ -42,7 +42,7 @@ def assert_fused_equals_alone(requests, tolerance):
         skreg.training.train, "run", wraps=skreg.training.train.run
     ) as run:
         together = train(requests)
-    stacks = [len(call.args[0].results) for call in run.call_args_list]
+    stacks = [len(call.args[0]) for call in run.call_args_list]
     assert stacks == [len(requests)], "not one stack, which would prove nothing"
     alone = [train([request])[0] for request in requests]
     assert_same(together, alone, tolerance)
@@ -241,7 +241,7 @@ def test_a_single_batch_outlives_its_companions():
 
 def test_validation_sets_of_different_sizes(monkeypatch):
     """In pieces, of which the models have different numbers."""
-    monkeypatch.setattr(skreg.training.stack, "_rows_at_a_time", lambda pool: 8)
+    monkeypatch.setattr(skreg.training.assembly, "rows_at_a_time", lambda pool: 8)
     requests = [
         request_of(
             network(early_stopping=watch, batchnorm=True, random_state=seed),

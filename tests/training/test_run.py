@@ -9,8 +9,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from skreg import MLPClassifier
-from skreg.training.run import run
-from skreg.training.stack import Stack
+from skreg.training.run import Run, run
 
 X, y = load_iris(return_X_y=True)
 
@@ -35,8 +34,8 @@ def request(n_rows, max_iter=3, **params):
     return request
 
 
-def stack_of(requests):
-    return Stack(sorted(requests, key=lambda r: -r.n_batches))
+def in_order(requests):
+    return sorted(requests, key=lambda r: -r.n_batches)
 
 
 @pytest.mark.parametrize("batchnorm", [False, "after"])
@@ -47,8 +46,8 @@ def test_violations_are_those_of_each_model_alone(batchnorm):
         request(n_rows, epochs, batchnorm=batchnorm, **params)
         for (n_rows, epochs), params in zip(shapes, KINDS)
     ]
-    together = [result.kkt_violation for result in run(stack_of(requests))]
-    alone = [run(Stack([request]))[0].kkt_violation for request in requests]
+    together = [result.kkt_violation for result in run(in_order(requests))]
+    alone = [run([request])[0].kkt_violation for request in requests]
     np.testing.assert_allclose(together, alone, rtol=1e-9)
     # Nothing is certified without a kink.
     assert [np.isnan(v) for v in alone] == ["l2" in params for params in KINDS]
@@ -56,9 +55,9 @@ def test_violations_are_those_of_each_model_alone(batchnorm):
 
 def test_small_pieces_give_the_same_violations(monkeypatch):
     requests = [request(n_rows, l1=1e-3) for n_rows in (150, 140, 100)]
-    whole = [result.kkt_violation for result in run(stack_of(requests))]
-    monkeypatch.setattr("skreg.training.stack.ELEMENTS_AT_A_TIME", 1)
-    pieces = [result.kkt_violation for result in run(stack_of(requests))]
+    whole = [result.kkt_violation for result in run(in_order(requests))]
+    monkeypatch.setattr("skreg.training.assembly.ELEMENTS_AT_A_TIME", 1)
+    pieces = [result.kkt_violation for result in run(in_order(requests))]
     np.testing.assert_allclose(pieces, whole, rtol=1e-9)
 
 
@@ -69,9 +68,9 @@ def fail(tracker, state):
 
 def test_an_error_of_one_model_stops_that_model_only():
     requests = [request(seed, 4, l1=1e-3) for seed in (150, 149, 148)]
-    expected = run(stack_of(requests))
+    expected = run(in_order(requests))
     requests[1].on_epoch = fail
-    results = run(stack_of(requests))
+    results = run(in_order(requests))
     error = results[1].tracker.error
     assert isinstance(error, LookupError)
     assert "in fail" in "".join(traceback.format_tb(error.__traceback__))
@@ -88,14 +87,14 @@ def test_an_interrupt_stops_all():
 
     requests = [request(seed, 4) for seed in (150, 149)]
     requests[1].on_epoch = interrupt
-    results = run(stack_of(requests))
+    results = run(in_order(requests))
     assert all(result.interrupted for result in results)
     assert [result.tracker.error for result in results] == [None, None]
 
 
 def test_seconds_are_shared_by_steps():
     """In proportion to epochs times batches, and all of them."""
-    results = run(stack_of([request(150, 6), request(40, 2), request(16, 3)]))
+    results = run(in_order([request(150, 6), request(40, 2), request(16, 3)]))
     seconds = np.array([result.seconds for result in results])
     np.testing.assert_allclose(seconds / seconds.sum(), np.array([60, 6, 3]) / 69)
     assert 0 < seconds.sum() < 60
@@ -107,9 +106,10 @@ def test_seconds_without_a_step():
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    stack = stack_of([request(150), request(40)])
-    stack.note_epoch = interrupt
-    one, two = run(stack)
+    training = Run(in_order([request(150), request(40)]))
+    training.course.note_epoch = interrupt
+    training.advance()
+    one, two = training.finish()
     assert one.seconds == two.seconds > 0
 
 

@@ -1,0 +1,80 @@
+"""The one list of the regularisers: how each is switched off, and what it changes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Regulariser:
+    """What a hyperparameter that regularises does to the objective.
+
+    Parameters
+    ----------
+    off : object
+        The value with which it does nothing.
+    effect : {"objective", "rows", "optimum", "course"}
+        "objective" is a term of the objective, a constraint or another target.
+        "rows" changes the rows or units of a batch, so that no two steps minimise the
+        same function. "optimum" acts in each step and leads elsewhere than to the
+        minimum of the objective. "course" picks or averages weights on the way.
+    kind : {"penalty", "noise"} or None, default=None
+        What it counts as where candidates are ranked by how strongly they are
+        regularised. None is not a strength.
+    """
+
+    off: object
+    effect: str
+    kind: str | None = None
+
+
+REGULARISERS = {
+    "l1": Regulariser(0, "objective", "penalty"),
+    "l2": Regulariser(0, "objective", "penalty"),
+    "skip_l1": Regulariser(None, "objective", "penalty"),
+    "skip_l2": Regulariser(None, "objective", "penalty"),
+    "group_l1": Regulariser(0, "objective", "penalty"),
+    "max_norm": Regulariser(None, "objective"),
+    "positive": Regulariser(False, "objective"),
+    "label_smoothing": Regulariser(0, "objective", "noise"),
+    "dropout": Regulariser(0, "rows", "noise"),
+    "input_dropout": Regulariser(0, "rows", "noise"),
+    "input_noise": Regulariser(0, "rows", "noise"),
+    "mixup": Regulariser(0, "rows", "noise"),
+    "cutmix": Regulariser(0, "rows", "noise"),
+    "cutout": Regulariser(0, "rows", "noise"),
+    "stochastic_depth": Regulariser(0, "rows", "noise"),
+    "adversarial": Regulariser(0, "rows", "noise"),
+    "batchnorm": Regulariser(False, "rows"),
+    "augment": Regulariser(None, "rows"),
+    "weight_decay": Regulariser(0, "optimum", "penalty"),
+    "pruning": Regulariser(0, "optimum"),
+    "swa_fraction": Regulariser(0, "course"),
+    "ema_decay": Regulariser(0, "course"),
+    "n_snapshots": Regulariser(1, "course"),
+}
+
+
+def regularisers(*, effects=None, kind=None):
+    """Return the names of the regularisers with certain effects, or of a kind.
+
+    Parameters
+    ----------
+    effects : set of str, default=None
+        None is any.
+    kind : {"penalty", "noise"}, default=None
+        None is any.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from skreg.parameters.regularisers import regularisers
+    >>> regularisers(effects={"course"})
+    ['swa_fraction', 'ema_decay', 'n_snapshots']
+    """
+    return [
+        name
+        for name, each in REGULARISERS.items()
+        if (effects is None or each.effect in effects) and kind in (None, each.kind)
+    ]

@@ -1,0 +1,157 @@
+"""The parts of a stack, made from the requests of its models."""
+
+from dataclasses import fields
+
+import numpy as np
+import torch
+
+from skreg.augmentation.steps import Augmentation
+from skreg.data.batches import Batches, Pool, Scaling
+from skreg.data.streams import INIT
+from skreg.networks.initial import initial_state
+from skreg.networks.stacked import StackedNetwork
+from skreg.penalties.combined import Penalties
+from skreg.penalties.kinds import PENALTIES
+from skreg.training.optimizers import OPTIMIZERS, StepSettings
+
+# Elements of the inputs at a time where the order does not matter: validation and
+# full-batch passes.
+ELEMENTS_AT_A_TIME = 2**22
+
+
+def compute_dtype(request):
+    """Return the precision that a stack computes in."""
+    # Rounded to single precision, gradients vanish to 1e-6 or so only.
+    in_double = request.solver == "lbfgs" and request.device.type != "mps"
+    return torch.float64 if in_double else request.dtype  # mps has no double
+
+
+def stacked_vectors(kind, requests, like):
+    """Return the dataclass `kind` of the requests' settings, stacked.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are settings.
+    requests : list of FitRequest
+    like : dict
+        Precision and device of the tensors.
+    """
+    columns = []
+    for part in fields(kind):
+        values = np.array([request.settings[part.name] for request in requests])
+        columns.append(torch.tensor(values, **like))
+    return kind(*columns)
+
+
+def stacked_penalties(requests, like):
+    """Return the `Penalties` of the requests."""
+    strengths = {}
+    for name in (kind.parameter for kind in PENALTIES):
+        rows = [request.settings[name] for request in requests]
+        strengths[name] = torch.tensor(rows, **like)
+    return Penalties(strengths, requests[0].architecture.group_rows)
+
+
+def stacked_network(requests, streams, like):
+    """Return the networks of the requests where their training begins."""
+    architecture = requests[0].architecture
+    states = [
+        # Copies: training writes into the arrays of a stack of one.
+        [array.copy() for array in request.initial]
+        if request.initial
+        else initial_state(architecture, own[INIT], np.float64, request.start)
+        for request, own in zip(requests, streams)
+    ]
+    network = StackedNetwork(architecture, states, **like)
+    return network.prepare_training()
+
+
+def stacked_batches(requests, streams, like):
+    """Return the training batches, and those of the validation rows or None."""
+    head, n_models = requests[0], len(requests)
+    parts = [request.train for request in requests]
+    parts += [r.validation for r in requests if r.validation is not None]
+    pool = Pool(parts, **like)
+    scaling = _stacked_scaling(requests, like["device"])
+    augmentation = Augmentation([r.augment for r in requests], streams)
+    size, order = head.batch_size, streams if head.shuffle else None
+    if head.solver == "lbfgs":
+        size, order = rows_at_a_time(head.architecture), None
+    if head.solver == "lbfgs" or not any(augmentation.random_models):
+        augmentation = None
+    batches = Batches(
+        pool,
+        pool.indices[:n_models],
+        scaling,
+        size,
+        order,
+        head.min_rows,
+        augmentation,
+    )
+    if len(pool.indices) == n_models:
+        return batches, None
+    rows = pool, pool.indices[n_models:], scaling
+    return batches, batches_in_order(head.architecture, *rows)
+
+
+def batches_in_order(architecture, pool, indices, scaling, n_shares=1):
+    """Return batches over all rows in a fixed order.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    pool, indices, scaling
+        As those of `Batches`.
+    n_shares : int, default=1
+        Number of models that share the memory of a batch.
+    """
+    rows = max(64, rows_at_a_time(architecture) // n_shares)
+    return Batches(pool, indices, scaling, rows)
+
+
+def rows_at_a_time(architecture):
+    """Return how many rows fit the memory of a pass in a fixed order."""
+    return max(64, ELEMENTS_AT_A_TIME // (architecture.widest * architecture.n_members))
+
+
+def _stacked_scaling(requests, device):
+    """Return the `Scaling` of several models."""
+    if requests[0].scaling is None:
+        return Scaling()
+    offsets, scales = zip(*(request.scaling for request in requests))
+
+    def stacked(arrays):
+        if arrays[0] is None:
+            return None
+        return torch.from_numpy(np.stack(arrays)).unsqueeze(1).to(device)
+
+    return Scaling(stacked(offsets), stacked(scales), requests[0].smooth_clip)
+
+
+def stacked_optimizer(requests, network, penalties, n_batches, like):
+    """Return the optimiser of the models; L-BFGS takes no steps and has none."""
+    head, buffers, steps = requests[0], None, None
+    if head.solver == "lbfgs":
+        return None
+    if head.has_moving_averages:
+        buffers, steps = _moving_averages(requests, like)
+    return OPTIMIZERS[head.solver](
+        network,
+        penalties,
+        stacked_vectors(StepSettings, requests, like),
+        n_batches,
+        head.nesterov,
+        buffers,
+        steps,
+    )
+
+
+def _moving_averages(requests, like):
+    """Return the optimiser's buffers that models go on with, and their steps."""
+    _, buffers, steps = zip(*(request.optimizer_state for request in requests))
+    stacked = [
+        [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]
+        for kind in zip(*buffers)
+    ]
+    return stacked, [n for of_model in steps for n in of_model]
