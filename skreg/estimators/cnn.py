@@ -3,7 +3,7 @@
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
-from skreg.estimators.base import takes_steps
+from skreg.estimators.base import store_parameters, takes_steps
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.convolutional import ConvolutionalMixin, image_constraints
 from skreg.estimators.documentation import fill_docstring
@@ -131,66 +131,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         callbacks=None,
         verbose=False,
     ):
-        self.channels = channels
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.image_shape = image_shape
-        self.kernel_size = kernel_size
-        self.pool = pool
-        self.l1 = l1
-        self.l2 = l2
-        self.group_l1 = group_l1
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.positive = positive
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.input_noise = input_noise
-        self.batchnorm = batchnorm
-        self.label_smoothing = label_smoothing
-        self.mixup = mixup
-        self.cutmix = cutmix
-        self.cutout = cutout
-        self.adversarial = adversarial
-        self.augment = augment
-        self.pruning = pruning
-        self.skip = skip
-        self.skip_l1 = skip_l1
-        self.skip_l2 = skip_l2
-        self.stochastic_depth = stochastic_depth
-        self.init = init
-        self.n_estimators = n_estimators
-        self.bootstrap = bootstrap
-        self.max_samples = max_samples
-        self.early_stopping = early_stopping
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.restore_best_weights = restore_best_weights
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.swa_fraction = swa_fraction
-        self.ema_decay = ema_decay
-        self.n_snapshots = n_snapshots
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.clip_norm = clip_norm
-        self.standardize = standardize
-        self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.device = device
-        self.dtype = dtype
-        self.callbacks = callbacks
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
@@ -355,66 +296,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         callbacks=None,
         verbose=False,
     ):
-        self.channels = channels
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.image_shape = image_shape
-        self.kernel_size = kernel_size
-        self.pool = pool
-        self.loss = loss
-        self.quantile = quantile
-        self.l1 = l1
-        self.l2 = l2
-        self.group_l1 = group_l1
-        self.weight_decay = weight_decay
-        self.max_norm = max_norm
-        self.positive = positive
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.input_noise = input_noise
-        self.batchnorm = batchnorm
-        self.mixup = mixup
-        self.cutmix = cutmix
-        self.cutout = cutout
-        self.adversarial = adversarial
-        self.augment = augment
-        self.pruning = pruning
-        self.skip = skip
-        self.skip_l1 = skip_l1
-        self.skip_l2 = skip_l2
-        self.stochastic_depth = stochastic_depth
-        self.init = init
-        self.n_estimators = n_estimators
-        self.bootstrap = bootstrap
-        self.max_samples = max_samples
-        self.early_stopping = early_stopping
-        self.monitor = monitor
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.restore_best_weights = restore_best_weights
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.swa_fraction = swa_fraction
-        self.ema_decay = ema_decay
-        self.n_snapshots = n_snapshots
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.clip_norm = clip_norm
-        self.standardize = standardize
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.device = device
-        self.dtype = dtype
-        self.callbacks = callbacks
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     @fill_docstring

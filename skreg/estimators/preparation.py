@@ -1,283 +1,244 @@
-"""From an estimator and its data to the request to train a network."""
+"""One way to prepare a fit: check the data, set rows aside, learn the layout."""
 
-import copy
-import math
-from inspect import signature
-from numbers import Real
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.metrics import get_scorer
+from sklearn.utils.validation import validate_data
 
-from skreg.augmentation.parameter import batch_changes, table_strengths
-from skreg.data.batches import count_batches
-from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.rows import Rows
 from skreg.data.splitting import split_validation
 from skreg.data.streams import SPLIT, Streams
-from skreg.networks.architecture import Start, state_names
-from skreg.parameters.checks import per_layer
-from skreg.training.request import FitRequest
-from skreg.training.schedules import SCHEDULES
-
-# What "auto" stands for, chosen on public tables (docs/defaults.md).
-BATCH_ROWS = 32
-# Of fits that end when they no longer improve, or at an optimum.
-MOST_EPOCHS = 200
-# Of a scheduled fit: fewer move the weights of a network too little.
-FEWEST_STEPS = 50
+from skreg.data.weights import SampleWeights, check_weights
+from skreg.estimators.checks import check_parameters
+from skreg.estimators.inputs import Images, Table
+from skreg.estimators.labels import Labels
+from skreg.estimators.layout import Layout, continued_layout, learn_layout
+from skreg.estimators.numeric_targets import Numbers, check_values
+from skreg.parameters.checks import check_device
 
 
-class RequestMixin:
-    """What of an estimator says how its network is trained, and on which rows."""
+@dataclass(frozen=True, eq=False)
+class CheckedData:
+    """The data of a fit as arrays, and what they are.
 
-    # The parameters that say how many layers there are.
-    _layers_given_by = "hidden_layer_sizes"
+    Parameters
+    ----------
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    inputs : Table or Images
+    targets : Labels or Numbers
+    """
 
-    def _split(self, X, y, weight, validation, seed, incremental):
-        """Return training and validation rows, the latter None without any.
+    X: object
+    y: np.ndarray
+    inputs: Table | Images
+    targets: Labels | Numbers
 
-        Rows of weight zero are left out: they are rows that were not given.
-        """
-        n_samples = X.shape[0]
-        index = np.arange(n_samples) if weight is None else np.flatnonzero(weight)
-        if any(part is not None for part in validation):
-            return Rows(X, y, weight, index), self._given_validation(X, *validation)
-        inside = self.early_stopping and self.validation_fraction is not None
-        if not inside or incremental:
-            return Rows(X, y, weight, index), None
-        strata = self._strata(y)
-        train_index, validation_index = split_validation(
-            index,
-            self.validation_fraction,
-            None if strata is None else strata[index],
-            int(Streams(seed)[SPLIT].integers(2**31)),
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that training needs besides parameters.
+
+    Parameters
+    ----------
+    layout : Layout
+    device : torch.device
+    train : Rows
+        With targets as they are checked, not encoded.
+    validation : Rows or None
+    """
+
+    layout: Layout
+    device: torch.device
+    train: Rows
+    validation: Rows | None
+
+
+def prepare(
+    estimator,
+    X,
+    y,
+    sample_weight=None,
+    validation=(),
+    *,
+    seed=0,
+    known=None,
+    incremental=False,
+    classes=None,
+):
+    """Prepare the fit of an estimator.
+
+    Of the estimator only the parameters are read, and set are only scikit-learn's
+    attributes of the inputs: their number and names.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    X, y, sample_weight
+        As the user gave them.
+    validation : tuple, default=()
+        ``X_val, y_val, sample_weight_val`` or nothing.
+    seed : int, default=0
+        Decides which rows are set aside.
+    known : Layout or None, default=None
+        That of the fit that goes on.
+    incremental : bool, default=False
+        Whether this is a call of partial_fit.
+    classes : array-like, default=None
+        All classes, for the first call of partial_fit.
+
+    Returns
+    -------
+    Prepared
+    """
+    data = check_data(estimator, X, y, known=known, classes=classes)
+    weight = check_weights(sample_weight, data.X)
+    weights = row_weights(estimator, data, weight, incremental=incremental)
+    weight = weights.of_rows(data.X, data.y, weight)
+    index = np.arange(data.X.shape[0]) if weight is None else np.flatnonzero(weight)
+    # Rows of weight zero are left out: they are rows that were not given.
+    train, held_out = Rows(data.X, data.y, weight, index), None
+    if any(part is not None for part in validation):
+        held_out = _given_validation(estimator, data, weights, *validation)
+    elif _sets_aside(estimator) and not incremental:
+        train, held_out = _split(estimator, data.targets, train, seed)
+    return prepare_rows(estimator, data, train, held_out, known)
+
+
+def check_data(estimator, X, y, *, known=None, classes=None):
+    """Check inputs and targets, as scikit-learn does.
+
+    Parameters are those of `prepare`.
+
+    Returns
+    -------
+    CheckedData
+    """
+    inputs = estimator._make_inputs()
+    if known is not None:
+        inputs = inputs.continued(known.inputs)
+    X, inputs = inputs.rows_of(X)
+    X, y = _validated(estimator, X, y, reset=known is None)
+    inputs = inputs.sized(X.shape[1])
+    if known is not None:
+        return CheckedData(X, known.targets.check(y, classes), inputs, known.targets)
+    y, targets = estimator._learn_targets(y, classes)
+    return CheckedData(X, y, inputs, targets)
+
+
+def _validated(estimator, X, y, reset):
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        multi_output=True,
+        y_numeric=estimator._numeric_targets,
+        dtype=(np.float64, np.float32),
+        order="C",
+        reset=reset,
+    )
+    # Targets of several columns may come sparse.
+    return X, y.toarray() if sp.issparse(y) else y
+
+
+def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=False):
+    """Return what weighs rows, with what "balanced" finds in some of them.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    data : CheckedData
+    sample_weight : ndarray of shape (n_samples,) or None
+    rows : index, default=slice(None)
+        Those that are trained on.
+    incremental : bool, default=False
+        Whether more are to follow.
+
+    Returns
+    -------
+    SampleWeights
+    """
+    weight = None if sample_weight is None else sample_weight[rows]
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is None:
+        return SampleWeights()
+    return data.targets.weigh(class_weight, data.y[rows], weight, incremental)
+
+
+def _sets_aside(estimator):
+    return estimator.early_stopping and estimator.validation_fraction is not None
+
+
+def _split(estimator, targets, rows, seed):
+    """Return training and validation rows."""
+    strata = targets.strata(rows.y)
+    train_index, validation_index = split_validation(
+        rows.index,
+        estimator.validation_fraction,
+        None if strata is None else strata[rows.index],
+        int(Streams(seed)[SPLIT].integers(2**31)),
+    )
+    parts = train_index, validation_index
+    return [Rows(rows.X, rows.y, rows.weight, index) for index in parts]
+
+
+def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=None):
+    """Return the rows that the user gave for validation, sparse if those of X are."""
+    if X_val is None or y_val is None:
+        parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": 0}
+        given = [name for name, part in parts.items() if part is not None]
+        raise ValueError(
+            f"X_val and y_val must be given together, got {given[0]} only."
         )
-        return Rows(X, y, weight, train_index), Rows(X, y, weight, validation_index)
+    X_val, _ = data.inputs.rows_of(X_val)
+    X_val, y_val = _validated(estimator, X_val, y_val, reset=False)
+    if sp.issparse(data.X) and not sp.issparse(X_val):
+        X_val = sp.csr_array(X_val)
+    elif sp.issparse(X_val) and not sp.issparse(data.X):
+        X_val = X_val.toarray()
+    y_val = data.targets.check(y_val)
+    weight = check_weights(sample_weight_val, X_val)
+    weight = weights.of_rows(X_val, y_val, weight)
+    index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
+    return Rows(X_val, y_val, weight, index)
 
-    def _given_validation(self, X, X_val, y_val, sample_weight_val=None):
-        """Return the rows that the user gave for validation, sparse if `X` is."""
-        if X_val is None or y_val is None:
-            parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": 0}
-            given = [name for name, part in parts.items() if part is not None]
-            raise ValueError(
-                f"X_val and y_val must be given together, got {given[0]} only."
-            )
-        X_val, y_val = self._validate(X_val, y_val, reset=False)
-        if sp.issparse(X) and not sp.issparse(X_val):
-            X_val = sp.csr_array(X_val)
-        elif sp.issparse(X_val) and not sp.issparse(X):
-            X_val = X_val.toarray()
-        y_val = self._check_targets(y_val, continuing=True, classes=None)
-        weight = self._row_weights(X_val, y_val, sample_weight_val)
-        index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
-        return Rows(X_val, y_val, weight, index)
 
-    def _settings(self):
-        """Return the regularisation and optimisation of the request."""
-        architecture, inf = self._architecture, float("inf")
-        n_hidden = architecture.n_hidden
-        weights, hidden = "layers of weights", "hidden layers"
-        max_norm = inf if self.max_norm is None else float(self.max_norm)
-        given_by = self._layers_given_by
-        l1 = per_layer("l1", self.l1, n_hidden + 1, weights, given_by)
-        l2 = per_layer("l2", self.l2, n_hidden + 1, weights, given_by)
-        group_l1 = [float(self.group_l1)] + [0.0] * n_hidden
-        if architecture.skip == "linear":
-            l1.append(l1[0] if self.skip_l1 is None else float(self.skip_l1))
-            l2.append(l2[0] if self.skip_l2 is None else float(self.skip_l2))
-            group_l1.append(float(self.group_l1))
-        table = table_strengths(self)
-        # The objective is the mean over the members, who have last layers of their own.
-        l1[n_hidden] /= architecture.n_members
-        l2[n_hidden] /= architecture.n_members
-        return {
-            "l1": l1,
-            "l2": l2,
-            "group_l1": group_l1,
-            "max_norm": [max_norm] * len(l1),
-            "positive": [float(self.positive)] * len(l1),
-            "dropout": per_layer(
-                "dropout", self.dropout, n_hidden, hidden, given_by, 1
-            ),
-            "input_dropout": self.input_dropout,
-            "input_noise": table["input_noise"],
-            "label_smoothing": getattr(self, "label_smoothing", 0.0),
-            "mixup": table["mixup"],
-            "stochastic_depth": self.stochastic_depth if architecture.n_paths else 0.0,
-            "cutmix": table["cutmix"],
-            "cutout": table["cutout"],
-            "adversarial": self.adversarial,
-            "pruning": float(self.pruning),
-            "lr": float(self.learning_rate_init),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "weight_decay": self.weight_decay,
-            "clip_norm": inf if self.clip_norm is None else self.clip_norm,
-        }
+def prepare_rows(estimator, data, train, validation, known=None):
+    """Learn the layout from training rows.
 
-    def _request(self, train_rows, validation, seed, continuing, incremental):
-        """Return the request that training this estimator comes down to."""
-        watches = self.early_stopping and not incremental
-        if watches and validation is None and self.monitor != "loss":
-            raise ValueError(
-                f"monitor={self.monitor!r} needs validation rows. Give X_val and y_val "
-                "to fit, set validation_fraction to a number between 0 and 1, or use "
-                "monitor='loss', which watches the training loss without them."
-            )
-        score = None
-        if watches and validation is not None and self.monitor != "loss":
-            score = self._validation_scorer(validation)
-        dtype = self._compute_dtype(train_rows.X)
-        return FitRequest(
-            architecture=self._architecture,
-            loss=self._loss,
-            solver=self.solver,
-            dtype=getattr(torch, dtype),
-            device=self._device,
-            train=self._encoded(train_rows, dtype),
-            validation=None if validation is None else self._encoded(validation, dtype),
-            scaling=(self.feature_offset_, self.feature_scale_)
-            if self.feature_scale_ is not None
-            else None,
-            smooth_clip=self._smooth_clip,
-            settings=self._settings()
-            | self._pruned(self if continuing else None, incremental),
-            batch_size=self._n_batch_rows(),
-            max_iter=1 if incremental else self._n_epochs(len(train_rows.index)),
-            max_polish=MOST_EPOCHS if self.max_iter == "auto" else self.max_iter,
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-            shuffle=self.shuffle,
-            nesterov=self.nesterovs_momentum,
-            stops_early=watches,
-            watch_validation=watches and validation is not None,
-            restore_best=watches and self.restore_best_weights,
-            # A call of partial_fit does not know how many there will be.
-            learning_rate="constant"
-            if incremental and self.learning_rate in SCHEDULES
-            else self.learning_rate,
-            seed=seed,
-            swa_fraction=0.0 if incremental else self.swa_fraction,
-            ema_decay=0.0 if incremental else self.ema_decay,
-            start=self._start(train_rows, dtype, continuing),
-            n_snapshots=1 if incremental else self.n_snapshots,
-            augment=self._batch_changes(),
-            **self._course(self if continuing else None, incremental),
-            keep_optimizer=incremental,
-            score=score,
-            callbacks=list(self.callbacks or ()),
-            # An optimum of one network is none of several.
-            may_polish=not (
-                self.early_stopping
-                or incremental
-                or self.n_snapshots > 1
-                or self._architecture.n_members > 1
-            ),
-            monitor=self._monitored(validation) if score else "loss",
-        )
+    Parameters
+    ----------
+    estimator : BaseNetwork
+        Only its parameters are read.
+    data : CheckedData
+    train : Rows
+        With targets as they are checked, not encoded.
+    validation : Rows or None
+    known : Layout or None, default=None
+        That of the fit that goes on.
 
-    def _batch_changes(self, image_shape=None):
-        """Return what changes the rows of training batches.
+    Returns
+    -------
+    Prepared
+    """
+    loss = estimator._loss_of(data.targets)
+    check_values(train.y, loss, is_first=known is None)
+    if validation is not None:
+        check_values(validation.y, loss, is_first=False)
+    if known is None:
+        layout = learn_layout(estimator, data.inputs, data.targets, loss, train)
+    else:
+        layout = continued_layout(estimator, known, data.inputs, loss, train)
+    return Prepared(layout, check_device(estimator.device), train, validation)
 
-        `image_shape` is that of the inputs, where the estimator takes images.
-        """
-        return batch_changes(self.augment, self.n_features_in_, image_shape)
 
-    def _pruned(self, network, incremental):
-        """Return the share of `pruning`, of a call that prunes no more if incremental.
+def validate_parameters(estimator):
+    """Raise an error that names the parameter if one is wrong, or some disagree.
 
-        Such a call does not know how many there will be, and keeps the zeros of the
-        network that goes on, if any.
-        """
-        if not (incremental and self.pruning):
-            return {}
-        return {"pruning": 0.0 if network is None else network.sparsity_}
-
-    def _n_batch_rows(self):
-        return BATCH_ROWS if self.batch_size == "auto" else self.batch_size
-
-    def _n_epochs(self, n_rows):
-        """Return the largest number of epochs, or of iterations of L-BFGS."""
-        if self.max_iter != "auto":
-            return self.max_iter
-        is_scheduled = self.solver != "lbfgs" and self.learning_rate in SCHEDULES
-        if self.early_stopping or not is_scheduled:
-            return MOST_EPOCHS
-        min_rows = 2 if self.batchnorm else 1
-        n_batches = count_batches(n_rows, self._n_batch_rows(), min_rows)
-        n_epochs = max(self._n_scheduled_epochs, math.ceil(FEWEST_STEPS / n_batches))
-        return max(n_epochs, self.n_snapshots)
-
-    def _start(self, rows, dtype, continuing):
-        """Return where networks start; those of a continued fit keep its bins."""
-        architecture, edges = self._architecture, None
-        if architecture.embedding == "piecewise_linear" and continuing:
-            # New members have the encoding of the others.
-            edges = self._state[state_names(architecture).index("embedding_edges")]
-        elif architecture.embedding == "piecewise_linear":
-            levels = np.linspace(0, 1, architecture.embedding_size + 1)
-            edges = rows.once(
-                ("bins", len(levels)),
-                lambda: quantiles(rows.X, rows.index, rows.weight, levels),
-            )
-            edges = torch.from_numpy(edges)
-            edges = self._standardised(edges, *self._scaling_tensors())
-            edges = bin_edges(edges.numpy().T.astype(dtype))
-        return Start(self.init, float(self.embedding_scale), edges)
-
-    def _monitored(self, validation):
-        """Return what the validation scores depend on, besides what a request holds.
-
-        That has the encoded targets, and scores are of those that the user gave.
-        """
-        if callable(self.monitor):
-            return self.monitor
-        if not type(self).__module__.startswith("skreg."):
-            return self.monitor, type(self)  # which may predict as it likes
-        classes = getattr(self, "classes_", None)
-        return self.monitor, validation.y if classes is None else classes.tolist()
-
-    def _compute_dtype(self, X):
-        """Return the precision to train in: that of X on the CPU, single elsewhere."""
-        if self.dtype is not None:
-            return self.dtype
-        return X.dtype.name if self._device.type == "cpu" else "float32"
-
-    def _encoded(self, rows, dtype):
-        # The scaling of targets depends on the loss, too.
-        what = "encoded", dtype, self.standardize is False, self._loss
-        encoded = rows.once(what, lambda: self._encode(rows.y, dtype))
-        return Rows(rows.X, encoded, rows.weight, rows.index)
-
-    def _snapshot(self, state):
-        """Return this estimator as it would be fitted with a network's state."""
-        estimator = copy.copy(self)
-        estimator.__dict__.update(self._state_attributes(state))
-        # It predicts rows that are an array by now, which is no reason to warn.
-        estimator.__dict__.pop("feature_names_in_", None)
-        return estimator
-
-    def _validation_scorer(self, rows):
-        """Return a function from a network's state to the monitored score."""
-        scorer = get_scorer(self.monitor)
-        X, y, options = rows.X[rows.index], rows.y[rows.index], {}
-        # A scorer takes any keyword; what it can use is its metric's to say.
-        metric = getattr(scorer, "_score_func", scorer)
-        if rows.weight is not None and "sample_weight" in signature(metric).parameters:
-            options["sample_weight"] = rows.weight[rows.index]
-        prepared = copy.copy(self)
-
-        def score(state):
-            value = scorer(prepared._snapshot(state), X, y, **options)
-            if not isinstance(value, Real) or math.isnan(value):
-                raise ValueError(
-                    f"monitor={self.monitor!r} must give a number for the validation "
-                    f"rows, got {value!r}. Do they hold every class?"
-                )
-            return float(value)
-
-        return score
+    For estimators whose `fit` is not called, which does both.
+    """
+    estimator._validate_params()
+    check_parameters(estimator)

@@ -63,8 +63,11 @@ class Checkpoint:
     >>> from skreg import MLPClassifier
     >>> from skreg.fusion.checkpoint import Checkpoint
     >>> from skreg.training.train import train
+    >>> from skreg.estimators.preparation import prepare
+    >>> from skreg.estimators.request import make_request
     >>> model = MLPClassifier((8,), max_iter=5)
-    >>> request = model._prepared_request(*load_iris(return_X_y=True))
+    >>> prepared = prepare(model, *load_iris(return_X_y=True))
+    >>> request = make_request(model, prepared, seed=0)
     >>> with TemporaryDirectory() as directory:
     ...     checkpoint = Checkpoint(directory)
     ...     key = checkpoint.key(request)

@@ -87,7 +87,24 @@ SEARCH_REFERENCES = """
        Libraries of Models".
 """
 
+SCORE = """
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
+
+        Returns
+        -------
+        float
+            Greater is better.
+"""
+
 SECTIONS = {
+    "score": SCORE,
     "search": SEARCH,
     "search_attributes": SEARCH_ATTRIBUTES,
     "search_references": SEARCH_REFERENCES,

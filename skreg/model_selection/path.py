@@ -21,6 +21,10 @@ from sklearn.utils.validation import _num_samples
 
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.members import check_single
+from skreg.estimators.monitoring import validation_score
+from skreg.estimators.preparation import prepare, validate_parameters
+from skreg.estimators.request import layer_settings, make_request
+from skreg.estimators.results import fit_alone
 from skreg.model_selection.simplest import first_within_one_standard_error
 from skreg.penalties.combined import Penalties, Sum
 from skreg.penalties.kinds import L2, PENALTIES
@@ -51,7 +55,7 @@ class RegularizationPath:
         those of a linear skip connection come last.
     losses : ndarray of shape (n_strengths,)
         The objective at the end of each fit, penalties included.
-    scores : ndarray of shape (n_strengths, n_folds) or None
+    scores : ndarray of shape (n_strengths, n_folds)
         Score of each strength on the rows held out in each fold.
     """
 
@@ -60,7 +64,7 @@ class RegularizationPath:
     estimators: list
     coefs: np.ndarray
     losses: np.ndarray
-    scores: np.ndarray | None
+    scores: np.ndarray
 
     @property
     def feature_norms(self):
@@ -75,7 +79,6 @@ class RegularizationPath:
     @property
     def best_index(self):
         """Position of the best mean score, of the stronger penalty among ties."""
-        self._check_scores()
         return int(self.scores.mean(axis=1).argmax())
 
     @property
@@ -86,17 +89,12 @@ class RegularizationPath:
     @property
     def one_se_index(self):
         """Position of the strongest penalty within a standard error of the best."""
-        self._check_scores()
         return first_within_one_standard_error(self.scores)
 
     @property
     def one_se_strength(self):
         """The strongest penalty within one standard error of the best mean score."""
         return float(self.strengths[self.one_se_index])
-
-    def _check_scores(self):
-        if self.scores is None:
-            raise AttributeError("There are no scores to choose by: cv was None.")
 
 
 @validate_params(
@@ -218,7 +216,7 @@ def regularization_path(
         penalty,
         strengths,
         whole,
-        np.stack([model._input_weights for model in whole]),
+        np.stack([model._input_weights()[0] for model in whole]),
         np.array([model.loss_ for model in whole]),
         np.array(scores),
     )
@@ -266,16 +264,20 @@ class _Run:
     def __init__(self, estimator, penalty, X, y, rows, sample_weight):
         self.penalty, self.rows = penalty, rows
         self.model = clone(estimator).set_params(**{penalty: 0.0})
-        self.model._check_parameters()
+        validate_parameters(self.model)
         check_single(self.model, "regularization_path trains for each strength")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[rows]
-        self.request = self.model._prepared_request(
+        seed = self.model._draw_seed()
+        self.prepared = prepare(
+            self.model,
             _safe_indexing(X, rows),
             _safe_indexing(y, rows),
             sample_weight,
-            seed=self.model._draw_seed(False),
+            seed=seed,
         )
+        score = validation_score(self.model, self.prepared)
+        self.request = make_request(self.model, self.prepared, seed, score=score)
 
     @property
     def is_convex(self):
@@ -293,7 +295,7 @@ class _Run:
         That of a skip connection may be fixed.
         """
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        return model._settings()[self.penalty]
+        return layer_settings(model, self.request.architecture)[self.penalty]
 
     def with_strength(self, strength, **changes):
         """Return the request with a strength, and other changes."""
@@ -307,7 +309,8 @@ class _Run:
     def fitted(self, result, strength):
         """Return the estimator as fitted with a strength, and its tracker."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        model._keep(result, result.tracker.request)
+        fit = fit_alone(result, self.prepared)
+        model._become(self.prepared.layout, self.prepared.device, [fit])
         return model, result.tracker
 
     def empty_state(self):

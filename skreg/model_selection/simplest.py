@@ -6,8 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.stats import rankdata
 
-from skreg.estimators.convolutional import per_convolution
-from skreg.parameters.checks import check_hidden_layer_sizes
+from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.suggestions import suggest
 
 __all__ = ["one_standard_error"]

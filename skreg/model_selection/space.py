@@ -9,8 +9,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from skreg.estimators.base import BaseNetwork
-from skreg.estimators.convolutional import convolution_shapes, per_convolution
-from skreg.parameters.checks import check_hidden_layer_sizes
+from skreg.networks.architecture import convolution_shapes
+from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.suggestions import suggest
 

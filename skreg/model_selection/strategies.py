@@ -9,16 +9,10 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.model_selection.space import OffOr
+from skreg.parameters.regularisers import regularisers
 
 # How many times a Bayesian search asks for candidates.
 BATCHES = 4
-
-# Of these, more is stronger.
-PENALTIES = ("l1", "l2", "skip_l1", "skip_l2", "group_l1", "weight_decay")
-NOISE = (
-    *("dropout", "input_dropout", "input_noise", "label_smoothing", "mixup"),
-    *("cutmix", "cutout", "stochastic_depth", "adversarial"),
-)
 
 
 def halving_plan(n_candidates, n_final, max_iter):
@@ -172,4 +166,5 @@ def most_regularised(trials):
                 total += rankdata([np.mean(value) for value in values])
         return total
 
-    return trials[np.lexsort([-total_rank(NOISE), -total_rank(PENALTIES)])[0]]
+    noise, penalties = (regularisers(kind=kind) for kind in ("noise", "penalty"))
+    return trials[np.lexsort([-total_rank(noise), -total_rank(penalties)])[0]]

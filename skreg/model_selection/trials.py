@@ -3,13 +3,25 @@
 import copy
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from skreg.data.rows import Rows
+from skreg.estimators.base import BaseNetwork
 from skreg.estimators.members import check_single
+from skreg.estimators.monitoring import scorer_of_states, validation_score
+from skreg.estimators.preparation import (
+    CheckedData,
+    Prepared,
+    prepare_rows,
+    row_weights,
+    validate_parameters,
+)
+from skreg.estimators.request import make_request
+from skreg.estimators.results import fit_alone
 from skreg.model_selection.race import Race
+from skreg.training.request import FitRequest
 from skreg.training.train import train
 
 
@@ -40,21 +52,27 @@ class Data:
 
     Parameters
     ----------
-    X : {ndarray, CSR} of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    checked : CheckedData
     sample_weight : ndarray of shape (n_samples,) or None
     folds : list of (ndarray, ndarray)
         Rows to train on and rows to judge by.
     """
 
-    X: object
-    y: np.ndarray
+    checked: CheckedData
     sample_weight: np.ndarray | None
     folds: list
     _rows: dict = field(default_factory=dict)
 
+    @property
+    def X(self):
+        return self.checked.X
+
+    @property
+    def y(self):
+        return self.checked.y
+
     def rows_for(self, model, fold):
-        """Return rows to train on, rows to judge by or None, and the class weights.
+        """Return rows to train on, and rows to judge by or None.
 
         The same objects for all candidates with the same class weights, so that what
         is learned of them is learned once.
@@ -66,16 +84,34 @@ class Data:
         return self._rows[key][1]
 
     def _weighted_rows(self, model, train, test):
-        weight = self.sample_weight
-        model._learn_class_weights(
-            self.y[train], None if weight is None else weight[train], False
-        )
-        weight = model._row_weights(self.X, self.y, weight)
+        weights = row_weights(model, self.checked, self.sample_weight, train)
+        weight = weights.of_rows(self.X, self.y, self.sample_weight)
         if weight is not None:
             train, test = train[weight[train] > 0], test[weight[test] > 0]
         rows = Rows(self.X, self.y, weight, train)
-        held_out = Rows(self.X, self.y, weight, test) if len(test) else None
-        return rows, held_out, getattr(model, "_class_weights", None)
+        return rows, Rows(self.X, self.y, weight, test) if len(test) else None
+
+
+@dataclass
+class Entry:
+    """The network of a candidate for one fold.
+
+    Parameters
+    ----------
+    model : BaseNetwork
+    prepared : Prepared
+        Its validation rows are those held out, of which there may be none.
+    request : FitRequest
+    """
+
+    model: BaseNetwork
+    prepared: Prepared
+    request: FitRequest
+
+    def fitted(self, result):
+        """Return the model with the network that came of its training, or raise."""
+        fit = fit_alone(result, self.prepared)
+        return self.model._become(self.prepared.layout, self.prepared.device, [fit])
 
 
 @dataclass
@@ -87,8 +123,8 @@ class Trial:
     number : int
         Its place in the order in which candidates were drawn.
     params : dict
-    models : list of estimator
-        One for each fold, prepared and, if it reached the last rung, fitted.
+    entries : list of Entry
+        One for each fold.
     scores : ndarray of shape (n_folds,)
         Of the held-out rows, greater is better; nan if training failed.
     rung : int
@@ -108,7 +144,7 @@ class Trial:
 
     number: int
     params: dict
-    models: list
+    entries: list
     scores: np.ndarray
     rung: int
     is_finalist: bool
@@ -118,6 +154,11 @@ class Trial:
     seconds: np.ndarray
     results: list
     error: Exception | None = None
+
+    @property
+    def models(self):
+        """The estimators, one for each fold; fitted if it reached the last rung."""
+        return [entry.model for entry in self.entries]
 
     @property
     def mean_score(self):
@@ -132,8 +173,8 @@ class Trial:
         """
         results, self.results = self.results, []
         try:
-            for model, result in zip(self.models, results):
-                model._keep(result, result.tracker.request)
+            for entry, result in zip(self.entries, results):
+                entry.fitted(result)
         except ValueError as error:
             self.fail(error)
 
@@ -161,15 +202,14 @@ class Heat:
 
     def __init__(self, prototype, candidates, data, scoring, seeds, deadline):
         self.candidates, self.n_folds = candidates, len(data.folds)
-        self.deadline, self.models, self.scorers, requests = deadline, [], [], []
+        self.deadline, self.entries, self.scorers = deadline, [], []
         for params in candidates:
             for fold, seed in zip(data.folds, seeds):
-                model, request, held_out = prepared(prototype, params, data, fold, seed)
-                request.on_epoch = lambda tracker, state: deadline.has_passed
-                self.models.append(model)
-                self.scorers.append(_scorer(model, held_out, data, scoring))
-                requests.append(request)
-        self.race = Race(requests)
+                entry = entered(prototype, params, data, fold, seed)
+                entry.request.on_epoch = lambda tracker, state: deadline.has_passed
+                self.entries.append(entry)
+                self.scorers.append(_scorer(entry, data, scoring))
+        self.race = Race([entry.request for entry in self.entries])
         self.rungs = np.zeros(len(candidates), int)
 
     def run(self, epochs, n_kept, report):
@@ -225,13 +265,13 @@ class Heat:
         results, trials = self.race.finish(), []
         for c, params in enumerate(self.candidates):
             of_folds = [results[p] for p in self._positions(c)]
-            models = [self.models[p] for p in self._positions(c)]
+            entries = [self.entries[p] for p in self._positions(c)]
             trackers = [result.tracker for result in of_folds]
             errors = [t.error for t in trackers if t.error is not None]
             trial = Trial(
                 c,
                 params,
-                models,
+                entries,
                 scores[c],
                 int(self.rungs[c]),
                 c in finalists,
@@ -256,8 +296,8 @@ def _length(tracker):
     return tracker.best_iter if tracker.request.restore_best else tracker.n_iter
 
 
-def prepared(prototype, params, data, fold, seed):
-    """Return a candidate's network for a fold, its request, and the held-out rows.
+def entered(prototype, params, data, fold, seed):
+    """Return the network of a candidate for a fold.
 
     Parameters
     ----------
@@ -267,27 +307,33 @@ def prepared(prototype, params, data, fold, seed):
     fold : tuple of ndarray
         Rows to train on and rows to judge by, of which there may be none.
     seed : int
+
+    Returns
+    -------
+    Entry
     """
     model = copy.copy(prototype).set_params(**params, random_state=seed)
-    model._validate_params()
-    model._check_parameters()
+    validate_parameters(model)
     check_single(model, "A search by cross-validation trains for each fold")
-    rows, held_out, model._class_weights = data.rows_for(model, fold)
-    model._prepare(rows, False)
-    return model, model._request(rows, held_out, seed, False, False), held_out
+    rows, held_out = data.rows_for(model, fold)
+    # Candidates may have other convolutions, over the same images.
+    inputs = model._make_inputs().continued(data.checked.inputs)
+    checked = replace(data.checked, inputs=inputs)
+    prepared = prepare_rows(model, checked, rows, held_out)
+    score = validation_score(model, prepared)
+    return Entry(model, prepared, make_request(model, prepared, seed, score=score))
 
 
-def _scorer(model, held_out, data, scoring):
+def _scorer(entry, data, scoring):
     """Return a function from a network's state to its score, or None for the loss.
 
     As in GridSearchCV, class weights are none of its business.
     """
     if scoring is None:
         return None
-    judge = copy.copy(model)
-    judge.monitor = scoring
-    rows = Rows(data.X, data.y, data.sample_weight, held_out.index)
-    score = judge._validation_scorer(rows)
+    index = entry.prepared.validation.index
+    rows = Rows(data.X, data.y, data.sample_weight, index)
+    score = scorer_of_states(entry.model, scoring, entry.prepared, rows)
 
     def named(state):
         try:
@@ -306,31 +352,44 @@ def refitted(prototype, trials, data, seed):
 
     Each trains for as many epochs as were best on the mean of the folds.
     """
-    everything, models, requests = np.arange(data.X.shape[0]), [], []
+    everything, entries = np.arange(data.X.shape[0]), []
     fold = everything, everything[:0]
     for trial in trials:
         params = trial.params | {"monitor": "loss"}  # other scores need held-out rows
-        model, request, _ = prepared(prototype, params, data, fold, seed)
-        model.monitor = trial.params.get("monitor", prototype.monitor)
+        entry = entered(prototype, params, data, fold, seed)
+        entry.model.monitor = trial.params.get("monitor", prototype.monitor)
         # The held-out rows decided on the number of epochs, if anything did.
-        if model.early_stopping:
-            n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
-            request.on_epoch = lambda tracker, state, n=n_epochs: tracker.n_iter >= n
+        if entry.model.early_stopping:
+            request, n_epochs = entry.request, float(np.mean(trial.best_epochs))
+            request.on_epoch = _end_after(max(1, round(n_epochs)))
             request.restore_best = False
             request.n_iter_no_change = request.max_iter
-        models.append(model)
-        requests.append(request)
-    for model, result in zip(models, train(requests)):
-        model._keep(result, result.tracker.request)
-    return models
+        entries.append(entry)
+    results = train([entry.request for entry in entries])
+    return [entry.fitted(result) for entry, result in zip(entries, results)]
+
+
+def _end_after(n_epochs):
+    """Return a hook that ends a training."""
+    return lambda tracker, state: tracker.n_iter >= n_epochs
 
 
 def in_precision(model, dtype):
     """Let a trained network predict in a precision."""
+
+    def cast(state):
+        return [array.astype(dtype) for array in state]
+
     model.dtype = None  # that of X
-    states = [model._state, *(model.snapshots_ or [])]
-    state, *snapshots = [[a.astype(dtype) for a in arrays] for arrays in states]
-    model.__dict__.update(model._state_attributes(state, snapshots or None))
+    fits = [
+        replace(
+            fit,
+            state=cast(fit.state),
+            snapshots=fit.snapshots and [cast(state) for state in fit.snapshots],
+        )
+        for fit in model._fits
+    ]
+    model._become(model._layout, model._device, fits)
 
 
 def results_table(trials, best_first):

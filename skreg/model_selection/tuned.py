@@ -4,17 +4,18 @@ from functools import partial
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from skreg.estimators.class_predictions import ClassPredictionsMixin
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.blending import TINY, best_temperature, tempered
 from skreg.model_selection.documentation import SECTIONS
-from skreg.model_selection.tuning import BaseNetworkCV, ScoringMixin
+from skreg.model_selection.tuning import BaseNetworkCV
 
 document = partial(fill_docstring, sections=SECTIONS)
 
@@ -81,7 +82,7 @@ class TargetLoss:
 
 
 @document
-class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
+class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     """Multilayer perceptron classifier that chooses its regularisation by itself.
 
     Candidates are drawn from a space of regularisers and trained on all folds as one
@@ -202,9 +203,8 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
         return -np.log(np.maximum(judged, TINY)).sum(axis=1)
 
     def _calibrate(self, mean, y, weight, is_found):
-        self._multilabel, self.temperature_ = y.ndim == 2, 1.0
-        self.class_prior_ = self._base_rates(y, weight)
-        if not self._multilabel:
+        self.temperature_, self.class_prior_ = 1.0, self._base_rates(y, weight)
+        if not self._targets.is_multilabel:
             target = np.searchsorted(self.classes_, y)
             prior = self.class_prior_
             self.temperature_ = best_temperature(mean, target, weight, prior)
@@ -227,49 +227,28 @@ class MLPClassifierCV(ScoringMixin, ClassifierMixin, BaseNetworkCV):
             label; otherwise rows sum to one.
         """
         mean = self._mean_prediction(X)
-        return (
-            mean
-            if self._multilabel
-            else tempered(mean, self.temperature_, self.class_prior_)
-        )
+        if self._targets.is_multilabel:
+            return mean
+        return tempered(mean, self.temperature_, self.class_prior_)
 
-    def predict_log_proba(self, X):
-        """Return the logarithm of the probabilities.
+    def _decision(self, X):
+        return self.predict_proba(X), 0.5
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows to predict.
+    @property
+    def _labels(self):
+        return self._targets
 
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+    @document
+    def score(self, X, y, sample_weight=None):
+        """Return the score by `scoring`, else the accuracy.
+
+        {score}
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    def predict(self, X):
-        """Return the most probable class, or the labels more probable than not.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            One of `classes_` for each row, or for each label 0 or 1.
-        """
-        probability = self.predict_proba(X)
-        if self._multilabel:
-            return (probability > 0.5).astype(int)
-        return self.classes_[probability.argmax(axis=1)]
+        return self._scored(super().score, X, y, sample_weight)
 
 
 @document
-class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
+class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     """Multilayer perceptron regressor that chooses its regularisation by itself.
 
     Candidates are drawn from a space of regularisers and trained on all folds as one
@@ -380,6 +359,14 @@ class MLPRegressorCV(ScoringMixin, RegressorMixin, BaseNetworkCV):
         squares = weight @ (distance**2).reshape(len(y), -1)
         slope = slope.sum() / max(squares.sum(), TINY)
         self.shrinkage_ = float(np.clip(slope, 0, 1)) / 2
+
+    @document
+    def score(self, X, y, sample_weight=None):
+        """Return the score by `scoring`, else R2.
+
+        {score}
+        """
+        return self._scored(super().score, X, y, sample_weight)
 
     def predict(self, X):
         """Return the mean of the networks' predictions.

@@ -16,6 +16,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.data.quantiles import has_two_values
+from skreg.data.weights import check_weights
+from skreg.estimators.preparation import check_data, row_weights
+from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.model_selection.blending import forward_selection, mean_over
 from skreg.model_selection.space import search_space
@@ -28,7 +31,6 @@ from skreg.model_selection.trials import (
     refitted,
     results_table,
 )
-from skreg.parameters.checks import check_weights
 from skreg.parameters.suggestions import suggest
 from skreg.training.threads import at_most
 
@@ -45,32 +47,6 @@ FEWEST_ROWS = 16
 # By how many standard errors the held-out rows are to be predicted better than by a
 # constant. Where there is nothing to find, the best of many candidates is the luckiest.
 N_ERRORS = 2.0
-
-
-class ScoringMixin:
-    """Scores by what candidates were compared by, as GridSearchCV does."""
-
-    def score(self, X, y, sample_weight=None):
-        """Return the score by `scoring`, else the accuracy or R2.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows to predict.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts.
-
-        Returns
-        -------
-        float
-            Greater is better.
-        """
-        if self.scoring is None:
-            return super().score(X, y, sample_weight)
-        options = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return get_scorer(self.scoring)(self, X, y, **options)
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
@@ -183,11 +159,12 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _fit(self, prototype, X, y, sample_weight, groups):
         deadline, rng = Deadline(self.max_time), self._random_numbers()
-        X, y = self._learn_data(prototype, X, y)
+        checked = self._learn_data(prototype, X, y)
+        X, y = checked.X, checked.y
         if self.estimator is None:
             _suit(prototype, X, y)
         weight = check_weights(sample_weight, X)
-        data = Data(X, y, weight, self._folds(X, y, weight, groups, rng))
+        data = Data(checked, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         trials = self._search(prototype, data, seeds, deadline, rng)
         chosen, weights = self._choose(prototype, trials, data)
@@ -247,9 +224,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         for trial in chosen:
             if trial.results:  # dropped on the way
                 trial.keep()
-        weight = data.sample_weight
-        prototype._learn_class_weights(data.y, weight, False)
-        weight = prototype._row_weights(data.X, data.y, weight)
+        weights = row_weights(prototype, data.checked, data.sample_weight)
+        weight = weights.of_rows(data.X, data.y, data.sample_weight)
         parts = [test for _, test in data.folds]
         rows = np.concatenate(parts)
         predictions = [
@@ -277,6 +253,16 @@ class BaseNetworkCV(BaseEstimator, ABC):
         models = self.estimators_
         return mean_over((self._predictions(m, X) for m in models), self.weights_)
 
+    def _scored(self, default, X, y, sample_weight):
+        """Return what candidates were compared by, as GridSearchCV does.
+
+        `default` is the score where the user named none.
+        """
+        if self.scoring is None:
+            return default(X, y, sample_weight)
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return get_scorer(self.scoring)(self, X, y, **options)
+
     def _check_can_predict(self):
         if hasattr(self, "best_params_") and not hasattr(self, "estimators_"):
             raise NotFittedError(
@@ -286,17 +272,17 @@ class BaseNetworkCV(BaseEstimator, ABC):
         check_is_fitted(self)
 
     def _learn_data(self, prototype, X, y):
-        """Check the data and learn their layout."""
-        X, y = prototype._validate(X, y, reset=True)
-        y = prototype._check_targets(y, False, None)
+        """Check the data, and take note of what scikit-learn asks of inputs."""
+        checked = check_data(prototype, X, y)
+        found = vars(prototype) | checked.targets.attributes
         for name in ("n_features_in_", "feature_names_in_", "classes_"):
-            if hasattr(prototype, name):
-                setattr(self, name, getattr(prototype, name))
-            elif name in self.__dict__:  # of an earlier fit
-                delattr(self, name)
+            vars(self).pop(name, None)  # of an earlier fit
+            if name in found:
+                setattr(self, name, found[name])
         # The networks get arrays, in which names are not missing.
-        prototype.__dict__.pop("feature_names_in_", None)
-        return X, y
+        vars(prototype).pop("feature_names_in_", None)
+        self._targets = checked.targets
+        return checked
 
     def _folds(self, X, y, weight, groups, rng):
         """Return the rows to train on and to judge by of each fold.
@@ -342,7 +328,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self._space(prototype, data),
             self.n_candidates,
             self.n_ensemble,
-            prototype._n_epochs(len(data.folds[0][0])),
+            n_epochs(prototype, len(data.folds[0][0])),
             rng,
             evaluate,
         )

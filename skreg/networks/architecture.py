@@ -110,6 +110,11 @@ class Architecture:
         return len(self.convolutions) + len(self.layer_sizes) - 2
 
     @property
+    def n_weights(self):
+        """Number of tensors that penalties act on: the first ones of a state."""
+        return self.n_hidden + 1 + (self.skip == "linear")
+
+    @property
     def n_inputs(self):
         if self.convolutions:
             return self.convolutions[0].n_inputs
@@ -317,3 +322,43 @@ def architecture_of(
     sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
     parts = activation, norm, skip, embedding, embedding_sizes
     return Architecture(sizes, *parts, convolutions, n_members)
+
+
+def convolution_shapes(image_shape, channels, kernel_sizes, pools):
+    """Return the shapes of convolutions, one after another.
+
+    Along an axis of a single pixel there are no neighbours: filters and windows of the
+    pooling have length 1 there.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height, width and channels.
+    channels, kernel_sizes, pools : sequence of int
+        Of each convolution.
+
+    Returns
+    -------
+    tuple of ConvolutionShape
+
+    Examples
+    --------
+    >>> from skreg.networks.architecture import convolution_shapes
+    >>> one, two = convolution_shapes((8, 8, 1), (4, 6), (3, 3), (2, 2))
+    >>> one.pooled, two.pooled, two.n_outputs
+    ((4, 4), (2, 2), 24)
+    """
+    shapes, (height, width, n_in) = [], image_shape
+    layers = zip(channels, kernel_sizes, pools)
+    for number, (n_out, size, pool) in enumerate(layers, start=1):
+        kernel = tuple(1 if length == 1 else size for length in (height, width))
+        windows = tuple(1 if length == 1 else pool for length in (height, width))
+        if height < windows[0] or width < windows[1]:
+            raise ValueError(
+                f"Nothing is left after the pooling of convolution {number}: its "
+                f"images have {height} x {width} pixels, and pool={pool}. Use smaller "
+                "windows, pool=1 there, or fewer channels."
+            )
+        shapes.append(ConvolutionShape(height, width, n_in, n_out, kernel, windows))
+        (height, width), n_in = shapes[-1].pooled, n_out
+    return tuple(shapes)

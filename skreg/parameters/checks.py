@@ -1,11 +1,12 @@
-"""Checks and conversions of parameters and data, before torch sees either."""
+"""Checks and conversions of single parameters, before torch sees them."""
 
 import math
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils.validation import _check_sample_weight
+
+from skreg.parameters.image_shapes import is_count
 
 
 def check_hidden_layer_sizes(value):
@@ -84,109 +85,25 @@ def check_device(device):
     return found
 
 
-# What makes an objective random, with the value that turns it off.
-STOCHASTIC = {
-    "dropout": 0,
-    "input_dropout": 0,
-    "input_noise": 0,
-    "mixup": 0,
-    "stochastic_depth": 0,
-    "cutmix": 0,
-    "cutout": 0,
-    "adversarial": 0,
-    "batchnorm": False,
-    "augment": None,
-}
+def per_convolution(name, value, n_convolutions=None):
+    """Return a parameter that is an integer, or one for each convolution, as a tuple.
 
-
-# What is defined by what it does in a step or an epoch.
-PER_STEP = {"weight_decay": 0, "swa_fraction": 0, "ema_decay": 0, "n_snapshots": 1}
-PER_STEP |= {"pruning": 0}
-
-
-def check_full_batch(estimator):
-    """Raise if a parameter is set that solver="lbfgs" cannot honour."""
-    params = estimator.get_params(deep=False)
-    for name, off in (STOCHASTIC | PER_STEP).items():
-        value = params[name]
-        if np.any(np.asarray(value) != off):
-            raise ValueError(
-                f"solver='lbfgs' minimises a deterministic objective and cannot use "
-                f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
-            )
-
-
-def check_course(estimator):
-    """Raise if two parameters disagree on what becomes of the weights on the way."""
-    swa_fraction, ema_decay = estimator.swa_fraction, estimator.ema_decay
-    if swa_fraction and ema_decay:
-        raise ValueError(
-            "swa_fraction and ema_decay both say which weights are averaged, got "
-            f"swa_fraction={swa_fraction!r} and ema_decay={ema_decay!r}. Set one of "
-            "them to 0."
-        )
-    n_snapshots, max_iter = estimator.n_snapshots, estimator.max_iter
-    if n_snapshots == 1:
-        return
-    what = f"n_snapshots={n_snapshots!r} keeps the network at the end of each cycle"
-    if estimator.learning_rate != "cosine":
-        raise ValueError(
-            f"{what} of learning_rate='cosine', got learning_rate="
-            f"{estimator.learning_rate!r}. Set that, or n_snapshots=1."
-        )
-    if estimator.early_stopping:
-        raise ValueError(
-            f"{what}, and early_stopping=True would end the fit before. Set one of "
-            "them to its default."
-        )
-    if max_iter != "auto" and n_snapshots > max_iter:
-        raise ValueError(
-            f"{what}, which lasts an epoch at least, but max_iter={max_iter!r}. "
-            "Increase max_iter or lower n_snapshots."
-        )
-
-
-# skorch callbacks that cannot do here what they are for, and what can.
-_REPLACED = {
-    "EpochScoring": "monitor= with early_stopping=True",
-    "BatchScoring": "monitor= with early_stopping=True",
-    "ParamMapper": "warm_start=True and set_params",
-}
-_OF_STEPS = ("LRScheduler", "GradientNormClipping")
-
-
-def check_callbacks(callbacks, solver):
-    """Raise unless all are skorch callbacks, named or not, that work here."""
-    for item in callbacks:
-        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
-        if not hasattr(callback, "on_epoch_end"):
-            raise TypeError(
-                "callbacks must be skorch callbacks or (name, callback) pairs, got "
-                f"{item!r}. Callbacks of scikit-learn go to set_callbacks."
-            )
-        kind = callback if isinstance(callback, type) else type(callback)
-        names = [base.__name__ for base in kind.__mro__]
-        for name in names:
-            if name in _REPLACED:
-                raise ValueError(
-                    f"The callback {kind.__name__} has no effect on skreg's networks. "
-                    f"Use {_REPLACED[name]}."
-                )
-            if solver == "lbfgs" and name in _OF_STEPS:
-                raise ValueError(
-                    f"The callback {kind.__name__} acts on the steps of an optimiser, "
-                    "of which solver='lbfgs' has none. Use solver='adam' or 'sgd'."
-                )
-
-
-def check_weights(weight, X):
-    """Return weights of the rows of `X` as float64, or None if there are none.
-
-    Where they are very large or very small they are divided by a power of two, which
-    changes no bit of a result and keeps their sums in range.
+    `channels` says how many there are, and is one of itself if it is a number.
     """
-    if weight is None:
-        return None
-    weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
-    exponent = np.frexp(weight.max())[1]
-    return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, Integral):
+        sizes = [value] * (1 if n_convolutions is None else n_convolutions)
+    else:
+        sizes = list(value)
+    if not all(is_count(size) for size in sizes):
+        raise ValueError(
+            f"{name} must be positive integers, one for each convolution, got "
+            f"{value!r}."
+        )
+    if n_convolutions is not None and len(sizes) != n_convolutions:
+        raise ValueError(
+            f"{name} must be one number or a sequence of {n_convolutions}, one for "
+            f"each of the convolutions given by channels, got {value!r} of length "
+            f"{len(sizes)}."
+        )
+    return tuple(int(size) for size in sizes)

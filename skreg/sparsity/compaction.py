@@ -1,5 +1,7 @@
 """Smaller networks with the same predictions: units that can do nothing are removed."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -8,7 +10,8 @@ from skreg.networks.layers import ACTIVATIONS, BatchNorm
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
-    with_networks,
+    states_of,
+    with_states,
 )
 from skreg.sparsity.units import (
     is_padded,
@@ -71,19 +74,14 @@ def compact(estimator):
 
 def _compact(estimator):
     check_own_weights(estimator, "compact")
-    architecture = estimator._architecture
-    states = estimator._states
-    architecture, states = without_idle_units(architecture, states)
-    if architecture == estimator._architecture:
-        return with_networks(estimator, states)
+    layout = estimator._layout
+    architecture, states = without_idle_units(layout.architecture, states_of(estimator))
+    if architecture == layout.architecture:
+        return with_states(estimator, states)
+    layout = replace(layout, architecture=architecture)
     # The optimiser's moving averages are of other shapes.
-    return with_networks(
-        estimator,
-        states,
-        **sizes_of(architecture),
-        _architecture=architecture,
-        _optimizer_state=None,
-    )
+    smaller = with_states(estimator, states, layout, optimizer_state=None)
+    return smaller.set_params(**sizes_of(architecture))
 
 
 def without_idle_units(architecture, states):

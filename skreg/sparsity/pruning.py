@@ -3,20 +3,24 @@
 import copy
 import math
 from dataclasses import replace
+from itertools import chain, islice
 from numbers import Integral, Real
 
-import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.estimators.fits import sparsity
+from skreg.estimators.preparation import prepare, validate_parameters
+from skreg.estimators.request import make_request
+from skreg.estimators.results import fits_of
 from skreg.fusion.scheduler import train_fit
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
-    with_members,
-    with_networks,
+    states_of,
+    with_states,
 )
 from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
 from skreg.training.gradual_pruning import magnitude_masks
@@ -125,45 +129,49 @@ def prune(
         pruned = _pruned(network, amount, structured)
         if data is None:
             return pruned
-        tuned = [
-            _finetuned(member, *data, finetune_epochs, learning_rate_init)
-            for member in pruned._networks
-        ]
-        return tuned[0] if len(tuned) == 1 else with_members(pruned, tuned)
+        return _finetuned(pruned, *data, finetune_epochs, learning_rate_init)
 
     return of_last_step(estimator, of_network)
 
 
 def _pruned(estimator, amount, structured):
     """Return the estimator with all of its networks pruned at once."""
-    states = []
+    architecture = estimator._layout.architecture
     if structured:
-        check_own_weights(estimator, "structured=True")
-    if structured and all(g.is_fixed for g in unit_groups(estimator._architecture)):
-        sizes = sizes_of(estimator._architecture)
-        given = ", ".join(f"{name}={value!r}" for name, value in sizes.items())
+        _check_has_units(estimator, architecture)
+    states = [
+        without_smallest_units(architecture, state, amount)
+        if structured
+        else _without_smallest_weights(architecture, state, amount)
+        for state in states_of(estimator)
+    ]
+    unknown = {"kkt_violation_": math.nan}
+    return with_states(estimator, states, attributes=unknown, optimizer_state=None)
+
+
+def _check_has_units(estimator, architecture):
+    """Raise if there are no units that could be pruned."""
+    check_own_weights(estimator, "structured=True")
+    if all(group.is_fixed for group in unit_groups(architecture)):
+        sizes = sizes_of(architecture).items()
+        given = ", ".join(f"{name}={value!r}" for name, value in sizes)
         raise ValueError(
             "structured=True prunes units of hidden layers, and this network has none "
             f"that can go, got {given} and skip={estimator.skip!r}. Use "
             "structured=False."
         )
-    for state in estimator._states:
-        if structured:
-            state = without_smallest_units(estimator._architecture, state, amount)
-        else:
-            n_layers = len(estimator._weights)
-            weights = [torch.tensor(array) for array in state[:n_layers]]
-            masks = magnitude_masks(weights, amount)
-            state = [array.copy() for array in state]
-            for array, mask in zip(state, masks):
-                array[~mask.numpy()] = 0
-        states.append(state)
-    return with_networks(
-        estimator, states, kkt_violation_=math.nan, _optimizer_state=None
-    )
 
 
-def _finetuned(estimator, X, y, sample_weight, n_epochs, learning_rate_init):
+def _without_smallest_weights(architecture, state, amount):
+    """Return a copy of a state in which the smallest weights are zero."""
+    state = [array.copy() for array in state]
+    weights = [torch.tensor(array) for array in state[: architecture.n_weights]]
+    for array, mask in zip(state, magnitude_masks(weights, amount)):
+        array[~mask.numpy()] = 0
+    return state
+
+
+def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
     """Train the networks of a pruned estimator on, with the zeros that they have."""
     if estimator.solver == "lbfgs":
         raise ValueError(
@@ -171,33 +179,38 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, learning_rate_init):
             f"none, got finetune_epochs={n_epochs}. Call "
             "estimator.set_params(solver='adam') before, or set finetune_epochs=0."
         )
-    tuned = copy.copy(estimator)
-    tuned.early_stopping = False  # which would set rows aside
-    request = tuned._prepared_request(
-        X, y, sample_weight, seed=tuned._seed, continuing=True
-    )
-    tuned.early_stopping = estimator.early_stopping
+    # Early stopping would set rows aside.
+    tuned = copy.copy(estimator).set_params(early_stopping=False)
+    validate_parameters(tuned)
+    prepared = prepare(tuned, X, y, sample_weight, known=estimator._layout)
     requests = [
-        _finetuning(request, state, n_epochs, learning_rate_init)
-        for state in estimator._states
+        [
+            _finetuning(
+                make_request(tuned, prepared, fit.seed, fit), state, n_epochs, rate
+            )
+            for state in fit.states
+        ]
+        for fit in estimator._fits
     ]
-    states = []
-    for result, own in zip(train_fit(requests), requests):
-        last = copy.copy(tuned)
-        last._keep(result, own, continuing=True)
-        states.append(result.state)
-    return with_networks(last, states)
+    results, fits = iter(train_fit(list(chain(*requests)))), []
+    for fit, own in zip(estimator._fits, requests):
+        before = [fit] * len(own)
+        kept, interrupted = fits_of(
+            list(islice(results, len(own))), own, prepared, before
+        )
+        if interrupted:
+            raise KeyboardInterrupt
+        fits.append(kept[-1].with_states([each.state for each in kept]))
+    return estimator._with_networks(prepared.layout, prepared.device, fits)
 
 
-def _finetuning(request, state, n_epochs, learning_rate_init):
+def _finetuning(request, state, n_epochs, rate):
     """Return the request that trains a pruned network for a number of epochs."""
-    weights = state[: len(request.settings["l1"])]
-    n_kept = sum(map(np.count_nonzero, weights))
+    weights = state[: request.architecture.n_weights]
     # No more zeros than there are, which are kept.
-    sparsity = 1 - n_kept / sum(array.size for array in weights)
-    settings = request.settings | {"pruning": sparsity}
-    if learning_rate_init is not None:
-        settings["lr"] = float(learning_rate_init)
+    settings = request.settings | {"pruning": sparsity(weights)}
+    if rate is not None:
+        settings["lr"] = float(rate)
     return replace(
         request,
         initial=state,

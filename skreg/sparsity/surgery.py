@@ -1,6 +1,7 @@
 """Fitted estimators with other networks in them."""
 
 import copy
+from dataclasses import replace
 from itertools import islice
 
 from sklearn.pipeline import Pipeline
@@ -47,32 +48,37 @@ def of_last_step(estimator, function):
 
 def check_own_weights(estimator, what):
     """Raise if the networks of an ensemble share weights."""
-    if estimator._architecture.n_members > 1:
+    if estimator._layout.architecture.n_members > 1:
         raise ValueError(
             f"{what} takes networks with weights of their own, got ensemble='shared'. "
             "Give the members in estimators_ one by one."
         )
 
 
-def with_members(estimator, members, **attributes):
-    """Return a copy of an ensemble with other members, and other attributes."""
-    changed = copy.copy(estimator)
-    vars(changed).update(attributes)
-    changed._become(members)
-    return changed
+def with_states(estimator, states, layout=None, attributes=None, **changes):
+    """Return a copy of an estimator with other networks in it.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    states : list of list of ndarray
+        Of all networks whose predictions are averaged, in the order of `states_of`.
+    layout : Layout, default=None
+        What surrounds them; None is that of the estimator.
+    attributes : dict, default=None
+        Public attributes of each `Fit` that change.
+    **changes
+        Other fields of each `Fit` that change.
+    """
+    states, fits = iter(states), []
+    for fit in estimator._fits:
+        own = list(islice(states, len(fit.states)))
+        fit = fit.with_states(own, **(attributes or {}))
+        fits.append(replace(fit, **changes))
+    layout = estimator._layout if layout is None else layout
+    return estimator._with_networks(layout, estimator._device, fits)
 
 
-def with_networks(estimator, states, **attributes):
-    """Return a copy of an estimator with other networks, and other attributes."""
-    if len(estimator._networks) > 1:
-        states = iter(states)
-        members = [
-            with_networks(m, list(islice(states, len(m._states))), **attributes)
-            for m in estimator._networks
-        ]
-        return with_members(estimator, members, **attributes)
-    changed = copy.copy(estimator)
-    vars(changed).update(attributes)
-    snapshots = states if len(states) > 1 else None
-    vars(changed).update(changed._state_attributes(states[-1], snapshots))
-    return changed
+def states_of(estimator):
+    """Return the states of all networks whose predictions are averaged."""
+    return [state for fit in estimator._fits for state in fit.states]

@@ -97,7 +97,7 @@ def test_parameters_set_after_fit_do_not_matter():
         scales = model.feature_scale_
         model.fit(3 * X, y)  # goes on with the standardising that it has
         np.testing.assert_array_equal(model.feature_scale_, scales)
-        assert model._smooth_clip == (model is robust)
+        assert model._layout.clips == (model is robust)
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)

@@ -169,7 +169,7 @@ def test_training_is_that_of_torch(kernel_size, pool):
     settings |= {"learning_rate": "constant", "learning_rate_init": 0.01}
     model = CNNClassifier(**settings, l2=0.01)
     fitted = model.set_params(max_iter=7, tol=0.0).fit(X, y)
-    architecture = fitted._architecture
+    architecture = fitted._layout.architecture
     state = initial_state(architecture, Streams(0)[INIT], np.float64)
     state = [torch.from_numpy(array).requires_grad_() for array in state]
     optimiser = torch.optim.Adam(state, 0.01)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from _fitted import others_of
 from _images import SMALL, images, targets
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -11,8 +12,7 @@ from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
 from skreg.data.moments import channel_standardisation
-from skreg.estimators.convolutional import convolution_shapes
-from skreg.networks.architecture import Architecture
+from skreg.networks.architecture import Architecture, convolution_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm
 from skreg.networks.stacked import StackedNetwork
@@ -190,14 +190,14 @@ def test_order_of_the_layers(activation, batchnorm):
     settings = SMALL | {"channels": 3, "hidden_layer_sizes": ()}
     settings |= {"activation": activation, "batchnorm": batchnorm}
     fitted = CNNRegressor(standardize=False, **settings).fit(X, y)
-    shape = fitted._architecture.convolutions[0]
+    shape = fitted._layout.architecture.convolutions[0]
     x = torch.from_numpy(X).permute(0, 3, 1, 2)
     filters = torch.from_numpy(fitted.filters_[0]).permute(3, 2, 0, 1)
     bias = torch.from_numpy(fitted.intercepts_[0])
     x = functional.conv2d(x, filters, bias, padding=1)
 
     def norm(x):
-        gamma, beta, mean, var = map(torch.from_numpy, fitted._others)
+        gamma, beta, mean, var = map(torch.from_numpy, others_of(fitted))
         return functional.batch_norm(x, mean[0], var[0], gamma[0], beta[0])
 
     x = norm(x) if batchnorm == "before" else x
@@ -277,7 +277,7 @@ def test_skips_are_differentiated(kind, skip):
     assert fitted.kkt_violation_ <= 1e-6
     expected = [3] if skip == "linear" else [1, 3]
     if skip == "residual":
-        assert list(fitted._architecture.residual_layers) == expected
+        assert list(fitted._layout.architecture.residual_layers) == expected
     else:
         assert fitted.skip_coef_.shape == (16, fitted.n_outputs_)
         assert (fitted.skip_coef_ != 0).all()

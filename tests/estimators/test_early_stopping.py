@@ -108,7 +108,7 @@ def test_best_weights_are_those_of_a_fit_that_ends_there(kind):
     settings = ROUGH | {"max_iter": best.best_iter_, "early_stopping": False}
     short = kind(**settings, batchnorm=True, tol=0).fit(X, y)
     assert short.n_iter_ == best.best_iter_
-    for one, other in zip(best._state, short._state):
+    for one, other in zip(best._fits[0].state, short._fits[0].state):
         np.testing.assert_array_equal(one, other)
 
 

@@ -118,7 +118,7 @@ def test_dtypes(kind, given, expected, standardize):
     X, y = data(kind)
     X = X.astype(given)
     estimator = kind(**SMALL, standardize=standardize).fit(X, y)
-    assert {part.dtype.name for part in estimator._state} == {expected}
+    assert {part.dtype.name for part in estimator._fits[0].state} == {expected}
     assert outputs(estimator, X).dtype.name == expected
     if kind is MLPClassifier:
         assert estimator.predict_proba(X).dtype.name == expected

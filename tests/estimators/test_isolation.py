@@ -38,7 +38,7 @@ def short(kind, configuration, **parameters):
 
 def bits(estimator):
     """Return every number that a fit ends with, as bytes."""
-    return b"".join(array.tobytes() for array in estimator._state)
+    return b"".join(array.tobytes() for array in estimator._fits[0].state)
 
 
 @pytest.mark.parametrize("kind, configuration", EVERY)
@@ -162,7 +162,7 @@ def test_a_fit_does_not_alias_the_fit_before(kind):
     """A continued fit makes new arrays: whoever holds the old ones keeps them."""
     X, y = data(kind)
     estimator = short(kind, "batchnorm_before", random_state=0).fit(X, y)
-    kept, before = estimator._state, bits(estimator)
+    kept, before = estimator._fits[0].state, bits(estimator)
     estimator.partial_fit(X, y)
     assert b"".join(array.tobytes() for array in kept) == before
     assert bits(estimator) != before

@@ -25,7 +25,7 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-11}
 
 
 def same_states(one, other, rtol=1e-9, atol=1e-10):
-    for a, b in zip(one._state, other._state, strict=True):
+    for a, b in zip(one._fits[0].state, other._fits[0].state, strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
@@ -101,8 +101,10 @@ class TestMembers:
         settings = QUICK | {"group_l1": 0.1, "l1": 0.01}
         net = kind(n_estimators=4, **settings).fit(X, y)
         members = net.estimators_
-        for name in ("coefs_", "loss_curve_", "n_iter_", "loss_", "t_"):
+        for name in ("loss_curve_", "n_iter_", "loss_", "t_"):
             assert getattr(net, name) is getattr(members[0], name)
+        pairs = zip(net.coefs_, members[0].coefs_, strict=True)
+        assert all(one is other for one, other in pairs)
         used = [member.support_ for member in members]
         np.testing.assert_array_equal(net.support_, np.any(used, 0))
         sizes = [member.feature_importances_ for member in members]

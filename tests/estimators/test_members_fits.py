@@ -5,6 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
+from _fitted import others_of
 from _fusion import assert_same, counted, outcome
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -112,7 +113,9 @@ class TestWhatGoesOn:
         net.set_params(n_estimators=4).partial_fit(2 * X[:30], y[:30])
         if embedding == "piecewise_linear":
             for member in net.estimators_:
-                np.testing.assert_array_equal(member._others[-1], kept._others[-1])
+                np.testing.assert_array_equal(
+                    others_of(member)[-1], others_of(kept)[-1]
+                )
 
     @pytest.mark.parametrize("kind", ESTIMATORS)
     def test_partial_fit(self, kind):

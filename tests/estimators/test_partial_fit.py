@@ -1,6 +1,7 @@
 """Fits that go on: partial_fit and warm_start."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ STEPPING = {
 
 
 def bits(estimator):
-    return b"".join(array.tobytes() for array in estimator._state)
+    return b"".join(array.tobytes() for array in estimator._fits[0].state)
 
 
 @pytest.mark.parametrize("configuration", STEPPING)
@@ -143,7 +144,8 @@ def test_calls_do_not_repeat_their_draws(kind, configuration):
     estimator = pickle.loads(pickle.dumps(one))
     estimator.partial_fit(X, y)
     again = pickle.loads(pickle.dumps(one))
-    again._epochs_seen = 0  # as it would be if draws were repeated
+    # As it would be if draws were repeated.
+    again._fits = [replace(again._fits[0], epochs_seen=0)]
     again.partial_fit(X, y)
     assert not np.array_equal(first, estimator.coefs_[0])
     assert not np.array_equal(again.coefs_[0], estimator.coefs_[0])
@@ -183,7 +185,8 @@ def test_a_continuation_draws_from_the_seed_of_its_beginning(kind, random_state,
     same, other = (pickle.loads(pickle.dumps(one)) for _ in range(2))
     getattr(one, way)(X, y)
     getattr(same, way)(X, y)
-    other._seed += 1
+    (fit,) = other._fits
+    other._fits = [replace(fit, seed=fit.seed + 1)]
     getattr(other, way)(X, y)
     assert bits(one) == bits(same) != bits(other)
 
@@ -337,4 +340,4 @@ def test_a_diverging_continuation_leaves_finite_weights(kind):
     X, y = data(kind)
     estimator = kind(random_state=0).partial_fit(X, y)
     diverging(estimator, X, y)
-    assert all(np.isfinite(array).all() for array in estimator._state)
+    assert all(np.isfinite(array).all() for array in estimator._fits[0].state)

@@ -92,7 +92,7 @@ def test_a_pickle_holds_no_data(kind, early_stopping):
     estimator.fit(X, y, weight)
     estimator.predict(X)
     dump = pickle.dumps(estimator)
-    weights = sum(array.nbytes for array in estimator._state)
+    weights = sum(array.nbytes for array in estimator._fits[0].state)
     names = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
     curves = sum(8 * len(getattr(estimator, name) or ()) for name in names)
     assert weights < 0.1 * X.nbytes

@@ -18,12 +18,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from _estimators import ALL_CONFIGURATIONS, data
+from _fitted import prepared_request
 from safetensors.numpy import save
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
 import skreg
 from skreg import MLPClassifier, MLPRegressor
+from skreg.estimators.preparation import prepare
+from skreg.estimators.results import fits_of
 from skreg.fusion.checkpoint import COURSE, Checkpoint
 from skreg.training.request import FitResult
 from skreg.training.train import train
@@ -61,7 +64,16 @@ def prepared(name, sparse=False):
     X, y = data(type(estimator))
     if sparse:
         X = sp.csr_array(np.where(X > 1, X, 0))
-    return estimator, estimator._prepared_request(X, y, **options, seed=3)
+    return estimator, prepared_request(estimator, X, y, **options, seed=3)
+
+
+def preparation(name, sparse):
+    """Return what the fit of the same name has learned of its data."""
+    estimator, options = clone(FITS[name][0]), FITS[name][1]
+    X, y = data(type(estimator))
+    if sparse:
+        X = sp.csr_array(np.where(X > 1, X, 0))
+    return prepare(estimator, X, y, **options, seed=3)
 
 
 def kept(folder, name="r2"):
@@ -89,9 +101,10 @@ def bits(value):
     return value
 
 
-def outcome(estimator, result, request):
+def outcome(estimator, result, request, prepared):
     """Return what an estimator that keeps a result is then, and what it warns of."""
-    estimator._keep(result, request)
+    fits, _ = fits_of([result], [request], prepared)
+    estimator._become(prepared.layout, prepared.device, fits)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator._warn_of_an_early_end([result.tracker])
@@ -144,7 +157,9 @@ def test_a_kept_fit_is_the_fit(name, sparse, tmp_path):
         assert found == getattr(expected.request, field)
     assert tracker.request.train is other_request.train
     assert all(a.flags.owndata and a.flags.writeable for a in loaded.state)
-    assert outcome(again, loaded, other_request) == outcome(estimator, result, request)
+    known = preparation(name, sparse)
+    found = outcome(again, loaded, other_request, known)
+    assert found == outcome(estimator, result, request, known)
 
 
 def test_the_list_above_holds_what_it_is_for():

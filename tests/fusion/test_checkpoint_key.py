@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import skorch
 import torch
 from _estimators import data
+from _fitted import prepared_request
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, make_scorer
 
@@ -75,7 +76,6 @@ NOT_KEPT = {
     "on_epoch": lambda *_: None,
     "optimizer_state": ("adam", [], []),
     "keep_optimizer": True,
-    "tracker": mock.Mock(),
 }
 NO_MATTER = {"score": lambda state: 1.0, "key": "x"}
 
@@ -87,7 +87,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def base():
-    return clone(BASE)._prepared_request(*data(MLPRegressor), WEIGHT, seed=3)
+    return prepared_request(clone(BASE), *data(MLPRegressor), WEIGHT, seed=3)
 
 
 def test_every_field_of_a_request_is_decided():
@@ -182,7 +182,7 @@ def test_other_versions_have_other_keys(owner, checkpoint, base, monkeypatch):
 
 
 def test_equal_content_in_other_objects_has_the_same_key(checkpoint, base, tmp_path):
-    again = clone(BASE)._prepared_request(*data(MLPRegressor), WEIGHT, seed=np.int64(3))
+    again = prepared_request(clone(BASE), *data(MLPRegressor), WEIGHT, seed=np.int64(3))
     assert again.train.X is not base.train.X
     key = checkpoint.key(base)
     assert checkpoint.key(again) == key

@@ -100,7 +100,7 @@ class TestErrors:
         search = GridSearchCV(MLPRegressor((4,)), grid, error_score="raise")
         with skreg.fused(), pytest.raises(ValueError, match="diverged") as info:
             search.fit(X, y)
-        assert "in _keep" in info.value.__notes__[0]  # the traceback of the task
+        assert "in fits_of" in info.value.__notes__[0]  # the traceback of the task
 
     @pytest.mark.parametrize("at", ["fit", "transform"])
     def test_of_a_transformer(self, at):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.model_selection.race import Race
-from skreg.training.stack import Stack
+from skreg.training.run import Run
 from skreg.training.train import train
 
 # Stacked products are summed in another order than single ones.
@@ -142,7 +142,7 @@ def test_the_full_batch_solver_does_not_pause():
 
 def failing(method, stack_size):
     """Return a patch under which a method fails for stacks of one size."""
-    original = getattr(Stack, method)
+    original = getattr(Run, method)
 
     def wrapper(self, *args):
         n_models = len(args[0]) if method == "__init__" else len(self.results)
@@ -150,10 +150,10 @@ def failing(method, stack_size):
             raise RuntimeError("out of memory")
         return original(self, *args)
 
-    return mock.patch.object(Stack, method, wrapper)
+    return mock.patch.object(Run, method, wrapper)
 
 
-@pytest.mark.parametrize("method", ["__init__", "note_epoch"])
+@pytest.mark.parametrize("method", ["__init__", "_end_epoch"])
 def test_a_stack_that_fails_is_not_the_others_concern(method):
     settings = [*SETTINGS[:2], {"hidden_layer_sizes": (5, 3)}]
     with failing(method, 2):

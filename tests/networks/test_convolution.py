@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from skreg.estimators.convolutional import convolution_shapes
-from skreg.networks.architecture import ConvolutionShape
+from skreg.networks.architecture import ConvolutionShape, convolution_shapes
 from skreg.networks.convolution import (
     BACKWARD,
     convolution_backward,

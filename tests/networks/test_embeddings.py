@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from _estimators import ESTIMATORS, data
+from _fitted import others_of, weights_of
 from _numeric import request_of
 from sklearn.linear_model import LogisticRegression, Ridge
 from test_stacked import check_gradients, normal, random_weight
@@ -150,7 +151,7 @@ def test_periodic_outputs_are_the_definition(kind):
     X, y = data(kind)
     model = kind((4,), "tanh", numeric_embedding="periodic", embedding_size=3)
     model.set_params(max_iter=5, random_state=0, batchnorm=True).fit(X, y)
-    w, b, A, c = model._others[-4:]
+    w, b, A, c = others_of(model)[-4:]
     Z = (X - model.feature_offset_) / model.feature_scale_
     parts = []
     for j in range(5):
@@ -158,7 +159,7 @@ def test_periodic_outputs_are_the_definition(kind):
         mixing = A[N_FREQUENCIES * j : N_FREQUENCIES * (j + 1)]
         parts += [Z[:, j], *(waves @ mixing + c[j]).T]
     assert model.coefs_[0].shape == (15, 4)
-    gamma, beta, mean, var = (array[0] for array in model._others[:4])
+    gamma, beta, mean, var = (array[0] for array in others_of(model)[:4])
     hidden = np.stack(parts, 1) @ model.coefs_[0] + model.intercepts_[0]
     hidden = np.tanh(gamma * (hidden - mean) / np.sqrt(var + 1e-5) + beta)
     score = hidden @ model.coefs_[1] + model.intercepts_[1]
@@ -180,7 +181,7 @@ def test_bins_are_those_of_the_training_rows(standardize, dtype):
     request = request_of(model, X, y, sample_weight=weight)
     assert len(request.train.index) == 52
     model.fit(X, y, sample_weight=weight)
-    edges = model._others[-1]
+    edges = others_of(model)[-1]
     assert edges.dtype == dtype and edges.shape == (5, 4)
     Z = X[request.train.index]
     if standardize:
@@ -197,7 +198,7 @@ def test_bins_are_those_of_the_training_rows(standardize, dtype):
 def encoding(model, X):
     """Return the encoded inputs of a fitted model."""
     Z = (X - model.feature_offset_) / model.feature_scale_
-    rows = [[encoded(x, e) for x, e in zip(row, model._others[-1])] for row in Z]
+    rows = [[encoded(x, e) for x, e in zip(row, others_of(model)[-1])] for row in Z]
     return np.array(rows).reshape(len(X), -1)
 
 
@@ -260,7 +261,7 @@ def test_group_l1_takes_all_numbers_of_an_input(solver, skip):
         w, momentum = new, following
         if change < 1e-15:
             break
-    found = np.concatenate([part.ravel() for part in model._weights])
+    found = np.concatenate([part.ravel() for part in weights_of(model)])
     np.testing.assert_allclose(found, w, atol=1e-3)
     np.testing.assert_array_equal(found != 0, w != 0)
     used = np.bincount(groups % 5 if not skip else groups, w != 0)
@@ -352,10 +353,10 @@ def test_continued_and_pickled(kind, embedding):
     model = kind(**parameters, warm_start=True).fit(X, y)
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.predict(X), model.predict(X))
-    before = [array.copy() for array in model._others]
+    before = [array.copy() for array in others_of(model)]
     model.fit(X * 2, y)
     assert len(model.loss_curve_) == 8
-    moved = [(a != b).any() for a, b in zip(before, model._others, strict=True)]
+    moved = [(a != b).any() for a, b in zip(before, others_of(model), strict=True)]
     # Bins stay those of the first fit, as the standardising does.
     assert moved == [True] * 4 + ([True] * 4 if embedding == "periodic" else [False])
     pieces = kind(**parameters).partial_fit(X, y).partial_fit(X, y)

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from _estimators import ESTIMATORS, STEADY, data
+from _fitted import others_of
 from _fusion import compare, outcome
 from _numeric import derivative, request_of
 from scipy.special import expit, softmax
@@ -252,7 +253,7 @@ def test_fit_is_that_of_automatic_derivatives(kind):
     settings |= {"max_iter": n_steps, "standardize": False}
     X, y = (X - X.mean(0)) / X.std(0), y if kind is MLPClassifier else y / 10 - 10
     estimator = kind(**settings).fit(X, y)
-    architecture = estimator._architecture
+    architecture = estimator._layout.architecture
     state = initial_state(architecture, Streams(0)[INIT], np.float64)
     state = [torch.tensor(array, requires_grad=True) for array in state]
     n_outputs = architecture.layer_sizes[-1]
@@ -270,7 +271,7 @@ def test_fit_is_that_of_automatic_derivatives(kind):
         assert estimator.loss_curve_[step] == pytest.approx(objective.item(), rel=1e-10)
         for tensor, slope in zip(state, torch.autograd.grad(objective, state)):
             tensor.data -= lr * slope
-    for found, expected in zip(estimator._state, state, strict=True):
+    for found, expected in zip(estimator._fits[0].state, state, strict=True):
         np.testing.assert_allclose(found, expected.detach(), rtol=1e-9, atol=1e-11)
 
 
@@ -278,7 +279,7 @@ def raw_members(estimator, X):
     """Return the raw outputs of each member of a network with one ReLU layer."""
     Z = (X - estimator.feature_offset_) / estimator.feature_scale_
     (first, heads), (bias, own_bias) = estimator.coefs_, estimator.intercepts_
-    r, s = estimator._others
+    r, s = others_of(estimator)
     heads = np.split(heads, len(r), axis=1)
     return [
         np.maximum(((Z * r[e]) @ first) * s[e] + bias[e], 0) @ heads[e] + own_bias[e]
@@ -406,7 +407,7 @@ class TestFits:
         parts = kind(**settings)
         for _ in range(4):
             parts.partial_fit(X, y)
-        for one, other in zip(whole._state, parts._state, strict=True):
+        for one, other in zip(whole._fits[0].state, parts._fits[0].state, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
         warm = kind(**QUICK, warm_start=True).fit(X, y)
         assert len(warm.fit(X, y).loss_curve_) == 8
@@ -457,7 +458,10 @@ class TestFits:
         net = MLPClassifier(**QUICK)
         search = MLPClassifierCV(net, n_candidates=3, cv=2, random_state=0).fit(X, y)
         each = [member.predict_proba(X) for member in search.estimators_]
-        assert len(each[0]) == 60 and search.estimators_[0]._architecture.n_members == 3
+        assert (
+            len(each[0]) == 60
+            and search.estimators_[0]._layout.architecture.n_members == 3
+        )
 
 
 @pytest.mark.parametrize(

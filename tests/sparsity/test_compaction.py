@@ -39,11 +39,11 @@ def raw(estimator, X):
 
 def changed(estimator, **arrays):
     """Return the estimator with some elements of its network set, by name."""
-    network = named(estimator._architecture, estimator._state)
+    network = named(estimator._layout.architecture, estimator._fits[0].state)
     for name, (index, value) in arrays.items():
         network[name][index] = value
-    estimator.__dict__.update(estimator._state_attributes(list(network.values())))
-    return estimator
+    fit = estimator._fits[0].with_states([list(network.values())])
+    return estimator._become(estimator._layout, estimator._device, [fit])
 
 
 def assert_same(small, estimator, X):
@@ -52,7 +52,9 @@ def assert_same(small, estimator, X):
 
 
 def sizes(estimator):
-    assert estimator._architecture.layer_sizes[1:-1] == estimator.hidden_layer_sizes
+    assert (
+        estimator._layout.architecture.layer_sizes[1:-1] == estimator.hidden_layer_sizes
+    )
     shapes = [coef.shape[1] for coef in estimator.coefs_[:-1]]
     assert tuple(shapes) == estimator.hidden_layer_sizes
     return estimator.hidden_layer_sizes
@@ -150,17 +152,20 @@ def test_pruned_units_are_gone(kind, settings, amount):
     assert_same(small, pruned, X)
     alive = [
         int(max((state[layer] != 0).any(0).sum() for state in states))
-        for states in [pruned.snapshots_ or [pruned._state]]
+        for states in [pruned.snapshots_ or [pruned._fits[0].state]]
         for layer in range(len(pruned.coefs_) - 1)
     ]
     collides = settings.get("skip") == "residual"
     found = sizes(small)
     if not collides:
         assert all(one <= max(1, other) for one, other in zip(found, alive))
-    assert small._architecture.residual_layers == pruned._architecture.residual_layers
-    assert sum(found) <= sum(pruned._architecture.layer_sizes[1:-1])
+    assert (
+        small._layout.architecture.residual_layers
+        == pruned._layout.architecture.residual_layers
+    )
+    assert sum(found) <= sum(pruned._layout.architecture.layer_sizes[1:-1])
     if amount > 0.5 and settings.get("hidden_layer_sizes") != (5, 6, 6):
-        assert sum(found) < sum(pruned._architecture.layer_sizes[1:-1])
+        assert sum(found) < sum(pruned._layout.architecture.layer_sizes[1:-1])
 
 
 @pytest.mark.parametrize("activation", ["relu", "logistic"])
@@ -264,7 +269,7 @@ def test_single_precision(skip):
     pruned = prune(estimator.fit(X, y), 0.5, structured=True)
     small = compact(pruned)
     assert sum(sizes(small)) == 64
-    assert {array.dtype.name for array in small._state} == {"float32"}
+    assert {array.dtype.name for array in small._fits[0].state} == {"float32"}
     assert np.abs(small.predict_proba(X) - pruned.predict_proba(X)).max() < 1e-6
 
 
@@ -276,7 +281,7 @@ def test_nothing_to_remove(kind, settings):
     small = compact(estimator)
     assert small is not estimator
     assert small.get_params() == estimator.get_params()
-    for one, other in zip(small._state, estimator._state):
+    for one, other in zip(small._fits[0].state, estimator._fits[0].state):
         np.testing.assert_array_equal(one, other)
         assert not np.shares_memory(one, other)
     np.testing.assert_array_equal(small.predict(X), estimator.predict(X))

@@ -20,18 +20,20 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 
 
 def sizes(estimator):
-    shapes = estimator._architecture.convolutions
+    shapes = estimator._layout.architecture.convolutions
     assert estimator.channels == tuple(shape.n_out for shape in shapes)
-    assert estimator._architecture.layer_sizes[1:-1] == estimator.hidden_layer_sizes
+    assert (
+        estimator._layout.architecture.layer_sizes[1:-1] == estimator.hidden_layer_sizes
+    )
     return *estimator.channels, *estimator.hidden_layer_sizes
 
 
 def changed(estimator, **arrays):
-    network = named(estimator._architecture, estimator._state)
+    network = named(estimator._layout.architecture, estimator._fits[0].state)
     for name, (index, value) in arrays.items():
         network[name][index] = value
-    estimator.__dict__.update(estimator._state_attributes(list(network.values())))
-    return estimator
+    fit = estimator._fits[0].with_states([list(network.values())])
+    return estimator._become(estimator._layout, estimator._device, [fit])
 
 
 def assert_same(small, estimator):
@@ -70,7 +72,9 @@ def test_constant_channels(activation, batchnorm):
     before = estimator.intercepts_[0][1]
     if batchnorm == "before":
         gamma, beta, mean, var = (
-            named(estimator._architecture, estimator._state)[f"{part}_0"][0, 1]
+            named(estimator._layout.architecture, estimator._fits[0].state)[
+                f"{part}_0"
+            ][0, 1]
             for part in BATCHNORM
         )
         before = gamma * (before - mean) / np.sqrt(var + 1e-5) + beta
@@ -111,7 +115,7 @@ def test_other_networks(settings):
     pruned = prune(estimator, 0.6, structured=True)
     small = compact(pruned)
     assert_same(small, pruned)
-    architectures = small._architecture, pruned._architecture
+    architectures = small._layout.architecture, pruned._layout.architecture
     assert len({a.residual_layers for a in architectures}) == 1
     if "n_snapshots" not in settings:
         assert sum(sizes(small)) < sum(sizes(compact(estimator)))

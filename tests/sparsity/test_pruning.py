@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
+from _fitted import weights_of
 from _fusion import counted
 from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
@@ -25,7 +26,7 @@ SMALL |= {"max_iter": 6, "learning_rate_init": 0.01}
 
 
 def n_zeros(estimator):
-    return sum(coef.size - np.count_nonzero(coef) for coef in estimator._weights)
+    return sum(coef.size - np.count_nonzero(coef) for coef in weights_of(estimator))
 
 
 def fitted(kind=MLPClassifier, **parameters):
@@ -39,8 +40,8 @@ def fitted(kind=MLPClassifier, **parameters):
 def test_the_smallest_weights_are_zero(kind, settings):
     estimator = fitted(kind, **settings)
     pruned = prune(estimator, 0.7)
-    before = np.concatenate([weight.ravel() for weight in estimator._weights])
-    after = np.concatenate([weight.ravel() for weight in pruned._weights])
+    before = np.concatenate([weight.ravel() for weight in weights_of(estimator)])
+    after = np.concatenate([weight.ravel() for weight in weights_of(pruned)])
     n_due = math.ceil(round(0.7 * len(before), 6))
     expected = before.copy()
     expected[np.argsort(np.abs(before), kind="stable")[:n_due]] = 0
@@ -61,13 +62,13 @@ def test_the_estimator_that_was_given_is_unchanged(kind, finetune_epochs, struct
     before, predictions = copy.deepcopy(vars(estimator)), estimator.predict(X)
     prune(estimator, 0.5, X, y, structured=structured, finetune_epochs=finetune_epochs)
     assert vars(estimator).keys() == before.keys()
-    names = ("loss_curve_", "n_iter_", "kkt_violation_", "_epochs_seen", "t_")
+    names = ("loss_curve_", "n_iter_", "kkt_violation_", "t_")
     np.testing.assert_equal(
         *({n: v[n] for n in names} for v in (vars(estimator), before))
     )
-    biases = [bias[None] for bias in before["intercepts_"]]
-    state = [*before["coefs_"], *biases, *before["_others"]]
-    for one, other in zip(estimator._state, state, strict=True):
+    (fit,), (expected,) = estimator._fits, before["_fits"]
+    assert fit.epochs_seen == expected.epochs_seen
+    for one, other in zip(fit.state, expected.state, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(estimator.predict(X), predictions)
 
@@ -76,7 +77,7 @@ def test_nothing_to_prune():
     estimator = fitted()
     for structured in (False, True):
         pruned = prune(estimator, 0, structured=structured)
-        for one, other in zip(estimator._state, pruned._state):
+        for one, other in zip(estimator._fits[0].state, pruned._fits[0].state):
             np.testing.assert_array_equal(one, other)
 
 
@@ -160,8 +161,8 @@ def test_fine_tuning_keeps_the_zeros(settings, structured):
     tuned = prune(estimator, 0.6, X, y, structured=structured, finetune_epochs=3)
     assert tuned.n_iter_ == 3
     assert len(tuned.loss_curve_) == n_epochs + 3
-    n_layers = len(once._weights)
-    networks = [e.snapshots_ or [e._state] for e in (once, tuned)]
+    n_layers = len(weights_of(once))
+    networks = [e.snapshots_ or [e._fits[0].state] for e in (once, tuned)]
     for before, after in zip(*networks, strict=True):
         zeros = [weight == 0 for weight in before[:n_layers]]
         for weight, zero in zip(after, zeros):

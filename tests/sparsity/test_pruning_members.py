@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
+from _fitted import states_of
 from sklearn.base import clone
 
 from skreg import MLPClassifier, compact, prune
@@ -20,7 +21,7 @@ def test_gradual_pruning(kind, ensemble):
     X, y = data(kind)
     estimator = kind(**SMALL, ensemble=ensemble, pruning=0.7).fit(X, y)
     assert estimator.sparsity_ >= 0.7
-    for member in estimator._networks:
+    for member in estimator.estimators_:
         assert member.sparsity_ >= 0.7
 
 
@@ -38,7 +39,7 @@ def test_each_member_is_pruned(kind, structured, settings):
             estimator, 0.6, X, y, structured=structured, finetune_epochs=n_epochs
         )
         assert pruned.get_params() == estimator.get_params()
-        assert len(pruned._states) == len(estimator._states)
+        assert len(states_of(pruned)) == len(states_of(estimator))
         parts = zip(estimator.estimators_, pruned.estimators_, strict=True)
         for own, member in parts:
             alone = prune(
@@ -62,7 +63,9 @@ def test_partial_fit_keeps_the_zeros_of_each_member(kind):
     X, y = data(kind)
     estimator = kind(**SMALL, pruning=0.5).fit(X, y)
     first, second, third = estimator.estimators_
-    estimator._become([first, prune(second, 0.8), third])
+    members = first, prune(second, 0.8), third
+    fits = [fit for member in members for fit in member._fits]
+    estimator._become(estimator._layout, estimator._device, fits)
     before = [[w == 0 for w in m.coefs_] for m in estimator.estimators_]
     estimator.partial_fit(X, y)
     for zeros, member in zip(before, estimator.estimators_, strict=True):

@@ -80,7 +80,7 @@ def test_a_weight_of_two_is_a_row_given_twice(batchnorm):
     one = network(MLPClassifier, **settings).fit(X, y, sample_weight=1.0 + twice)
     X, y = np.concatenate([X, X[twice]]), np.concatenate([y, y[twice]])
     other = network(MLPClassifier, **settings).fit(X, y)
-    for array, its in zip(one._state, other._state):
+    for array, its in zip(one._fits[0].state, other._fits[0].state):
         np.testing.assert_allclose(array, its, rtol=1e-9, atol=1e-9)
 
 

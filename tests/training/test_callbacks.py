@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
+from _fitted import states_of
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import NotFittedError
@@ -92,7 +93,7 @@ def test_a_callback_that_looks_on_changes_nothing(kind, configuration):
     # sums have another order.
     tolerance = 1e-12 if len(one.estimators_) > 1 else 0
     np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, tolerance)
-    for a, b in zip(one._states, other._states):
+    for a, b in zip(states_of(one), states_of(other)):
         for array, its in zip(a, b):
             np.testing.assert_allclose(array, its, tolerance, 10 * tolerance)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ESTIMATORS, STEADY, data
+from _fitted import weights_of
 from _numeric import request_of, unpolished
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -32,11 +33,11 @@ SMALL |= {"max_iter": 8, "learning_rate_init": 0.01}
 
 
 def n_zeros(estimator):
-    return sum(coef.size - np.count_nonzero(coef) for coef in estimator._weights)
+    return sum(coef.size - np.count_nonzero(coef) for coef in weights_of(estimator))
 
 
 def n_due(estimator, share):
-    n_weights = sum(coef.size for coef in estimator._weights)
+    n_weights = sum(coef.size for coef in weights_of(estimator))
     return math.ceil(round(share * n_weights, 6))
 
 

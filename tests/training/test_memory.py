@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from _fitted import prepared_request
 from sklearn.datasets import make_classification
 
 import skreg.training.memory
@@ -14,10 +15,10 @@ from skreg.training.memory import available_memory, cut, model_bytes
 def requests_for(n, rows=200, features=20, units=8, distinct=False, **params):
     X, y = make_classification(rows, features, random_state=0)
     model = MLPClassifier((units,), batch_size=32, **params)
-    request = model._prepared_request(X, y)
+    request = prepared_request(model, X, y)
     if not distinct:
         return [replace(request, seed=seed) for seed in range(n)]
-    return [model._prepared_request(X.copy(), y) for _ in range(n)]
+    return [prepared_request(model, X.copy(), y) for _ in range(n)]
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100, 1000])
@@ -83,7 +84,7 @@ def test_large_images_are_in_small_stacks():
     y, sizes = np.arange(40) % 2, []
     for side in (8, 28):
         X = rng.normal(size=(40, side, side)).astype(np.float32)
-        request = CNNClassifier()._prepared_request(X, y)
+        request = prepared_request(CNNClassifier(), X, y)
         sizes.append(len(cut(list(range(100)), [request] * 100)[0]))
     assert 1 == sizes[1] < sizes[0] < skreg.training.memory.FEWEST
 
@@ -93,6 +94,6 @@ def test_the_bytes_of_convolutions_grow_with_the_pixels():
     for side in (8, 16):
         X = rng.normal(size=(40, side, side))
         model = CNNClassifier((4,), (), pool=1)
-        taken.append(model._prepared_request(X, np.arange(40) % 2))
+        taken.append(prepared_request(model, X, np.arange(40) % 2))
     small, large = map(model_bytes, taken)
     assert 3.5 * small < large < 4.5 * small

@@ -6,6 +6,7 @@ import traceback
 
 import numpy as np
 import pytest
+from _fitted import prepared_request
 from sklearn.datasets import load_iris
 
 from skreg import MLPClassifier
@@ -29,7 +30,7 @@ def request(n_rows, max_iter=3, **params):
     """Return the request of a fit that is not polished."""
     estimator = MLPClassifier((5,), batch_size=16, tol=0, max_iter=max_iter, **params)
     rows = np.random.default_rng(0).permutation(len(X))[:n_rows]
-    request = estimator._prepared_request(X[rows], y[rows], seed=n_rows)
+    request = prepared_request(estimator, X[rows], y[rows], seed=n_rows)
     request.may_polish = False
     return request
 

@@ -59,7 +59,7 @@ def test_stochastic_weight_averaging(share, n_averaged, settings):
     estimator = fitted(MLPClassifier(**SMALL, **settings, swa_fraction=share), X, y)
     epochs, _ = states_of(MLPClassifier(**SMALL, **settings), X, y)
     expected = [np.mean(parts, axis=0) for parts in zip(*epochs[-n_averaged:])]
-    assert_equal(estimator._state, expected)
+    assert_equal(estimator._fits[0].state, expected)
 
 
 @pytest.mark.parametrize("settings", KINDS)
@@ -72,7 +72,9 @@ def test_exponential_moving_average(decay, settings):
     expected = [np.zeros_like(array) for array in steps[0]]
     for state in steps:
         expected = [decay * a + (1 - decay) * w for a, w in zip(expected, state)]
-    assert_equal(estimator._state, [a / (1 - decay ** len(steps)) for a in expected])
+    assert_equal(
+        estimator._fits[0].state, [a / (1 - decay ** len(steps)) for a in expected]
+    )
 
 
 def test_the_first_epoch_averaged():

@@ -1,0 +1,44 @@
+"""Predictions of classes, which all classifiers make of their scores alike."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+
+class ClassPredictionsMixin(ClassifierMixin):
+    """`predict` and `predict_log_proba` of a classifier with `predict_proba`.
+
+    Subclasses say what is decided on, in `_decision`, and what it stands for, in
+    `_labels`.
+    """
+
+    def predict(self, X):
+        """Return the most probable class, or the labels more probable than not.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            One of `classes_` for each row, or for each label 0 or 1.
+        """
+        scores, threshold = self._decision(X)
+        return self._labels.decide(scores, threshold)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))

@@ -1,0 +1,293 @@
+"""From an estimator's parameters and prepared data to the request to train."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from skreg.augmentation.parameter import table_strengths
+from skreg.data.batches import count_batches
+from skreg.data.quantiles import bin_edges, quantiles
+from skreg.estimators.fits import sparsity
+from skreg.estimators.layout import image_changes
+from skreg.estimators.members import (
+    course_fields,
+    drawn_rows,
+    draws_rows,
+    member_seeds,
+    n_trained,
+)
+from skreg.networks.architecture import Start, state_names
+from skreg.parameters.checks import per_layer
+from skreg.training.request import FitRequest
+from skreg.training.schedules import SCHEDULES
+
+# What "auto" stands for, chosen on public tables (docs/defaults.md).
+BATCH_ROWS = 32
+# Of fits that end when they no longer improve, or at an optimum.
+MOST_EPOCHS = 200
+# Of a scheduled fit: fewer move the weights of a network too little.
+FEWEST_STEPS = 50
+
+
+def make_request(estimator, prepared, seed, before=None, incremental=False, score=None):
+    """Return the request that training an estimator's network comes down to.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+        Only its parameters are read.
+    prepared : Prepared
+    seed : int
+    before : Fit or None, default=None
+        Of the network that goes on.
+    incremental : bool, default=False
+        Whether this is a call of partial_fit.
+    score : callable or None, default=None
+        Maps a state to the monitored score, if that is not the loss.
+
+    Returns
+    -------
+    FitRequest
+    """
+    layout, rows = prepared.layout, prepared.train
+    dtype = compute_dtype(estimator, prepared)
+    settings = layer_settings(estimator, layout.architecture) | step_settings(estimator)
+    n_layers = len(settings["l1"])
+    return FitRequest(
+        architecture=layout.architecture,
+        loss=layout.loss,
+        solver=estimator.solver,
+        dtype=getattr(torch, dtype),
+        device=prepared.device,
+        train=layout.encoded(rows, dtype),
+        validation=prepared.validation and layout.encoded(prepared.validation, dtype),
+        scaling=None if layout.scale is None else (layout.offset, layout.scale),
+        smooth_clip=layout.clips,
+        settings=settings | pruning_setting(estimator, before, n_layers, incremental),
+        batch_size=n_batch_rows(estimator),
+        shuffle=estimator.shuffle,
+        nesterov=estimator.nesterovs_momentum,
+        seed=seed,
+        start=_start(estimator, layout, rows, dtype, before),
+        augment=image_changes(estimator, layout.inputs, rows.X.shape[1]),
+        keep_optimizer=incremental,
+        callbacks=list(estimator.callbacks or ()),
+        **_length(estimator, layout.architecture, len(rows.index), incremental),
+        **_stopping(estimator, prepared, incremental, score),
+        **_averages(estimator, incremental),
+        **course_fields(before, incremental),
+    )
+
+
+def compute_dtype(estimator, prepared):
+    """Return the precision to train in: that of X on the CPU, single elsewhere."""
+    if estimator.dtype is not None:
+        return estimator.dtype
+    on_cpu = prepared.device.type == "cpu"
+    return prepared.train.X.dtype.name if on_cpu else "float32"
+
+
+def layer_settings(estimator, architecture):
+    """Return the settings that are numbers for each layer.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    architecture : Architecture
+
+    Returns
+    -------
+    dict of list of float
+        The strengths of the penalties, for the weights of each layer and of the linear
+        skip connection; and the dropout of each hidden layer.
+    """
+    n_hidden, given_by = architecture.n_hidden, estimator._layers_given_by
+    weights = n_hidden + 1, "layers of weights", given_by
+    l1 = per_layer("l1", estimator.l1, *weights)
+    l2 = per_layer("l2", estimator.l2, *weights)
+    group_l1 = [float(estimator.group_l1)] + [0.0] * n_hidden
+    if architecture.skip == "linear":
+        skip_l1, skip_l2 = estimator.skip_l1, estimator.skip_l2
+        l1.append(l1[0] if skip_l1 is None else float(skip_l1))
+        l2.append(l2[0] if skip_l2 is None else float(skip_l2))
+        group_l1.append(float(estimator.group_l1))
+    # The objective is the mean over the members, who have last layers of their own.
+    l1[n_hidden] /= architecture.n_members
+    l2[n_hidden] /= architecture.n_members
+    max_norm = math.inf if estimator.max_norm is None else float(estimator.max_norm)
+    return {
+        "l1": l1,
+        "l2": l2,
+        "group_l1": group_l1,
+        "max_norm": [max_norm] * len(l1),
+        "positive": [float(estimator.positive)] * len(l1),
+        "dropout": per_layer(
+            "dropout", estimator.dropout, n_hidden, "hidden layers", given_by, 1
+        ),
+        # Without a connection to skip there is nothing to drop.
+        "stochastic_depth": estimator.stochastic_depth if architecture.n_paths else 0.0,
+    }
+
+
+def step_settings(estimator):
+    """Return the settings that are one number for each network."""
+    clip_norm = estimator.clip_norm
+    return table_strengths(estimator) | {
+        "input_dropout": estimator.input_dropout,
+        "label_smoothing": getattr(estimator, "label_smoothing", 0.0),
+        "adversarial": estimator.adversarial,
+        "pruning": float(estimator.pruning),
+        "lr": float(estimator.learning_rate_init),
+        "beta_1": estimator.beta_1,
+        "beta_2": estimator.beta_2,
+        "epsilon": estimator.epsilon,
+        "momentum": estimator.momentum,
+        "weight_decay": estimator.weight_decay,
+        "clip_norm": math.inf if clip_norm is None else clip_norm,
+    }
+
+
+def pruning_setting(estimator, before, n_layers, incremental):
+    """Return the share of `pruning`, of a call that prunes no more if incremental.
+
+    Such a call does not know how many there will be, and keeps the zeros of the
+    network that goes on, if any.
+    """
+    if not (incremental and estimator.pruning):
+        return {}
+    if before is None:
+        return {"pruning": 0.0}
+    return {"pruning": sparsity(before.state[:n_layers])}
+
+
+def n_batch_rows(estimator):
+    """Return the number of rows of a batch."""
+    return BATCH_ROWS if estimator.batch_size == "auto" else estimator.batch_size
+
+
+def n_epochs(estimator, n_rows):
+    """Return the largest number of epochs, or of iterations of L-BFGS.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    n_rows : int
+        To train on.
+    """
+    if estimator.max_iter != "auto":
+        return estimator.max_iter
+    is_scheduled = estimator.solver != "lbfgs" and estimator.learning_rate in SCHEDULES
+    if estimator.early_stopping or not is_scheduled:
+        return MOST_EPOCHS
+    min_rows = 2 if estimator.batchnorm else 1
+    n_batches = count_batches(n_rows, n_batch_rows(estimator), min_rows)
+    fewest = math.ceil(FEWEST_STEPS / n_batches)
+    return max(estimator._n_scheduled_epochs, fewest, estimator.n_snapshots)
+
+
+def _length(estimator, architecture, n_rows, incremental):
+    """Return the fields that say how long training takes at most, and its rates."""
+    is_auto = estimator.max_iter == "auto"
+    # A call of partial_fit does not know how many there will be.
+    without_schedule = incremental and estimator.learning_rate in SCHEDULES
+    return {
+        "max_iter": 1 if incremental else n_epochs(estimator, n_rows),
+        "max_polish": MOST_EPOCHS if is_auto else estimator.max_iter,
+        "learning_rate": "constant" if without_schedule else estimator.learning_rate,
+        "n_snapshots": 1 if incremental else estimator.n_snapshots,
+        # An optimum of one network is none of several.
+        "may_polish": not (
+            estimator.early_stopping
+            or incremental
+            or estimator.n_snapshots > 1
+            or architecture.n_members > 1
+        ),
+    }
+
+
+def _stopping(estimator, prepared, incremental, score):
+    """Return the fields that say what ends training early, and which weights stay."""
+    watches = estimator.early_stopping and not incremental
+    return {
+        "stops_early": watches,
+        "watch_validation": watches and prepared.validation is not None,
+        "restore_best": watches and estimator.restore_best_weights,
+        "n_iter_no_change": estimator.n_iter_no_change,
+        "tol": estimator.tol,
+        "score": score,
+        "monitor": _monitored(estimator, prepared) if score else "loss",
+    }
+
+
+def _monitored(estimator, prepared):
+    """Return what the validation scores depend on, besides what a request holds.
+
+    That has the encoded targets, and scores are of those that the user gave.
+    """
+    if callable(estimator.monitor):
+        return estimator.monitor
+    if not type(estimator).__module__.startswith("skreg."):
+        return estimator.monitor, type(estimator)  # which may predict as it likes
+    classes = prepared.layout.attributes.get("classes_")
+    seen = prepared.validation.y if classes is None else classes.tolist()
+    return estimator.monitor, seen
+
+
+def _averages(estimator, incremental):
+    """Return the fields that say which weights are averaged."""
+    return {
+        "swa_fraction": 0.0 if incremental else estimator.swa_fraction,
+        "ema_decay": 0.0 if incremental else estimator.ema_decay,
+    }
+
+
+def _start(estimator, layout, rows, dtype, before):
+    """Return where networks start; those of a fit that goes on keep its bins."""
+    architecture, edges = layout.architecture, None
+    if architecture.embedding == "piecewise_linear" and before is not None:
+        # New members have the encoding of the others.
+        edges = before.state[state_names(architecture).index("embedding_edges")]
+    elif architecture.embedding == "piecewise_linear":
+        levels = np.linspace(0, 1, architecture.embedding_size + 1)
+        edges = rows.once(
+            ("bins", len(levels)),
+            lambda: quantiles(rows.X, rows.index, rows.weight, levels),
+        )
+        edges = torch.from_numpy(edges)
+        edges = layout.standardised(edges, *layout.scaling_tensors())
+        edges = bin_edges(edges.numpy().T.astype(dtype))
+    return Start(estimator.init, float(estimator.embedding_scale), edges)
+
+
+def member_requests(
+    estimator, prepared, seed, before=(), incremental=False, score=None
+):
+    """Return the requests of all networks of a fit.
+
+    Members have the seeds of `member_seeds`. Those of the last fit go on, if the first
+    does; others are new. Parameters are those of `make_request`, but for `before`: a
+    list of Fit, which may be shorter than the list of networks.
+
+    Returns
+    -------
+    list of FitRequest
+    """
+    first = before[0] if before else None
+    request = make_request(estimator, prepared, seed, first, incremental, score)
+    if n_trained(estimator) == 1 and not draws_rows(estimator):
+        return [request]
+    requests, n_layers = [], len(request.settings["l1"])
+    for number, own_seed in enumerate(member_seeds(seed, n_trained(estimator))):
+        member = before[number] if number < len(before) else None
+        own = {"seed": own_seed} | course_fields(member, incremental)
+        pruning = pruning_setting(estimator, member, n_layers, incremental)
+        own["settings"] = request.settings | pruning
+        if draws_rows(estimator):
+            architecture, rows = request.architecture, request.train
+            own["train"] = drawn_rows(estimator, architecture, rows, own_seed)
+            if not incremental:
+                own["max_iter"] = n_epochs(estimator, len(own["train"].index))
+        requests.append(replace(request, **own))
+    return requests

@@ -1,0 +1,29 @@
+"""The networks inside fitted estimators, and the requests that lead to them."""
+
+from skreg.estimators.monitoring import validation_score
+from skreg.estimators.preparation import prepare
+from skreg.estimators.request import make_request
+
+
+def prepared_request(estimator, X, y, sample_weight=None, validation=(), *, seed=0):
+    """Return the request of a fit of a single network, without its callbacks."""
+    prepared = prepare(estimator, X, y, sample_weight, validation, seed=seed)
+    score = validation_score(estimator, prepared)
+    return make_request(estimator, prepared, seed, score=score)
+
+
+def states_of(estimator):
+    """Return the states of all networks whose predictions are averaged."""
+    return [state for fit in estimator._fits for state in fit.states]
+
+
+def weights_of(estimator):
+    """Return the penalised weights of the first network."""
+    return estimator._fits[0].state[: estimator._layout.architecture.n_weights]
+
+
+def others_of(estimator):
+    """Return what the first network has besides weights and biases."""
+    architecture = estimator._layout.architecture
+    n_first = architecture.n_weights + architecture.n_hidden + 1
+    return estimator._fits[0].state[n_first:]
