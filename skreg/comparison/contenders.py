@@ -7,8 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
-from skreg.model_selection.tuned import MLPClassifierCV, MLPRegressorCV
-from skreg.model_selection.tuning import N_FOLDS
+from skreg.model_selection.base_cv import N_FOLDS
+from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"

@@ -265,7 +265,13 @@ class Scheduler:
     def _hire(self):
         worker = Worker()
         self._workers.append(worker)  # before it starts, or Ctrl-C could lose it
-        worker.start()
+        try:
+            worker.start()
+        except RuntimeError as error:
+            # Ctrl-C in the middle of `start` may leave a lock of its own released.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
         return worker
 
     def _continue(self, task):

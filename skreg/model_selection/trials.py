@@ -320,7 +320,8 @@ def entered(prototype, params, data, fold, seed):
     inputs = model._make_inputs().continued(data.checked.inputs)
     checked = replace(data.checked, inputs=inputs)
     prepared = prepare_rows(model, checked, rows, held_out)
-    score = validation_score(model, prepared)
+    # Without rows to judge by, the number of epochs is known from the folds.
+    score = validation_score(model, prepared) if held_out is not None else None
     return Entry(model, prepared, make_request(model, prepared, seed, score=score))
 
 
@@ -355,9 +356,7 @@ def refitted(prototype, trials, data, seed):
     everything, entries = np.arange(data.X.shape[0]), []
     fold = everything, everything[:0]
     for trial in trials:
-        params = trial.params | {"monitor": "loss"}  # other scores need held-out rows
-        entry = entered(prototype, params, data, fold, seed)
-        entry.model.monitor = trial.params.get("monitor", prototype.monitor)
+        entry = entered(prototype, trial.params, data, fold, seed)
         # The held-out rows decided on the number of epochs, if anything did.
         if entry.model.early_stopping:
             request, n_epochs = entry.request, float(np.mean(trial.best_epochs))

@@ -57,7 +57,7 @@ def forward_selection(predictions, loss, n_picks=N_PICKS):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg.model_selection.blending import forward_selection
+    >>> from skreg.model_selection.prediction_averages import forward_selection
     >>> high, low, far = np.array([3.0]), np.array([1.0]), np.array([9.0])
     >>> forward_selection([high, low, far], lambda p: abs(p - 2.0)[0]).tolist()
     [0.5, 0.5, 0.0]
@@ -99,7 +99,7 @@ def tempered(probability, temperature, prior=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from skreg.model_selection.blending import tempered
+    >>> from skreg.model_selection.prediction_averages import tempered
     >>> tempered(np.array([[0.8, 0.2]]), 0.5).round(3).tolist()
     [[0.941, 0.059]]
     """

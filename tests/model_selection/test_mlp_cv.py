@@ -26,7 +26,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skreg import MLPClassifierCV, MLPRegressorCV
-from skreg.model_selection.blending import (
+from skreg.model_selection.prediction_averages import (
     best_temperature,
     forward_selection,
     mean_over,

@@ -13,9 +13,9 @@ from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
-from skreg.model_selection.blending import TINY, best_temperature, tempered
+from skreg.model_selection.base_cv import BaseNetworkCV
 from skreg.model_selection.documentation import SECTIONS
-from skreg.model_selection.tuning import BaseNetworkCV
+from skreg.model_selection.prediction_averages import TINY, best_temperature, tempered
 
 document = partial(fill_docstring, sections=SECTIONS)
 

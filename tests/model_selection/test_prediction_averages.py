@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from sklearn.metrics import log_loss
 
-from skreg.model_selection.blending import (
+from skreg.model_selection.prediction_averages import (
     best_temperature,
     forward_selection,
     mean_over,
