@@ -52,32 +52,38 @@ def check_members(estimator, sizes):
             "max_samples must be a number (int) or a share (float) of the rows, got "
             f"{estimator.max_samples!r}. Set max_samples=1.0 for all of them."
         )
-    if not is_shared(estimator):
-        return
-    what = f"ensemble='shared' (n_estimators={estimator.n_estimators!r})"
+    if is_shared(estimator):
+        _check_shared_members(estimator, sizes)
+
+
+def _check_shared_members(estimator, sizes):
+    """Raise if members that share weights cannot honour a parameter."""
+    reason = None
     if not sizes:
-        raise ValueError(
-            f"{what} shares the weights of the hidden layers, and with "
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} there are none. Set "
-            "ensemble='independent'."
+        reason = (
+            "shares the weights of the hidden layers, and with hidden_layer_sizes="
+            f"{estimator.hidden_layer_sizes!r} there are none. Set ensemble="
+            "'independent'."
         )
-    if draws_rows(estimator):
-        raise ValueError(
-            f"{what} trains all members on the same rows, got bootstrap="
-            f"{estimator.bootstrap!r} and max_samples={estimator.max_samples!r}. Set "
-            "ensemble='independent', or bootstrap=False and max_samples=1.0."
+    elif draws_rows(estimator):
+        reason = (
+            f"trains all members on the same rows, got bootstrap={estimator.bootstrap!r} "
+            f"and max_samples={estimator.max_samples!r}. Set ensemble='independent', or "
+            "bootstrap=False and max_samples=1.0."
         )
-    if estimator.solver == "lbfgs":
-        raise ValueError(
-            f"{what} scales shared weights by free numbers, under which penalties have "
-            "no optimum, got solver='lbfgs'. Set ensemble='independent', or "
-            "solver='adam' or 'sgd'."
+    elif estimator.solver == "lbfgs":
+        reason = (
+            "scales shared weights by free numbers, so that penalties have no optimum, "
+            "got solver='lbfgs'. Set ensemble='independent', or solver='adam' or 'sgd'."
         )
-    if estimator.positive:
-        raise ValueError(
-            f"{what} multiplies inputs by numbers of both signs, so that positive="
-            "True would not force predictions to rise. Set ensemble='independent'."
+    elif estimator.positive:
+        reason = (
+            "multiplies inputs by numbers of both signs, so that positive=True would "
+            "not force predictions to rise. Set ensemble='independent'."
         )
+    if reason is not None:
+        n_estimators = estimator.n_estimators
+        raise ValueError(f"ensemble='shared' (n_estimators={n_estimators!r}) {reason}")
 
 
 def check_full_batch(estimator):
