@@ -67,9 +67,9 @@ def _check_shared_members(estimator, sizes):
         )
     elif draws_rows(estimator):
         reason = (
-            f"trains all members on the same rows, got bootstrap={estimator.bootstrap!r} "
-            f"and max_samples={estimator.max_samples!r}. Set ensemble='independent', or "
-            "bootstrap=False and max_samples=1.0."
+            "trains all members on the same rows, got bootstrap="
+            f"{estimator.bootstrap!r} and max_samples={estimator.max_samples!r}. Set "
+            "ensemble='independent', or bootstrap=False and max_samples=1.0."
         )
     elif estimator.solver == "lbfgs":
         reason = (
