@@ -267,8 +267,8 @@ RUN = """
         Precision. None is that of X on the CPU, as in scikit-learn: float32 stays,
         everything else is float64. On other devices None is float32.
     callbacks : list of skorch callbacks, default=None
-        Called with the skorch net during training. scikit-learn's own callbacks are
-        set by `set_callbacks`.
+        Called with the skorch net during training. scikit-learn 1.9 or newer
+        has callbacks of its own, which are set by `set_callbacks`.
     verbose : bool or int, default=False
         Print a line after each epoch.
 """
