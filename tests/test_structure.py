@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -169,11 +170,12 @@ IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
 def place(dotted):
     """Return where a module stands, as numbers that grow from the ground up.
 
-    What stands in the package itself is below all (the version) or above all.
+    What stands in the package itself is below all (the version and what depends on
+    the versions of others) or above all.
     """
     packages = list(ORDER)
     match dotted.split("."):
-        case ["skreg", "version"]:
+        case ["skreg", "version"] | ["skreg", "compatibility"]:
             return -1, 0
         case ["skreg"] | ["skreg", "__main__"]:
             return len(packages), 0
@@ -207,15 +209,36 @@ def imported(path):
 def test_every_module_has_a_place():
     listed = {f"skreg.{p}.{m}" for p, modules in ORDER.items() for m in modules}
     listed |= {f"skreg.{package}" for package in ORDER}
-    assert {"skreg", "skreg.__main__", "skreg.version"} | listed == {
-        module_of(path) for path in FILES
-    }
+    listed |= {"skreg", "skreg.__main__", "skreg.version", "skreg.compatibility"}
+    assert listed == {module_of(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_imports_point_down(path):
     for name in imported(path):
         assert place(name) < place(module_of(path)), f"it imports {name}"
+
+
+def private_names(path):
+    """Return what a file uses of scikit-learn, skorch and torch without public name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            found.add(ast.unparse(node))
+    return {
+        name
+        for name in found
+        if re.match(r"(sklearn|skorch|torch)\.([a-z]\w*\.)*_[^_]", name)
+    }
+
+
+def test_private_names_of_others_stand_in_one_module():
+    users = {module_of(path) for path in FILES if private_names(path)}
+    assert users == {"skreg.compatibility"}
 
 
 def test_the_parser_sees_imports():

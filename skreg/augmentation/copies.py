@@ -4,20 +4,25 @@ import warnings
 from copy import deepcopy
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
-from sklearn.utils import _safe_indexing, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
-    _routing_enabled,
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
-    _check_method_params,
-    _num_samples,
     check_is_fitted,
+)
+
+from skreg.compatibility import (
+    HasMethods,
+    check_method_params,
+    fit_context,
+    num_samples,
+    safe_indexing,
 )
 
 __all__ = ["Augmented"]
@@ -110,7 +115,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.augmenter = augmenter
 
-    @_fit_context(
+    @fit_context(
         # The estimator checks its own parameters.
         prefer_skip_nested_validation=False
     )
@@ -137,7 +142,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
             self._warn_of_inner_splits(params)
             X, y = indexable(X, y)
             X_augmented, rows = _augmented(self.augmenter, X)
-            y = None if y is None else _safe_indexing(y, rows)
+            y = None if y is None else safe_indexing(y, rows)
             params = _repeated(params, X, rows)
             X = X_augmented
         self.estimator_ = estimator.fit(X, y, **params)
@@ -259,7 +264,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return getattr(self.estimator_, method)(*data, **self._routed(method, params))
 
     def _routed(self, method, params):
-        if not _routing_enabled():
+        if not get_config()["enable_metadata_routing"]:
             return params
         return getattr(process_routing(self, method, **params).estimator, method)
 
@@ -367,8 +372,8 @@ def _augmented(augmenter, X):
 
 def _check_rows(rows, X_augmented, X):
     """Raise if an augmenter does not say of each row where it comes from."""
-    rows, n_rows = np.asarray(rows), _num_samples(X)
-    n_augmented = _num_samples(X_augmented)
+    rows, n_rows = np.asarray(rows), num_samples(X)
+    n_augmented = num_samples(X_augmented)
     if rows.shape != (n_augmented,) or rows.dtype.kind not in "iu":
         raise ValueError(
             "augmenter.augment(X) must return rows and, for each of them, the position "
@@ -385,4 +390,4 @@ def _check_rows(rows, X_augmented, X):
 def _repeated(params, X, rows):
     """Return metadata of one value for each row with the values of all rows."""
     own = {name: value for name, value in params.items() if not name.endswith("_val")}
-    return params | _check_method_params(X, own, rows)
+    return params | check_method_params(X, own, rows)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_array
 
 from skreg.augmentation.image_draws import (
@@ -17,6 +16,7 @@ from skreg.augmentation.image_draws import (
     StackedImages,
 )
 from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
+from skreg.compatibility import Interval, RealNotInt, StrOptions
 from skreg.parameters.image_shapes import full_shape
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")

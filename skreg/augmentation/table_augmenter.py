@@ -3,7 +3,8 @@
 from numbers import Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
+
+from skreg.compatibility import Interval
 
 # Each strength, with the parameter of the networks that it is.
 STRENGTHS = {

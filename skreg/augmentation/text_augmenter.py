@@ -8,9 +8,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skreg.augmentation.wordnet import wordnet_synonyms
+from skreg.compatibility import Interval, StrOptions
 
 __all__ = ["TextAugmenter"]
 

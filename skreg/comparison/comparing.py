@@ -13,15 +13,14 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.utils import check_consistent_length, indexable
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples
 
 from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult, Statistics
+from skreg.compatibility import Interval, num_samples, validate_parameter_constraints
 from skreg.parameters.suggestions import suggest
 
 __all__ = ["ComparisonResult", "Statistics", "compare"]
@@ -317,5 +316,5 @@ def _make_splits(cv, X, y, classify, random_state):
             " the differences cannot be estimated from one."
         )
     # An iterable may hold boolean masks, whose length is not their size.
-    rows = np.arange(_num_samples(X))
+    rows = np.arange(num_samples(X))
     return [(rows[train], rows[test]) for train, test in splits]

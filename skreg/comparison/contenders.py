@@ -6,6 +6,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skreg.compatibility import RIDGE_LOGISTIC_CV
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.model_selection.base_cv import N_FOLDS
 from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
@@ -62,9 +63,8 @@ def _baseline(task, scoring, seed):
         scoring = scoring or "neg_mean_squared_error"
         return RidgeCV(alphas=np.logspace(-3, 4, 15), scoring=scoring)
     return LogisticRegressionCV(
-        l1_ratios=(0,),
         scoring=scoring or "neg_log_loss",
         cv=StratifiedKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
         max_iter=1000,
-        use_legacy_attributes=False,
+        **RIDGE_LOGISTIC_CV,
     )

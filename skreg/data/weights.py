@@ -1,7 +1,8 @@
 """Sample weights: what each row counts in every mean."""
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
+
+from skreg.compatibility import check_sample_weight
 
 
 def check_weights(weight, X):
@@ -26,7 +27,7 @@ def check_weights(weight, X):
     """
     if weight is None:
         return None
-    weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = check_sample_weight(weight, X)
     exponent = np.frexp(weight.max())[1]
     return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)
 

@@ -6,9 +6,9 @@ from inspect import signature
 from numbers import Integral
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg.compatibility import CallbackSupportMixin
 from skreg.estimators.checks import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.fits import Fit

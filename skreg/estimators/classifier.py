@@ -1,8 +1,8 @@
 """What makes a network a classifier: labels, class weights and probabilities."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
+from skreg.compatibility import StrOptions
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.class_predictions import ClassPredictionsMixin
 from skreg.estimators.constraints import SHARE

@@ -1,8 +1,8 @@
 """Convolutional networks: the public estimators."""
 
-from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
+from skreg.compatibility import fit_context
 from skreg.estimators.base import store_parameters, takes_steps
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.convolutional import ConvolutionalMixin, image_constraints
@@ -133,7 +133,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     ):
         store_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
@@ -152,7 +152,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(takes_steps)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch, going on where the last call ended.
 
@@ -298,7 +298,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     ):
         store_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
@@ -317,7 +317,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(takes_steps)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, going on where the last call ended.
 

@@ -4,14 +4,14 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import (
+
+from skreg.augmentation.image_augmenter import ImageAugmenter
+from skreg.augmentation.table_augmenter import TableAugmenter
+from skreg.compatibility import (
     Interval,
     RealNotInt,
     StrOptions,
 )
-
-from skreg.augmentation.image_augmenter import ImageAugmenter
-from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.networks.layers import ACTIVATIONS
 from skreg.training.schedules import SCHEDULES
 

@@ -274,8 +274,8 @@ RUN = """
         Precision. On the CPU, None is the precision of X as in scikit-learn: float32
         stays float32, everything else is float64. On other devices, None is float32.
     callbacks : list of skorch callbacks, default=None
-        Called with the skorch net during training. Callbacks of scikit-learn are set by
-        `set_callbacks`.
+        Called with the skorch net during training. Callbacks of scikit-learn, which 1.9
+        and newer have, are set by `set_callbacks`.
     verbose : bool or int, default=False
         Print a line after each epoch.
 """

@@ -1,8 +1,8 @@
 """Multilayer perceptrons: the public estimators."""
 
-from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
+from skreg.compatibility import fit_context
 from skreg.estimators.base import store_parameters, takes_steps
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
@@ -138,7 +138,7 @@ class MLPClassifier(BaseClassifierNetwork):
     ):
         store_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
@@ -157,7 +157,7 @@ class MLPClassifier(BaseClassifierNetwork):
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(takes_steps)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch, going on where the last call ended.
 
@@ -310,7 +310,7 @@ class MLPRegressor(BaseRegressorNetwork):
     ):
         store_parameters(self, locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
@@ -329,7 +329,7 @@ class MLPRegressor(BaseRegressorNetwork):
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(takes_steps)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, going on where the last call ended.
 

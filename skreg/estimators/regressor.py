@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skreg.compatibility import Interval, StrOptions
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.numeric_targets import learn_numbers, regression_loss
 from skreg.networks.losses import REGRESSION_LOSSES

@@ -7,14 +7,14 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, _fit_context, clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
 from skreg.data.quantiles import has_two_values
 from skreg.data.weights import check_weights
 from skreg.estimators.preparation import check_data, row_weights
@@ -130,7 +130,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             )
         return clone(self.estimator)
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Choose the regularisation and train with it.
 

@@ -6,10 +6,15 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skreg.compatibility import (
+    BaseSearchCV,
+    HasMethods,
+    Interval,
+    StrOptions,
+    search_callbacks,
+)
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 
 __all__ = ["BayesSearchCV"]
@@ -181,6 +186,9 @@ class BayesSearchCV(BaseSearchCV):
             for name, distribution in self.param_distributions.items()
         }
         self.study_ = self._make_study()
+        evaluate_candidates, callback_ctx = search_callbacks(
+            evaluate_candidates, callback_ctx
+        )
         starts = range(0, self.n_iter, self.batch_size)
         search_ctx = callback_ctx.subcontext(
             task_name="search", max_subtasks=len(starts)

@@ -11,14 +11,15 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils._param_validation import (
+from sklearn.utils import indexable
+
+from skreg.compatibility import (
     Interval,
     StrOptions,
+    num_samples,
+    safe_indexing,
     validate_params,
 )
-from sklearn.utils.validation import _num_samples
-
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.members import check_single
 from skreg.estimators.monitoring import validation_score
@@ -188,7 +189,7 @@ def regularization_path(
     """
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
-    rows = [np.arange(_num_samples(X)), *(train for train, _ in folds)]
+    rows = [np.arange(num_samples(X)), *(train for train, _ in folds)]
     runs = [_Run(estimator, penalty, X, y, part, sample_weight) for part in rows]
     linear = runs[0].is_convex
     if strengths is None:
@@ -255,7 +256,7 @@ def _score(scorer, model, X, y, test, sample_weight):
     options = {}
     if sample_weight is not None:
         options["sample_weight"] = np.asarray(sample_weight)[test]
-    return scorer(model, _safe_indexing(X, test), _safe_indexing(y, test), **options)
+    return scorer(model, safe_indexing(X, test), safe_indexing(y, test), **options)
 
 
 class _Run:
@@ -271,8 +272,8 @@ class _Run:
         seed = self.model._draw_seed()
         self.prepared = prepare(
             self.model,
-            _safe_indexing(X, rows),
-            _safe_indexing(y, rows),
+            safe_indexing(X, rows),
+            safe_indexing(y, rows),
             sample_weight,
             seed=seed,
         )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import loguniform, uniform
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
 
+from skreg.compatibility import StrOptions
 from skreg.estimators.base import BaseNetwork
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution

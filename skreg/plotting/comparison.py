@@ -1,7 +1,8 @@
 """Plot of a comparison: the differences from the baseline."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skreg.compatibility import check_matplotlib_support
 
 
 class ComparisonDisplay:

@@ -1,8 +1,9 @@
 """Plot of the losses of each epoch."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+from skreg.compatibility import check_matplotlib_support
 
 # Where fitted wrappers keep what they fitted.
 _INNER = ("best_estimator_", "regressor_", "estimator_")

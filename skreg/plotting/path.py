@@ -1,8 +1,8 @@
 """Plots in the manner of scikit-learn's Display classes."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skreg.compatibility import check_matplotlib_support
 from skreg.model_selection.path import regularization_path
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skreg.compatibility import check_matplotlib_support
 
 _DECADES_OF_LOG = 1.5
 

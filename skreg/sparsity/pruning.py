@@ -8,9 +8,9 @@ from numbers import Integral, Real
 
 import torch
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.compatibility import Interval, validate_params
 from skreg.estimators.fits import sparsity
 from skreg.estimators.preparation import prepare, validate_parameters
 from skreg.estimators.request import make_request

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from skreg.compatibility import foreach_mul_
 from skreg.networks.products import first
 
 
@@ -170,7 +171,7 @@ class Pruning:
     def mask_gradients(self, k):
         """Set the gradients of what is pruned in the first `k` models to zero."""
         gradients = [first(gradient, k) for gradient in self._gradients]
-        torch._foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
+        foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
 
     def after_epoch(self, n_epochs, moments, networks):
         """Prune as much as is due after an epoch.
@@ -190,7 +191,7 @@ class Pruning:
                 share = scheduled_sparsity(self._shares[model], n, length, start)
                 self._tighten(model, self._module.weights, share)
         for tensors in (moments, *(network.weights for network in networks)):
-            torch._foreach_mul_(list(tensors[: len(self.masks)]), self.masks)
+            foreach_mul_(list(tensors[: len(self.masks)]), self.masks)
 
     def complete(self, model, network):
         """Prune a model of a network to its full share, wherever training has ended."""

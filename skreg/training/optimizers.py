@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from skreg.compatibility import foreach_addcmul_, foreach_zero_, fused_adam_, fused_sgd_
 from skreg.networks.products import first
 from skreg.penalties.kinds import GroupLasso
 
@@ -215,7 +216,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         first(self.steps, k).add_(1)
         if self._moves_apart:
             moves = self._moves()
-            torch._foreach_zero_(moves)
+            foreach_zero_(moves)
         for stop, lr, options, count, part in self._runs:
             if stop > k:
                 break
@@ -223,7 +224,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         if self._moves_apart:
             moved = [first(p, k) for p in self._in_runs(self._parameters)]
             moves = [first(move, k) for move in moves]
-            torch._foreach_addcmul_(moved, moves, [first(self._rates, k)] * len(moved))
+            foreach_addcmul_(moved, moves, [first(self._rates, k)] * len(moved))
 
     def _move_run(self, lr, options, count, parameters, gradients, *buffers):
         raise NotImplementedError
@@ -326,7 +327,7 @@ class ProximalAdam(ProximalOptimizer):
     def _move_run(self, lr, options, count, parameters, gradients, first_m, second_m):
         # The kernel behind torch.optim.Adam(fused=True), called on our own buffers:
         # the class spends several times the kernel's time on bookkeeping.
-        torch._fused_adam_(
+        fused_adam_(
             parameters,
             gradients,
             first_m,
@@ -374,7 +375,7 @@ class ProximalSGD(ProximalOptimizer):
 
     def _move_run(self, lr, options, count, parameters, gradients, velocity):
         momentum = options["momentum"]
-        torch._fused_sgd_(
+        fused_sgd_(
             parameters,
             gradients,
             velocity if momentum else [],

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from skreg.compatibility import foreach_lerp_
 from skreg.networks.products import first
 
 
@@ -91,7 +92,7 @@ class Averages:
         if shares.count(weight) < k:
             like = {"device": state[0].device, "dtype": state[0].dtype}
             weight = [torch.tensor(shares, **like).view(-1, 1, 1)] * len(state)
-        torch._foreach_lerp_(averages, state, weight)
+        foreach_lerp_(averages, state, weight)
 
 
 def averages_of(requests, module):

@@ -1,0 +1,66 @@
+"""What is done where scikit-learn is older than what skreg uses of it."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator
+
+from skreg import MLPRegressor, compatibility
+
+
+@pytest.fixture
+def before_callbacks(monkeypatch):
+    """The module as it is with scikit-learn 1.7, whichever is installed."""
+    monkeypatch.setattr(sklearn, "__version__", "1.7.2")
+    spec = importlib.util.find_spec("skreg.compatibility")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_minor_version():
+    assert sklearn.__version__.startswith("{}.{}".format(*compatibility.SKLEARN))
+
+
+def test_callbacks_are_there_from_1_9_on(before_callbacks):
+    assert hasattr(MLPRegressor(), "set_callbacks") == (compatibility.SKLEARN >= (1, 9))
+    assert not hasattr(before_callbacks.CallbackSupportMixin, "set_callbacks")
+
+
+def test_a_fit_without_callbacks(before_callbacks):
+    class Estimator(before_callbacks.CallbackSupportMixin, BaseEstimator):
+        pass
+
+    context = Estimator()._init_callback_context(max_subtasks=3)
+    context.max_subtasks = None
+    context.call_on_fit_task_begin(estimator=None)
+    epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(X=None)
+    assert epoch.call_on_fit_task_end(X=None) is False
+
+
+def test_a_search_without_callbacks(before_callbacks):
+    evaluate, context = before_callbacks.search_callbacks(list, None)
+    assert evaluate("ab", callback_ctx=context.subcontext()) == ["a", "b"]
+
+
+def test_a_search_with_callbacks():
+    given = (object(), object())
+    assert compatibility.search_callbacks(*given) == given
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_weights_that_are_all_zero(before, before_callbacks):
+    module = before_callbacks if before else compatibility
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        module.check_sample_weight(np.zeros(3), np.ones((3, 1)))
+    with pytest.raises(ValueError, match="Negative values"):
+        module.check_sample_weight([1, -1, 1], np.ones((3, 1)))
+    weight = module.check_sample_weight([1, 0, 1], np.ones((3, 1)))
+    assert weight.dtype == np.float64
+    assert weight.tolist() == [1, 0, 1]
+
+
+def test_a_ridge_by_logistic_regression(before_callbacks):
+    assert before_callbacks.RIDGE_LOGISTIC_CV == {}
