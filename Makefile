@@ -33,7 +33,7 @@ run: $(VENV)/.has-cli
 test: $(VENV)/.has-test
 	SCIPY_ARRAY_API=1 $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
-# Many more random configurations.
+# Many more random configurations, and all checks of scikit-learn on each.
 nightly: export HYPOTHESIS_PROFILE = nightly
 nightly: test
 
