@@ -8,9 +8,9 @@ import scipy.sparse as sp
 import torch
 from _estimators import ESTIMATORS, data
 from _fitted import others_of, weights_of
+from _networks import check_gradients, normal, random_weight
 from _numeric import request_of
 from sklearn.linear_model import LogisticRegression, Ridge
-from test_stacked import check_gradients, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.data.quantiles import bin_edges, quantiles
@@ -71,7 +71,7 @@ def test_piecewise_linear_encoding():
     found = layer.predict(x)
     np.testing.assert_allclose(found, expected, rtol=1e-15, atol=1e-15)
     np.testing.assert_array_equal(layer.predict(x[:1]), found[:1])
-    assert layer.backward(None, layer.forward(x, None, None)[1]) is None
+    assert layer.backward(found, layer.forward(x, None, ())[1], False) is None
 
 
 def test_edges_are_distinct_quantiles():
