@@ -1,24 +1,30 @@
-"""What depends on the versions of scikit-learn and torch, in one place.
+"""What depends on the versions of scikit-learn, scipy and torch, in one place.
 
 What these packages have without a public name is imported from here only, so that a
 release which moves it is answered here. What only newer releases have is used where it
-is there:
+is there, and done here where it is not:
 
 - scikit-learn 1.9 has callbacks. With an older one estimators have no `set_callbacks`,
   and a fit or a search calls none.
-- scikit-learn 1.9 rejects sample weights that are all zero. With an older one they are
-  rejected here.
+- scikit-learn 1.9 lets a search check its folds once, for all candidates.
+- scikit-learn 1.9 rejects sample weights that are all zero.
 - From scikit-learn 1.8 on, `LogisticRegressionCV` has its penalty from `l1_ratios` and
   warns unless it is told what shape its fitted attributes are to have.
+- scikit-learn 1.7 counts sample weights when it balances classes.
+- scipy 1.15 calls a random generator `rng`.
 """
 
 import numpy as np
+import scipy
 import sklearn
 import torch
+from scipy.stats.qmc import LatinHypercube
+from sklearn import utils
 from sklearn.base import _fit_context as fit_context
-from sklearn.model_selection._search import BaseSearchCV
+from sklearn.base import is_classifier
+from sklearn.model_selection import _search, check_cv
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import validation
+from sklearn.utils import indexable, validation
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -41,6 +47,7 @@ __all__ = [
     "check_matplotlib_support",
     "check_method_params",
     "check_sample_weight",
+    "compute_class_weight",
     "fit_context",
     "foreach_addcmul_",
     "foreach_lerp_",
@@ -48,15 +55,21 @@ __all__ = [
     "foreach_zero_",
     "fused_adam_",
     "fused_sgd_",
+    "latin_hypercube",
     "num_samples",
+    "run_search_arguments",
     "safe_indexing",
-    "search_callbacks",
     "validate_parameter_constraints",
     "validate_params",
 ]
 
-# The minor version, such as (1, 9).
-SKLEARN = tuple(int(number) for number in sklearn.__version__.split(".")[:2])
+
+def _minor_version(package):
+    """Return the major and the minor version, such as (1, 9)."""
+    return tuple(int(number) for number in package.__version__.split(".")[:2])
+
+
+SKLEARN = _minor_version(sklearn)
 
 # How LogisticRegressionCV is asked for an l2 penalty.
 RIDGE_LOGISTIC_CV = (
@@ -73,6 +86,12 @@ foreach_mul_ = torch._foreach_mul_
 foreach_zero_ = torch._foreach_zero_
 fused_adam_ = torch._fused_adam_
 fused_sgd_ = torch._fused_sgd_
+
+
+def latin_hypercube(d, rng):
+    """Return a `scipy.stats.qmc.LatinHypercube` of `d` dimensions."""
+    name = "rng" if _minor_version(scipy) >= (1, 15) else "seed"
+    return LatinHypercube(d, **{name: rng})
 
 
 def check_sample_weight(sample_weight, X):
@@ -101,24 +120,55 @@ def check_sample_weight(sample_weight, X):
     return weight
 
 
+def compute_class_weight(class_weight, *, classes, y, sample_weight=None):
+    """Return the weights of classes, as `sklearn.utils.compute_class_weight` does.
+
+    Parameters
+    ----------
+    class_weight : dict or "balanced"
+    classes : ndarray of shape (n_classes,)
+    y : ndarray of shape (n_samples,)
+        With "balanced", all classes are among them.
+    sample_weight : ndarray of shape (n_samples,) or None, default=None
+        How much the rows count when classes are balanced.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
+    given = {"classes": classes, "y": y}
+    if SKLEARN >= (1, 7):
+        return utils.compute_class_weight(
+            class_weight, sample_weight=sample_weight, **given
+        )
+    if sample_weight is None or class_weight != "balanced":
+        return utils.compute_class_weight(class_weight, **given)
+    totals = np.bincount(np.searchsorted(classes, y), weights=sample_weight)
+    return totals.sum() / (len(classes) * totals)
+
+
 class NoCallbacks:
     """The context of a fit or a search that calls no callbacks of scikit-learn."""
 
     max_subtasks = None
 
     def subcontext(self, **about):
+        """Return the context of a part of the fit or the search."""
         return self
 
     def call_on_fit_task_begin(self, **about):
+        """Return the context."""
         return self
 
     def call_on_fit_task_end(self, **about):
-        """Return False: nobody asks to stop."""
+        """Return False: no callback asks to stop."""
         return False
 
 
 if SKLEARN >= (1, 9):
     from sklearn.callback import CallbackSupportMixin
+
+    BaseSearchCV = _search.BaseSearchCV
 else:
 
     class CallbackSupportMixin:
@@ -127,12 +177,40 @@ else:
         def _init_callback_context(self, **about):
             return NoCallbacks()
 
+    class BaseSearchCV(_search.BaseSearchCV):
+        """Lets a search check its folds, as scikit-learn 1.9 does.
 
-def search_callbacks(evaluate_candidates, callback_ctx):
+        Before the candidates are fitted, `_check_input_parameters` is called, which may
+        replace the splitter `_checked_cv_orig`.
+        """
+
+        @fit_context(prefer_skip_nested_validation=False)
+        def fit(self, X, y=None, **params):
+            cv = self.cv
+            X, y = indexable(X, y)
+            self._checked_cv_orig = check_cv(
+                cv, y, classifier=is_classifier(self.estimator)
+            )
+            # The folds of a generator can be had but once.
+            self.cv = self._checked_cv_orig
+            try:
+                routed = self._get_routed_params_for_fit(
+                    check_method_params(X, params=params)
+                )
+                self._check_input_parameters(
+                    X=X, y=y, split_params=routed.splitter.split
+                )
+                return super().fit(X, y, **params)
+            finally:
+                self.cv = cv
+
+
+def run_search_arguments(search, evaluate_candidates, callback_ctx):
     """Return the arguments of `BaseSearchCV._run_search` as scikit-learn 1.9 has them.
 
     Parameters
     ----------
+    search : BaseSearchCV
     evaluate_candidates : callable
         Takes candidates and, from scikit-learn 1.9 on, a context.
     callback_ctx : CallbackContext or None
@@ -148,6 +226,6 @@ def search_callbacks(evaluate_candidates, callback_ctx):
         return evaluate_candidates, callback_ctx
 
     def evaluate(candidates, callback_ctx):
-        return evaluate_candidates(candidates)
+        return evaluate_candidates(candidates, cv=search._checked_cv_orig)
 
     return evaluate, NoCallbacks()

@@ -1,11 +1,13 @@
 """What is done where scikit-learn is older than what skreg uses of it."""
 
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator
+from sklearn.utils import compute_class_weight
 
 from skreg import MLPRegressor, compatibility
 
@@ -41,13 +43,37 @@ def test_a_fit_without_callbacks(before_callbacks):
 
 
 def test_a_search_without_callbacks(before_callbacks):
-    evaluate, context = before_callbacks.search_callbacks(list, None)
-    assert evaluate("ab", callback_ctx=context.subcontext()) == ["a", "b"]
+    search = SimpleNamespace(_checked_cv_orig="folds")
+
+    def evaluate_candidates(candidates, cv):
+        return candidates, cv
+
+    evaluate, context = before_callbacks.run_search_arguments(
+        search, evaluate_candidates, None
+    )
+    assert evaluate("ab", callback_ctx=context.subcontext()) == ("ab", "folds")
 
 
 def test_a_search_with_callbacks():
     given = (object(), object())
-    assert compatibility.search_callbacks(*given) == given
+    assert compatibility.run_search_arguments(None, *given) == given
+
+
+def test_balanced_classes_with_weights(monkeypatch):
+    """Against the weights of rows that are there as often as they weigh."""
+    y, weight = np.array(["a", "c", "c", "a", "b"]), np.array([1, 2, 3, 1, 4])
+    classes = np.array(["a", "b", "c"])
+    monkeypatch.setattr(compatibility, "SKLEARN", (1, 6))
+    expected = compute_class_weight("balanced", classes=classes, y=np.repeat(y, weight))
+    for sample_weight, rows in [(weight, y), (None, np.repeat(y, weight))]:
+        found = compatibility.compute_class_weight(
+            "balanced", classes=classes, y=rows, sample_weight=sample_weight
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-15)
+    found = compatibility.compute_class_weight(
+        {"a": 2}, classes=classes, y=y, sample_weight=weight
+    )
+    assert found.tolist() == [2, 1, 1]
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -13,7 +13,7 @@ from skreg.compatibility import (
     HasMethods,
     Interval,
     StrOptions,
-    search_callbacks,
+    run_search_arguments,
 )
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 
@@ -186,8 +186,8 @@ class BayesSearchCV(BaseSearchCV):
             for name, distribution in self.param_distributions.items()
         }
         self.study_ = self._make_study()
-        evaluate_candidates, callback_ctx = search_callbacks(
-            evaluate_candidates, callback_ctx
+        evaluate_candidates, callback_ctx = run_search_arguments(
+            self, evaluate_candidates, callback_ctx
         )
         starts = range(0, self.n_iter, self.batch_size)
         search_ctx = callback_ctx.subcontext(
@@ -271,7 +271,7 @@ class _Evaluation:
     def _evaluate(self, candidates):
         batch_ctx = self.callback_ctx.subcontext(
             task_name="batch",
-            max_subtasks=len(candidates) * self.search.n_splits_,
+            max_subtasks=len(candidates) * self.search._checked_cv_orig.get_n_splits(),
             sequential_subtasks=False,
         ).call_on_fit_task_begin(estimator=self.search)
         try:

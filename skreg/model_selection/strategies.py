@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 from scipy.stats import rankdata
-from scipy.stats.qmc import LatinHypercube
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
+from skreg.compatibility import latin_hypercube
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.model_selection.space import OffOr
 from skreg.parameters.regularisers import regularisers
@@ -105,7 +105,7 @@ def drawn(space, n_candidates, rng):
         n_candidates = min(n_candidates, len(ParameterGrid(space)))
     elif all(map(_has_inverse, space.values())):
         seed = np.random.default_rng(rng.randint(2**31 - 1))
-        cube = LatinHypercube(len(space), rng=seed).random(n_candidates)
+        cube = latin_hypercube(len(space), seed).random(n_candidates)
         names = sorted(space)
         return [
             {name: _inverse(space[name], u) for name, u in zip(names, point)}

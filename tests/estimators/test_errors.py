@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from _estimators import ESTIMATORS, data
-from sklearn.callback import ScoringMonitor
+from _versions import ScoringMonitor, needs_callbacks
 
 from skreg import MLPClassifier, MLPRegressor
 
@@ -244,12 +244,16 @@ class TestParameters:
             max_iter=20,
         )
 
-    @pytest.mark.parametrize(
-        "value", [[3], ["EarlyStopping"], [("name", 3)], [ScoringMonitor(scoring=None)]]
-    )
+    @pytest.mark.parametrize("value", [[3], ["EarlyStopping"], [("name", 3)]])
     def test_wrong_callbacks(self, kind, value):
         match = "callbacks must be skorch callbacks .* go to set_callbacks"
         check(kind, match, error=TypeError, callbacks=value)
+
+    @needs_callbacks
+    def test_callbacks_of_scikit_learn(self, kind):
+        callbacks = [ScoringMonitor(scoring=None)]
+        match = "callbacks must be skorch callbacks .* go to set_callbacks"
+        check(kind, match, error=TypeError, callbacks=callbacks)
 
     def test_callbacks_that_are_no_list(self, kind):
         check(kind, "The 'callbacks' parameter", callbacks="EarlyStopping")

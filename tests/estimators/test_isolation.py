@@ -180,7 +180,7 @@ def test_rows_of_a_prediction_are_the_users():
 IMPORTS = """
 import sys
 import sklearn, sklearn.base, torch, skorch
-import sklearn.metrics, sklearn.model_selection, sklearn.callback
+import sklearn.metrics, sklearn.model_selection
 before = set(sys.modules)
 import skreg
 print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))

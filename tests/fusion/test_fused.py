@@ -20,8 +20,8 @@ from _fusion import (
     outcome,
     search,
 )
+from _versions import ProgressBar, ScoringMonitor, needs_callbacks
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import (
     cross_val_score,
@@ -375,6 +375,7 @@ def logs(monitor):
 @quick
 @quick
 class TestCallbacks:
+    @needs_callbacks
     @pytest.mark.parametrize("depth", [1, None])
     def test_of_a_search(self, depth):
         def work():
@@ -384,6 +385,7 @@ class TestCallbacks:
 
         compare(work, [9, 1])
 
+    @needs_callbacks
     def test_monitor_of_the_networks(self):
         def work():
             monitor = ScoringMonitor(scoring=LOSS)
@@ -394,6 +396,7 @@ class TestCallbacks:
 
         compare(work, [9, 1])
 
+    @needs_callbacks
     @pytest.mark.parametrize("depth", [1, None])
     def test_progress_bar(self, depth, capsys):
         one = search(classifier(max_iter=2)).set_callbacks(ProgressBar(depth))

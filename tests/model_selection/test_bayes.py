@@ -10,10 +10,10 @@ import pytest
 import sklearn
 import torch
 from _searches import BOX, ROWS, Surface, candidates, search_surface
+from _versions import ProgressBar, needs_callbacks
 from optuna.distributions import FloatDistribution
 from scipy import stats
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -178,7 +178,7 @@ def test_n_iter_need_not_be_whole_batches(n_iter, batch_size, monkeypatch):
     batches = []
     run = BayesSearchCV._run_search
 
-    def watched(self, evaluate_candidates, *, callback_ctx):
+    def watched(self, evaluate_candidates, *, callback_ctx=None):
         def evaluate(candidates, **options):
             batches.append(len(candidates))
             return evaluate_candidates(candidates, **options)
@@ -361,6 +361,7 @@ class Recorder:
         """Nothing to clear away."""
 
 
+@needs_callbacks
 def test_callbacks_see_the_batches():
     recorder = Recorder()
     search = BayesSearchCV(Surface(), BOX, n_iter=5, batch_size=3, cv=2)
@@ -371,6 +372,7 @@ def test_callbacks_see_the_batches():
 
 
 # This estimator has none of its own.
+@needs_callbacks
 @pytest.mark.filterwarnings("ignore:The estimator Surface does not support callbacks")
 def test_the_progress_bar_runs():
     search = BayesSearchCV(Surface(), {"a": [0.0, 1.0]}, n_iter=20, cv=2)

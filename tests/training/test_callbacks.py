@@ -7,8 +7,8 @@ import pytest
 import torch
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
 from _fitted import states_of
+from _versions import ProgressBar, ScoringMonitor, needs_callbacks
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -252,7 +252,9 @@ def test_an_interrupt_before_the_first_epoch_ends():
     assert estimator.predict_proba(X).shape == (60, 3)
 
 
-@pytest.mark.parametrize("where", ["monitor", "scikit-learn"])
+@pytest.mark.parametrize(
+    "where", ["monitor", pytest.param("scikit-learn", marks=needs_callbacks)]
+)
 def test_an_interrupt_from_elsewhere(where):
     """Ctrl-C comes wherever it comes: in a scorer, or in another callback."""
     X, y = data(MLPClassifier)
@@ -314,6 +316,7 @@ def scores_of_epochs(monitor, name):
     return [row[name] for row in log if row["task_name"] == "epoch"]
 
 
+@needs_callbacks
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -333,6 +336,7 @@ def test_scoring_monitor(kind, solver, weighted):
         assert scores[n_epochs - 1] == pytest.approx(expected, rel=1e-9)
 
 
+@needs_callbacks
 @pytest.mark.parametrize("settings, n_epochs", [(SMALL, 6), ({"random_state": 0}, 25)])
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_progress_bar(kind, settings, n_epochs, capsys):
@@ -345,6 +349,7 @@ def test_progress_bar(kind, settings, n_epochs, capsys):
     assert estimator.n_iter_ == n_epochs
 
 
+@needs_callbacks
 @pytest.mark.parametrize("callback", [ProgressBar, ScoringMonitor])
 def test_callbacks_see_a_fit_end_at_an_optimum(callback, capsys):
     """The iterations of the full-batch solver come on top of `max_iter`."""
@@ -360,6 +365,7 @@ def test_callbacks_see_a_fit_end_at_an_optimum(callback, capsys):
         assert scores[-1] == pytest.approx(estimator.score(X, y), rel=1e-12)
 
 
+@needs_callbacks
 def test_callbacks_around_a_search(capsys):
     X, y = data(MLPClassifier)
     monitor = ScoringMonitor(scoring="accuracy")
@@ -372,6 +378,7 @@ def test_callbacks_around_a_search(capsys):
     assert len(scores_of_epochs(monitor, "accuracy")) == 5 * 6
 
 
+@needs_callbacks
 def test_callbacks_do_not_survive_in_the_way_of_a_pickle():
     X, y = data(MLPClassifier)
     monitor = ScoringMonitor(scoring="accuracy")
