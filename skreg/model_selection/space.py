@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 
 from skreg.compatibility import StrOptions
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
@@ -80,7 +81,6 @@ _OF_LBFGS = {
     *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
     "numeric_embedding",
 }
-_WRAPPED = ("regressor", "estimator")
 
 
 def search_space(estimator, kind="regularization", n_samples=None):
@@ -233,7 +233,7 @@ def search_space(estimator, kind="regularization", n_samples=None):
         raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
     if n_samples is not None and not n_samples > 0:
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
-    prefix, network = _find_network(estimator, estimator)
+    prefix, network = _find_network(estimator)
     if kind == "architecture":
         if hasattr(network, "channels"):
             return {f"{prefix}channels": _channels(network, n_samples)}
@@ -301,24 +301,15 @@ def _has_room(network, channels):
     return True
 
 
-def _find_network(estimator, whole):
+def _find_network(estimator):
     """Return the network inside an estimator, and what its names begin with."""
-    if isinstance(estimator, BaseNetwork):
-        return "", estimator
-    inner = None
-    if hasattr(estimator, "steps"):
-        name, inner = estimator.steps[-1]
-    else:
-        names = [name for name in _WRAPPED if hasattr(estimator, name)]
-        if names:
-            name, inner = names[0], getattr(estimator, names[0])
-    if inner is None:
-        raise ValueError(
-            "estimator must be an MLPClassifier or another network of skreg, or a "
-            f"pipeline or wrapper that ends in one, got {whole!r}."
-        )
-    prefix, network = _find_network(inner, whole)
-    return f"{name}__{prefix}", network
+    for prefix, inner in nested(estimator, GIVEN):
+        if isinstance(inner, BaseNetwork):
+            return prefix, inner
+    raise ValueError(
+        "estimator must be an MLPClassifier or another network of skreg, or a "
+        f"pipeline or wrapper that ends in one, got {estimator!r}."
+    )
 
 
 def _regularization(n_samples):
