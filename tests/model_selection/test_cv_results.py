@@ -39,7 +39,7 @@ def test_scores_of_several_metrics():
 
 def test_a_score_that_is_not_there():
     search = GridSearchCV(TREE, GRID, cv=3).fit(X, y)
-    with pytest.raises(ValueError, match="scoring='scores'.*'score'"):
+    with pytest.raises(ValueError, match=r"scoring='scores'.*'score'"):
         scores_of_folds(search.cv_results_, "scores")
     with pytest.raises(ValueError, match="must be the cv_results_ of a search"):
         scores_of_folds({"params": [{}]})
