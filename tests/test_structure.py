@@ -14,7 +14,7 @@ PACKAGE = Path(skreg.__file__).parent
 # Ground first, as in docs/design.md: a subpackage imports from those before it, and a
 # module from those before it in its own.
 ORDER = {
-    "penalties": ["contract", "proximal", "kinds", "combined"],
+    "penalties": ["contract", "proximal", "kinds", "combined", "checks"],
     "networks": [
         "architecture",
         "contract",
@@ -141,7 +141,16 @@ ORDER = {
 FILES = sorted(PACKAGE.rglob("*.py"))
 # What each subpackage exports, and so what is public beside `skreg` itself.
 EXPORTS = {
-    "penalties": {"GroupLasso", "L1", "L2", "MaxNorm", "NonNegative", "Penalty", "Sum"},
+    "penalties": {
+        "GroupLasso",
+        "L1",
+        "L2",
+        "MaxNorm",
+        "NonNegative",
+        "Penalty",
+        "Sum",
+        "check_penalty",
+    },
     "networks": set(),
     "parameters": set(),
     "data": set(),

@@ -1,20 +1,20 @@
 """The random number generators of a model, one for each purpose.
 
-Every model draws from streams of its own, which depend on its seed and on nothing
-else. So a model sees the same randomness whichever models train beside it, and
-whichever other regularisers it uses.
+The streams of a model depend on its seed and on nothing else. So a model sees the same
+random numbers whichever models train beside it. Because each purpose has a stream of
+its own, switching one regulariser on does not change the draws of another.
 """
 
 import numpy as np
 
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
-# Dropout has a purpose for each hidden layer, from DROPOUT on; so has stochastic depth.
+# Dropout takes a number for each hidden layer, from DROPOUT on. Stochastic depth does
+# the same, from PATH on. The numbers of other purposes leave room for them.
 PATH = 1000
-# Each hidden layer takes a number after that of DROPOUT.
 CUTMIX, CUTOUT = 2000, 2001
-# The seeds of the networks of an ensemble, and the rows that one of them sees.
+# The seeds of the networks of an ensemble, and the rows that one of them is given.
 MEMBERS, DRAWN_ROWS = 3000, 3001
-# Each augmenter takes a number after that of AUGMENT.
+# Augmenters take a number each, from AUGMENT on.
 AUGMENT = 4000
 
 
@@ -24,10 +24,10 @@ class Streams:
     Parameters
     ----------
     seed : int
-        The model's own seed.
+        The seed of the model.
     epochs_seen : int, default=0
-        Number of epochs trained in earlier calls, so that a continued fit does not
-        repeat its draws.
+        Number of epochs trained in earlier calls. It makes a continued fit draw other
+        numbers than before.
 
     Examples
     --------
@@ -42,7 +42,17 @@ class Streams:
         self._generators = {}
 
     def __getitem__(self, purpose):
-        """Return the generator for `purpose`, an int, making it at first use."""
+        """Return the generator for a purpose, which is made at its first use.
+
+        Parameters
+        ----------
+        purpose : int
+            One of the constants of this module, or a number counted from it.
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
         if purpose not in self._generators:
             sequence = np.random.SeedSequence([*self.entropy, purpose])
             self._generators[purpose] = np.random.Generator(np.random.PCG64(sequence))

@@ -18,8 +18,8 @@ class PiecewiseLinear(Layer):
     """The piecewise linear encoding of each input over bins of its own.
 
     Number t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, clipped to the range
-    from 0 to 1. Only the first bin extends to minus infinity, and the last bin to
-    infinity. Nothing is trained.
+    from 0 to 1. The first bin is not clipped below, nor the last bin above. Nothing is
+    trained.
 
     Parameters
     ----------
