@@ -4,7 +4,7 @@
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
 #   make test                        all tests and doctests
-#   make lint                        ruff and numpydoc validation
+#   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
 #   make generalisation              errors on public tables; takes hours
 #   make genes                       select genes, with the data of ISLP
@@ -41,6 +41,7 @@ lint: $(VENV)/.has-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python docs/validate_docstrings.py
+	$(BIN)/mypy
 
 format: $(VENV)/.has-test
 	$(BIN)/ruff check --fix .
@@ -73,7 +74,7 @@ docs: $(VENV)/.has-docs
 clean:
 	rm -rf build dist *.egg-info docs/_build docs/gallery docs/generated \
 		docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
-		.hypothesis .pytest_cache .ruff_cache
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find skreg tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

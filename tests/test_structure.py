@@ -184,12 +184,12 @@ IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
 def place(dotted):
     """Return where a module stands, as numbers that grow from the ground up.
 
-    What stands in the package itself is below all (the version and what depends on
-    the versions of others) or above all.
+    What stands in the package itself is below all (the version, what depends on the
+    versions of others, and types) or above all.
     """
     packages = list(ORDER)
     match dotted.split("."):
-        case ["skreg", "version"] | ["skreg", "compatibility"]:
+        case ["skreg", "version" | "compatibility" | "typing"]:
             return -1, 0
         case ["skreg"] | ["skreg", "__main__"]:
             return len(packages), 0
@@ -224,6 +224,7 @@ def test_every_module_has_a_place():
     listed = {f"skreg.{p}.{m}" for p, modules in ORDER.items() for m in modules}
     listed |= {f"skreg.{package}" for package in ORDER}
     listed |= {"skreg", "skreg.__main__", "skreg.version", "skreg.compatibility"}
+    listed.add("skreg.typing")
     assert listed == {module_of(path) for path in FILES}
 
 

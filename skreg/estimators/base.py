@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from inspect import signature
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -116,7 +117,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         return tags
 
     @property
-    def penalty(self):
+    def penalty(self) -> Literal["l1", "l2"] | None:
         """The kind of the penalty: "l1" if it selects, else "l2" or None.
 
         scikit-learn's SelectFromModel asks for it: by default it keeps what has a

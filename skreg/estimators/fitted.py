@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg.estimators.fits import CURVES, sparsity
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
+from skreg.typing import NDArray
 
 
 class FittedNetwork(BaseEstimator):
@@ -45,7 +47,7 @@ class FittedNetwork(BaseEstimator):
         return member.set_params(**ALONE, random_state=seed if seed < 2**32 else None)
 
     @property
-    def estimators_(self):
+    def estimators_(self) -> list[Self]:
         """The fitted networks, each an estimator that predicts alone.
 
         Those of members that share weights are given their own copies.
@@ -122,13 +124,13 @@ class FittedNetwork(BaseEstimator):
         return [input_weights(architecture, fit.state) for fit in self._fits]
 
     @property
-    def support_(self):
+    def support_(self) -> NDArray[np.bool_]:
         """Which inputs are used: those with a weight other than zero in any network."""
         used = [(weights != 0).any(axis=1) for weights in self._input_weights()]
         return np.any(used, axis=0)
 
     @property
-    def feature_importances_(self):
+    def feature_importances_(self) -> NDArray[Any]:
         """Euclidean norm of each input's outgoing weights, 0 outside `support_`.
 
         The mean over the networks of an ensemble.
@@ -137,13 +139,13 @@ class FittedNetwork(BaseEstimator):
         return np.mean(norms, axis=0)
 
     @property
-    def sparsity_(self):
+    def sparsity_(self) -> float:
         """Share of the weights (biases aside) that are exactly zero."""
         n_layers = self._layout.architecture.n_weights
         return sparsity([w for fit in self._fits for w in fit.state[:n_layers]])
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """The skorch history: a list with one dict for each epoch."""
         from skorch.history import History
 
@@ -159,7 +161,7 @@ class FittedNetwork(BaseEstimator):
         return history
 
     @property
-    def net_(self):
+    def net_(self) -> Any:
         """The trained network as an initialised skorch net: a stack of one model.
 
         With `n_estimators` and `n_snapshots`, a stack of the networks whose predictions

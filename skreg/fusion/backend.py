@@ -1,6 +1,8 @@
 """The joblib backend "fused": a whole search trains as a few large networks."""
 
+import os
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 
@@ -207,8 +209,13 @@ def _is_timed(result):
 
 @contextmanager
 def fused(
-    *, max_memory=None, n_jobs=None, over="loky", checkpoint=None, progress=False
-):
+    *,
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+    over: str = "loky",
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Iterator[None]:
     """Train the fits of a search, or of whatever joblib runs, in few large networks.
 
     Within the block, what scikit-learn gives to joblib takes turns in threads: each

@@ -1,7 +1,9 @@
 """The simplest candidate whose score is as good as the best, up to chance."""
 
 import warnings
+from collections.abc import Callable, Mapping
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -22,7 +24,13 @@ _BOUNDS = ("C", "max_norm")
 _OF_CONVOLUTIONS = {"channels": (32, 64), "kernel_size": 3, "pool": 2}
 
 
-def one_standard_error(cv_results, *, complexity=None, scoring="score", n_features=20):
+def one_standard_error(
+    cv_results: Mapping[str, Any],
+    *,
+    complexity: Callable[[dict[str, Any]], float | tuple[float, ...]] | None = None,
+    scoring: str = "score",
+    n_features: int = 20,
+) -> int:
     """Choose the simplest candidate within one standard error of the best.
 
     The rule of Breiman et al. [1]_: the scores of the folds say how uncertain the best

@@ -1,7 +1,7 @@
 """Distributions of hyperparameters to search."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import loguniform, uniform
@@ -14,6 +14,7 @@ from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.suggestions import suggest
+from skreg.typing import Estimator, RandomState
 
 __all__ = ["OffOr", "search_space"]
 
@@ -56,7 +57,7 @@ class OffOr:
                 f"probability must be between 0 and 1, got {self.probability!r}."
             )
 
-    def rvs(self, *, random_state=None):
+    def rvs(self, *, random_state: RandomState = None) -> Any:
         """Draw the value for off, or a strength.
 
         Parameters
@@ -83,7 +84,11 @@ _OF_LBFGS = {
 }
 
 
-def search_space(estimator, kind="regularization", n_samples=None):
+def search_space(
+    estimator: Estimator,
+    kind: Literal["regularization", "cocktail", "architecture"] = "regularization",
+    n_samples: int | None = None,
+) -> dict[str, Any]:
     """Make distributions of the regularisers of a network, to be searched.
 
     What the estimator does not have, what its solver cannot use, and what has no effect
