@@ -15,7 +15,7 @@ from skreg.augmentation.image_draws import (
     ImageLayout,
     StackedImages,
 )
-from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
+from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 from skreg.compatibility import Interval, RealNotInt, StrOptions
 from skreg.parameters.image_shapes import full_shape
 

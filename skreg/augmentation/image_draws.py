@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skreg.augmentation.pixels import (
+from skreg.augmentation.image_transforms import (
     affine_matrices,
     change_contrast,
     erase,

@@ -61,7 +61,7 @@ def affine_matrices(
 
     Examples
     --------
-    >>> from skreg.augmentation.pixels import affine_matrices
+    >>> from skreg.augmentation.image_transforms import affine_matrices
     >>> affine_matrices((3, 3), rotation=90.0).tolist()
     [[[0.0, -1.0, 2.0], [1.0, 0.0, 0.0]]]
     """
