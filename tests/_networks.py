@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from _numeric import derivative
 
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
 

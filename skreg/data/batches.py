@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skreg.data.random_streams import ORDER
 from skreg.data.shared_arrays import SharedArrays
-from skreg.data.streams import ORDER
 
 # Number of elements gathered at a time. They should fit the cache of a core.
 GATHERED_ELEMENTS = 2**18

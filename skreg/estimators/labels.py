@@ -7,7 +7,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg.compatibility import compute_class_weight
-from skreg.data.weights import SampleWeights, check_weights
+from skreg.data.sample_weights import SampleWeights, check_weights
 from skreg.networks.losses import CLASSIFICATION_LOSSES
 
 

@@ -8,9 +8,9 @@ import torch
 
 from skreg.augmentation.parameter import batch_changes, n_channels
 from skreg.data.batches import smooth_clip
-from skreg.data.moments import channel_standardisation, standardisation
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.data.rows import Rows
+from skreg.data.standardisation import channel_standardisation, standardisation
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared

@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skreg.data.random_streams import DRAWN_ROWS, MEMBERS, Streams
 from skreg.data.rows import Rows
-from skreg.data.streams import DRAWN_ROWS, MEMBERS, Streams
 
 # What makes an estimator one of a single network that sees all rows.
 ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from skreg.data.moments import standardisation
+from skreg.data.standardisation import standardisation
 from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
 
 

@@ -7,10 +7,10 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.validation import validate_data
 
+from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
+from skreg.data.sample_weights import SampleWeights, check_weights
 from skreg.data.splitting import split_validation
-from skreg.data.streams import SPLIT, Streams
-from skreg.data.weights import SampleWeights, check_weights
 from skreg.estimators.checks import check_parameters
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels

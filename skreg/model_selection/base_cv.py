@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
 from skreg.data.quantiles import has_two_values
-from skreg.data.weights import check_weights
+from skreg.data.sample_weights import check_weights
 from skreg.estimators.preparation import check_data, row_weights
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure

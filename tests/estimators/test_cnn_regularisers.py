@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
-from skreg.data.moments import channel_standardisation
+from skreg.data.standardisation import channel_standardisation
 from skreg.networks.architecture import Architecture, convolution_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm

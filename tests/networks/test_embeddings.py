@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.data.quantiles import bin_edges, quantiles
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.networks.embeddings import PiecewiseLinear

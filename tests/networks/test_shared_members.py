@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg.data.batches import Batch
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import REGRESSION_LOSSES, LogLoss, SquaredError

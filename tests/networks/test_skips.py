@@ -13,7 +13,7 @@ from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.data.streams import PATH, Streams
+from skreg.data.random_streams import PATH, Streams
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import Architecture
 from skreg.networks.losses import SquaredError

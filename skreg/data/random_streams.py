@@ -31,7 +31,7 @@ class Streams:
 
     Examples
     --------
-    >>> from skreg.data.streams import ORDER, Streams
+    >>> from skreg.data.random_streams import ORDER, Streams
     >>> one, same = Streams(0), Streams(0)
     >>> bool((one[ORDER].permutation(9) == same[ORDER].permutation(9)).all())
     True
