@@ -18,10 +18,9 @@ from skreg.typing import NDArray
 class FittedNetwork(BaseEstimator):
     """Attributes, prediction and pickling of an estimator with trained networks.
 
-    All of it comes from three values: the `Layout` that surrounds the weights
-    (`_layout`), what the training of each network has left (`_fits`, a list of `Fit`),
-    and the device. The torch module that predicts shares the memory of the arrays and
-    is not pickled.
+    All attributes are derived from three values: the `Layout` (`_layout`), a `Fit` for
+    each network (`_fits`), and the device. The torch module that predicts shares the
+    memory of the arrays and is not pickled.
     """
 
     # The parameters of a model without hidden layers.
@@ -37,7 +36,7 @@ class FittedNetwork(BaseEstimator):
         return copy.copy(self)._become(layout, device, fits)
 
     def _alone(self, seed):
-        """Return a copy of this estimator that is to have one network."""
+        """Return a copy of this estimator with the parameters of a single network."""
         member = copy.copy(self)
         # What is called during a fit belongs to that of the whole.
         for name in [name for name in vars(member) if "callback" in name]:
@@ -100,7 +99,7 @@ class FittedNetwork(BaseEstimator):
         )
 
     def _is_valid(self, X):
-        """Tell arrays that scikit-learn's validation would return as they are.
+        """Tell whether scikit-learn's validation would return `X` unchanged.
 
         Its checks take three times as long as predicting a row.
         """
