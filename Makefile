@@ -1,9 +1,12 @@
 # Every target makes its own virtual environment on first use, pinned by
-# constraints.txt, and makes it anew when pyproject.toml or constraints.txt change.
+# constraints.txt, and makes it anew when pyproject.toml or constraints.txt change;
+# those on the oldest versions have one more, pinned by constraints-oldest.txt.
 #
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
 #   make test                        all tests and doctests
+#   make test-oldest                 the same on the oldest versions that are supported
+#   make contract-oldest             what scikit-learn and users rely on, on the oldest
 #   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
 #   make generalisation              errors on public tables; takes hours
@@ -13,6 +16,7 @@
 
 PYTHON ?= python3.11
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 JOBS ?= 2
 ARGS ?= breast_cancer
 PYTEST_ARGS ?=
@@ -24,7 +28,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: run test nightly lint format bench generalisation genes docs clean
+.PHONY: run test test-oldest contract-oldest nightly lint format bench generalisation genes docs clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -32,6 +36,15 @@ run: $(VENV)/.has-cli
 # scikit-learn runs its check of array-API input only with SCIPY_ARRAY_API.
 test: $(VENV)/.has-test
 	SCIPY_ARRAY_API=1 $(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+test-oldest: export VENV = .venv-oldest
+test-oldest: export CONSTRAINTS = constraints-oldest.txt
+test-oldest: export WITHOUT_CUDA = yes
+test-oldest:
+	$(MAKE) test
+
+contract-oldest:
+	$(MAKE) test-oldest PYTEST_ARGS="-m contract"
 
 # Many more random configurations, and all checks of scikit-learn on each.
 nightly: export HYPOTHESIS_PROFILE = nightly
@@ -81,11 +94,17 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The pinned torch goes in before anything that asks for a range of torch: a
-# range can resolve to a newer build and its gigabytes of CUDA packages.
-$(VENV)/.has-torch: constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt torch
+# range can resolve to a newer build and its gigabytes of CUDA packages. Of an old
+# version an index may have a CUDA build alone; tests need no more of it than the CPU.
+$(VENV)/.has-torch: $(CONSTRAINTS) | $(BIN)/python
+ifdef WITHOUT_CUDA
+	$(PIP) install --constraint $(CONSTRAINTS) --no-deps torch
+	$(BIN)/python .ci/without_cuda.py
+else
+	$(PIP) install --constraint $(CONSTRAINTS) torch
+endif
 	@touch $@
 
-$(VENV)/.has-%: pyproject.toml constraints.txt $(VENV)/.has-torch
-	$(PIP) install --constraint constraints.txt --editable '.[$*]'
+$(VENV)/.has-%: pyproject.toml $(CONSTRAINTS) $(VENV)/.has-torch
+	$(PIP) install --constraint $(CONSTRAINTS) --editable '.[$*]'
 	@touch $@

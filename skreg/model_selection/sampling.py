@@ -1,6 +1,7 @@
 """Distributions of hyperparameters in Optuna's terms."""
 
 import logging
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -172,9 +173,9 @@ def new_study(sampler, seed=None, n_random=1):
         raise ImportError(
             "A Bayesian search needs optuna: pip install skreg[search]"
         ) from error
-    if isinstance(sampler, str):
-        sampler = _make_sampler(sampler, seed, min(n_random, 10))
     with _quiet_optuna():
+        if isinstance(sampler, str):
+            sampler = _make_sampler(sampler, seed, min(n_random, 10))
         return optuna.create_study(direction="maximize", sampler=sampler)
 
 
@@ -182,7 +183,8 @@ def _make_sampler(name, seed, n_random):
     from optuna.samplers import GPSampler, RandomSampler, TPESampler
 
     if name == "tpe":
-        return TPESampler(seed=seed, n_startup_trials=n_random)
+        # The trials of a batch keep away from one another, by default from Optuna 5 on.
+        return TPESampler(seed=seed, n_startup_trials=n_random, constant_liar=True)
     if name == "gp":
         # It draws strengths beside a switch at random, and would say so each time.
         return GPSampler(
@@ -203,11 +205,18 @@ def tell(study, trial, score):
 
 @contextmanager
 def _quiet_optuna():
-    """Keep Optuna from announcing the study, and leave its logging as it was."""
+    """Keep Optuna from announcing the study, and leave its logging as it was.
+
+    What older versions call experimental, newer ones do not.
+    """
+    from optuna.exceptions import ExperimentalWarning
+
     logger = logging.getLogger("optuna.storages._in_memory")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
     finally:
         logger.setLevel(level)
