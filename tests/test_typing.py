@@ -31,6 +31,8 @@ ANNOTATED = (
     skreg.MLPClassifierCV,
     skreg.MLPRegressor,
     skreg.MLPRegressorCV,
+    skreg.OffOr,
+    skreg.RegularizationPath,
     skreg.compact,
     skreg.compare,
     skreg.fused,
@@ -39,7 +41,7 @@ ANNOTATED = (
     skreg.regularization_path,
     skreg.search_space,
 )
-NETWORKS = tuple(each for each in ANNOTATED if inspect.isclass(each))
+NETWORKS = tuple(e for e in ANNOTATED if hasattr(e, "_parameter_constraints"))
 
 
 def iris() -> tuple[NDArray[Any], NDArray[Any]]:
