@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from _versions import elastic_net
 from scipy.special import expit, softmax
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.linear_model import (
@@ -21,7 +22,6 @@ from sklearn.linear_model import (
     Ridge,
 )
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import compute_class_weight
 
 from skreg import MLPClassifier, MLPRegressor
 
@@ -190,8 +190,12 @@ class Objective:
         row = np.ones(len(y)) if s is None else s
         if problem.class_weight is not None:
             # "balanced" makes the weights of the classes sum to one number.
-            of_class = compute_class_weight(
-                problem.class_weights, classes=np.unique(y), y=y, sample_weight=s
+            balanced = problem.class_weight == "balanced"
+            totals = np.bincount(y, weights=row)
+            of_class = (
+                totals.sum() / (len(totals) * totals)
+                if balanced
+                else np.array(problem.class_weight)
             )
             row = row * of_class[y]
         self.total, self.row = row.sum(), (row / row.sum())[:, None]
@@ -276,7 +280,8 @@ def reference(problem, total):
     """
     l1, l2, group_l1 = problem.l1, problem.l2, problem.group_l1
     alpha = l1 + group_l1 + 2 * l2
-    mixed = dict(l1_ratio=(l1 + group_l1) / alpha, max_iter=100_000)
+    l1_ratio = (l1 + group_l1) / alpha
+    mixed = dict(l1_ratio=l1_ratio, max_iter=100_000)
     if problem.kind in ("binary", "multinomial"):
         return LogisticRegression(
             C=1 / (alpha * total),
@@ -284,7 +289,8 @@ def reference(problem, total):
             class_weight=problem.class_weights,
             tol=1e-12,
             random_state=0,
-            **mixed,
+            max_iter=100_000,
+            **elastic_net(l1_ratio),
         )
     if problem.kind == "counts":
         return PoissonRegressor(alpha=alpha, solver="newton-cholesky", tol=1e-12)

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skreg.compatibility import SKLEARN
+
 FOLDER = Path(__file__).parents[1] / "examples" / "benchmarks"
 
 
@@ -61,6 +63,9 @@ def test_log_loss_of_classes_that_training_lacks(generalisation):
     assert found["log loss"] == pytest.approx(-np.log(0.75) / 2, abs=1e-6)
 
 
+@pytest.mark.skipif(
+    SKLEARN < (1, 8), reason="it has LogisticRegressionCV as of scikit-learn 1.8"
+)
 def test_it_runs_and_goes_on(generalisation, tmp_path, capsys):
     out = tmp_path / "rows.jsonl"
     options = ["--data", "breast_cancer", "diabetes", "--rows", "120"]

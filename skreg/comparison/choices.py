@@ -60,12 +60,27 @@ def chosen_hyperparameters(estimator):
     if not type(estimator).__name__.endswith("CV"):
         return {}
     values = {
-        name: _plain(getattr(estimator, attribute))
+        name: _of_all_classes(name, _plain(getattr(estimator, attribute)))
         for name, attribute in _TUNED_ATTRIBUTES.items()
         if hasattr(estimator, attribute)
     }
     # One value per class or target is not one choice.
-    return {name: value for name, value in values.items() if np.ndim(value) == 0}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and np.ndim(value) == 0
+    }
+
+
+def _of_all_classes(name, value):
+    """Return the one number that `LogisticRegressionCV` chose.
+
+    Before scikit-learn 1.8, and after with `use_legacy_attributes`, it is repeated for
+    each class.
+    """
+    if name in ("C", "l1_ratio") and np.ndim(value) == 1 and len(set(value)) == 1:
+        return _plain(value[0])
+    return value
 
 
 def inner_search(estimator):

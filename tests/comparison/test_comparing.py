@@ -36,6 +36,7 @@ from skreg.comparison.comparing import ComparisonResult, compare
 from skreg.comparison.text_report import format_choices, format_signed, format_table
 from skreg.comparison.ttest import corrected_ttest
 from skreg.comparison.verdict import verdict
+from skreg.compatibility import RIDGE_LOGISTIC_CV
 from skreg.parameters.suggestions import suggest
 
 IRIS = load_iris(return_X_y=True)
@@ -249,13 +250,23 @@ def test_chosen_hyperparameters(estimator, expected):
 
 def test_chosen_hyperparameters_of_logistic_regression():
     model = LogisticRegressionCV(
-        Cs=[0.5],
-        l1_ratios=(0,),
-        scoring="neg_log_loss",
-        use_legacy_attributes=False,
-        max_iter=1000,
+        Cs=[0.5], scoring="neg_log_loss", max_iter=1000, **RIDGE_LOGISTIC_CV
     )
-    assert chosen_hyperparameters(model.fit(*IRIS)) == {"C": 0.5, "l1_ratio": 0}
+    # Without l1_ratios, none was chosen.
+    expected = {"C": 0.5} | ({"l1_ratio": 0} if RIDGE_LOGISTIC_CV else {})
+    assert chosen_hyperparameters(model.fit(*IRIS)) == expected
+
+
+@pytest.mark.parametrize(
+    "values, expected", [([0.5, 0.5, 0.5], {"C": 0.5}), ([0.1, 0.5, 0.5], {})]
+)
+def test_chosen_hyperparameters_of_each_class(values, expected):
+    """Those that differ are not one choice."""
+    model = LogisticRegressionCV()
+    model.C_, model.l1_ratio_ = np.array(values), np.array([None, None, None])
+    chosen = chosen_hyperparameters(model)
+    assert chosen == expected
+    json.dumps(chosen)
 
 
 def test_compare_keeps_what_each_split_chose():

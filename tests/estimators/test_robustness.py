@@ -231,7 +231,8 @@ def test_numpy_numbers_as_parameters(X, y, l1):
 
 def test_wide_sparse_rows_are_not_all_dense_at_once(X):
     """In pieces, the predictions are those of single rows."""
-    wide = sp.random_array((300, 3000), density=0.01, rng=0, format="csr")
+    dense = np.random.default_rng(0).random((300, 3000))
+    wide = sp.csr_array(np.where(dense < 0.01, 100 * dense, 0))
     target = np.arange(300) % 2
     estimator = MLPClassifier((3,), max_iter=2, random_state=0).fit(wide, target)
     rows = [estimator.predict_proba(wide[[i]]) for i in range(0, 300, 37)]

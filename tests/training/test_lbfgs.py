@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from _estimators import STEADY
 from _numeric import request_of
+from _versions import elastic_net
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
@@ -86,7 +87,7 @@ def test_logistic_regression_with_l1(name, l1_ratio, weighted):
     s = weights(len(y), weighted)
     total = len(y) if s is None else s.sum()
     C = 1 / (0.02 * total)
-    reference = logistic(C=C, l1_ratio=l1_ratio, solver="saga").fit(
+    reference = logistic(C=C, solver="saga", **elastic_net(l1_ratio)).fit(
         X, y, sample_weight=s
     )
     model = linear(

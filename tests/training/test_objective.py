@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from _numeric import derivative
+from _versions import elastic_net
 from scipy.special import log_softmax
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
@@ -186,7 +187,11 @@ def binary_logistic():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     model = LogisticRegression(
-        C=1 / (0.02 * len(y)), l1_ratio=1, solver="saga", tol=1e-12, max_iter=100_000
+        C=1 / (0.02 * len(y)),
+        solver="saga",
+        tol=1e-12,
+        max_iter=100_000,
+        **elastic_net(1),
     ).fit(X, y)
     W, b = model.coef_.T, model.intercept_
     return W, gradient_of("binary", X, y[:, None], W, b), {"l1": 0.02}
@@ -198,7 +203,11 @@ def multinomial_elastic_net():
     l1, l2 = 0.03, 0.002
     C = 1 / (len(y) * (l1 + 2 * l2))
     model = LogisticRegression(
-        C=C, l1_ratio=l1 / (l1 + 2 * l2), solver="saga", tol=1e-12, max_iter=100_000
+        C=C,
+        solver="saga",
+        tol=1e-12,
+        max_iter=100_000,
+        **elastic_net(l1 / (l1 + 2 * l2)),
     ).fit(X, y)
     W, b = model.coef_.T, model.intercept_
     gradient = gradient_of("multinomial", X, np.eye(3)[y], W, b)

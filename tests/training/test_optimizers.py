@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from _numeric import request_of
+from _versions import elastic_net
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
@@ -422,7 +423,11 @@ def test_full_batch_adam_reaches_the_support_of_scikit_learns_l1():
     """Seven weights of thirty, and the optimum to the gradient's rounding."""
     X, y = breast_cancer()
     reference = LogisticRegression(
-        C=1 / (LAMBDA * len(y)), l1_ratio=1, solver="saga", tol=1e-12, max_iter=100_000
+        C=1 / (LAMBDA * len(y)),
+        solver="saga",
+        tol=1e-12,
+        max_iter=100_000,
+        **elastic_net(1),
     ).fit(X, y)
     estimator = MLPClassifier(
         (),
