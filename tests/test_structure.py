@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from _contract import CONTRACT
 
 import skreg
 
@@ -294,3 +295,9 @@ def test_exports():
             assert getattr(skreg, name) is getattr(found, name)
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):
         _ = skreg.MLP
+
+
+def test_the_contract_is_made_of_tests():
+    """Else a file that is renamed would silently leave the contract."""
+    tests = Path(__file__).parent
+    assert all((tests / name).is_file() for name in CONTRACT)
