@@ -5,9 +5,10 @@
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
 #   make test                        all tests and doctests
+#   make coverage                    the same, and which lines they leave out
 #   make test-oldest                 the same on the oldest versions that are supported
 #   make contract-oldest             what scikit-learn and users rely on, on the oldest
-#   make lint                        ruff and numpydoc validation
+#   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
 #   make generalisation              errors on public tables; takes hours
 #   make genes                       select genes, with the data of ISLP
@@ -28,7 +29,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: run test test-oldest contract-oldest nightly lint format bench generalisation genes docs clean
+.PHONY: run test test-oldest contract-oldest nightly coverage lint format \
+	bench generalisation genes docs clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -46,14 +48,19 @@ test-oldest:
 contract-oldest:
 	$(MAKE) test-oldest PYTEST_ARGS="-m contract"
 
-# Many more random configurations.
+# Many more random configurations, and all checks of scikit-learn on each.
 nightly: export HYPOTHESIS_PROFILE = nightly
 nightly: test
+
+# Fails below the floor in setup.cfg.
+coverage: override PYTEST_ARGS += --cov --cov-report=term
+coverage: test
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python docs/validate_docstrings.py
+	$(BIN)/mypy
 
 format: $(VENV)/.has-test
 	$(BIN)/ruff check --fix .
@@ -86,7 +93,7 @@ docs: $(VENV)/.has-docs
 clean:
 	rm -rf build dist *.egg-info docs/_build docs/gallery docs/generated \
 		docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
-		.hypothesis .pytest_cache .ruff_cache
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find skreg tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

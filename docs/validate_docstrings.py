@@ -7,7 +7,9 @@ is set in setup.cfg.
 
 import configparser
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -18,21 +20,35 @@ import skreg
 SETUP = Path(__file__).parents[1] / "setup.cfg"
 
 
+def exports():
+    """Yield what skreg and its subpackages export."""
+    for found in pkgutil.iter_modules(skreg.__path__, "skreg."):
+        package = importlib.import_module(found.name)
+        for name in getattr(package, "__all__", ()) if found.ispkg else ():
+            yield getattr(package, name)
+
+
 def public_names():
-    """Yield the full names of what skreg exports, and of its own public members."""
-    for export in skreg.__all__:
-        exported = getattr(skreg, export)
-        # `skreg.compare` is a module, too, and would be taken for it.
+    """Yield the full names of what is exported, and of its own public members."""
+    for exported in exports():
+        # A module and not a subpackage, for numpydoc to find the source.
         name = f"{exported.__module__}.{exported.__name__}"
         yield name
         if inspect.isclass(exported):
-            for owner in exported.__mro__:
-                if owner.__module__.startswith("skreg"):
-                    for member in vars(owner):
-                        value = getattr(exported, member)
-                        documented = callable(value) or isinstance(value, property)
-                        if documented and not member.startswith("_"):
-                            yield f"{name}.{member}"
+            yield from (f"{name}.{member}" for member in own_members(exported))
+
+
+def own_members(exported):
+    """Yield the names of a class's public methods and properties, if they are ours."""
+    for owner in exported.__mro__:
+        if owner.__module__.startswith("skreg"):
+            for member in vars(owner):
+                value = getattr(exported, member)
+                is_documented = callable(value) or isinstance(value, property)
+                # Python inherits what the method of a contract says.
+                inherits = value.__doc__ is None and inspect.getdoc(value)
+                if is_documented and not inherits and not member.startswith("_"):
+                    yield member
 
 
 def is_meant(name, code):

@@ -14,17 +14,19 @@ is there, and done here where it is not:
 - scipy 1.15 calls a random generator `rng`.
 """
 
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
 import numpy as np
 import scipy
 import sklearn
 import torch
 from scipy.stats.qmc import LatinHypercube
-from sklearn import utils
-from sklearn.base import _fit_context as fit_context
+from sklearn import base, utils
 from sklearn.base import is_classifier
 from sklearn.model_selection import _search, check_cv
+from sklearn.utils import _param_validation, indexable, metaestimators, validation
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils import indexable, validation
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -32,7 +34,6 @@ from sklearn.utils._param_validation import (
     RealNotInt,
     StrOptions,
     validate_parameter_constraints,
-    validate_params,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
+    "available_if",
     "check_matplotlib_support",
     "check_method_params",
     "check_sample_weight",
@@ -78,6 +80,21 @@ RIDGE_LOGISTIC_CV = (
 
 check_method_params = validation._check_method_params
 num_samples = validation._num_samples
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+
+class _Decorator(Protocol):
+    """A decorator that leaves the type of a function as it is."""
+
+    def __call__(self, function: _Decorated, /) -> _Decorated:
+        """Return the decorated function."""
+
+
+# Without a type, they would hide those of what they decorate.
+available_if: Callable[..., _Decorator] = metaestimators.available_if
+fit_context: Callable[..., _Decorator] = base._fit_context
+validate_params: Callable[..., _Decorator] = _param_validation.validate_params
 
 # The kernels behind torch.optim, which change many tensors in one call.
 foreach_addcmul_ = torch._foreach_addcmul_
@@ -171,13 +188,13 @@ if SKLEARN >= (1, 9):
     BaseSearchCV = _search.BaseSearchCV
 else:
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for scikit-learn's mixin, without `set_callbacks`."""
 
         def _init_callback_context(self, **about):
             return NoCallbacks()
 
-    class BaseSearchCV(_search.BaseSearchCV):
+    class BaseSearchCV(_search.BaseSearchCV):  # type: ignore[no-redef]
         """Lets a search check its folds, as scikit-learn 1.9 does.
 
         Before the candidates are fitted, `_check_input_parameters` is called, which may

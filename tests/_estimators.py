@@ -128,9 +128,21 @@ OF_CONVOLUTIONS = {
 }
 
 
+# Of each kind, the default and those that reach most of the code that it does not (by
+# counting lines), or that do something else with the rows.
+MOST_DIFFERENT = ("default", "piecewise_linear", "shared", "members", "early_stopping")
+MOST_DIFFERENT_CONVOLUTIONS = ("default", "lbfgs", "early_stopping")
+
+
 def configurations(kind):
     """Return the configurations of a kind that scikit-learn's checks run on."""
     return OF_CONVOLUTIONS if kind in CONVOLUTIONAL else CONFIGURATIONS
+
+
+def is_most_different(kind, name):
+    """Tell whether all checks run on a configuration whenever tests do."""
+    chosen = MOST_DIFFERENT_CONVOLUTIONS if kind in CONVOLUTIONAL else MOST_DIFFERENT
+    return name in chosen
 
 
 def every_checked():

@@ -13,7 +13,7 @@ from torch import nn
 
 from skreg import MLPClassifier
 from skreg.data.batches import Batch
-from skreg.data.streams import INIT, ORDER, Streams
+from skreg.data.random_streams import INIT, ORDER, Streams
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.training.noise import Noise

@@ -1,7 +1,10 @@
-"""What all tests share: how many random examples are tried."""
+"""What all tests share: how many random examples are tried, and the contract."""
 
 import os
+from pathlib import Path
 
+import pytest
+from _contract import CONTRACT
 from hypothesis import HealthCheck, settings
 
 # A fit takes tens of milliseconds, so that no example has a deadline.
@@ -20,3 +23,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests of the contract."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            if item.path.relative_to(TESTS).as_posix() in CONTRACT:
+                item.add_marker(pytest.mark.contract)

@@ -27,3 +27,8 @@ def test_parts_that_are_optional_are_not_imported():
     added = loaded("skreg") - loaded(BASE)
     assert "skreg" in added
     assert not added & OPTIONAL
+
+
+def test_it_can_be_imported_without_docstrings():
+    """The estimators put their shared parts together."""
+    subprocess.run([sys.executable, "-OO", "-c", "import skreg"], check=True)

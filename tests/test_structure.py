@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from _contract import CONTRACT
 
 import skreg
 
@@ -14,33 +15,36 @@ PACKAGE = Path(skreg.__file__).parent
 # Ground first, as in docs/design.md: a subpackage imports from those before it, and a
 # module from those before it in its own.
 ORDER = {
-    "penalties": ["contract", "proximal", "kinds", "combined"],
+    "penalties": ["contract", "proximal", "kinds", "combined", "checks"],
     "networks": [
         "architecture",
+        "contract",
         "convolution",
         "losses",
         "products",
+        "chain",
         "embeddings",
         "layers",
         "shared_members",
-        "skips",
         "initial",
+        "skips",
+        "building",
         "stacked",
     ],
-    "parameters": ["image_shapes", "regularisers", "suggestions", "checks"],
+    "parameters": ["image_shapes", "regularisers", "suggestions", "values", "checks"],
     "data": [
-        "moments",
         "quantiles",
+        "random_streams",
         "rows",
+        "sample_weights",
         "shared_arrays",
         "splitting",
-        "streams",
-        "weights",
+        "standardisation",
         "batches",
     ],
     "augmentation": [
         "copies",
-        "pixels",
+        "image_transforms",
         "table_augmenter",
         "wordnet",
         "image_draws",
@@ -87,6 +91,7 @@ ORDER = {
         "labels",
         "members",
         "monitoring",
+        "nested",
         "numeric_targets",
         "rollback",
         "checks",
@@ -103,15 +108,16 @@ ORDER = {
         "mlp",
     ],
     "model_selection": [
+        "cv_results",
         "documentation",
         "prediction_averages",
         "race",
-        "simplest",
         "space",
-        "path",
         "sampling",
+        "simplest",
         "trials",
         "bayes",
+        "path",
         "strategies",
         "base_cv",
         "mlp_cv",
@@ -123,12 +129,12 @@ ORDER = {
         "choices",
         "contenders",
         "datasets",
+        "text_report",
         "ttest",
         "certainty",
-        "text_report",
         "html_report",
-        "result",
         "verdict",
+        "result",
         "comparing",
         "commandline",
     ],
@@ -136,7 +142,16 @@ ORDER = {
 FILES = sorted(PACKAGE.rglob("*.py"))
 # What each subpackage exports, and so what is public beside `skreg` itself.
 EXPORTS = {
-    "penalties": {"GroupLasso", "L1", "L2", "MaxNorm", "NonNegative", "Penalty", "Sum"},
+    "penalties": {
+        "GroupLasso",
+        "L1",
+        "L2",
+        "MaxNorm",
+        "NonNegative",
+        "Penalty",
+        "Sum",
+        "check_penalty",
+    },
     "networks": set(),
     "parameters": set(),
     "data": set(),
@@ -170,12 +185,12 @@ IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
 def place(dotted):
     """Return where a module stands, as numbers that grow from the ground up.
 
-    What stands in the package itself is below all (the version and what depends on
-    the versions of others) or above all.
+    What stands in the package itself is below all (the version, what depends on the
+    versions of others, and types) or above all.
     """
     packages = list(ORDER)
     match dotted.split("."):
-        case ["skreg", "version"] | ["skreg", "compatibility"]:
+        case ["skreg", "version" | "compatibility" | "typing"]:
             return -1, 0
         case ["skreg"] | ["skreg", "__main__"]:
             return len(packages), 0
@@ -210,6 +225,7 @@ def test_every_module_has_a_place():
     listed = {f"skreg.{p}.{m}" for p, modules in ORDER.items() for m in modules}
     listed |= {f"skreg.{package}" for package in ORDER}
     listed |= {"skreg", "skreg.__main__", "skreg.version", "skreg.compatibility"}
+    listed.add("skreg.typing")
     assert listed == {module_of(path) for path in FILES}
 
 
@@ -279,3 +295,9 @@ def test_exports():
             assert getattr(skreg, name) is getattr(found, name)
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):
         _ = skreg.MLP
+
+
+def test_the_contract_is_made_of_tests():
+    """Else a file that is renamed would silently leave the contract."""
+    tests = Path(__file__).parent
+    assert all((tests / name).is_file() for name in CONTRACT)

@@ -15,7 +15,7 @@ from skreg.augmentation.image_draws import (
     ImageLayout,
     StackedImages,
 )
-from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
+from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 from skreg.compatibility import Interval, RealNotInt, StrOptions
 from skreg.parameters.image_shapes import full_shape
 
@@ -25,70 +25,76 @@ SHIFT = [
     Interval(RealNotInt, 0, None, closed="left"),
 ]
 OWNER = " of ImageAugmenter"
-# Of the sides of what is erased, height over width (Zhong et al. 2020).
+# Range of the height over the width of an erased rectangle (Zhong et al. 2020).
 ASPECT = 0.3, 1 / 0.3
 
 
 class ImageAugmenter(BaseEstimator):
     """Change training images at random: ``augment=ImageAugmenter(...)`` of a network.
 
-    The parameters are those of Keras's ImageDataGenerator, and contrast, crop and
-    erasing besides. Everything is off by default. Each image of each batch is changed
-    anew; validation rows and predictions never are. Images are rows of pixels, row
-    after row, the channels of a pixel together, in any units: they are changed before
-    they are standardised, which is then done by channel instead of by pixel.
+    The parameters are those of Keras's ImageDataGenerator, with contrast, crop and
+    erasing in addition. Everything is off by default. Each image of each training batch
+    is changed anew. Validation rows and predictions are never changed.
 
-    Rotation, shift, shear, zoom, crop and flips are one map from the changed image to
-    the image, about the centre, and one interpolation ::
+    A row of the data holds an image, row of pixels after row of pixels, with the
+    channels of a pixel together. Images may have any units: they are changed before
+    they are standardised. They are then standardised by channel instead of by pixel.
+
+    Rotation, shift, shear, zoom, crop and flips are computed in one interpolation, with
+    a map from the changed image to the original about its centre ::
 
         source = rotation @ shift @ shear @ zoom @ crop @ flip (target)
 
-    then come the shift of the channels, brightness, contrast and erasing.
+    The shift of the channels, brightness, contrast and erasing follow in this order.
 
     Parameters
     ----------
     rotation_range : float, default=0.0
         Rotate by an angle between ``-rotation_range`` and ``rotation_range`` degrees.
     width_shift_range, height_shift_range : float or int, default=0.0
-        Move by up to this distance: a float below 1 is a share of the width or height,
-        another one pixels, both continuous. An int moves by whole pixels from
-        ``-width_shift_range`` to ``width_shift_range``, both included (Keras leaves
-        them out).
+        Move by up to this distance in both directions. A float below 1 is a share of
+        the width or height, and a float from 1 on is a number of pixels; the shift may
+        be any fraction of a pixel. An int moves by whole pixels, up to and including
+        that number (Keras excludes it).
     shear_range : float, default=0.0
         Shear by an angle between ``-shear_range`` and ``shear_range`` degrees.
     zoom_range : float or [lower, upper], default=0.0
-        Height and width are each scaled by a number between `lower` and `upper`; a
-        float is ``[1 - zoom_range, 1 + zoom_range]``. As in Keras, it multiplies
-        distances in the image: below 1 magnifies.
+        Scale height and width, each by a number between `lower` and `upper`. A float
+        means ``[1 - zoom_range, 1 + zoom_range]``. As in Keras, the number multiplies
+        distances in the original image, so that one below 1 magnifies.
     channel_shift_range : float, default=0.0
         Add a number between ``-channel_shift_range`` and ``channel_shift_range`` to all
-        pixels, within the smallest and the largest value of the image.
+        pixels, clipped to the range of the image's values.
     brightness_range : [lower, upper] or None, default=None
-        Multiply all pixels by a number between `lower` and `upper`. Keras first scales
-        each image to whole numbers from 0 to 255, and back: here nothing is rounded or
-        clipped.
+        Multiply all pixels by a number between `lower` and `upper`. Nothing is rounded
+        or clipped, whereas Keras converts images to whole numbers from 0 to 255 for
+        this.
     contrast_range : [lower, upper] or None, default=None
         Multiply the differences from the mean of each channel by a number between
         `lower` and `upper`.
     horizontal_flip, vertical_flip : bool, default=False
         Mirror left and right, or top and bottom, with probability 1/2.
     crop_padding : int, default=0
-        Pad by so many pixels on all sides and crop to the former size at random. The
-        padding is as `fill_mode` says; zeros [2]_ are ``fill_mode="constant"``.
+        Pad each side by this number of pixels and crop at random to the original size.
+        The padding follows `fill_mode`. For padding with zeros [2]_ set
+        ``fill_mode="constant"``.
     erasing : float, default=0.0
-        Probability with which a random rectangle is set to `cval` [1]_.
+        Probability that a random rectangle is set to `cval` [1]_.
     erasing_area : [lower, upper], default=(0.02, 0.33)
-        Share of the image that is erased. Height over width is between 0.3 and 1/0.3.
+        Share of the image that is erased. The ratio of height to width is between 0.3
+        and 1/0.3.
     fill_mode : {"nearest", "reflect", "wrap", "constant"}, default="nearest"
-        What is beyond the edges of ``a b c d``: ``d d d``, ``d c b``, ``a b c``, or
-        `cval`. "wrap" is scipy's "grid-wrap".
+        How an image ``a b c d`` continues beyond its edge: with ``d d d``, ``d c b``,
+        ``a b c``, or with `cval`. scipy.ndimage calls "wrap" "grid-wrap".
     cval : float, default=0.0
-        Value beyond the edges with ``fill_mode="constant"``, and of what is erased.
+        The value of erased pixels, and that beyond the edges with
+        ``fill_mode="constant"``.
     interpolation : {"bilinear", "nearest"}, default="bilinear"
-        Of pixels between pixels. Flips and moves by whole pixels need none.
+        How values between pixels are computed. Flips and shifts by whole pixels need no
+        interpolation.
     image_shape : tuple of int or None, default=None
-        Height, width and, if there are several, the number of channels. None is that
-        of a convolutional network; other networks need it.
+        Height, width and, if there are several, the number of channels. With None it is
+        taken from a convolutional network. Other networks need it here.
 
     See Also
     --------
@@ -171,14 +177,14 @@ class ImageAugmenter(BaseEstimator):
         self.image_shape = image_shape
 
     def sample(self, X, random_state=None):
-        """Return images changed as those of a training batch are, to look at.
+        """Return randomly changed images, to see what training batches look like.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features) or (n, height, width[, n_channels])
-            Images, or rows of which `image_shape` says what they are.
+            Images, or rows that are images of `image_shape`.
         random_state : int, RandomState instance or None, default=None
-            Decides the changes; None takes others each time.
+            Determines the changes. With None they differ from call to call.
 
         Returns
         -------
@@ -204,7 +210,7 @@ class ImageAugmenter(BaseEstimator):
         return found.numpy().reshape(X.shape)
 
     def _check(self):
-        """Raise an error that names the first parameter that is wrong."""
+        """Check the parameters, and raise an error for the first invalid one."""
         self._validate_params()
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
@@ -220,14 +226,14 @@ class ImageAugmenter(BaseEstimator):
             full_shape(self.image_shape, OWNER)
 
     def _changes(self, n_features, image_shape=None):
-        """Return what becomes of the rows of one model.
+        """Return the changes of the rows of one model, after checking the parameters.
 
         Parameters
         ----------
         n_features : int
             Number of pixels times number of channels.
         image_shape : tuple of int or None, default=None
-            What the network, or the array, says.
+            The shape of the images of the network or of the array, if it is known.
 
         Returns
         -------
@@ -264,9 +270,10 @@ class ImageAugmenter(BaseEstimator):
         return ImageChanges(layout, *parts)
 
     def _ranges(self, height, width):
-        """Return the range of what is drawn, and whether it is a whole number.
+        """Return the range of each number that is drawn, by name.
 
-        Of flips and erasing the upper end is the probability.
+        A range is a lower bound, an upper bound and whether the number is whole. For
+        flips and erasing the upper bound is the probability.
         """
         found = {
             "rotation": _around_zero(self.rotation_range),
@@ -300,14 +307,14 @@ def _around_zero(size):
 
 
 def _shifts(size, length):
-    """Return the range of a shift in pixels: whole ones, shares or parts of pixels."""
+    """Return the range of a shift in pixels, given as whole pixels, pixels or share."""
     if isinstance(size, Integral):
         return -size, size, bool(size)
     return _around_zero(size * length if size < 1 else size)
 
 
 def _pair(name, value, smallest=0):
-    """Return a range, or raise an error that names the parameter."""
+    """Return a range as an array of two, or raise an error that names the parameter."""
     pair = np.asarray(value, dtype=object)
     is_pair = pair.shape == (2,) and all(isinstance(bound, Real) for bound in pair)
     if not is_pair or not smallest <= pair[0] <= pair[1] < np.inf:

@@ -1,11 +1,11 @@
-"""What random numbers do to the images of a stack, each model by ranges of its own."""
+"""Random changes of the images of a stack, drawn from the ranges of each model."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from skreg.augmentation.pixels import (
+from skreg.augmentation.image_transforms import (
     affine_matrices,
     change_contrast,
     erase,
@@ -13,8 +13,8 @@ from skreg.augmentation.pixels import (
     shift_channels,
 )
 
-# What is drawn for each image, with the value that changes nothing. New ones come last:
-# the place decides which random numbers each takes.
+# The numbers drawn for each image, with the values that change nothing. The position
+# decides which random numbers each one takes, so new ones must come last.
 GEOMETRY = {
     "rotation": 0.0,
     "row_shift": 0.0,
@@ -42,14 +42,14 @@ NAMES = list(DRAWN)
 
 @dataclass(frozen=True)
 class ImageLayout:
-    """What all images of a stack have in common.
+    """The settings that all images of a stack share.
 
     Parameters
     ----------
     shape : tuple of int
-        Height, width, number of channels.
-    fill_mode, interpolation : str
-    cval : float
+        Height, width and number of channels.
+    fill_mode, interpolation, cval
+        As in `resample`.
     """
 
     shape: tuple
@@ -60,15 +60,15 @@ class ImageLayout:
 
 @dataclass(frozen=True)
 class ImageChanges:
-    """What one model's images are changed by: a range for each number that is drawn.
+    """The changes of one model's images, as a range for each number that is drawn.
 
     Parameters
     ----------
     layout : ImageLayout
     low, high : tuple of float
-        Of each of `DRAWN`; uniform numbers between them.
+        For each of `DRAWN`, the bounds of a uniform distribution.
     whole : tuple of bool
-        Which numbers are rounded down.
+        For each of `DRAWN`, whether it is rounded down to a whole number.
     """
 
     layout: ImageLayout
@@ -78,7 +78,7 @@ class ImageChanges:
 
     @property
     def is_random(self):
-        """Whether anything changes at all."""
+        """Whether anything changes."""
         return (self.low, self.high) != (tuple(DRAWN.values()),) * 2
 
 
@@ -106,20 +106,25 @@ class StackedImages:
         self._moves = any(self._on[name] for name in GEOMETRY)
 
     def apply(self, x, generators, rows, size):
-        """Return changed images.
+        """Return randomly changed images.
 
-        Each model draws so many numbers for each of its images, one after another: how
-        many batches come at a time does not matter.
+        A model draws the same count of numbers for each of its images, one after
+        another. So the result does not depend on how many batches come at a time.
 
         Parameters
         ----------
         x : Tensor of shape (k, n, n_features)
-            Of the first models. Left as it is.
+            The images of the first `k` models. Left unchanged.
         generators : list of Generator
+            One for each model.
         rows : list of int
-            Number of true images of each model.
+            Number of images of each model, without padding.
         size : int
-            Number of images in a batch, which does not matter.
+            Number of images in a batch. It is not used here.
+
+        Returns
+        -------
+        Tensor of shape (k, n, n_features)
         """
         draws = np.full((*x.shape[:2], len(NAMES)), 0.5)
         for model, n in enumerate(rows):
@@ -128,21 +133,23 @@ class StackedImages:
         return self.changed(x, draws)
 
     def values(self, draws):
-        """Return what uniform numbers stand for: arrays by name, as `DRAWN`.
+        """Return uniform random numbers mapped to the models' ranges.
 
         Parameters
         ----------
         draws : ndarray of shape (k, n, n_drawn)
+            Numbers between 0 and 1.
 
         Returns
         -------
-        dict of ndarray of shape (k, n)
+        dict of {str: ndarray of shape (k, n)}
+            The values by the names in `DRAWN`. Flips and erasing are booleans.
         """
         k = len(draws)
         low, span = self._low[:k], self._span[:k]
         found = low + draws * span
         if self._whole.any():
-            # The upper end is that of the last unit, of which it is no part.
+            # The upper bound itself does not belong to the range of whole numbers.
             floor = np.minimum(np.floor(found), low + span - 1)
             found = np.where(self._whole[:k, None], floor, found)
         found = dict(zip(NAMES, np.moveaxis(found, 2, 0)))
@@ -152,13 +159,14 @@ class StackedImages:
         return found
 
     def changed(self, x, draws):
-        """Return images changed by what uniform numbers say.
+        """Return images changed as uniform random numbers decide.
 
         Parameters
         ----------
         x : Tensor of shape (k, n, n_features)
-            Of the first models. Left as it is.
+            The images of the first `k` models. Left unchanged.
         draws : ndarray of shape (k, n, n_drawn)
+            Numbers between 0 and 1.
 
         Returns
         -------
@@ -195,10 +203,22 @@ class StackedImages:
 
 
 def erased_rectangles(shape, values):
-    """Return the top, left, height and width of what is erased, in whole pixels.
+    """Return the rectangles to erase.
 
-    Sides are those of the area and the aspect, rounded, within the image; where nothing
-    is erased the height is zero.
+    Their sides follow from area and aspect, rounded to whole pixels and limited to the
+    image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the images, and anything after them.
+    values : dict of {str: ndarray of shape (k, n)}
+        As `StackedImages.values` returns them.
+
+    Returns
+    -------
+    top, left, height, width : ndarray of shape (k, n)
+        The height is zero where nothing is erased.
     """
     n_rows, n_columns = shape[:2]
     area = values["erased_area"] * n_rows * n_columns

@@ -1,8 +1,15 @@
 """The parameter `augment`: what it may be, and what it comes down to."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.image_draws import ImageChanges
 from skreg.augmentation.table_augmenter import STRENGTHS, TableAugmenter
+
+_Augmenter = ImageAugmenter | TableAugmenter | Callable[[Any, Any], Any]
+# The type of the parameter.
+Augment = _Augmenter | Sequence[_Augmenter] | None
 
 
 def augmenters(augment):

@@ -5,7 +5,7 @@ import torch
 
 from skreg.augmentation.image_draws import ImageChanges, StackedImages
 from skreg.augmentation.parameter import is_random
-from skreg.data.streams import AUGMENT
+from skreg.data.random_streams import AUGMENT
 
 
 class Augmentation:

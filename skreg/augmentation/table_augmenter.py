@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 
 from skreg.compatibility import Interval
 
-# Each strength, with the parameter of the networks that it is.
+# The parameter of the networks that each strength is the same as.
 STRENGTHS = {
     "mixup": "mixup",
     "cutmix": "cutmix",
@@ -18,23 +18,23 @@ STRENGTHS = {
 class TableAugmenter(BaseEstimator):
     """Change training rows at random: ``augment=TableAugmenter(...)`` of a network.
 
-    The same as the networks' own parameters `mixup`, `cutmix`, `cutout` and
-    `input_noise`, of which each may be given in one place only. Here they can be
-    exchanged as a whole, and combined with an `ImageAugmenter` in a list. They act on
-    standardised inputs, after all changes of images.
+    The parameters have the same effect as `mixup`, `cutmix`, `cutout` and `input_noise`
+    of the networks. Each may be given in one of the two places only. As an object they
+    can be replaced as a whole, or combined with an `ImageAugmenter` in a list. They act
+    on standardised inputs, after all changes of images.
 
     Parameters
     ----------
     mixup : float, default=0.0
-        Mix every row of a batch with another one, by a weight drawn from
+        Mix each row of a batch with another one, with a weight drawn from
         Beta(mixup, mixup) [1]_.
     cutmix : float, default=0.0
-        Give every row of a batch some columns of another one, of a share drawn from
-        Beta(cutmix, cutmix) [2]_.
+        Replace some columns of each row of a batch by those of another row. Their share
+        is drawn from Beta(cutmix, cutmix) [2]_.
     cutout : float, default=0.0
-        Set this share of the columns of each row, random ones, to zero [3]_.
+        Set this share of the columns of each row to zero, at random [3]_.
     noise : float, default=0.0
-        Standard deviation of the Gaussian noise added to the (standardised) inputs.
+        Standard deviation of Gaussian noise that is added to the standardised inputs.
 
     See Also
     --------
@@ -74,5 +74,5 @@ class TableAugmenter(BaseEstimator):
         self.noise = noise
 
     def _check(self):
-        """Raise an error that names the first parameter that is wrong."""
+        """Check the parameters, and raise an error for the first invalid one."""
         self._validate_params()

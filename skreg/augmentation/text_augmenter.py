@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Set
+from functools import cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,16 +15,6 @@ from skreg.compatibility import Interval, StrOptions
 
 __all__ = ["TextAugmenter"]
 
-# Accents and vowel signs that are characters of their own, as in Hindi or in decomposed
-# Latin: parts of words, which \w does not hold. Blocks of them are neighbours.
-_MARKS = "".join(
-    char for char in map(chr, range(0x10000)) if unicodedata.category(char)[0] == "M"
-)
-# So are the joiners inside words of Persian and of Indian languages.
-_LETTER = rf"\w[\u200c\u200d{re.escape(_MARKS)}]*"
-# A hyphen or an apostrophe inside a word is part of it. What stands between words,
-# spaces and punctuation, stays where it is.
-_WORD = re.compile(rf"((?:{_LETTER})+(?:['’-](?:{_LETTER})+)*)")
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
 _SHARE = Interval(Real, 0, 1, closed="both")
@@ -361,9 +352,24 @@ def _merged(before, after):
     return before.rstrip() + after
 
 
+@cache
+def _word_pattern():
+    """Return the expression of a word; to make it takes a pass over all characters."""
+    # Accents and vowel signs that are characters of their own, as in Hindi or in
+    # decomposed Latin, are parts of words, which \w does not hold. Blocks of them are
+    # neighbours.
+    characters = map(chr, range(0x10000))
+    marks = "".join(c for c in characters if unicodedata.category(c)[0] == "M")
+    # So are the joiners inside words of Persian and of Indian languages.
+    letter = rf"\w[\u200c\u200d{re.escape(marks)}]*"
+    # A hyphen or an apostrophe inside a word is part of it. What stands between words,
+    # spaces and punctuation, stays where it is.
+    return re.compile(rf"((?:{letter})+(?:['’-](?:{letter})+)*)")
+
+
 def _split(text):
     """Return the words, and what stands before, between and after them."""
-    pieces = _WORD.split(text)
+    pieces = _word_pattern().split(text)
     return pieces[1::2], pieces[::2]
 
 

@@ -7,7 +7,9 @@ from statistics import median_low
 import numpy as np
 from scipy.stats import binomtest
 
-from skreg.comparison.choices import hyperparameters, inner_search, is_number, is_off
+from skreg.comparison.choices import hyperparameters, inner_search
+from skreg.model_selection.cv_results import is_as_far_as, scores_of_folds
+from skreg.parameters.values import is_number, is_off
 
 # On, or off, in so many splits that a coin would agree with itself as often in at most
 # one of eight comparisons: in all of four or five splits, in eight of ten.
@@ -120,11 +122,11 @@ def winning_margin(estimator):
     if table["rank_test_score"][best] != 1:
         return None
     next_one = _runner_up(table, best)
-    folds = [key for key in table if _is_score_of_fold(key)]
-    if next_one is None or len(folds) < 2:
+    scores = scores_of_folds(table)
+    if next_one is None or scores.shape[1] < 2:
         return None
-    differences = np.array([table[key][best] - table[key][next_one] for key in folds])
-    spread = differences.std(ddof=1) / np.sqrt(len(folds))
+    differences = scores[best] - scores[next_one]
+    spread = differences.std(ddof=1) / np.sqrt(len(differences))
     if not np.isfinite(spread) or spread == 0:
         return None
     return float(differences.mean() / spread)
@@ -134,14 +136,7 @@ def _runner_up(table, best):
     """Return the best row beside the chosen one, of those that came as far."""
     ranks = np.array(table["rank_test_score"], dtype=float)
     ranks[best] = np.inf
-    for stage in ("rung", "iter"):
-        if stage in table:
-            stages = np.asarray(table[stage])
-            ranks[stages != stages[best]] = np.inf
+    ranks[~is_as_far_as(table, best)] = np.inf
     ranks[~np.isfinite(np.asarray(table["mean_test_score"], dtype=float))] = np.inf
     place = int(ranks.argmin())
     return place if np.isfinite(ranks[place]) else None
-
-
-def _is_score_of_fold(key):
-    return key.startswith("split") and key.endswith("_test_score")

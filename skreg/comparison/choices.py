@@ -2,15 +2,16 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from numbers import Real
 from statistics import median_low
 from typing import Any
 
 import numpy as np
 
+from skreg.estimators.nested import nested
+from skreg.parameters.values import is_number, is_off
+
 # What scikit-learn's own tuned linear models call the strength they chose.
 _TUNED_ATTRIBUTES = {"C": "C_", "l1_ratio": "l1_ratio_", "alpha": "alpha_"}
-_WRAPPED_ATTRIBUTES = ("regressor_", "estimator_")
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,10 @@ def inner_search(estimator):
     estimator
         The search, or the innermost estimator where there is none.
     """
-    if hasattr(estimator, "best_params_"):
-        return estimator
-    if hasattr(estimator, "steps"):
-        return inner_search(estimator.steps[-1][1])
-    for attribute in _WRAPPED_ATTRIBUTES:
-        if hasattr(estimator, attribute):
-            return inner_search(getattr(estimator, attribute))
-    return estimator
+    for _, inner in nested(estimator):
+        if hasattr(inner, "best_params_"):
+            break
+    return inner
 
 
 def most_chosen(chosen):
@@ -148,37 +145,6 @@ def _summarise(name, chosen):
     text, n_chosen = Counter(map(repr, values)).most_common(1)[0]
     value = next(value for value in values if repr(value) == text)
     return Choice(name, value, n_chosen, len(chosen))
-
-
-def is_number(value):
-    """Tell whether a value is a number, and not True or False.
-
-    Parameters
-    ----------
-    value : object
-        The value.
-
-    Returns
-    -------
-    bool
-    """
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_off(value):
-    """Tell whether a value switches its hyperparameter off.
-
-    Parameters
-    ----------
-    value : object
-        The value.
-
-    Returns
-    -------
-    bool
-        True for None, False and zero.
-    """
-    return value is None or value is False or (is_number(value) and value == 0)
 
 
 def _plain(value):

@@ -94,6 +94,14 @@ def _make_parser():
         " the default network and one that tunes its regularisation inside each fold"
         " (MLPClassifierCV or MLPRegressorCV), by repeated cross-validation.",
     )
+    _add_data(command)
+    _add_numbers(command)
+    _add_limits(command)
+    return parser
+
+
+def _add_data(command):
+    """Add the arguments that say what is predicted, and how it is scored."""
     command.add_argument(
         "data",
         metavar="DATA",
@@ -109,6 +117,10 @@ def _make_parser():
         metavar="S",
         help="a scikit-learn score (default: accuracy, or r2 for a regression)",
     )
+
+
+def _add_numbers(command):
+    """Add the arguments that are whole numbers."""
     for option, default, least, text in [
         ("--cv K", 5, 2, "number of folds"),
         ("--repeats R", 2, 1, "how often the folds are drawn"),
@@ -122,6 +134,10 @@ def _make_parser():
             metavar=option.split()[1],
             help=f"{text} (default: %(default)s)",
         )
+
+
+def _add_limits(command):
+    """Add the arguments for the time that it may take, and where results go."""
     command.add_argument(
         "--budget",
         type=_positive_number,
@@ -137,7 +153,6 @@ def _make_parser():
         help="folder for report.html, comparison.csv and comparison.json, made if need"
         " be",
     )
-    return parser
 
 
 def _integer_from(least):

@@ -1,6 +1,8 @@
 """Comparison of estimators on the same cross-validation splits."""
 
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -22,6 +24,14 @@ from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult, Statistics
 from skreg.compatibility import Interval, num_samples, validate_parameter_constraints
 from skreg.parameters.suggestions import suggest
+from skreg.typing import (
+    ArrayLike,
+    CrossValidation,
+    Estimator,
+    MatrixLike,
+    RandomState,
+    Scoring,
+)
 
 __all__ = ["ComparisonResult", "Statistics", "compare"]
 
@@ -41,19 +51,19 @@ _PARAMETER_CONSTRAINTS = {
 
 
 def compare(
-    estimators,
-    X,
-    y,
+    estimators: Mapping[str, Estimator] | Sequence[tuple[str, Estimator]],
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    baseline=None,
-    cv=None,
-    scoring=None,
-    confidence_level=0.95,
-    random_state=None,
-    n_jobs=None,
-    max_time=None,
-    progress=None,
-):
+    baseline: str | None = None,
+    cv: CrossValidation = None,
+    scoring: Scoring = None,
+    confidence_level: float = 0.95,
+    random_state: RandomState = None,
+    n_jobs: int | None = None,
+    max_time: float | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> ComparisonResult:
     """Compare estimators with a baseline on the same cross-validation splits.
 
     Each estimator is cloned, fitted and scored on every split with
@@ -245,7 +255,7 @@ def _arrays(key, evaluations):
     return {name: np.array(of) for name, of in _lists(key, evaluations).items()}
 
 
-def _check_estimators(estimators):
+def _check_estimators(estimators: Any) -> dict[str, Estimator]:
     pairs = list(estimators.items()) if isinstance(estimators, dict) else estimators
     for pair in pairs:
         if not (
@@ -273,7 +283,7 @@ def _check_estimators(estimators):
     return dict(pairs)
 
 
-def _check_baseline(baseline, estimators):
+def _check_baseline(baseline: str | None, estimators: dict[str, Estimator]) -> str:
     if baseline is None:
         return next(iter(estimators))
     if baseline not in estimators:

@@ -5,20 +5,13 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from sklearn import datasets as bundled
 from sklearn.utils.multiclass import type_of_target
 
 from skreg.parameters.suggestions import suggest
 
 __all__ = ["DataError", "Table", "load_table"]
 
-_BUNDLED = {
-    "breast_cancer": bundled.load_breast_cancer,
-    "diabetes": bundled.load_diabetes,
-    "digits": bundled.load_digits,
-    "iris": bundled.load_iris,
-    "wine": bundled.load_wine,
-}
+_BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 _TARGET_NAMES = ("target", "label", "class", "y")
 # More values than this, or fewer rows per value than that, and an integer
@@ -143,7 +136,10 @@ def load_table(source, target=None):
 
 def _read(source):
     if source in _BUNDLED:
-        return source, _BUNDLED[source](as_frame=True).frame
+        # It takes scipy.io with it, which nothing else needs.
+        from sklearn import datasets
+
+        return source, getattr(datasets, f"load_{source}")(as_frame=True).frame
     path = Path(source)
     if not path.exists():
         if not path.suffix:

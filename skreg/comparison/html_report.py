@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skreg.comparison.text_report import comparison_table, format_number
+from skreg.estimators.nested import nested
 from skreg.plotting.comparison import ComparisonDisplay
 from skreg.plotting.curves import LearningCurvesDisplay, find_network
 from skreg.plotting.search import SearchDisplay, make_axes
@@ -412,10 +413,9 @@ def _networks_of_folds(estimator):
 
 
 def _find_search(estimator):
-    """Return what has `cv_results_` at the end of a fitted pipeline, or None."""
-    if hasattr(estimator, "steps"):
-        return _find_search(estimator.steps[-1][1])
-    return estimator if hasattr(estimator, "cv_results_") else None
+    """Return what has `cv_results_` inside a fitted estimator, or None."""
+    found = (each for _, each in nested(estimator) if hasattr(each, "cv_results_"))
+    return next(found, None)
 
 
 def _new_axes(width, height):

@@ -3,7 +3,7 @@
 import math
 from statistics import median
 
-from skreg.comparison.choices import is_off
+from skreg.parameters.values import is_off
 
 # In standard errors over the folds; what is nearer is chosen by chance as well.
 CLEAR_MARGIN = 2.0

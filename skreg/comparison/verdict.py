@@ -1,12 +1,12 @@
 """The one sentence that answers what the comparison was run for."""
 
-from skreg.comparison.choices import is_off
 from skreg.comparison.text_report import (
     format_choice,
     format_number,
     format_p,
     score_decimals,
 )
+from skreg.parameters.values import is_off
 
 _SIGNIFICANCE_LEVEL = 0.05
 _IN_WORDS = {

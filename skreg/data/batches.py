@@ -1,9 +1,8 @@
-"""Index batches over dense, sparse and memory-mapped data.
+"""Batches of rows, gathered by index from dense, sparse or memory-mapped data.
 
-The rows of all models of a stack live in one `Pool`, where equal arrays are stored
-once; a model's training or validation set is an index into it. A batch gathers the
-rows of all models at once, then centres and scales them with each model's own
-statistics.
+The rows of all models of a stack are in one `Pool`, which stores equal arrays once. The
+training or validation set of a model is an index into it. A batch gathers the rows of
+all models at once, then centres and scales them with the statistics of each model.
 """
 
 import itertools
@@ -13,27 +12,29 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skreg.data.random_streams import ORDER
 from skreg.data.shared_arrays import SharedArrays
-from skreg.data.streams import ORDER
 
-# Elements gathered at a time; what is gathered should stay in a core's cache.
+# Number of elements gathered at a time. They should fit the cache of a core.
 GATHERED_ELEMENTS = 2**18
 
 
 @dataclass
 class Batch:
-    """The batch of the first `k` models of a stack; ragged ends have weight zero.
+    """A batch of the first `k` models of a stack.
+
+    Models with fewer rows are padded with rows of weight zero.
 
     Parameters
     ----------
     x : Tensor of shape (k, n_rows, n_features)
     target : Tensor of shape (k, n_rows, n_outputs)
     weight : Tensor of shape (k, n_rows, 1) or None
-        What each row counts in the mean; None is ``1 / n_rows`` for all.
+        The weights of the rows in the mean. None is ``1 / n_rows`` for each row.
     rows : list of int
-        Number of true rows of each model.
+        Number of rows of each model, without padding.
     portion : Tensor of shape (k,)
-        Number of true rows over the number of rows in the model's epoch.
+        The share of the rows of the model's epoch that are in this batch.
     following : int, default=0
         How many batches of the same shape are certain to follow.
     """
@@ -46,18 +47,19 @@ class Batch:
     following: int = 0
 
     def replace(self, **changes):
-        """Return a batch in which the named parts are others."""
+        """Return a batch with some of its fields replaced."""
         return replace(self, **changes)
 
 
 class Pool:
-    """The data of a stack, each array once.
+    """The data of a stack, in which equal arrays are stored once.
 
     Parameters
     ----------
     parts : list of Rows
-        Parts with equal arrays share them.
+        The training and validation sets of the models.
     dtype : torch.dtype
+        Precision of targets and weights. Inputs keep that of the data.
     device : torch.device or str
 
     Attributes
@@ -95,11 +97,12 @@ class Pool:
         return torch.tensor(array, dtype=self.dtype, device=self.device)
 
     def gather(self, index):
-        """Return the inputs, targets and weights (or None) of an index tensor.
+        """Return the inputs, targets and weights of rows.
 
         Parameters
         ----------
         index : LongTensor of shape (k, n_rows)
+            Positions in the pool.
 
         Returns
         -------
@@ -125,7 +128,19 @@ class Pool:
 
 
 def _row_getter(arrays, device):
-    """Return a function from an index tensor to the dense rows of stacked `arrays`."""
+    """Return a function that gathers rows of arrays, which it takes one below another.
+
+    Parameters
+    ----------
+    arrays : list of {ndarray, CSR} of shape (n, n_features)
+    device : torch.device or str
+
+    Returns
+    -------
+    callable
+        Maps a LongTensor of shape (n_rows,) to a dense tensor of shape
+        (n_rows, n_features).
+    """
     if sp.issparse(arrays[0]):
         stacked = arrays[0] if len(arrays) == 1 else sp.vstack(arrays, format="csr")
 
@@ -134,7 +149,7 @@ def _row_getter(arrays, device):
             return torch.from_numpy(dense).to(device)
 
     elif len(arrays) == 1 and not arrays[0].flags.writeable:
-        # A memory map, or another array that torch would warn of: numpy gathers.
+        # Torch warns of read-only arrays such as memory maps, so numpy gathers.
         def take(index):
             rows = arrays[0].take(index.cpu().numpy(), axis=0)
             return torch.from_numpy(rows).to(device)
@@ -151,14 +166,15 @@ def _row_getter(arrays, device):
 
 @dataclass
 class Scaling:
-    """Centre and scale of the inputs of each model; None is the identity.
+    """The centring and scaling of the inputs of each model.
 
     Parameters
     ----------
-    offset, scale : Tensor of shape (n_models, 1, n_features) or None
-        In the precision of the data: large offsets are removed before rounding.
+    offset, scale : Tensor of shape (n_models, 1, n_features) or None, default=None
+        What is subtracted, and then divided by. None changes nothing. They have the
+        precision of the data, so that large offsets are removed before rounding.
     smooth_clip : bool, default=False
-        Whether `smooth_clip` comes last.
+        Whether to apply `smooth_clip` at the end.
     """
 
     offset: torch.Tensor | None = None
@@ -172,7 +188,18 @@ class Scaling:
         return Scaling(*parts, self.smooth_clip)
 
     def apply(self, x, dtype):
-        """Centre and scale, in place, a tensor of the first models of the stack."""
+        """Centre and scale a tensor in place, and return it in another precision.
+
+        Parameters
+        ----------
+        x : Tensor of shape (k, n_rows, n_features)
+            Rows of the first `k` models.
+        dtype : torch.dtype
+
+        Returns
+        -------
+        Tensor of shape (k, n_rows, n_features)
+        """
         k = x.size(0)
         if self.offset is not None:
             x.sub_(self.offset[:k])
@@ -184,35 +211,36 @@ class Scaling:
 
 
 def smooth_clip(x):
-    """Return ``x / sqrt(1 + (x / 3)^2)``, which is between -3 and 3, in place of `x`.
+    """Replace a tensor by ``x / sqrt(1 + (x / 3)^2)``, which is between -3 and 3.
 
     Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong Pre-Tuned
     MLPs and Boosted Trees on Tabular Data".
     """
-    x.clamp_(-1e9, 1e9)  # of which the value is 3, and the square is finite
+    x.clamp_(-1e9, 1e9)  # the square is finite, and the result still rounds to 3
     return x.div_((x * x).div_(9).add_(1).sqrt_())
 
 
 class Batches:
-    """Batches over index sets of a pool, one set per model.
+    """The batches of a stack of models, each with a set of rows of its own.
 
     A batch holds the models up to the last one that still has rows. In training the
-    models come with their numbers of batches in descending order, so that each of
-    them has.
+    models are in descending order of their numbers of batches, so that a batch holds
+    no others.
 
     Parameters
     ----------
     pool : Pool
     indices : list of ndarray
-        The rows of each model.
+        For each model, the positions of its rows in the pool.
     scaling : Scaling
     batch_size : int
     streams : list of Streams, default=None
-        Where each model's order comes from; None keeps the rows in order.
+        The random numbers from which each model draws the order of its rows in each
+        epoch. None keeps the rows in order.
     min_rows : {1, 2}, default=1
         With 2, a last batch of a single row joins the batch before it.
     augmentation : Augmentation, default=None
-        What changes the rows before they are scaled.
+        Random changes of the rows, before they are scaled.
     """
 
     def __init__(
@@ -254,23 +282,23 @@ class Batches:
         order = np.empty((len(indices), max(map(len, indices))), np.int64)
         for model, index in enumerate(indices):
             order[model, : len(index)] = index
-            # Ragged ends repeat a row of the model's own: another model's could
-            # overflow under its scaling, and a weight of zero would make that nan.
+            # The padding repeats a row of the same model. Under this model's scaling,
+            # a row of another could overflow, and infinity times its weight is nan.
             order[model, len(index) :] = index[0]
         return torch.from_numpy(order).to(self.pool.device)
 
     def epoch(self):
         """Yield the batches of one epoch, in a new order if there are streams."""
         if max(self.n_batches) == 1:
-            # The order within a single batch does not matter: gather it once, unless
-            # it changes.
+            # The order within a single batch does not matter. It is gathered once,
+            # unless augmentation changes it.
             if self._whole is None or self.augmentation:
                 self._whole = self._last_batch(0)
             yield self._whole
             return
         if self.streams:
-            # As above for a model with one batch, which it must not see in another
-            # order, and with other masks, beside models that have several.
+            # A model with one batch keeps its order, as above. Else it would have
+            # other masks beside models with several batches than alone.
             shuffled = [
                 stream[ORDER].permutation(index) if n > 1 else index
                 for stream, index, n in zip(self.streams, self.indices, self.n_batches)
@@ -282,9 +310,9 @@ class Batches:
             yield self._last_batch(step)
 
     def _full_batches(self, n_steps):
-        """Yield the steps that are full for all models.
+        """Yield the batches that are full for all models.
 
-        They are gathered many at a time and then cut: a gather costs as much as a
+        Many are gathered at once and then split, because a gather costs as much as a
         layer of a small network.
         """
         if n_steps == 0:
@@ -305,7 +333,7 @@ class Batches:
                 yield Batch(x_, target_, share_, rows, portion, following_)
 
     def _last_batch(self, step):
-        """Gather the batch number `step` of the models that have one."""
+        """Return batch number `step` of the models that have one."""
         start = step * self.batch_size
         rows, width, portion, share = self._shape(step)
         part = self._order[: len(rows), start : start + width]
@@ -321,7 +349,7 @@ class Batches:
         return self.scaling.apply(x, self.pool.dtype), target, weight
 
     def _shape(self, step):
-        """Return what `step` has: rows, the most rows, portions, and shares or None."""
+        """Return the rows of a step, their maximum, portions, and shares or None."""
         start, rows = step * self.batch_size, []
         for n, index in zip(self.n_batches, self.indices):
             stop = len(index) if step >= n - 1 else start + self.batch_size
@@ -335,10 +363,21 @@ class Batches:
         return rows, width, portion, share
 
     def _share(self, rows, width):
-        """Return what a row of weight 1 counts in the batch mean; 0 beyond the end.
+        """Return the share of a row of weight 1 in the batch mean, 0 for padding.
 
-        Weights are divided by their mean over the training set, not over the batch, so
-        that the gradients of an epoch's batches average to the full one.
+        Weights are divided by their mean over the training set and not over the batch,
+        so that the gradients of the batches of an epoch average to the full gradient.
+
+        Parameters
+        ----------
+        rows : list of int
+            Number of rows of each model.
+        width : int
+            Number of rows with padding.
+
+        Returns
+        -------
+        Tensor of shape (k, width, 1)
         """
         pool = self.pool
         counts = torch.tensor(rows, device=pool.device).view(-1, 1, 1)
@@ -350,6 +389,12 @@ class Batches:
 
 def count_batches(n_rows, batch_size, min_rows=1):
     """Return the number of batches in an epoch.
+
+    Parameters
+    ----------
+    n_rows, batch_size : int
+    min_rows : {1, 2}, default=1
+        A last batch with fewer rows joins the batch before it.
 
     Examples
     --------

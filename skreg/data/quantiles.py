@@ -1,25 +1,27 @@
-"""Weighted quantiles of the columns of a table, and what is made of them."""
+"""Weighted quantiles of columns, and the scales and bins that are made from them."""
 
 import numpy as np
 
-# Elements sorted at a time, so that memory maps stay small.
+# Number of elements sorted at a time, to limit memory for memory maps.
 ELEMENTS_AT_A_TIME = 2**22
 
 
 def quantiles(array, index, weight, levels):
-    """Return quantiles of the columns of some rows: the inverse of their distribution.
+    """Return weighted quantiles of each column.
 
-    The smallest value with at least a share of `level` of the weight at or below it.
-    So they are values of the data, and a weight of 2 is a row given twice.
+    A quantile is the smallest value with a share of at least `level` of the weight at
+    or below it (the inverse of the distribution function). So it is a value of the
+    data, and a row of weight 2 counts as a row given twice.
 
     Parameters
     ----------
     array : ndarray of shape (n, n_columns)
     index : ndarray of shape (n_rows,)
+        The rows to use.
     weight : ndarray of shape (n,) or None
-        Of the rows, positive where they are in `index`.
+        Weights of all rows of the array, positive for those in `index`.
     levels : array-like of shape (n_levels,)
-        From 0, the minimum, to 1, the maximum.
+        From 0 for the minimum to 1 for the maximum.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def quantiles(array, index, weight, levels):
     >>> quantiles(X, np.arange(4), None, [0, 0.5, 1]).ravel().tolist()
     [1.0, 2.0, 9.0]
     """
-    # Rounding must not take a share for one just above it.
+    # Rounding must not turn a share into one just above it.
     levels = np.asarray(levels) * (1 - 1e-12)
     n_rows, n_columns = len(index), array.shape[1]
     result = np.empty((len(levels), n_columns), array.dtype)
@@ -52,6 +54,7 @@ def quantiles(array, index, weight, levels):
 
 
 def _weighted(part, weight, levels):
+    """Return the quantiles of all rows of an array, with a weight for each row."""
     order = part.argsort(axis=0, kind="stable")
     below = weight[order].cumsum(axis=0)
     positions = np.stack(
@@ -61,18 +64,18 @@ def _weighted(part, weight, levels):
 
 
 def robust_scaling(array, index, weight, n_channels=None):
-    """Return the median and the interquartile range of some rows of an array.
+    """Return the median and the interquartile range of each column.
 
-    As in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024): where the quartiles are
-    equal, half the range takes their place, and 1 in constant columns.
+    As in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024), the scale is half the
+    range where the quartiles are equal, and 1 for constant columns.
 
     Parameters
     ----------
     array, index, weight
         As in `quantiles`.
     n_channels : int, default=None
-        The columns are pixels of images, whose channels come last and have one scale
-        each, over rows and pixels.
+        Number of channels of images. The columns are then pixels with the channels
+        last, and each channel has one median and scale, over rows and pixels.
 
     Returns
     -------
@@ -92,12 +95,16 @@ def robust_scaling(array, index, weight, n_channels=None):
 
 
 def bin_edges(rising):
-    """Return the distinct numbers of each row, the last one repeated to fill it up.
+    """Return the distinct numbers of each row, followed by copies of the last one.
 
     Parameters
     ----------
     rising : ndarray of shape (n_inputs, n_edges)
-        Rows that do not fall.
+        Rows in ascending order, with or without repeated numbers.
+
+    Returns
+    -------
+    ndarray of shape (n_inputs, n_edges)
 
     Examples
     --------
@@ -115,12 +122,13 @@ def bin_edges(rising):
 
 
 def has_two_values(array, index):
-    """Tell which columns have no more than two different values in some rows.
+    """Return which columns have at most two different values.
 
     Parameters
     ----------
     array : ndarray of shape (n, n_columns)
     index : ndarray of shape (n_rows,)
+        The rows to use.
 
     Returns
     -------

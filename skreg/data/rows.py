@@ -1,4 +1,4 @@
-"""Rows of a data set."""
+"""Some rows of a data set."""
 
 from dataclasses import dataclass, field
 
@@ -8,17 +8,17 @@ import scipy.sparse as sp
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a data set: arrays that may be shared, and which of their rows.
+    """Some rows of a data set, whose arrays may be shared with others.
 
     Parameters
     ----------
     X : {ndarray, CSR} of shape (n, n_features)
     y : ndarray of shape (n, n_outputs)
-        Encoded (classes) or standardised (numbers) targets.
-    weight : ndarray of shape (n,), default=None
+        Targets: encoded classes, or standardised numbers.
+    weight : ndarray of shape (n,) or None
         Sample weights.
     index : ndarray of shape (n_rows,)
-        The rows that are meant.
+        The positions of the rows in the arrays.
     """
 
     X: object
@@ -28,9 +28,17 @@ class Rows:
     _known: dict = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, what, compute):
-        """Return what `compute` gives, which is called once for each key `what`.
+        """Return the result of a function, which is computed once and kept.
 
-        For what candidates of a search learn of the same rows, one after another.
+        So the candidates of a search, one after another, share what they learn from the
+        same rows.
+
+        Parameters
+        ----------
+        what : hashable
+            The key under which the result is kept.
+        compute : callable
+            Called without arguments the first time.
         """
         if what not in self._known:
             self._known[what] = compute()
@@ -38,7 +46,7 @@ class Rows:
 
     @property
     def n_bytes(self):
-        """Bytes of the inputs."""
+        """Number of bytes of the inputs."""
         if sp.issparse(self.X):
             return self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes
         return self.X.nbytes

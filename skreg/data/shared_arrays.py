@@ -1,18 +1,18 @@
-"""Equal arrays, stored once."""
+"""Arrays with equal contents, stored once."""
 
 from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 
-# Elements by which arrays are told apart before they are compared as a whole.
+# Number of elements that are compared first. Few arrays that differ have them equal.
 N_SAMPLED = 64
 
 
 class SharedArrays:
-    """Arrays by their contents.
+    """A store that returns the same array for all arrays with equal contents.
 
-    The folds of a search reach every candidate as copies of their own.
+    A search gives each candidate its own copies of the folds.
 
     Examples
     --------
@@ -27,20 +27,20 @@ class SharedArrays:
         self._seen, self._by_sample = {}, {}
 
     def request(self, request):
-        """Return a request whose arrays are those of equal requests before it."""
+        """Return a `FitRequest` that shares arrays with earlier equal ones."""
         validation = request.validation and self.rows(request.validation)
         return replace(request, train=self.rows(request.train), validation=validation)
 
     def rows(self, rows):
-        """Return `Rows` whose arrays are those of equal rows before them."""
+        """Return `Rows` that share arrays with earlier equal ones."""
         parts = (rows.X, rows.y, rows.weight, rows.index)
         return type(rows)(*map(self.array, parts))
 
     def array(self, array):
-        """Return the first array seen that equals this one; None stays None."""
+        """Return the first array seen that equals this one, or None for None."""
         if array is None:
             return None
-        # What is remembered by identity is kept alive, or another could take its id.
+        # Arrays known by identity are kept alive. Else a new one could get the same id.
         if id(array) not in self._seen:
             self._seen[id(array)] = array, self._first_equal(array)
         return self._seen[id(array)][1]
@@ -59,7 +59,7 @@ class SharedArrays:
 
 
 def _parts(array):
-    """Return the dense arrays that a dense or CSR array consists of."""
+    """Return the dense arrays that make up a dense or CSR array."""
     if sp.issparse(array):
         return array.data, array.indices, array.indptr
     return (array,)

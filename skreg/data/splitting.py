@@ -1,4 +1,4 @@
-"""The validation rows that a fit sets aside."""
+"""The split into training rows and the validation rows that a fit sets aside."""
 
 import math
 
@@ -13,9 +13,9 @@ def split_validation(index, fraction, strata, seed):
     ----------
     index : ndarray of shape (n_rows,)
     fraction : float
-        Share of the validation rows; at least one of each class is taken.
+        Share of the validation rows. There are at least as many as classes.
     strata : ndarray of shape (n_rows,) or None
-        Classes whose shares both parts keep.
+        Classes, in the same shares in both parts. None splits without regard to them.
     seed : int
 
     Returns

@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from inspect import signature
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -88,7 +89,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
 
     @abstractmethod
     def _learn_targets(self, y, classes):
-        """Return checked targets, and what is known of them from now on.
+        """Check the targets of a first fit, and describe them.
 
         Parameters
         ----------
@@ -107,7 +108,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         """Return the loss that the parameters ask for."""
 
     def _make_inputs(self):
-        """Return what the parameters say of the inputs."""
+        """Return the kind of the inputs that the parameters describe."""
         return Table()
 
     def __sklearn_tags__(self):
@@ -116,7 +117,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         return tags
 
     @property
-    def penalty(self):
+    def penalty(self) -> Literal["l1", "l2"] | None:
         """The kind of the penalty: "l1" if it selects, else "l2" or None.
 
         scikit-learn's SelectFromModel asks for it: by default it keeps what has a
@@ -186,7 +187,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         Parameters
         ----------
         before : list of Fit, default=()
-            Of the networks that go on.
+            Fits of the networks that are continued.
         """
         if isinstance(self.random_state, Integral):
             return int(self.random_state)
@@ -215,7 +216,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         context.max_subtasks = None
 
     def _epoch_hook(self, prepared, context, about, label):
-        """Return what follows each epoch; `label` says of which network it is."""
+        """Return the hook that is called after each epoch of one network."""
         layout, device = prepared.layout, prepared.device
 
         def hook(tracker, state):

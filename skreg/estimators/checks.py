@@ -1,4 +1,4 @@
-"""Parameters that have to agree with one another."""
+"""Checks of parameters that depend on one another."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def check_parameters(estimator):
     Parameters
     ----------
     estimator : BaseNetwork
-        Each of its parameters has passed its own constraint.
+        Each parameter satisfies its own constraint.
     """
     sizes = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
     if estimator.stochastic_depth > 0 and estimator.skip is None:
@@ -45,7 +45,7 @@ def check_members(estimator, sizes):
     ----------
     estimator : BaseNetwork
     sizes : tuple of int
-        Of the hidden layers.
+        Sizes of the hidden layers.
     """
     if isinstance(estimator.max_samples, bool):  # which is an int to Python
         raise ValueError(

@@ -1,7 +1,11 @@
 """Predictions of classes, which all classifiers make of their scores alike."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import ClassifierMixin
+
+from skreg.typing import MatrixLike, NDArray
 
 
 class ClassPredictionsMixin(ClassifierMixin):
@@ -11,7 +15,7 @@ class ClassPredictionsMixin(ClassifierMixin):
     `_labels`.
     """
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the most probable class, or the labels more probable than not.
 
         Parameters
@@ -27,7 +31,7 @@ class ClassPredictionsMixin(ClassifierMixin):
         scores, threshold = self._decision(X)
         return self._labels.decide(scores, threshold)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the logarithm of the probabilities.
 
         Parameters

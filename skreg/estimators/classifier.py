@@ -1,5 +1,7 @@
 """What makes a network a classifier: labels, class weights and probabilities."""
 
+from typing import Any
+
 import numpy as np
 
 from skreg.compatibility import StrOptions
@@ -7,6 +9,7 @@ from skreg.estimators.base import BaseNetwork
 from skreg.estimators.class_predictions import ClassPredictionsMixin
 from skreg.estimators.constraints import SHARE
 from skreg.estimators.labels import learn_labels
+from skreg.typing import MatrixLike, NDArray
 
 
 class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
@@ -36,7 +39,7 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
     def _labels(self):
         return self._layout.targets
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> NDArray[Any]:
         """Return the raw outputs of the network.
 
         Parameters
@@ -53,7 +56,7 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         score = self._raw_predict(X)
         return score[:, 0] if self.n_outputs_ == 1 else score
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return probabilities.
 
         Parameters
@@ -73,11 +76,11 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         return probability
 
     @property
-    def coef_(self):
+    def coef_(self) -> NDArray[Any]:
         """Coefficients of a linear model, of shape (n_outputs, n_features)."""
         return self._linear_coef()[0]
 
     @property
-    def intercept_(self):
+    def intercept_(self) -> NDArray[Any]:
         """Intercepts of a linear model, of shape (n_outputs,)."""
         return self._linear_coef()[1]

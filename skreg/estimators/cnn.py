@@ -1,13 +1,25 @@
 """Convolutional networks: the public estimators."""
 
-from sklearn.utils.metaestimators import available_if
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
 
-from skreg.compatibility import fit_context
+import torch
+
+from skreg.augmentation.parameter import Augment
+from skreg.compatibility import available_if, fit_context
 from skreg.estimators.base import store_parameters, takes_steps
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.convolutional import ConvolutionalMixin, image_constraints
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
+from skreg.typing import (
+    ArrayLike,
+    ClassWeight,
+    MatrixLike,
+    PerLayer,
+    RandomState,
+    Sizes,
+)
 
 
 @fill_docstring
@@ -69,82 +81,82 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
     def __init__(
         self,
-        channels=(32, 64),
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        channels: Sizes = (32, 64),
+        hidden_layer_sizes: Sizes = (100,),
+        activation: str = "relu",
         *,
-        image_shape=None,
-        kernel_size=3,
-        pool=2,
-        l1=0.0,
-        l2=0.0,
-        group_l1=0.0,
-        weight_decay=0.0,
-        max_norm=None,
-        positive=False,
-        dropout=0.0,
-        input_dropout=0.0,
-        input_noise=0.0,
-        batchnorm=False,
-        label_smoothing=0.0,
-        mixup=0.0,
-        cutmix=0.0,
-        cutout=0.0,
-        adversarial=0.0,
-        augment=None,
-        pruning=0.0,
-        skip=None,
-        skip_l1=None,
-        skip_l2=None,
-        stochastic_depth=0.0,
-        init="glorot",
-        n_estimators=1,
-        bootstrap=False,
-        max_samples=1.0,
-        early_stopping=False,
-        monitor="loss",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        restore_best_weights=True,
-        solver="adam",
-        learning_rate="flat_cosine",
-        learning_rate_init=0.003,
-        swa_fraction=0.0,
-        ema_decay=0.0,
-        n_snapshots=1,
-        batch_size="auto",
-        max_iter="auto",
-        shuffle=True,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        clip_norm=None,
-        standardize=True,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        device="cpu",
-        dtype=None,
-        callbacks=None,
-        verbose=False,
-    ):
+        image_shape: Sequence[int] | None = None,
+        kernel_size: Sizes = 3,
+        pool: Sizes = 2,
+        l1: PerLayer = 0.0,
+        l2: PerLayer = 0.0,
+        group_l1: float = 0.0,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        positive: bool = False,
+        dropout: PerLayer = 0.0,
+        input_dropout: float = 0.0,
+        input_noise: float = 0.0,
+        batchnorm: bool | Literal["before", "after"] = False,
+        label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cutout: float = 0.0,
+        adversarial: float = 0.0,
+        augment: Augment = None,
+        pruning: float = 0.0,
+        skip: Literal["linear", "residual"] | None = None,
+        skip_l1: float | None = None,
+        skip_l2: float | None = None,
+        stochastic_depth: float = 0.0,
+        init: Literal["glorot", "scaled"] = "glorot",
+        n_estimators: int = 1,
+        bootstrap: bool = False,
+        max_samples: float = 1.0,
+        early_stopping: bool = False,
+        monitor: str | Callable[..., float] = "loss",
+        validation_fraction: float | None = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        restore_best_weights: bool = True,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        learning_rate: str = "flat_cosine",
+        learning_rate_init: float = 0.003,
+        swa_fraction: float = 0.0,
+        ema_decay: float = 0.0,
+        n_snapshots: int = 1,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+        standardize: bool | Literal["robust"] = True,
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "cpu",
+        dtype: Literal["float32", "float64"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        verbose: bool | int = False,
+    ) -> None:
         store_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         {fit}
@@ -153,7 +165,13 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
 
     @available_if(takes_steps)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch, going on where the last call ended.
 
         The first call learns the classes and the standardising. Early stopping does
@@ -234,82 +252,82 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
 
     def __init__(
         self,
-        channels=(32, 64),
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        channels: Sizes = (32, 64),
+        hidden_layer_sizes: Sizes = (100,),
+        activation: str = "relu",
         *,
-        image_shape=None,
-        kernel_size=3,
-        pool=2,
-        loss="squared_error",
-        quantile=0.5,
-        l1=0.0,
-        l2=0.0,
-        group_l1=0.0,
-        weight_decay=0.0,
-        max_norm=None,
-        positive=False,
-        dropout=0.0,
-        input_dropout=0.0,
-        input_noise=0.0,
-        batchnorm=False,
-        mixup=0.0,
-        cutmix=0.0,
-        cutout=0.0,
-        adversarial=0.0,
-        augment=None,
-        pruning=0.0,
-        skip=None,
-        skip_l1=None,
-        skip_l2=None,
-        stochastic_depth=0.0,
-        init="glorot",
-        n_estimators=1,
-        bootstrap=False,
-        max_samples=1.0,
-        early_stopping=False,
-        monitor="loss",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        restore_best_weights=True,
-        solver="adam",
-        learning_rate="flat_cosine",
-        learning_rate_init=0.003,
-        swa_fraction=0.0,
-        ema_decay=0.0,
-        n_snapshots=1,
-        batch_size="auto",
-        max_iter="auto",
-        shuffle=True,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        clip_norm=0.5,
-        standardize=True,
-        warm_start=False,
-        random_state=None,
-        device="cpu",
-        dtype=None,
-        callbacks=None,
-        verbose=False,
-    ):
+        image_shape: Sequence[int] | None = None,
+        kernel_size: Sizes = 3,
+        pool: Sizes = 2,
+        loss: str = "squared_error",
+        quantile: float = 0.5,
+        l1: PerLayer = 0.0,
+        l2: PerLayer = 0.0,
+        group_l1: float = 0.0,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
+        positive: bool = False,
+        dropout: PerLayer = 0.0,
+        input_dropout: float = 0.0,
+        input_noise: float = 0.0,
+        batchnorm: bool | Literal["before", "after"] = False,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cutout: float = 0.0,
+        adversarial: float = 0.0,
+        augment: Augment = None,
+        pruning: float = 0.0,
+        skip: Literal["linear", "residual"] | None = None,
+        skip_l1: float | None = None,
+        skip_l2: float | None = None,
+        stochastic_depth: float = 0.0,
+        init: Literal["glorot", "scaled"] = "glorot",
+        n_estimators: int = 1,
+        bootstrap: bool = False,
+        max_samples: float = 1.0,
+        early_stopping: bool = False,
+        monitor: str | Callable[..., float] = "loss",
+        validation_fraction: float | None = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        restore_best_weights: bool = True,
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
+        learning_rate: str = "flat_cosine",
+        learning_rate_init: float = 0.003,
+        swa_fraction: float = 0.0,
+        ema_decay: float = 0.0,
+        n_snapshots: int = 1,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = 0.5,
+        standardize: bool | Literal["robust"] = True,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "cpu",
+        dtype: Literal["float32", "float64"] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        verbose: bool | int = False,
+    ) -> None:
         store_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     @fill_docstring
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         {fit}
@@ -318,7 +336,9 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
 
     @available_if(takes_steps)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch, going on where the last call ended.
 
         The first call learns the standardising. Early stopping does not apply.

@@ -1,5 +1,7 @@
 """The documentation that several estimators share, written once."""
 
+from typing import TypeVar
+
 REGULARISATION = """
     l1 : float or sequence of float, default=0.0
         Strength of the penalty on the absolute weights: one number, or one for each
@@ -445,8 +447,15 @@ SECTIONS = {
 }
 
 
-def fill_docstring(target, sections=SECTIONS):
+Documented = TypeVar("Documented")
+
+
+def fill_docstring(
+    target: Documented, sections: dict[str, str] = SECTIONS
+) -> Documented:
     """Replace ``{section}`` lines in the docstring of a class or function."""
+    if target.__doc__ is None:  # as under python -OO
+        return target
     for name, text in sections.items():
         for indent in (" " * 4, " " * 8):
             target.__doc__ = target.__doc__.replace(

@@ -1,4 +1,4 @@
-"""What the training of one network leaves: its weights, and how it went."""
+"""The outcome of training one network: its weights and its history."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained network and the course of its training.
+    """A trained network, and how its training went.
 
     Parameters
     ----------
@@ -22,15 +22,15 @@ class Fit:
         The networks whose predictions are averaged, if they are several.
     seed : int or None, default=None
     optimizer_state : tuple or None, default=None
-        With which the optimiser goes on.
+        State of the optimiser, for calls of `partial_fit`.
     epochs_seen, samples_seen : int, default=0
-        In all calls.
+        Epochs and training rows, in all calls.
     curves : dict of list of float or None
-        Those of all calls by `CURVES`, None where there is none.
+        The curves over all calls, by `CURVES`. None is no curve.
     attributes : dict
-        The public attributes that tell of the last call.
+        Public attributes that describe the last call.
     history : list of dict
-        skorch's, where there were callbacks.
+        History of the skorch net, if there were callbacks.
     """
 
     state: list
@@ -53,7 +53,7 @@ class Fit:
         return self.attributes["kkt_violation_"]
 
     def with_states(self, states, **attributes):
-        """Return this with other networks in it, and other public attributes."""
+        """Return a copy with other networks and other public attributes."""
         return replace(
             self,
             state=states[-1],
@@ -62,7 +62,7 @@ class Fit:
         )
 
     def of_members(self, architecture):
-        """Return a fit for each of the members that share weights.
+        """Split members that share weights into a fit for each.
 
         Parameters
         ----------
@@ -76,14 +76,14 @@ class Fit:
 
 
 def fit_of(result, request, before=None):
-    """Return the `Fit` that the result of a request is.
+    """Convert the result of a request to a `Fit`.
 
     Parameters
     ----------
     result : FitResult
     request : FitRequest
     before : Fit or None, default=None
-        Of the calls before, if this one went on.
+        The fit that this call has continued.
     """
     tracker = result.tracker
     snapshots = tracker.snapshots or None
@@ -105,7 +105,7 @@ def fit_of(result, request, before=None):
 
 
 def _curves(tracker, before, n_before):
-    """Return the curves, after those of the calls before.
+    """Return the curves, appended to those of earlier calls.
 
     Epochs without validation rows are nan in a curve that others have.
     """
@@ -121,7 +121,7 @@ def _curves(tracker, before, n_before):
 
 
 def _attributes(result, n_before):
-    """Return the public attributes that tell of a call."""
+    """Return the public attributes that describe a call."""
     tracker = result.tracker
     curve, watched = tracker.loss_curve, tracker.request.watch_validation
     return {
@@ -135,7 +135,7 @@ def _attributes(result, n_before):
 
 
 def sparsity(weights):
-    """Return the share of some arrays' elements that are exactly zero."""
+    """Return the share of elements that are exactly zero."""
     return 1 - sum(map(np.count_nonzero, weights)) / sum(
         array.size for array in weights
     )

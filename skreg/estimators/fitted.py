@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,15 +12,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg.estimators.fits import CURVES, sparsity
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
+from skreg.typing import NDArray
 
 
 class FittedNetwork(BaseEstimator):
     """Attributes, prediction and pickling of an estimator with trained networks.
 
-    All of it comes from three values: the `Layout` that surrounds the weights
-    (`_layout`), what the training of each network has left (`_fits`, a list of `Fit`),
-    and the device. The torch module that predicts shares the memory of the arrays and
-    is not pickled.
+    All attributes are derived from three values: the `Layout` (`_layout`), a `Fit` for
+    each network (`_fits`), and the device. The torch module that predicts shares the
+    memory of the arrays and is not pickled.
     """
 
     # The parameters of a model without hidden layers.
@@ -35,7 +36,7 @@ class FittedNetwork(BaseEstimator):
         return copy.copy(self)._become(layout, device, fits)
 
     def _alone(self, seed):
-        """Return a copy of this estimator that is to have one network."""
+        """Return a copy of this estimator with the parameters of a single network."""
         member = copy.copy(self)
         # What is called during a fit belongs to that of the whole.
         for name in [name for name in vars(member) if "callback" in name]:
@@ -45,7 +46,7 @@ class FittedNetwork(BaseEstimator):
         return member.set_params(**ALONE, random_state=seed if seed < 2**32 else None)
 
     @property
-    def estimators_(self):
+    def estimators_(self) -> list[Self]:
         """The fitted networks, each an estimator that predicts alone.
 
         Those of members that share weights are given their own copies.
@@ -98,7 +99,7 @@ class FittedNetwork(BaseEstimator):
         )
 
     def _is_valid(self, X):
-        """Tell arrays that scikit-learn's validation would return as they are.
+        """Tell whether scikit-learn's validation would return `X` unchanged.
 
         Its checks take three times as long as predicting a row.
         """
@@ -122,13 +123,13 @@ class FittedNetwork(BaseEstimator):
         return [input_weights(architecture, fit.state) for fit in self._fits]
 
     @property
-    def support_(self):
+    def support_(self) -> NDArray[np.bool_]:
         """Which inputs are used: those with a weight other than zero in any network."""
         used = [(weights != 0).any(axis=1) for weights in self._input_weights()]
         return np.any(used, axis=0)
 
     @property
-    def feature_importances_(self):
+    def feature_importances_(self) -> NDArray[Any]:
         """Euclidean norm of each input's outgoing weights, 0 outside `support_`.
 
         The mean over the networks of an ensemble.
@@ -137,13 +138,13 @@ class FittedNetwork(BaseEstimator):
         return np.mean(norms, axis=0)
 
     @property
-    def sparsity_(self):
+    def sparsity_(self) -> float:
         """Share of the weights (biases aside) that are exactly zero."""
         n_layers = self._layout.architecture.n_weights
         return sparsity([w for fit in self._fits for w in fit.state[:n_layers]])
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """The skorch history: a list with one dict for each epoch."""
         from skorch.history import History
 
@@ -159,7 +160,7 @@ class FittedNetwork(BaseEstimator):
         return history
 
     @property
-    def net_(self):
+    def net_(self) -> Any:
         """The trained network as an initialised skorch net: a stack of one model.
 
         With `n_estimators` and `n_snapshots`, a stack of the networks whose predictions

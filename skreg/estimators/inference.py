@@ -1,4 +1,4 @@
-"""Prediction with trained networks, as many of them as there are, in one stack."""
+"""Prediction with the trained networks of an estimator, as one stack."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +21,7 @@ class Inference:
     ----------
     layout : Layout
     states : list of list of ndarray
-        Of each network. The memory is shared.
+        The state of each network. The module shares its memory.
     device : torch.device
 
     Attributes
@@ -40,15 +40,15 @@ class Inference:
         self._dtype = states[0][0].dtype
 
     def predict(self, X, link):
-        """Return a function of the raw outputs, row by row.
+        """Predict all rows, in parts that fit the cache.
 
         Parameters
         ----------
         X : {ndarray, CSR} of shape (n_samples, n_features)
             Checked rows.
         link : callable
-            Maps raw outputs, a tensor of shape (n_rows, n_outputs), to a tensor of the
-            same shape.
+            Function of the raw outputs, a tensor of shape (n_rows, n_outputs), that
+            keeps the shape.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What the inputs of a network are: the columns of a table, or images."""
+"""The two kinds of inputs of a network: tables and images."""
 
 from dataclasses import dataclass, replace
 from math import isqrt, prod
@@ -18,30 +18,30 @@ class Table:
     attributes = MappingProxyType({})
 
     def continued(self, known):
-        """Return the inputs of a fit that goes on from `known`."""
+        """Return the inputs of a fit that continues one with the inputs `known`."""
         return self
 
     def rows_of(self, X):
-        """Return inputs with a row for each sample, and what is known of them."""
+        """Return `X` with a row for each sample, and the inputs that it reveals."""
         return X, self
 
     def sized(self, n_features):
-        """Return what is known once the number of inputs is."""
+        """Return the inputs, given the number of features."""
         return self
 
 
 @dataclass(frozen=True)
 class Images:
-    """Inputs that are images, and become rows with the channels last.
+    """Images, which become rows with the channels last.
 
     Parameters
     ----------
     channels, kernel_sizes, pools : tuple of int
-        Of each convolution.
+        Sizes of each convolution.
     image_shape : tuple of int or None
-        Height, width and channels, as soon as they are known.
+        Height, width and channels; None as long as they are unknown.
     source : str, default="image_shape"
-        Where the shape is known from, for error messages.
+        Where the shape comes from, for error messages.
     """
 
     channels: tuple
@@ -52,7 +52,7 @@ class Images:
 
     @property
     def attributes(self):
-        """The public attributes of an estimator that was fitted to them."""
+        """Public attributes of an estimator fitted to these inputs."""
         return {"image_shape_": self.image_shape}
 
     @property
@@ -63,7 +63,7 @@ class Images:
         )
 
     def continued(self, known):
-        """Return the inputs of a fit that goes on from `known`."""
+        """Return the inputs of a fit that continues one with the inputs `known`."""
         if self.image_shape not in (None, known.image_shape):
             raise ValueError(
                 f"image_shape changed from {known.image_shape} to {self.image_shape}; "
@@ -72,15 +72,15 @@ class Images:
         return replace(self, image_shape=known.image_shape, source="training data")
 
     def rows_of(self, X):
-        """Return images as rows, and what is known of them.
+        """Return images as rows, and the inputs with the shape of the images.
 
-        Everything else is returned as it is, for scikit-learn to judge.
+        Everything else is returned unchanged, for scikit-learn to check.
         """
         rows, shape = _flattened(X, self.image_shape, self.source)
         return rows, self if shape is None else replace(self, image_shape=shape)
 
     def sized(self, n_features):
-        """Return what is known once the number of inputs is: square images, or lines.
+        """Return the inputs, given the number of features: square images, or signals.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Images:
 
 
 def _flattened(X, known, source):
-    """Return images as rows, and their shape; or what is no image, and None."""
+    """Return images as rows, and their shape. Other inputs stay, with shape None."""
     if isinstance(X, list | tuple):
         X = _array_of_images(X)
     n_axes = getattr(X, "ndim", 2)
@@ -124,7 +124,7 @@ def _flattened(X, known, source):
 
 
 def _array_of_images(X):
-    """Return nested lists as an array if they are images, else as they are."""
+    """Convert nested lists to an array if they hold images."""
     try:
         array = np.asarray(X)
     except ValueError:  # of different lengths

@@ -7,20 +7,20 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skreg.compatibility import compute_class_weight
-from skreg.data.weights import SampleWeights, check_weights
+from skreg.data.sample_weights import SampleWeights, check_weights
 from skreg.networks.losses import CLASSIFICATION_LOSSES
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What is known of the targets of a classifier.
+    """The kind of the targets of a classifier, and their encoding.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels; of multilabel targets, the numbers of their columns.
+        The class labels; for multilabel targets, the numbers of the columns.
     kind : str
-        What `type_of_target` called the training data.
+        Type of the training targets, from `type_of_target`.
     """
 
     classes: np.ndarray
@@ -42,15 +42,15 @@ class Labels:
 
     @property
     def attributes(self):
-        """The public attributes of an estimator that was fitted to them."""
+        """Public attributes of an estimator fitted to these targets."""
         return {"classes_": self.classes, "n_outputs_": self.n_outputs}
 
     def learned_from(self, rows, loss, standardize):
-        """Return what training rows add to what is known: nothing."""
+        """Return the targets unchanged: training rows add nothing to them."""
         return self
 
     def strata(self, y):
-        """Return the classes whose shares a validation split keeps, or None."""
+        """Return the classes for a stratified split, or None."""
         return None if self.is_multilabel else y
 
     def encode(self, y, dtype):
@@ -67,13 +67,13 @@ class Labels:
         return encoded
 
     def check(self, y, classes=None):
-        """Return `y` of a later call as it is encoded, or raise what is wrong with it.
+        """Check `y` of a later call against the targets of the first.
 
         Parameters
         ----------
         y : ndarray
         classes : array-like, default=None
-            Those that the call names, if it does.
+            The classes that the call is given.
         """
         y, kind = _flat(y), type_of_target(y)
         if classes is not None and not np.array_equal(np.unique(classes), self.classes):
@@ -104,14 +104,14 @@ class Labels:
         return values
 
     def decide(self, scores, threshold):
-        """Return the label, or the labels, that each row of scores stands for.
+        """Return the predicted label, or labels, of each row of scores.
 
         Parameters
         ----------
         scores : ndarray of shape (n_samples, n_outputs) or (n_samples, n_classes)
-            Of each class, of each label, or of the second of two classes.
+            Scores of the classes or labels, or of the second of two classes.
         threshold : float
-            Above which a label is predicted, or the second of two classes.
+            Score above which a label, or the second of two classes, is predicted.
         """
         if self.is_multilabel:
             return (scores > threshold).astype(int)
@@ -120,16 +120,16 @@ class Labels:
         return self.classes[scores.argmax(axis=1)]
 
     def weigh(self, class_weight, y, sample_weight, incremental=False):
-        """Return the `ClassWeights` of the rows of a fit, which the others follow.
+        """Compute the weights of the classes from the rows of a fit.
 
         Parameters
         ----------
         class_weight : dict, list of dict or "balanced"
         y : ndarray
-            Checked targets of the rows that "balanced" counts.
+            Checked targets of the training rows, which "balanced" counts.
         sample_weight : ndarray of shape (n_samples,) or None
         incremental : bool, default=False
-            Whether more rows are to follow.
+            Whether more rows may follow.
         """
         if self.is_multilabel:
             return ClassWeights(self, class_weight)
@@ -159,14 +159,14 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class ClassWeights(SampleWeights):
-    """What the classes count, which multiplies the sample weights.
+    """Weights of the classes, which multiply the sample weights.
 
     Parameters
     ----------
     labels : Labels
     class_weight : dict, list of dict or "balanced"
     weights : ndarray of shape (n_classes,) or None
-        For one label a row.
+        None for multilabel targets.
     """
 
     labels: Labels
@@ -182,13 +182,13 @@ class ClassWeights(SampleWeights):
 
 
 def learn_labels(y, classes, owner):
-    """Return checked targets and what is known of them from now on.
+    """Check the targets of a first fit, and describe them.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,) or (n_samples, n_labels)
     classes : array-like or None
-        All labels there are, for the first call of partial_fit.
+        All labels, for the first call of partial_fit.
     owner : str
         The name of the estimator, for error messages.
 

@@ -1,4 +1,4 @@
-"""What a fit learns of its data besides weights, and keeps when it goes on."""
+"""What a fit learns from its data besides the weights."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ import torch
 
 from skreg.augmentation.parameter import batch_changes, n_channels
 from skreg.data.batches import smooth_clip
-from skreg.data.moments import channel_standardisation, standardisation
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.data.rows import Rows
+from skreg.data.standardisation import channel_standardisation, standardisation
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
@@ -22,7 +22,7 @@ from skreg.parameters.checks import check_hidden_layer_sizes
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What surrounds the weights of a network.
+    """Everything about a fitted network but its weights; a continued fit keeps it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Layout:
     architecture : Architecture
     loss : Loss
     offset, scale : ndarray of shape (n_features,) or None
-        What inputs are centred and divided by.
+        Centre and scale of the inputs.
     clips : bool
         Whether inputs are then clipped smoothly.
     """
@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def attributes(self):
-        """The public attributes of an estimator that has it."""
+        """Public attributes of an estimator with this layout."""
         own = {"feature_offset_": self.offset, "feature_scale_": self.scale}
         return own | self.inputs.attributes | self.targets.attributes
 
@@ -56,15 +56,13 @@ class Layout:
         return [None if array is None else torch.tensor(array) for array in arrays]
 
     def standardised(self, x, offset, scale):
-        """Return inputs as the network sees them, in the precision of the data.
-
-        Those that are not standardised are returned as they are.
+        """Standardise inputs in the precision of the data, if the layout does.
 
         Parameters
         ----------
         x : Tensor of shape (..., n_features)
         offset, scale : Tensor or None
-            What `scaling_tensors` returned, which is not done for each row.
+            From `scaling_tensors`.
         """
         if offset is not None:
             x = x - offset
@@ -73,7 +71,7 @@ class Layout:
         return smooth_clip(x) if self.clips else x
 
     def encoded(self, rows, dtype):
-        """Return rows with the targets of the loss."""
+        """Return rows with encoded targets."""
         # The scaling of targets depends on the loss and the standardising, too.
         what = "encoded", dtype, self.scale is None, self.loss
         encoded = rows.once(what, lambda: self.targets.encode(rows.y, dtype))
@@ -91,7 +89,7 @@ def learn_layout(estimator, inputs, targets, loss, rows):
     targets : Labels or Numbers
     loss : Loss
     rows : Rows
-        With targets as they are checked, not encoded.
+        With checked, unencoded targets.
     """
     _check_dense(estimator, rows)
     sizes = _embedding_sizes(estimator, rows)
@@ -104,7 +102,7 @@ def learn_layout(estimator, inputs, targets, loss, rows):
 
 
 def continued_layout(estimator, known, inputs, loss, rows):
-    """Return the layout of a fit that goes on, which is that of the fit before.
+    """Return the known layout, after checking that the parameters still fit it.
 
     Parameters
     ----------
@@ -113,7 +111,7 @@ def continued_layout(estimator, known, inputs, loss, rows):
     known : Layout
     inputs : Table or Images
     loss : Loss
-        That of the parameters.
+        The loss that the parameters ask for.
     rows : Rows
 
     Raises
@@ -139,12 +137,12 @@ def continued_layout(estimator, known, inputs, loss, rows):
 
 
 def image_changes(estimator, inputs, n_features):
-    """Return what changes the rows of training batches, by `augment`."""
+    """Return the changes of training batches that `augment` asks for."""
     return batch_changes(estimator.augment, n_features, inputs.image_shape)
 
 
 def dense_only(estimator):
-    """Return the parameter that takes no sparse inputs, with its value, or None."""
+    """Return the parameter, with its value, that needs dense inputs; or None."""
     if estimator.standardize == "robust":
         return "standardize='robust'"
     if estimator.numeric_embedding == "piecewise_linear":
@@ -190,10 +188,10 @@ def _check_batchnorm(estimator, architecture, rows):
 
 
 def _embedding_sizes(estimator, rows):
-    """Return how many numbers become of each input.
+    """Return the number of embedding values of each input.
 
-    Bins tell nothing of an input with two values, which stays one number; unless all
-    are groups of weights, which are of one size.
+    Bins are useless for an input with two values, which keeps one number. Under
+    group_l1 all inputs have the same number, as groups are of one size.
     """
     if estimator.numeric_embedding is None:
         return ()
@@ -206,7 +204,7 @@ def _embedding_sizes(estimator, rows):
 
 
 def _known_embedding_sizes(estimator, known, rows):
-    """Return the same for a fit that goes on, whatever values its rows have."""
+    """Return the same for a continued fit, whatever values its rows have."""
     if not (estimator.numeric_embedding and known.architecture.embedding):
         return _embedding_sizes(estimator, rows)
     sizes = np.full(rows.X.shape[1], estimator.embedding_size)
@@ -215,9 +213,9 @@ def _known_embedding_sizes(estimator, known, rows):
 
 
 def _scaling(estimator, inputs, rows):
-    """Return what the inputs are centred and divided by, or None.
+    """Return the centre and the scale of the inputs, or None.
 
-    Of images, that of a channel: what moves from pixel to pixel is on one scale.
+    Pixels have those of their channel, because images move from pixel to pixel.
     """
     if not estimator.standardize:
         return None, None
@@ -237,7 +235,7 @@ def _scaling(estimator, inputs, rows):
 
 
 def _channels(estimator, inputs, n_features):
-    """Return how many channels share one scale among their pixels, or None."""
+    """Return the number of channels of images, or None for tables."""
     if inputs.image_shape is not None:
         return inputs.image_shape[2]
     return n_channels(image_changes(estimator, inputs, n_features))

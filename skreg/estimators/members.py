@@ -4,8 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skreg.data.random_streams import DRAWN_ROWS, MEMBERS, Streams
 from skreg.data.rows import Rows
-from skreg.data.streams import DRAWN_ROWS, MEMBERS, Streams
 
 # What makes an estimator one of a single network that sees all rows.
 ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}
@@ -31,7 +31,7 @@ def draws_rows(estimator):
 def member_seeds(seed, n_members):
     """Return the seeds of the members of an ensemble.
 
-    That of the first is the fit's own, and none depends on how many there are.
+    The first is the seed of the fit. No seed depends on the number of members.
 
     Examples
     --------
@@ -45,14 +45,14 @@ def member_seeds(seed, n_members):
 
 
 def course_fields(fit, incremental):
-    """Return the fields of a request that say where a network goes on.
+    """Return the fields of a request that say where training starts.
 
     Parameters
     ----------
     fit : Fit or None
-        None starts anew.
+        The fit to continue; None starts anew.
     incremental : bool
-        Whether the optimiser goes on, too.
+        Whether to continue with the state of the optimiser, too.
     """
     if fit is None:
         return {
@@ -70,7 +70,7 @@ def course_fields(fit, incremental):
 
 
 def drawn_rows(estimator, architecture, rows, seed):
-    """Return the rows that a member sees, in their order.
+    """Draw the training rows of a member, and sort them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def drawn_rows(estimator, architecture, rows, seed):
     architecture : Architecture
     rows : Rows
     seed : int
-        Of the member.
+        Seed of the member.
     """
     index, max_samples = rows.index, estimator.max_samples
     n_drawn = max_samples
@@ -100,13 +100,13 @@ def drawn_rows(estimator, architecture, rows, seed):
 
 
 def check_single(estimator, what):
-    """Raise unless a fit of an estimator is one network on all of its rows.
+    """Raise if an estimator is an ensemble, or draws its training rows.
 
     Parameters
     ----------
     estimator : BaseNetwork
     what : str
-        What cannot take an ensemble, for the message.
+        What does not take an ensemble, for the message.
     """
     if not draws_rows(estimator) and n_trained(estimator) == 1:
         return

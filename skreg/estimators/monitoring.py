@@ -1,4 +1,4 @@
-"""Scores of the validation rows, by which training is stopped early."""
+"""Scores of the validation rows, for early stopping."""
 
 import copy
 import math
@@ -48,7 +48,7 @@ def scorer_of_states(estimator, scoring, prepared, rows):
     scoring : str or callable
     prepared : Prepared
     rows : Rows
-        With targets as they are checked, not encoded.
+        With checked, unencoded targets.
     """
     scorer, bare = get_scorer(scoring), copy.copy(estimator)
     X, y, options = rows.X[rows.index], rows.y[rows.index], {}

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from skreg.data.moments import standardisation
+from skreg.data.standardisation import standardisation
 from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """What is known of the targets of a regressor.
+    """The shape of the targets of a regressor, and their standardising.
 
     Parameters
     ----------
     n_outputs : int
     is_flat : bool
-        Whether they come as a vector.
+        Whether targets and predictions are vectors.
     offset, scale : ndarray of shape (n_outputs,) or None, default=None
-        What they are centred and divided by; counts are only divided.
+        Centre and scale of the targets; counts are only scaled.
     """
 
     n_outputs: int
@@ -29,7 +29,7 @@ class Numbers:
 
     @property
     def attributes(self):
-        """The public attributes of an estimator that was fitted to them."""
+        """Public attributes of an estimator fitted to these targets."""
         return {
             "n_outputs_": self.n_outputs,
             "target_offset_": self.offset,
@@ -37,12 +37,12 @@ class Numbers:
         }
 
     def learned_from(self, rows, loss, standardize):
-        """Return these with the centre and the scale of training rows.
+        """Return the targets with the centre and the scale of training rows.
 
         Parameters
         ----------
         rows : Rows
-            With targets as they are checked, not encoded.
+            With checked, unencoded targets.
         loss : Loss
         standardize : bool or str
             False leaves targets as they are.
@@ -58,7 +58,7 @@ class Numbers:
         return replace(self, offset=mean, scale=scale)
 
     def strata(self, y):
-        """Return the classes whose shares a validation split keeps: None."""
+        """Return the classes for a stratified split: None, as there are none."""
         return None
 
     def encode(self, y, dtype):
@@ -79,9 +79,9 @@ class Numbers:
         return values
 
     def check(self, y, classes=None):
-        """Return `y` of a later call as it is encoded, or raise what is wrong with it.
+        """Check `y` of a later call against the targets of the first.
 
-        `classes` are none of theirs.
+        `classes` is ignored.
         """
         y = _numeric(y, "The targets")
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -94,7 +94,7 @@ class Numbers:
 
 
 def learn_numbers(y, owner):
-    """Return checked targets and what is known of them from now on.
+    """Check the targets of a first fit, and describe them.
 
     Parameters
     ----------
@@ -129,10 +129,10 @@ def check_values(y, loss, is_first):
     Parameters
     ----------
     y : ndarray
-        As they are checked, not encoded.
+        Checked, unencoded targets.
     loss : Loss
     is_first : bool
-        Whether nothing else is known of the targets.
+        Whether these are the targets of a first fit.
     """
     if not isinstance(loss, PoissonLoss):
         return

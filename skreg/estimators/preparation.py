@@ -7,10 +7,10 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.validation import validate_data
 
+from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
+from skreg.data.sample_weights import SampleWeights, check_weights
 from skreg.data.splitting import split_validation
-from skreg.data.streams import SPLIT, Streams
-from skreg.data.weights import SampleWeights, check_weights
 from skreg.estimators.checks import check_parameters
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
@@ -21,7 +21,7 @@ from skreg.parameters.checks import check_device
 
 @dataclass(frozen=True, eq=False)
 class CheckedData:
-    """The data of a fit as arrays, and what they are.
+    """Checked inputs and targets, with their kinds.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ class CheckedData:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """All that training needs besides parameters.
+    """Everything that training needs besides the parameters.
 
     Parameters
     ----------
     layout : Layout
     device : torch.device
     train : Rows
-        With targets as they are checked, not encoded.
+        With checked, unencoded targets.
     validation : Rows or None
     """
 
@@ -70,8 +70,8 @@ def prepare(
 ):
     """Prepare the fit of an estimator.
 
-    Of the estimator only the parameters are read, and set are only scikit-learn's
-    attributes of the inputs: their number and names.
+    Only the parameters of the estimator are read. The only attributes that are set are
+    scikit-learn's `n_features_in_` and `feature_names_in_`.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def prepare(
     validation : tuple, default=()
         ``X_val, y_val, sample_weight_val`` or nothing.
     seed : int, default=0
-        Decides which rows are set aside.
+        Seed of the validation split.
     known : Layout or None, default=None
-        That of the fit that goes on.
+        The layout of the fit to continue.
     incremental : bool, default=False
         Whether this is a call of partial_fit.
     classes : array-like, default=None
@@ -145,7 +145,7 @@ def _validated(estimator, X, y, reset):
 
 
 def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=False):
-    """Return what weighs rows, with what "balanced" finds in some of them.
+    """Return the weights of rows, with classes balanced over the training rows.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=Fa
     data : CheckedData
     sample_weight : ndarray of shape (n_samples,) or None
     rows : index, default=slice(None)
-        Those that are trained on.
+        The training rows.
     incremental : bool, default=False
-        Whether more are to follow.
+        Whether more rows may follow.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _split(estimator, targets, rows, seed):
 
 
 def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=None):
-    """Return the rows that the user gave for validation, sparse if those of X are."""
+    """Return the user's validation rows, sparse if the training rows are."""
     if X_val is None or y_val is None:
         parts = {"X_val": X_val, "y_val": y_val, "sample_weight_val": 0}
         given = [name for name, part in parts.items() if part is not None]
@@ -215,10 +215,10 @@ def prepare_rows(estimator, data, train, validation, known=None):
         Only its parameters are read.
     data : CheckedData
     train : Rows
-        With targets as they are checked, not encoded.
+        With checked, unencoded targets.
     validation : Rows or None
     known : Layout or None, default=None
-        That of the fit that goes on.
+        The layout of the fit to continue.
 
     Returns
     -------
@@ -236,9 +236,9 @@ def prepare_rows(estimator, data, train, validation, known=None):
 
 
 def validate_parameters(estimator):
-    """Raise an error that names the parameter if one is wrong, or some disagree.
+    """Raise an error that names the parameter if one is invalid, or some disagree.
 
-    For estimators whose `fit` is not called, which does both.
+    For estimators that are trained without their `fit`, which checks both.
     """
     estimator._validate_params()
     check_parameters(estimator)

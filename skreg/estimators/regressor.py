@@ -1,6 +1,7 @@
 """What makes a network a regressor: losses and standardised targets."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -9,6 +10,7 @@ from skreg.compatibility import Interval, StrOptions
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.numeric_targets import learn_numbers, regression_loss
 from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.typing import MatrixLike, NDArray
 
 
 class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
@@ -28,7 +30,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     def _loss_of(self, targets):
         return regression_loss(self.loss, self.quantile)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the predicted mean, median or quantile.
 
         Parameters
@@ -46,7 +48,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         return prediction[:, 0] if self._layout.targets.is_flat else prediction
 
     @property
-    def coef_(self):
+    def coef_(self) -> NDArray[Any]:
         """Coefficients of a linear model, of shape ([n_outputs,] n_features)."""
         coef, targets = self._linear_coef()[0], self._layout.targets
         if targets.scale is not None and self.out_activation_ == "identity":
@@ -54,7 +56,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         return coef[0] if targets.is_flat else coef
 
     @property
-    def intercept_(self):
+    def intercept_(self) -> float | NDArray[Any]:
         """Intercepts of a linear model: a number, or an array of shape (n_outputs,)."""
         intercept, targets = self._linear_coef()[1], self._layout.targets
         if self.out_activation_ == "identity":

@@ -32,7 +32,7 @@ FEWEST_STEPS = 50
 
 
 def make_request(estimator, prepared, seed, before=None, incremental=False, score=None):
-    """Return the request that training an estimator's network comes down to.
+    """Return the request to train the network of an estimator.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def make_request(estimator, prepared, seed, before=None, incremental=False, scor
     prepared : Prepared
     seed : int
     before : Fit or None, default=None
-        Of the network that goes on.
+        The fit to continue.
     incremental : bool, default=False
         Whether this is a call of partial_fit.
     score : callable or None, default=None
-        Maps a state to the monitored score, if that is not the loss.
+        Maps a state to the monitored score; None monitors the loss.
 
     Returns
     -------
@@ -150,10 +150,10 @@ def step_settings(estimator):
 
 
 def pruning_setting(estimator, before, n_layers, incremental):
-    """Return the share of `pruning`, of a call that prunes no more if incremental.
+    """Return the share of weights to prune, where it is not that of the parameter.
 
-    Such a call does not know how many there will be, and keeps the zeros of the
-    network that goes on, if any.
+    A call of partial_fit does not know how many follow. It keeps the zeros of the
+    network that it continues, and prunes no more.
     """
     if not (incremental and estimator.pruning):
         return {}
@@ -174,7 +174,7 @@ def n_epochs(estimator, n_rows):
     ----------
     estimator : BaseNetwork
     n_rows : int
-        To train on.
+        Number of training rows.
     """
     if estimator.max_iter != "auto":
         return estimator.max_iter
@@ -222,9 +222,9 @@ def _stopping(estimator, prepared, incremental, score):
 
 
 def _monitored(estimator, prepared):
-    """Return what the validation scores depend on, besides what a request holds.
+    """Return what the validation scores depend on besides the fields of a request.
 
-    That has the encoded targets, and scores are of those that the user gave.
+    A request holds encoded targets, and scores are computed from those of the user.
     """
     if callable(estimator.monitor):
         return estimator.monitor
@@ -244,7 +244,7 @@ def _averages(estimator, incremental):
 
 
 def _start(estimator, layout, rows, dtype, before):
-    """Return where networks start; those of a fit that goes on keep its bins."""
+    """Return how networks start. A continued fit keeps the bins of its embedding."""
     architecture, edges = layout.architecture, None
     if architecture.embedding == "piecewise_linear" and before is not None:
         # New members have the encoding of the others.
@@ -266,9 +266,10 @@ def member_requests(
 ):
     """Return the requests of all networks of a fit.
 
-    Members have the seeds of `member_seeds`. Those of the last fit go on, if the first
-    does; others are new. Parameters are those of `make_request`, but for `before`: a
-    list of Fit, which may be shorter than the list of networks.
+    Members have the seeds of `member_seeds`. If the fit continues another one, its
+    members are continued, and further ones are new. Parameters are those of
+    `make_request`, but `before` is a list of Fit, which may be shorter than the list of
+    networks.
 
     Returns
     -------

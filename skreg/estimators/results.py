@@ -1,4 +1,4 @@
-"""From the results of training to fits: what failed, and what ended early."""
+"""Conversion of the results of training to fits; failures and early ends."""
 
 import math
 
@@ -14,18 +14,18 @@ JUDGED_ROWS = 200
 
 
 def fits_of(results, requests, prepared, before=()):
-    """Return the fits of a call, or raise what went wrong.
+    """Convert the results of a call to fits, or raise its error.
 
-    After an interrupt, networks that had not begun to go on are as they were.
+    After an interrupt, networks whose training had not begun keep their earlier fit.
 
     Parameters
     ----------
     results : list of FitResult or None
-        Of each network; None had not begun.
+        Result of each network; None if its training had not begun.
     requests : list of FitRequest
     prepared : Prepared
     before : list of Fit, default=()
-        Of the networks that go on, which may be fewer.
+        Earlier fits of the networks, which may be fewer.
 
     Returns
     -------
@@ -53,13 +53,13 @@ def fits_of(results, requests, prepared, before=()):
 
 
 def fit_alone(result, prepared):
-    """Return the fit that the result of a single network is, or raise its error."""
+    """Convert the result of a single network to its fit, or raise its error."""
     (fit,), _ = fits_of([result], [result.tracker.request], prepared)
     return fit
 
 
 def _has_network(result, request, prepared):
-    """Tell whether there is a network; raise what went wrong but for an interrupt."""
+    """Tell whether training gave a network. Raise its error, unless interrupted."""
     tracker = result.tracker
     if tracker.error is None and not _is_usable(result, request.train, prepared):
         tracker.diverged(math.nan)
@@ -71,11 +71,11 @@ def _has_network(result, request, prepared):
 
 
 def _is_usable(result, rows, prepared):
-    """Tell whether the predictions are finite, at some training rows at least.
+    """Tell whether the predictions for some training rows are finite.
 
-    The losses are those before each step, so the last step is yet to be judged.
-    Numbers of the usual size, on centred inputs, do not overflow in one step, unless
-    by the exponential function.
+    Losses are computed before each step, so that the last step was not checked yet.
+    On centred inputs, weights of the usual size do not overflow in one step, unless
+    the outputs are exponential.
     """
     layout = prepared.layout
     numbers = [np.abs(array).max() for array in result.state]
@@ -90,7 +90,7 @@ def _is_usable(result, rows, prepared):
 
 
 def early_end(tracker, kkt_violation):
-    """Return what to warn of where training did not converge, or None.
+    """Return the warning if training did not converge, or None.
 
     Parameters
     ----------

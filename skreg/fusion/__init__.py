@@ -1,4 +1,4 @@
-"""Whole searches as one training: the joblib backend and what stands behind it."""
+"""Searches that train as a few large networks, through a backend of joblib."""
 
 from skreg.fusion.backend import fused
 

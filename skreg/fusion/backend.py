@@ -1,6 +1,8 @@
 """The joblib backend "fused": a whole search trains as a few large networks."""
 
+import os
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 
@@ -20,21 +22,21 @@ from skreg.fusion.dispatch import Trainer
 from skreg.fusion.scheduler import Call, Scheduler, current_task
 from skreg.training.memory import available_memory
 
-# What those are told who ask how many tasks run at a time, to cut their work in as many
-# parts: an ensemble its networks, which then train by as many, but others distances. It
-# is an unusual number, so that who takes it for one of threads can be told from a user
-# who asks for threads.
+# The number of jobs that the backend reports. Estimators that ask for it split their
+# work into as many parts: an ensemble its networks, which then train in that many
+# groups, and other estimators, for example, the distances that they compute. The number
+# is unusual so that it can be told from one that a user has set (see `configure`).
 PARTS = 17
-# Joblib submits twice as many tasks at first, and one more for each that ends.
+# Joblib submits twice this number of tasks at first, and then one for each that ends.
 TASKS_AT_A_TIME = 512
-# Share of the free memory that a search takes if nothing else is said.
+# Share of the free memory that a search may take by default.
 FREE_SHARE = 0.5
-# What scikit-learn's searches measure, in this order.
+# The times that scikit-learn's searches measure, in this order.
 TIMES = ("fit_time", "score_time")
 
 
 class _TaskBackend(ParallelBackendBase):
-    """What joblib asks of both backends."""
+    """The part of joblib's interface that both backends share."""
 
     supports_retrieve_callback = True
     supports_sharedmem = True
@@ -42,17 +44,19 @@ class _TaskBackend(ParallelBackendBase):
     uses_threads = True
 
     def apply_async(self, func, callback=None):
-        """Add a task: the name of `submit` before joblib 1.5."""
+        """Add a task. Before joblib 1.5, `submit` has this name."""
         return self.submit(func, callback)
 
 
 class FusedBackend(_TaskBackend):
-    """What `joblib.parallel_config(backend="fused")` stands for.
+    """The backend of `joblib.parallel_config(backend="fused")`.
+
+    It gives each `joblib.Parallel` a backend of its own, a `PooledCalls`.
 
     Parameters
     ----------
     nesting_level : int, default=None
-        Of joblib's.
+        How deep the call is nested in others, as joblib counts.
     max_memory, over, checkpoint, progress
         As in `fused`.
     """
@@ -74,37 +78,37 @@ class FusedBackend(_TaskBackend):
         }
 
     def effective_n_jobs(self, n_jobs):
-        """Return in how many parts work is to be cut."""
+        """Return the number of parts that estimators should split their work into."""
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         return PARTS
 
     def configure(self, n_jobs=1, parallel=None, prefer=None, **kwargs):
-        """Give each `joblib.Parallel` a backend of its own."""
+        """Make joblib go on with a new backend for this `joblib.Parallel`."""
         level = self.nesting_level
         if prefer != "threads":
             raise FallbackToBackend(PooledCalls(level, self.options))
-        # Such as a forest, which computes in its threads and fits no network.
+        # A forest, for example, computes in threads and fits no networks.
         threads = SequentialBackend if n_jobs == PARTS else ThreadingBackend
         raise FallbackToBackend(threads(nesting_level=level))
 
     def train_alone(self, requests):
-        """Train a fit that no task asks for, such as the refit of a search."""
+        """Train a fit outside of any task, such as the refit of a search."""
         checkpoint = self.options["checkpoint"]
         return Trainer(None, 1, "loky", checkpoint, False).train_alone(requests)
 
 
 class PooledCalls(_TaskBackend):
-    """The backend of one `joblib.Parallel`, for its calls one after another.
+    """The backend of one `joblib.Parallel`, for all of its calls.
 
-    In a task, the calls are those of the task's scheduler: nested searches train
+    Inside a task it uses the scheduler of the task, so that nested searches train
     together.
 
     Parameters
     ----------
     nesting_level : int
     options : dict
-        Those of `FusedBackend`.
+        The parameters of `FusedBackend`, without the nesting level.
     """
 
     def __init__(self, nesting_level, options):
@@ -118,11 +122,11 @@ class PooledCalls(_TaskBackend):
         self._call = None
 
     def effective_n_jobs(self, n_jobs):
-        """Return how many tasks are submitted at a time."""
+        """Return the number of tasks that joblib should submit at a time."""
         return TASKS_AT_A_TIME
 
     def configure(self, n_jobs=1, parallel=None, **kwargs):
-        """Return how many tasks are submitted at a time."""
+        """Return the number of tasks that joblib should submit at a time."""
         return self.effective_n_jobs(n_jobs)
 
     def start_call(self):
@@ -130,7 +134,7 @@ class PooledCalls(_TaskBackend):
         self._call = Call(self._scheduler, self._parent)
 
     def submit(self, func, callback=None):
-        """Add a task, which runs when the call is waited for."""
+        """Add a task, which runs once joblib asks for the results of the call."""
 
         def on_end(task):
             correct_times(task)
@@ -140,21 +144,21 @@ class PooledCalls(_TaskBackend):
 
     @contextmanager
     def retrieval_context(self):
-        """Run the tasks before joblib, which would poll, collects the results."""
+        """Run the tasks before joblib collects results, for which it would poll."""
         self._call.wait()
         yield
 
     def retrieve_result_callback(self, task):
-        """Return what a task returned, or raise what it raised."""
+        """Return the result of a task, or raise its error."""
         error = task.error
         if error is None:
             return task.result
-        # joblib removes the traceback.
+        # The note keeps the traceback, which joblib removes.
         error.add_note("".join(traceback.format_exception(error)))
         raise error
 
     def abort_everything(self, ensure_ready=True):
-        """Unwind all tasks of the call."""
+        """End all tasks of the call before they are done."""
         self._scheduler.cancel(self._call)
         self.start_call()
 
@@ -164,25 +168,31 @@ class PooledCalls(_TaskBackend):
             self._scheduler.close()
 
     def get_nested_backend(self):
-        """Return the backend of the calls that a task makes."""
+        """Return the backend for the calls that a task makes."""
         level = self.nesting_level + 1
         return FusedBackend(nesting_level=level, **self._options), self._n_jobs
 
 
 def make_scheduler(n_jobs, max_memory, over, checkpoint, progress):
-    """Return the scheduler of a search; parameters are those of `fused`."""
+    """Return the scheduler of a search. The parameters are those of `fused`."""
     check_options(max_memory, n_jobs, over)
     memory = max_memory or int(FREE_SHARE * available_memory())
-    # One half is for what waiting tasks hold, the other for what trains.
+    # One half is for the data of waiting tasks, the other half for training.
     half = memory // 2
     return Scheduler(Trainer(half, n_jobs, over, checkpoint, progress).train, half)
 
 
 def correct_times(task):
-    """Count as the time of a fit what it took, not how long it waited.
+    """Replace waiting by work in the times that a task has measured.
 
-    scikit-learn's searches measure from the call of a fit to its return, and then to
-    that of the scorer, which may wait for fits of its own.
+    scikit-learn's searches measure the time from the call of a fit to its return, and
+    then to the return of the scorer, which may wait for fits, too. The time of a fit
+    should be what its training took and not how long it waited for others.
+
+    Parameters
+    ----------
+    task : Task
+        Its result is changed.
     """
     if task.error is not None:
         return
@@ -197,7 +207,7 @@ def correct_times(task):
 
 
 def _is_timed(result):
-    """Tell what scikit-learn returns from a fit and a score that it has timed."""
+    """Return whether a result is that of a fit and a score that scikit-learn timed."""
     return (
         isinstance(result, dict)
         and {*TIMES, "test_scores"} <= set(result)
@@ -207,32 +217,39 @@ def _is_timed(result):
 
 @contextmanager
 def fused(
-    *, max_memory=None, n_jobs=None, over="loky", checkpoint=None, progress=False
-):
-    """Train the fits of a search, or of whatever joblib runs, in few large networks.
+    *,
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+    over: str = "loky",
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Iterator[None]:
+    """Train the fits of a search, or of other work that joblib runs, as large networks.
 
-    Within the block, what scikit-learn gives to joblib takes turns in threads: each
-    task runs until it asks for a fit of a skreg estimator, and when all wait, their
-    networks train as stacks. Cross-validation, searches, ensembles and one-vs-rest
-    gain, nested ones too, with any preprocessing before the networks; results are those
-    without it. Other estimators are fitted one after another.
+    Within the block, the tasks that scikit-learn gives to joblib take turns in threads.
+    Each task runs until it asks for a fit of a skreg estimator. When all tasks wait,
+    their networks train together as a few stacks. Cross-validation, searches, ensembles
+    and one-vs-rest become faster, also when they are nested, and with any preprocessing
+    before the networks. The results are the same as without this. Other estimators are
+    fitted one after another.
+
     `joblib.parallel_config(backend="fused", ...)` does the same.
 
     Parameters
     ----------
     max_memory : int, default=None
-        Bytes that fits may take beyond what is in use, for the data of those that wait
-        and the networks that train. None is half of what is free. A search that needs
-        more trains in several rounds.
+        Number of bytes that fits may take beyond what is in use, for the data of those
+        that wait and the networks that train. None is half of the free memory. A search
+        that needs more trains in several rounds.
     n_jobs : int, default=None
-        Number of processes, or workers of a cluster, that stacks are spread over; -1
-        is all. None is this process alone, and with another `over` all its workers.
+        Number of processes, or of workers of a cluster, that stacks are spread over. -1
+        uses all. None is this process alone, or all workers of another `over`.
     over : str, default="loky"
-        The joblib backend that they are spread over, such as "dask".
+        The joblib backend that stacks are spread over, such as "dask".
     checkpoint : path-like, default=None
-        Directory in which every finished fit is kept. A search that was killed and is
-        started again, with the same data and an integer `random_state`, takes from
-        there what it had finished.
+        Directory in which every finished fit is kept. If a search is killed and started
+        again, with the same data and an integer `random_state`, it reads the fits that
+        it had finished from there.
     progress : bool, default=False
         Whether to show a bar of the epochs trained, on standard error.
 
@@ -246,8 +263,9 @@ def fused(
 
     Notes
     -----
-    `n_jobs` of the search itself is not used. The fit times of a search are each fit's
-    share of its stack's time. A fit by hand, outside a search, is not changed.
+    The parameter `n_jobs` of the search itself is not used. The fit times that a search
+    reports are the share of each fit in the time of its stack. A call of `fit` outside
+    a search works as usual.
 
     Examples
     --------
@@ -275,20 +293,20 @@ def fused(
 
 
 def check_options(max_memory, n_jobs, over):
-    """Check what joblib would not, or not before it is too late."""
+    """Check the parameters of `fused` that joblib checks too late or not at all."""
     is_size = _is_int(max_memory) and max_memory > 0
     if max_memory is not None and not is_size:
         raise ValueError(
-            "max_memory must be an integer, a positive number of bytes, or None, got "
+            "max_memory must be a positive integer, a number of bytes, or None, got "
             f"{max_memory!r}."
         )
     if n_jobs is not None and (not _is_int(n_jobs) or n_jobs == 0):
         raise ValueError(
-            "n_jobs must be a number of processes, -1 for all, or None for this one, "
-            f"got {n_jobs!r}."
+            "n_jobs must be a number of processes, -1 for all of them, or None for "
+            f"this process alone, got {n_jobs!r}."
         )
-    # Stacks come back in the order in which they end, which not every backend can do.
-    # (Asked of the class: dask's cannot be made without a cluster.)
+    # Results must come back as they end, which not every backend can do. The class is
+    # asked, because an instance of dask's backend needs a cluster.
     able = {
         name
         for name, backend in BACKENDS.items()

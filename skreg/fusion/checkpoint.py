@@ -1,7 +1,8 @@
-"""Finished fits on disk, so that a search that was killed goes on where it was.
+"""Finished fits on disk, from which a search that was killed continues.
 
-Each fit is a file of its own, named by the hash of all that decides its result: weights
-in safetensors, everything else as JSON in their metadata. Reading one executes nothing.
+Each fit is a file, named by the hash of everything that decides its result. It holds
+the weights in the safetensors format, with all else as JSON in the metadata. Reading a
+file executes no code.
 """
 
 import json
@@ -26,17 +27,17 @@ from skreg.training.request import FitResult
 from skreg.training.tracker import Tracker
 from skreg.version import __version__
 
-# Of the files and of the keys; to be raised whenever either changes.
+# Version of the files and of the keys. It must be raised whenever either changes.
 FORMAT = 2
 
-# Fields of a request with which a fit is not kept: what callbacks and hooks do has no
-# content to hash, and the others are of fits that go on.
+# A request with one of these fields is not kept. Callbacks and hooks may do anything,
+# and the other fields belong to fits that are continued.
 UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer")
-# Fields that do not decide the result: `monitor` says what `score` is, and `key` is
-# what this module returned.
+# Fields that are not part of the key: `monitor` already names `score`, and `key` is the
+# key itself.
 UNHASHED = ("score", "key")
 
-# What is kept of a tracker, and of its request, which a polish replaces.
+# The attributes kept of a tracker, and those of its request, which a polish replaces.
 COURSE = ("loss_curve", "validation_loss_curve", "validation_scores", "best_score")
 COURSE += ("best_iter", "lr", "converged", "finished")
 POLISHED = ("solver", "max_iter")
@@ -45,16 +46,16 @@ POLISHED = ("solver", "max_iter")
 class Checkpoint:
     """A directory of finished fits.
 
-    A fit is found again by all that decides its result up to rounding: the request
-    with the contents of its data, and the versions of skreg, torch and numpy. The
-    models that train beside it and the number of threads, which change the order of
-    sums, do not count. What is read is checked by a digest, and trained anew if it is
-    not what was written. Any number of processes may share a directory.
+    The key of a fit covers all that decides its result up to rounding: the request with
+    the contents of its data, and the versions of skreg, scikit-learn, torch and numpy.
+    It does not cover the models that train beside it nor the number of threads, which
+    only change the order of sums. Files are checked by a digest, and a fit whose file
+    has changed is trained anew. Any number of processes may share a directory.
 
     Parameters
     ----------
     directory : str or path-like
-        Made if it does not exist, with its parents.
+        Created with its parents if it does not exist.
 
     Examples
     --------
@@ -81,22 +82,40 @@ class Checkpoint:
         self._warned = False
 
     def key(self, request):
-        """Return the hash of all that decides a fit's result, before it is trained.
+        """Return the key of a fit: the hash of everything that decides its result.
 
-        None is a fit that is not kept: one with skorch callbacks, one that goes on from
-        or leaves an optimiser's state, or one whose monitor is a function.
+        Parameters
+        ----------
+        request : FitRequest
+            The request before it is trained.
+
+        Returns
+        -------
+        str or None
+            None for a fit that is not kept: one with skorch callbacks, one that reads
+            or leaves the state of an optimiser, or one whose monitor is a function.
         """
         return self.keys([request])[0]
 
     def keys(self, requests):
-        """Return the keys of several requests; what they share is hashed once."""
-        digests = {}  # by identity, which holds as long as the requests are held
+        """Return the keys of several requests. Arrays they share are hashed once."""
+        digests = {}  # by identity, which is valid while the requests are alive
         return [_key(request, digests) for request in requests]
 
     def load(self, key, request):
-        """Return the kept result of a request and its key, None if it must be trained.
+        """Return the kept result of a request, or None if it must be trained.
 
-        Of a file that is not what was written there is a warning, and no more.
+        A file that cannot be used leads to a warning.
+
+        Parameters
+        ----------
+        key : str or None
+            The key of the request.
+        request : FitRequest
+
+        Returns
+        -------
+        FitResult or None
         """
         if key is None:
             return None
@@ -111,15 +130,19 @@ class Checkpoint:
             return None
 
     def save(self, key, result):
-        """Keep a result under its request's key, if the fit ended of its own accord.
+        """Keep a result, unless the fit was interrupted, halted or failed.
 
-        The key is that from before training, for a polish replaces the request.
+        Parameters
+        ----------
+        key : str or None
+            The key of the request before training. A polish replaces the request.
+        result : FitResult
         """
         tracker = result.tracker
         if key is None or result.interrupted or tracker.halted or tracker.error:
             return
         path = self.directory / f"{key}.safetensors"
-        # Of this writer alone, and in the same file system.
+        # No other process writes this file, and it is in the same file system.
         part = path.with_name(f"{key}.{uuid.uuid4().hex}.part")
         try:
             part.write_bytes(_serialised(key, result))
@@ -127,7 +150,7 @@ class Checkpoint:
         except (OSError, SafetensorError) as reason:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            # A full disk is full for all the fits that follow.
+            # One warning is enough: a full disk stays full for the next fits.
             if not self._warned:
                 self._warned = True
                 text = f"The checkpoint {str(path)!r} cannot be written ({reason})."
@@ -135,12 +158,12 @@ class Checkpoint:
 
 
 def _writable_directory(directory):
-    """Return the absolute path of a directory after making and trying it."""
+    """Return the absolute path of a directory, after creating it and writing to it."""
     try:
-        # "" would be the present directory, which the program may change.
+        # None is an error. "" would be the current directory, which may change.
         path = Path(directory or None).expanduser().absolute()
         path.mkdir(parents=True, exist_ok=True)
-        # Only trying tells: access bits are not all that can forbid it.
+        # Access bits do not tell enough, so a file is written.
         trial = path / f"{uuid.uuid4().hex}.part"
         trial.touch(exist_ok=False)
         trial.unlink()
@@ -153,14 +176,15 @@ def _writable_directory(directory):
 
 
 def _key(request, digests):
-    # A score without a name could be anything.
+    """Return the key of a request, or None if it is not kept."""
+    # A score without a name may be any function.
     anonymous = request.score is not None and request.monitor == "loss"
     if anonymous or any(getattr(request, name) for name in UNKEPT):
         return None
     names = [f.name for f in fields(request) if f.name not in (*UNKEPT, *UNHASHED)]
     try:
         content = {name: _plain(getattr(request, name), digests) for name in names}
-    except TypeError:  # something without a content
+    except TypeError:  # a value whose content cannot be hashed
         return None
     versions = [__version__, *(p.__version__ for p in (sklearn, torch, np))]
     text = json.dumps([FORMAT, versions, content], sort_keys=True)
@@ -168,12 +192,19 @@ def _key(request, digests):
 
 
 def _plain(value, digests):
-    """Return the content of a value as what JSON can hold, or raise a TypeError."""
+    """Return the content of a value in types that JSON has, or raise a TypeError.
+
+    Parameters
+    ----------
+    value : object
+    digests : dict
+        The digests of arrays by their identity, which is added to.
+    """
     if isinstance(value, str | float | None):
         return value
     if isinstance(value, Integral | np.bool_):
         return int(value)  # and booleans
-    if isinstance(value, np.floating):  # which rounds sums to its own precision
+    if isinstance(value, np.floating):  # its precision decides how sums are rounded
         return [value.dtype.str, float(value)]
     if isinstance(value, torch.dtype | torch.device):
         return str(value).partition(":")[0]  # any device of a type
@@ -186,25 +217,26 @@ def _plain(value, digests):
         return [value.format, list(value.shape), _plain(parts, digests)]
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         if id(value) not in digests:
-            # Twice as fast as blake2b where the processor has instructions for it.
+            # Twice as fast as blake2b on processors with instructions for it.
             digest = sha256(np.ascontiguousarray(value)).hexdigest()
             digests[id(value)] = [value.dtype.str, list(value.shape), digest]
         return digests[id(value)]
-    # Losses, architectures and rows; what others' code does may change.
+    # Losses, architectures and rows. Classes of other packages may change.
     if type(value).__module__.startswith("skreg."):
         return [type(value).__qualname__, _plain(vars(value), digests)]
     raise TypeError(f"{value!r} has no content that can be hashed.")
 
 
 def _serialised(key, result):
-    """Return the bytes of the file of a result."""
+    """Return the content of the file for a result, as bytes."""
     tracker, request = result.tracker, result.tracker.request
     course = {name: getattr(tracker, name) for name in COURSE}
     course |= {name: getattr(request, name) for name in POLISHED}
     course |= {name: getattr(result, name) for name in ("kkt_violation", "seconds")}
-    # Digits that read as the same bits, nan and inf, too; numpy's scalars as Python's.
+    # JSON keeps all bits of numbers, nan and inf included. Scalars of numpy have to be
+    # converted to those of Python.
     text = json.dumps(course, default=np.generic.item)
-    # safetensors takes the memory as it lies.
+    # safetensors writes the memory of arrays as it is.
     arrays = [a for state in (result.state, *tracker.snapshots) for a in state]
     arrays = [np.ascontiguousarray(array) for array in arrays]
     metadata = {"course": text, "digest": _digest(key, text, arrays)}
@@ -212,7 +244,7 @@ def _serialised(key, result):
 
 
 def _shapes(request):
-    """Return the shapes of the arrays in a file: the network's, then its snapshots'."""
+    """Return the shapes of the arrays in a file by name, the snapshots' last."""
     shapes = state_shapes(request.architecture)
     n_snapshots = request.n_snapshots if request.n_snapshots > 1 else 0
     return shapes | {
@@ -223,7 +255,7 @@ def _shapes(request):
 
 
 def _digest(key, text, state):
-    """Return what tells that a file is of this key, and as it was written."""
+    """Return a digest that shows whether a file belongs to a key and is unchanged."""
     digest = sha256(f"{key}{text}".encode())
     for array in state:
         digest.update(array)
@@ -233,32 +265,35 @@ def _digest(key, text, state):
 def _metadata(content):
     """Return the metadata of a safetensors file.
 
-    Its header is JSON, and its first 8 bytes are the length of that.
+    The first 8 bytes are the length of the header, which is JSON and follows them.
     """
     length = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + length]).get("__metadata__", {})
 
 
 def _read(path, key, request):
-    """Return the result in a file, or raise what is wrong with the file."""
-    # Not mapped into memory, where a file that shrinks would end the process.
+    """Return the result in a file, or raise an error that says what is wrong.
+
+    The file is not mapped into memory, because a mapped file that shrinks would kill
+    the process.
+    """
     content = path.read_bytes()
     tensors, metadata = load(content), _metadata(content)
     shapes = _shapes(request).items()
     expected = {name: (shape, str(request.dtype)) for name, shape in shapes}
     found = {name: (a.shape, f"torch.{a.dtype}") for name, a in tensors.items()}
     if found != expected:
-        raise ValueError("its arrays are not those of this network")
-    # Copies own their memory, as the arrays of a training do.
+        raise ValueError("its arrays do not fit this network")
+    # Copies own their memory, like the arrays that come from training.
     arrays = [tensors[name].copy() for name in expected]
     text = metadata.get("course", "")
     if metadata.get("digest") != _digest(key, text, arrays):
-        raise ValueError("it was changed, or is that of another fit")
+        raise ValueError("it was changed, or belongs to another fit")
     return _rebuilt(json.loads(text), arrays, request)
 
 
 def _rebuilt(course, arrays, request):
-    """Return the result of a request as it was when it was kept."""
+    """Return the result of a request as it was after training."""
     tracker, size = Tracker(request), len(state_shapes(request.architecture))
     state, *tracker.snapshots = (
         arrays[start : start + size] for start in range(0, len(arrays), size)

@@ -1,4 +1,4 @@
-"""What trains the fits of a search: kept ones first, then stacks, here or elsewhere."""
+"""How the fits of a search are trained: read from disk, here, or in other processes."""
 
 import traceback
 from dataclasses import replace
@@ -13,20 +13,21 @@ from skreg.training.train import train
 
 
 class Trainer:
-    """Trains the requests of a search.
+    """Trains the fits of a search.
 
     Parameters
     ----------
     max_bytes : int or None
-        What the training may take.
+        Number of bytes that the training may take.
     n_jobs : int or None
-        Number of stacks that train at a time; None is one, or all that a cluster has.
+        Number of stacks that train at a time. None is one, or the number of workers of
+        a cluster.
     over : str
-        The joblib backend that they train over.
+        The joblib backend that stacks are spread over.
     checkpoint : path-like or None
         Directory of finished fits.
     progress : bool
-        Whether to show how far it is.
+        Whether to show a progress bar.
     """
 
     def __init__(self, max_bytes, n_jobs, over, checkpoint, progress):
@@ -38,7 +39,15 @@ class Trainer:
         self._kept = None if checkpoint is None else Checkpoint(checkpoint)
 
     def train(self, requests):
-        """Return a `FitResult` for each request.
+        """Train fits, or read them from disk.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+
+        Returns
+        -------
+        list of FitResult
 
         Raises
         ------
@@ -66,9 +75,17 @@ class Trainer:
         return results
 
     def train_alone(self, requests):
-        """Return a `FitResult` for each network of a fit outside a search.
+        """Train the networks of a fit outside a search, or read them from disk.
 
-        As `training.train` does, None for those not begun when the user interrupts.
+        Parameters
+        ----------
+        requests : list of FitRequest
+
+        Returns
+        -------
+        list of FitResult or None
+            None for networks that were not begun when the user interrupted, as from
+            `training.train`.
         """
         if self._kept is None:
             return train(requests)
@@ -82,7 +99,7 @@ class Trainer:
         return results
 
     def _execute(self, train_stack, stacks):
-        """Train stacks and keep what has become of them, as `in_this_process`."""
+        """Train stacks and keep their results; used in place of `in_this_process`."""
         with Progress(stacks, self._progress) as progress:
             for number, results in self._spread(train_stack, stacks, progress):
                 if self._kept is not None:
@@ -91,7 +108,7 @@ class Trainer:
                 yield number, results
 
     def _spread(self, train_stack, stacks, progress):
-        """Train elsewhere what can, and here the rest."""
+        """Train stacks in other processes where possible, and the rest in this one."""
         numbers = range(len(stacks))
         away = {n: stacks[n] for n in numbers if self._can_leave(stacks[n])}
         if away:
@@ -104,16 +121,16 @@ class Trainer:
             progress.finish(requests)
 
     def _can_leave(self, requests):
-        """Tell whether a stack can train in another process.
+        """Return whether a stack can train in another process.
 
-        What users' functions do is to be seen in this one.
+        The effects of users' functions must be seen in this process.
         """
         return self._n_jobs > 1 and not any(
             r.on_epoch or r.callbacks or callable(r.monitor) for r in requests
         )
 
     def _over_workers(self, train_stack, stacks):
-        """Train over the processes or machines of a joblib backend."""
+        """Train stacks in the processes or on the machines of a joblib backend."""
         with parallel_config(backend=self._over, n_jobs=self._n_jobs):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="all")
             finished = parallel(
@@ -128,7 +145,7 @@ class Trainer:
 
 
 def _train_remotely(train_stack, number, requests):
-    """Train a stack in another process; return all but the data."""
+    """Train a stack in another process, and return its results without the data."""
     results = train_stack(requests)
     for result in results:
         tracker = result.tracker
@@ -139,7 +156,7 @@ def _train_remotely(train_stack, number, requests):
 
 
 def _portable_error(error):
-    """Return an error that carries its traceback as text, and can be pickled."""
+    """Return an error that can be pickled and has its traceback as a note."""
     text = "".join(traceback.format_exception(error))
     try:
         error = cloudpickle.loads(cloudpickle.dumps(error))

@@ -1,23 +1,23 @@
-"""How far the training of many networks has come."""
+"""A progress bar for the training of many networks."""
 
 import sys
 import time
 
-# Seconds between two lines where there is no bar.
+# Least number of seconds between two lines, if there is no bar.
 PAUSE = 5.0
 
 
 class Progress:
-    """A bar over models × epochs, with the number of models that still train.
+    """A bar of the epochs of all models, with the number of models that still train.
 
-    Without rich there are lines, not a bar.
+    Without the package rich, lines are printed instead of a bar.
 
     Parameters
     ----------
     stacks : list of list of FitRequest
-        What is trained.
+        The stacks that will train.
     shown : bool
-        Whether there is anything to see.
+        Whether to show the bar.
     """
 
     def __init__(self, stacks, shown):
@@ -36,7 +36,18 @@ class Progress:
             self._view.close()
 
     def watch(self, requests):
-        """Return a function to be told how many models of a stack had an epoch."""
+        """Return a function to call after each epoch of a stack.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+            The models of the stack.
+
+        Returns
+        -------
+        callable or None
+            Called with the number of models that had the epoch. None without a bar.
+        """
         if self._view is None:
             return None
         waiting, epochs = self._models - len(requests), 0
@@ -44,14 +55,20 @@ class Progress:
         def after_epoch(n_models):
             nonlocal epochs
             epochs += n_models
-            # A polish adds iterations beyond the epochs.
+            # A polish has iterations beyond the planned epochs.
             done = min(epochs, _epochs(requests))
             self._view.update(self._done + done, waiting + n_models)
 
         return after_epoch
 
     def finish(self, requests):
-        """Take note that a stack is done, however many epochs it took."""
+        """Count a stack as done, however many epochs it took.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+            The models of the stack.
+        """
         self._done += _epochs(requests)
         self._models -= len(requests)
         if self._view is not None:
@@ -63,18 +80,19 @@ def _epochs(requests):
 
 
 def _make_view(total, models):
+    """Return a bar, lines without the package rich, or None if there is another bar."""
     try:
         from rich.errors import LiveError
 
         return _Bar(total, models)
     except ImportError:
         return _Lines(total)
-    except LiveError:  # another bar is up
+    except LiveError:  # rich shows one bar at a time
         return None
 
 
 class _Bar:
-    """A progress bar of rich on standard error."""
+    """A progress bar by rich, on standard error."""
 
     def __init__(self, total, models):
         from rich import progress
@@ -98,7 +116,7 @@ class _Bar:
 
 
 class _Lines:
-    """Lines on standard error, at most one every few seconds and one at the end."""
+    """Lines on standard error: at most one every few seconds, and one at the end."""
 
     def __init__(self, total):
         self._total, self._last = total, time.monotonic()

@@ -1,9 +1,9 @@
 """Tasks that take turns, so that the fits they wait for can train together.
 
-Every task runs in a thread of its own, one at a time: it has its turn until it asks
-for a fit, starts tasks of its own, or ends. When none can go on, the fits that are
-waited for are trained, all at once. So tasks may be any code that fits estimators,
-and nothing that they share is ever used by two at a time.
+Each task has a thread, but only one task runs at a time. It runs until it asks for a
+fit, starts tasks of its own, or ends. When no task can go on, all fits that are waited
+for are trained together. So a task may be any code that fits estimators, and tasks
+never use what they share at the same time.
 """
 
 import contextvars
@@ -19,16 +19,17 @@ from joblib.parallel import get_active_backend
 from skreg.fusion.turns import Cancelled, WarningsState, Worker
 from skreg.training.train import train
 
-# Most tasks that wait for a fit at a time. A stack of some hundred small networks is as
-# fast as any; a waiting thread costs memory, and the threads that numerical libraries
-# may have started for it come on top.
+# The largest number of tasks that wait for a fit at a time. A stack of a few hundred
+# small networks is as fast as a larger one. A waiting thread costs memory, and so do
+# the threads that numerical libraries may have started for it.
 MOST_WAITING = max(64, min(512, 2**14 // (os.cpu_count() or 1)))
-# Threads from which on inner tasks have precedence over outer ones, which start more.
+# With this number of threads, inner tasks start before outer ones, which would start
+# still more of them.
 MANY_THREADS = 2 * MOST_WAITING
 
 _local = threading.local()
 if hasattr(os, "register_at_fork"):
-    # A child of a task is none: nobody there gives it turns.
+    # A process forked by a task is not a task: no scheduler there gives it turns.
     os.register_at_fork(after_in_child=lambda: setattr(_local, "task", None))
 
 
@@ -38,7 +39,9 @@ def current_task():
 
 
 def train_fit(requests):
-    """Train the networks of a fit: at once, or in a task together with others.
+    """Train the networks of a fit, together with those of other tasks in a search.
+
+    Outside of a task they train at once.
 
     Parameters
     ----------
@@ -52,24 +55,24 @@ def train_fit(requests):
     task = current_task()
     if task is not None:
         return task.wait_for(requests)
-    # Such as the refit of a fused search, which is to be kept like its other fits.
+    # The backend of a fused search also keeps the refit, which no task asks for.
     train_alone = getattr(get_active_backend()[0], "train_alone", None)
     return train(requests) if train_alone is None else train_alone(requests)
 
 
 class Call:
-    """Tasks that somebody waits for.
+    """Tasks that are waited for together: those of one call of `joblib.Parallel`.
 
     Parameters
     ----------
     scheduler : Scheduler
     parent : Task or None
-        The task that waits for them; None is the thread that runs the scheduler.
+        The task that waits for them. None is the thread that runs the scheduler.
 
     Attributes
     ----------
     unfinished : int
-        Number of tasks that have been submitted and have not ended.
+        Number of tasks that were submitted and have not ended.
     failed : bool
         Whether a task has ended with an error.
     """
@@ -77,13 +80,13 @@ class Call:
     def __init__(self, scheduler, parent):
         self.scheduler, self.parent = scheduler, parent
         self.unfinished, self.failed = 0, False
-        # For all tasks, those too that are submitted when others have ended.
+        # All tasks begin with these, also tasks submitted after others have ended.
         self.context, self.warnings = contextvars.copy_context(), WarningsState()
         self.level = 0 if parent is None else parent.call.level + 1
 
     @property
     def is_over(self):
-        """Whether there is nothing to wait for: all tasks have ended, or one failed."""
+        """Whether the waiting is over: all tasks have ended, or one has failed."""
         return self.failed or not self.unfinished
 
     def wait(self):
@@ -100,7 +103,7 @@ class Call:
 
 
 class Task:
-    """A function that runs in turns with others.
+    """A function that takes turns with others.
 
     Parameters
     ----------
@@ -113,12 +116,13 @@ class Task:
     Attributes
     ----------
     result : object
-        What `function` returned, if `error` is None.
+        The result of the function, if `error` is None.
     error : BaseException or None
+        The error that ended the function.
     requests : list of FitRequest or None
         The networks that the task waits for.
     joined : Call or None
-        The tasks that it waits for.
+        The call whose tasks the task waits for.
     waits : list of Wait
         When it waited, and for how much work.
     """
@@ -133,11 +137,11 @@ class Task:
         self.waits, self._start, self._seconds = [], 0.0, 0.0
 
     def perform(self):
-        """Run to the end, in the thread of a worker."""
+        """Run the function to its end, in the thread of a worker."""
         _local.task, self._start = self, time.perf_counter()
         try:
             self.result = self._context.run(self._function)
-        except Cancelled:  # to be kept for nobody, with all its frames
+        except Cancelled:  # not kept, because it would keep its frames alive
             pass
         except BaseException as error:
             self.error = error
@@ -149,11 +153,20 @@ class Task:
 
     @property
     def work(self):
-        """Seconds that the task has taken: what it waited for, but not the waiting."""
+        """Seconds of work of the task, with that it waited for, but without waiting."""
         return self._seconds + sum(wait.work - wait.seconds for wait in self.waits)
 
     def wait_for(self, requests):
-        """Let others have their turn until networks are trained; return the results."""
+        """Let other tasks run until networks are trained, and return the results.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+
+        Returns
+        -------
+        list of FitResult
+        """
         self.requests = requests
         self._pause()
         results, self._answer = self._answer, None
@@ -161,14 +174,14 @@ class Task:
 
     @property
     def bytes_held(self):
-        """About how many bytes the task holds while it waits.
+        """Approximate number of bytes that the task holds while it waits.
 
-        The networks of one fit have the same data.
+        The networks of a fit share their data.
         """
         return max(request.bytes_held for request in self.requests)
 
     def join(self, call):
-        """Let others have their turn until a call is over."""
+        """Let other tasks run until a call is over."""
         if not call.is_over:
             self.joined = call
             self._pause()
@@ -181,7 +194,7 @@ class Task:
     def _pause(self):
         wait = Wait(time.perf_counter() - self._start)
         self.waits.append(wait)
-        # A task that unwinds may meet a fit on its way.
+        # A cancelled task may still ask for a fit while it unwinds.
         if not self.is_cancelled:
             self.worker.pause()
         wait.seconds = time.perf_counter() - self._start - wait.start
@@ -191,17 +204,17 @@ class Task:
 
 @dataclass
 class Wait:
-    """A wait of a task.
+    """A period in which a task waited.
 
     Parameters
     ----------
     start : float
-        Seconds after the start of the task.
-    seconds : float
-        How long it was.
-    work : float
-        Seconds that was taken by what it waited for: the share of a fit in the time of
-        its stack, or the work of its own tasks.
+        Seconds from the start of the task.
+    seconds : float, default=0.0
+        Length of the period.
+    work : float, default=0.0
+        Seconds of work for what it waited for: the share of a fit in the time of its
+        stack, or the work of the tasks of its own.
     """
 
     start: float
@@ -210,14 +223,14 @@ class Wait:
 
 
 class Scheduler:
-    """Runs tasks in turns, in the thread that calls `run`.
+    """Gives turns to tasks and trains their fits, in the thread that calls `run`.
 
     Parameters
     ----------
     train : callable
         Maps a list of `FitRequest` to a list of `FitResult`.
     max_bytes : int
-        Bytes of data that waiting tasks may hold before their fits are trained.
+        Number of bytes that waiting tasks may hold before their fits are trained.
     """
 
     def __init__(self, train, max_bytes):
@@ -228,7 +241,7 @@ class Scheduler:
         self._workers, self._idle_workers = [], []
 
     def submit(self, call, function, on_end):
-        """Add a task, which starts when `run` gives it a turn; return it."""
+        """Add a task, which starts when `run` gives it a turn, and return it."""
         task = Task(call, function, on_end)
         call.unfinished += 1
         self._queues.setdefault(call.level, deque()).append(task)
@@ -243,18 +256,18 @@ class Scheduler:
             elif self._waiting:
                 self._train()
             else:
-                raise RuntimeError("Tasks wait for tasks that nobody has submitted.")
+                raise RuntimeError("Tasks wait for tasks that were never submitted.")
 
     def _next_to_start(self):
-        """Start a task and return it, or None if fits should train first."""
+        """Return a task that can start, or None if fits should train first."""
         levels = [level for level, queue in self._queues.items() if queue]
-        # The next task will hold as much as the largest until now.
+        # The next task is expected to hold as much as the largest one so far.
         full = self._bytes + self._most_bytes > self._max_bytes
         if not levels or (
             self._waiting and (full or len(self._waiting) >= MOST_WAITING)
         ):
             return None
-        # Outer tasks first, so that the inner ones of all of them train together.
+        # Outer tasks start first, so that the inner tasks of all train together.
         level = min(levels) if len(self._live) < MANY_THREADS else max(levels)
         task = self._queues[level].popleft()
         task.worker = self._idle_workers.pop() if self._idle_workers else self._hire()
@@ -264,7 +277,7 @@ class Scheduler:
 
     def _hire(self):
         worker = Worker()
-        self._workers.append(worker)  # before it starts, or Ctrl-C could lose it
+        self._workers.append(worker)  # first, or Ctrl-C after the start could lose it
         try:
             worker.start()
         except RuntimeError as error:
@@ -275,7 +288,7 @@ class Scheduler:
         return worker
 
     def _continue(self, task):
-        """Give a task its turn, and see what it waits for after it."""
+        """Give a task its turn, and then note what it waits for."""
         self._give_turn(task)
         if task.has_ended:
             self._end(task)
@@ -298,8 +311,8 @@ class Scheduler:
                 self._live.discard(task)
                 if not task.worker.is_lost:
                     self._idle_workers.append(task.worker)
-                # Threads in cycles would be freed at any time, and Python ignores
-                # Ctrl-C while they are.
+                # Without cycles, threads are freed here and not at any other time.
+                # Python ignores Ctrl-C while it frees them.
                 task.worker.task = task.worker = None
 
     def _end(self, task):
@@ -327,7 +340,7 @@ class Scheduler:
         self._ready.extend(tasks)
 
     def cancel(self, call):
-        """Unwind the tasks of a call, and so those that they wait for."""
+        """End the tasks of a call before they are done, and those they wait for."""
         for queue in self._queues.values():
             for task in [task for task in queue if task.call is call]:
                 queue.remove(task)

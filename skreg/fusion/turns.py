@@ -1,30 +1,30 @@
-"""Threads that take turns: one runs at a time, until it gives the turn back."""
+"""Threads that take turns: one runs at a time, and then gives the turn back."""
 
 import contextlib
 import ctypes
 import threading
 import warnings
 
-# Seconds that a thread is given to unwind when the user interrupts.
+# Seconds that a thread has to unwind when the user interrupts.
 GRACE = 0.3
 
 
 class Cancelled(BaseException):
-    """Raised in a thread for whose work nobody waits any more."""
+    """Raised in a thread to end it, when its work is no longer needed."""
 
 
 class Worker(threading.Thread):
     """A thread that performs one task after another, whenever it is given a turn.
 
-    Turns go from hand to hand as locks, which are C code: exceptions that arrive at
-    any time, from Ctrl-C and from `_interrupt`, cannot leave them half released.
+    Turns are passed on by locks. These are C code, so that exceptions from Ctrl-C and
+    from `_interrupt`, which may come at any time, cannot leave them half released.
 
     Attributes
     ----------
     task : Task or None
-        What to perform; set it before the turn.
+        The task to perform, which is set before the turn.
     is_lost : bool
-        Whether the thread has ended, or is to end as soon as it can.
+        Whether the thread has ended, or should end as soon as it can.
     """
 
     def __init__(self):
@@ -58,20 +58,20 @@ class Worker(threading.Thread):
 
     def give_turn(self):
         """Let the thread run until it pauses."""
-        # A new one for each turn: a thread that was given up must not release it.
+        # A new lock for each turn, which a thread that was given up cannot release.
         self._back = back = _taken_lock()
         try:
             _release(self._turn)
             back.acquire()
-        except BaseException:  # Ctrl-C comes here, to the thread that waits
+        except BaseException:  # Ctrl-C is raised here, in the thread that waits
             self._interrupt(Cancelled)
             if not back.acquire(timeout=GRACE):
                 self.is_lost = True
-            self._interrupt(None)  # it may be pending, and is of no use later
+            self._interrupt(None)  # withdraws the exception if it is still pending
             raise
 
     def close(self):
-        """End the thread, which waits, or give it up."""
+        """End the thread while it waits, or give it up."""
         self.is_lost = True
         _release(self._turn)
         with contextlib.suppress(RuntimeError):  # Ctrl-C came before it had started
@@ -96,10 +96,10 @@ def _release(lock):
 
 
 class WarningsState:
-    """What `warnings.catch_warnings` changes, which belongs to no thread.
+    """The global state that `warnings.catch_warnings` changes.
 
-    A task that pauses inside such a block would else lend its filters to the others,
-    and leave those of the user changed.
+    It belongs to the process and not to a thread. A task that pauses inside such a
+    block would impose its filters on other tasks, and leave the user's changed.
     """
 
     names = ("filters", "showwarning", "_showwarnmsg_impl")
@@ -108,6 +108,6 @@ class WarningsState:
         self._values = [getattr(warnings, name) for name in self.names]
 
     def restore(self):
-        """Make this the state of the process."""
+        """Make this the current state of the process."""
         for name, value in zip(self.names, self._values):
             setattr(warnings, name, value)

@@ -4,6 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
 from skreg.data.quantiles import has_two_values
-from skreg.data.weights import check_weights
+from skreg.data.sample_weights import check_weights
 from skreg.estimators.preparation import check_data, row_weights
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
@@ -33,6 +34,7 @@ from skreg.model_selection.trials import (
 )
 from skreg.parameters.suggestions import suggest
 from skreg.training.threads import at_most
+from skreg.typing import ArrayLike, MatrixLike
 
 COUNT = Interval(Integral, 1, None, closed="left")
 N_FOLDS = 5
@@ -131,7 +133,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return clone(self.estimator)
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Choose the regularisation and train with it.
 
         Parameters

@@ -1,6 +1,7 @@
 """Multilayer perceptrons that tune their own regularisation: the public estimators."""
 
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import xlogy
@@ -16,6 +17,14 @@ from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.base_cv import BaseNetworkCV
 from skreg.model_selection.documentation import SECTIONS
 from skreg.model_selection.prediction_averages import TINY, best_temperature, tempered
+from skreg.typing import (
+    ArrayLike,
+    CrossValidation,
+    MatrixLike,
+    NDArray,
+    RandomState,
+    Scoring,
+)
 
 document = partial(fill_docstring, sections=SECTIONS)
 
@@ -142,20 +151,21 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: MLPClassifier | None = None,
         *,
-        param_distributions="regularization",
-        n_candidates=12,
-        cv=None,
-        scoring=None,
-        strategy="halving",
-        refit="folds",
-        n_ensemble=3,
-        max_time=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=False,
-    ):
+        param_distributions: Literal["regularization", "cocktail"]
+        | dict[str, Any] = "regularization",
+        n_candidates: int = 12,
+        cv: CrossValidation = None,
+        scoring: Scoring = None,
+        strategy: Literal["halving", "random", "grid", "bayes"] = "halving",
+        refit: bool | Literal["folds"] = "folds",
+        n_ensemble: int = 3,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
         self.estimator = estimator
         self.param_distributions = param_distributions
         self.n_candidates = n_candidates
@@ -212,7 +222,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
             # worth, and leaves a quarter of what noise costs: both are quadratic.
             self.temperature_ *= 1 if is_found else 2
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the tempered mean of the networks' probabilities.
 
         Parameters
@@ -239,7 +249,9 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         return self._targets
 
     @document
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the score by `scoring`, else the accuracy.
 
         {score}
@@ -297,20 +309,21 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: MLPRegressor | None = None,
         *,
-        param_distributions="regularization",
-        n_candidates=12,
-        cv=None,
-        scoring=None,
-        strategy="halving",
-        refit="folds",
-        n_ensemble=3,
-        max_time=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=False,
-    ):
+        param_distributions: Literal["regularization", "cocktail"]
+        | dict[str, Any] = "regularization",
+        n_candidates: int = 12,
+        cv: CrossValidation = None,
+        scoring: Scoring = None,
+        strategy: Literal["halving", "random", "grid", "bayes"] = "halving",
+        refit: bool | Literal["folds"] = "folds",
+        n_ensemble: int = 3,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
         self.estimator = estimator
         self.param_distributions = param_distributions
         self.n_candidates = n_candidates
@@ -361,14 +374,16 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         self.shrinkage_ = float(np.clip(slope, 0, 1)) / 2
 
     @document
-    def score(self, X, y, sample_weight=None):
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the score by `scoring`, else R2.
 
         {score}
         """
         return self._scored(super().score, X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the mean of the networks' predictions.
 
         Parameters

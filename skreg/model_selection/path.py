@@ -5,6 +5,7 @@ import math
 import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -31,6 +32,7 @@ from skreg.penalties.combined import Penalties, Sum
 from skreg.penalties.kinds import L2, PENALTIES
 from skreg.training.stack import loss_gradients
 from skreg.training.train import train
+from skreg.typing import ArrayLike, CrossValidation, MatrixLike, NDArray, Scoring
 
 # The largest weight that l2, which makes none zero, leaves at the start of its path.
 NEGLIGIBLE = 1e-3
@@ -68,32 +70,32 @@ class RegularizationPath:
     scores: np.ndarray
 
     @property
-    def feature_norms(self):
+    def feature_norms(self) -> NDArray[Any]:
         """Norms of each input's weights, of shape (n_strengths, n_features)."""
         return np.linalg.norm(self.coefs, axis=2)
 
     @property
-    def support(self):
+    def support(self) -> NDArray[np.bool_]:
         """Which inputs are used, of shape (n_strengths, n_features)."""
         return (self.coefs != 0).any(axis=2)
 
     @property
-    def best_index(self):
+    def best_index(self) -> int:
         """Position of the best mean score, of the stronger penalty among ties."""
         return int(self.scores.mean(axis=1).argmax())
 
     @property
-    def best_strength(self):
+    def best_strength(self) -> float:
         """The strength with the best mean score."""
         return float(self.strengths[self.best_index])
 
     @property
-    def one_se_index(self):
+    def one_se_index(self) -> int:
         """Position of the strongest penalty within a standard error of the best."""
         return first_within_one_standard_error(self.scores)
 
     @property
-    def one_se_strength(self):
+    def one_se_strength(self) -> float:
         """The strongest penalty within one standard error of the best mean score."""
         return float(self.strengths[self.one_se_index])
 
@@ -112,18 +114,18 @@ class RegularizationPath:
     prefer_skip_nested_validation=True,
 )
 def regularization_path(
-    estimator,
-    X,
-    y,
+    estimator: BaseNetwork,
+    X: MatrixLike,
+    y: ArrayLike,
     *,
-    penalty="l1",
-    n=50,
-    ratio=1e-2,
-    strengths=None,
-    cv=5,
-    scoring=None,
-    sample_weight=None,
-):
+    penalty: Literal["l1", "l2", "group_l1"] = "l1",
+    n: int = 50,
+    ratio: float = 1e-2,
+    strengths: ArrayLike | None = None,
+    cv: CrossValidation = 5,
+    scoring: Scoring = None,
+    sample_weight: ArrayLike | None = None,
+) -> RegularizationPath:
     """Fit an estimator with falling strengths of a penalty, and score them.
 
     The first strength is the smallest that leaves every weight zero (for group_l1,
@@ -223,7 +225,7 @@ def regularization_path(
     )
 
 
-def _check_strengths(strengths):
+def _check_strengths(strengths: ArrayLike) -> NDArray[Any]:
     """Return strengths in descending order."""
     try:
         found = np.asarray(strengths, dtype=np.float64)

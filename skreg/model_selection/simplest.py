@@ -1,13 +1,15 @@
 """The simplest candidate whose score is as good as the best, up to chance."""
 
 import warnings
+from collections.abc import Callable, Mapping
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
+from skreg.model_selection.cv_results import reached_last_stage, scores_of_folds
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
-from skreg.parameters.suggestions import suggest
 
 __all__ = ["one_standard_error"]
 
@@ -22,7 +24,13 @@ _BOUNDS = ("C", "max_norm")
 _OF_CONVOLUTIONS = {"channels": (32, 64), "kernel_size": 3, "pool": 2}
 
 
-def one_standard_error(cv_results, *, complexity=None, scoring="score", n_features=20):
+def one_standard_error(
+    cv_results: Mapping[str, Any],
+    *,
+    complexity: Callable[[dict[str, Any]], float | tuple[float, ...]] | None = None,
+    scoring: str = "score",
+    n_features: int = 20,
+) -> int:
     """Choose the simplest candidate within one standard error of the best.
 
     The rule of Breiman et al. [1]_: the scores of the folds say how uncertain the best
@@ -89,8 +97,8 @@ def one_standard_error(cv_results, *, complexity=None, scoring="score", n_featur
 
     Of equally simple candidates the one with the best mean score is chosen. The names
     of pipeline steps in front of a parameter's are ignored. Candidates without a score
-    are not chosen. What else makes a model larger, such as the `channels` of
-    convolutions or `n_estimators`, is for `complexity` to say.
+    are not chosen. What else makes a model larger, such as `n_estimators`, is for
+    `complexity` to say.
 
     scikit-learn's searches do not set `best_score_` if `refit` is a callable, and
     HalvingGridSearchCV and HalvingRandomSearchCV ignore it: call this with their
@@ -118,8 +126,10 @@ def one_standard_error(cv_results, *, complexity=None, scoring="score", n_featur
     >>> search.best_params_
     {'hidden_layer_sizes': ()}
     """
-    scores = _scores_of_folds(cv_results, scoring)
-    usable = np.isfinite(scores.mean(axis=1)) & _is_of_last_stage(cv_results)
+    scores = scores_of_folds(cv_results, scoring)
+    if scores.shape[1] < 2:
+        raise ValueError("A standard error takes 2 folds at least, got 1.")
+    usable = np.isfinite(scores.mean(axis=1)) & reached_last_stage(cv_results)
     if not usable.any():
         raise ValueError("No candidate has a score in all folds, so that none is best.")
     places = np.flatnonzero(usable)
@@ -159,35 +169,6 @@ def first_within_one_standard_error(scores):
     best = means.argmax()
     error = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
     return int((means >= means[best] - error).argmax())
-
-
-def _scores_of_folds(cv_results, scoring):
-    """Return the test scores, of shape (n_candidates, n_folds)."""
-    end = f"_test_{scoring}"
-    folds = [key for key in cv_results if key.startswith("split") and key.endswith(end)]
-    # A score may be called as the end of another's name.
-    folds = [key for key in folds if key[len("split") : -len(end)].isdecimal()]
-    if not folds:
-        start = "mean_test_"
-        known = [key[len(start) :] for key in cv_results if key.startswith(start)]
-        if not known:
-            raise ValueError(
-                "cv_results must be the cv_results_ of a search, with test scores of "
-                f"each fold, got {sorted(map(str, cv_results))!r}."
-            )
-        raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
-    if len(folds) < 2:
-        raise ValueError("A standard error takes 2 folds at least, got 1.")
-    return np.column_stack([np.asarray(cv_results[key], float) for key in folds])
-
-
-def _is_of_last_stage(cv_results):
-    is_last = np.ones(len(cv_results["params"]), dtype=bool)
-    for stage in ("rung", "iter"):
-        if stage in cv_results:
-            stages = np.asarray(cv_results[stage])
-            is_last &= stages == stages.max()
-    return is_last
 
 
 def _complexities_by(complexity, params):

@@ -1,7 +1,7 @@
 """Distributions of hyperparameters to search."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import loguniform, uniform
@@ -9,10 +9,12 @@ from sklearn.utils import check_random_state
 
 from skreg.compatibility import StrOptions
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.suggestions import suggest
+from skreg.typing import Estimator, RandomState
 
 __all__ = ["OffOr", "search_space"]
 
@@ -55,7 +57,7 @@ class OffOr:
                 f"probability must be between 0 and 1, got {self.probability!r}."
             )
 
-    def rvs(self, *, random_state=None):
+    def rvs(self, *, random_state: RandomState = None) -> Any:
         """Draw the value for off, or a strength.
 
         Parameters
@@ -80,10 +82,13 @@ _OF_LBFGS = {
     *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
     "numeric_embedding",
 }
-_WRAPPED = ("regressor", "estimator")
 
 
-def search_space(estimator, kind="regularization", n_samples=None):
+def search_space(
+    estimator: Estimator,
+    kind: Literal["regularization", "cocktail", "architecture"] = "regularization",
+    n_samples: int | None = None,
+) -> dict[str, Any]:
     """Make distributions of the regularisers of a network, to be searched.
 
     What the estimator does not have, what its solver cannot use, and what has no effect
@@ -233,7 +238,7 @@ def search_space(estimator, kind="regularization", n_samples=None):
         raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
     if n_samples is not None and not n_samples > 0:
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
-    prefix, network = _find_network(estimator, estimator)
+    prefix, network = _find_network(estimator)
     if kind == "architecture":
         if hasattr(network, "channels"):
             return {f"{prefix}channels": _channels(network, n_samples)}
@@ -301,24 +306,15 @@ def _has_room(network, channels):
     return True
 
 
-def _find_network(estimator, whole):
+def _find_network(estimator):
     """Return the network inside an estimator, and what its names begin with."""
-    if isinstance(estimator, BaseNetwork):
-        return "", estimator
-    inner = None
-    if hasattr(estimator, "steps"):
-        name, inner = estimator.steps[-1]
-    else:
-        names = [name for name in _WRAPPED if hasattr(estimator, name)]
-        if names:
-            name, inner = names[0], getattr(estimator, names[0])
-    if inner is None:
-        raise ValueError(
-            "estimator must be an MLPClassifier or another network of skreg, or a "
-            f"pipeline or wrapper that ends in one, got {whole!r}."
-        )
-    prefix, network = _find_network(inner, whole)
-    return f"{name}__{prefix}", network
+    for prefix, inner in nested(estimator, GIVEN):
+        if isinstance(inner, BaseNetwork):
+            return prefix, inner
+    raise ValueError(
+        "estimator must be an MLPClassifier or another network of skreg, or a "
+        f"pipeline or wrapper that ends in one, got {estimator!r}."
+    )
 
 
 def _regularization(n_samples):

@@ -1,4 +1,4 @@
-"""What the networks of one stack have in common: their layers and their tensors."""
+"""The structure that all networks of a stack share: their layers and tensors."""
 
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -7,25 +7,26 @@ import numpy as np
 
 # The tensors of a batch normalisation.
 BATCHNORM = ("gamma", "beta", "running_mean", "running_var")
-# Of an input under the periodic embedding, as in RealMLP.
+# The number of frequencies per input of a periodic embedding, as in RealMLP.
 N_FREQUENCIES = 16
 
 
 @dataclass(frozen=True)
 class ConvolutionShape:
-    """The sizes of a convolution and of the pooling that follows.
+    """The sizes of a convolution and of the maximum pooling that follows it.
 
     Images are padded with zeros so that a convolution keeps their size.
 
     Parameters
     ----------
     height, width : int
-        Pixels of the input.
+        Size of the input in pixels.
     n_in, n_out : int
-        Channels of the input, and of the output: the filters.
-    kernel, pool : tuple of int
-        Height and width of the filters, and of the windows of which the largest value
-        is kept.
+        Number of channels of the input, and of the output (the number of filters).
+    kernel : tuple of int, default=(3, 3)
+        Height and width of the filters.
+    pool : tuple of int, default=(1, 1)
+        Height and width of the pooling windows.
     """
 
     height: int
@@ -41,12 +42,12 @@ class ConvolutionShape:
 
     @property
     def n_taps(self):
-        """How many weights lead from an input channel to an output channel."""
+        """Number of weights from one input channel to one output channel."""
         return self.kernel[0] * self.kernel[1]
 
     @property
     def fans(self):
-        """How many weights lead to a unit, and away from an input."""
+        """Number of weights that lead to a unit, and number that leave an input."""
         return self.n_in * self.n_taps, self.n_out * self.n_taps
 
     @property
@@ -60,39 +61,39 @@ class ConvolutionShape:
 
     @property
     def n_units(self):
-        """Numbers before pooling."""
+        """Number of output values before pooling."""
         return self.height * self.width * self.n_out
 
     @property
     def n_outputs(self):
-        """Numbers after pooling."""
+        """Number of output values after pooling."""
         return self.pooled[0] * self.pooled[1] * self.n_out
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the networks of one stack have in common.
+    """The structure that all networks of a stack share.
 
     Parameters
     ----------
     layer_sizes : tuple of int
-        Number of inputs of the first dense layer, of units in each hidden layer, and of
-        outputs. Embedded inputs count as often as `embedding_sizes` says.
-    activation : str
+        Number of inputs of the first dense layer, of units in each dense hidden layer,
+        and of outputs. Each embedded input counts as often as it has numbers.
+    activation : str, default="relu"
         A key of `ACTIVATIONS`.
-    batchnorm : {None, "before", "after"}
-        Where batch normalisation stands with respect to the activation.
-    skip : {None, "linear", "residual"}
-        "linear" connects the inputs with the outputs, "residual" adds a hidden layer's
-        input to its output where both have as many units.
-    embedding : {None, "piecewise_linear", "periodic"}
-        What becomes of the inputs first.
-    embedding_sizes : tuple of int
-        How many numbers become of each input, () without an embedding.
-    convolutions : tuple of ConvolutionShape
-        The hidden layers before the dense ones.
-    n_members : int
-        How many networks share the weights of the hidden layers.
+    batchnorm : {None, "before", "after"}, default=None
+        Whether batch normalisation comes before or after the activation.
+    skip : {None, "linear", "residual"}, default=None
+        "linear" connects the inputs with the outputs. "residual" adds a hidden layer's
+        input to its output where both have the same number of units.
+    embedding : {None, "piecewise_linear", "periodic"}, default=None
+        How the inputs are embedded, if at all.
+    embedding_sizes : tuple of int, default=()
+        How many numbers each input is embedded in. Empty without an embedding.
+    convolutions : tuple of ConvolutionShape, default=()
+        The hidden layers that come before the dense ones.
+    n_members : int, default=1
+        Number of networks that share the weights of the hidden layers.
     """
 
     layer_sizes: tuple
@@ -111,41 +112,44 @@ class Architecture:
 
     @property
     def n_weights(self):
-        """Number of tensors that penalties act on: the first ones of a state."""
+        """Number of tensors that penalties act on, which a state begins with."""
         return self.n_hidden + 1 + (self.skip == "linear")
 
     @property
     def n_inputs(self):
+        """Number of inputs before any embedding."""
         if self.convolutions:
             return self.convolutions[0].n_inputs
         return len(self.embedding_sizes) if self.embedding else self.layer_sizes[0]
 
     @property
     def hidden_widths(self):
-        """Units, or channels, of each hidden layer: what dropout drops."""
+        """Number of units (or channels) of each hidden layer, which dropout drops."""
         channels = tuple(shape.n_out for shape in self.convolutions)
         return channels + self.layer_sizes[1:-1]
 
     @property
     def fans(self):
-        """Of each layer, how many weights lead to a unit, and away from an input."""
+        """The fans of each layer: weights that lead to a unit, or leave an input."""
         convolutions = [shape.fans for shape in self.convolutions]
         return convolutions + list(pairwise(self.layer_sizes))
 
     @property
     def group_rows(self):
-        """How many neighbouring rows of the first weights belong to one input."""
+        """Number of neighbouring rows of the first weights that belong to one input."""
         if self.convolutions:
             return self.convolutions[0].n_taps
         return self.embedding_size
 
     @property
     def embedding_size(self):
-        """The most numbers that become of an input."""
+        """The largest of the `embedding_sizes`, 1 without an embedding."""
         return max(self.embedding_sizes, default=1)
 
     def embedding_columns(self):
-        """Return which of `embedding_size` numbers of each input there are.
+        """Return which of the embedded numbers exist.
+
+        Inputs may have fewer numbers than `embedding_size`.
 
         Returns
         -------
@@ -156,20 +160,20 @@ class Architecture:
 
     @property
     def input_width(self):
-        """How many numbers a row's inputs are on their way to the first layer."""
+        """How many numbers the inputs of a row take, embedding included."""
         if self.embedding == "periodic":  # angles and their cosines
             return self.layer_sizes[0] + 2 * N_FREQUENCIES * self.n_inputs
         return self.n_inputs if self.convolutions else self.layer_sizes[0]
 
     @property
     def widest(self):
-        """The most numbers that a row is anywhere in the network."""
+        """The largest number of values of a row anywhere in the network."""
         images = (shape.n_units for shape in self.convolutions)
         return max(self.input_width, *self.layer_sizes, *images)
 
     @property
     def largest_product(self):
-        """The most multiplications for a row in any layer."""
+        """The largest number of multiplications that a layer needs for a row."""
         products = [shape.n_units * shape.fans[0] for shape in self.convolutions]
         products += [n_in * n_out for n_in, n_out in pairwise(self.layer_sizes)]
         if self.skip == "linear":
@@ -178,17 +182,20 @@ class Architecture:
 
     @property
     def is_linear(self):
-        """Whether outputs are linear in all that is trained."""
+        """Whether the outputs are linear in all parameters."""
         return self.n_hidden == 0 and self.embedding != "periodic"
 
     @property
     def is_pooled(self):
-        """Whether any outputs are those of the largest of several units."""
+        """Whether any layer is followed by maximum pooling."""
         return any(shape.is_pooled for shape in self.convolutions)
 
     @property
     def residual_layers(self):
-        """Positions of the hidden layers that have a residual connection."""
+        """Positions of the hidden layers that have a residual connection.
+
+        Their inputs and outputs have the same size.
+        """
         if self.skip != "residual":
             return ()
         keeps = [s.n_in == s.n_out and not s.is_pooled for s in self.convolutions]
@@ -197,22 +204,22 @@ class Architecture:
 
     @property
     def n_paths(self):
-        """Number of the parts that stochastic depth can drop."""
+        """Number of parts of the network that stochastic depth can drop."""
         return 1 if self.skip == "linear" else len(self.residual_layers)
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a network starts; its random numbers decide the rest.
+    """How the initial state of a network is made, apart from its random numbers.
 
     Parameters
     ----------
-    init : {"glorot", "scaled"}
+    init : {"glorot", "scaled"}, default="glorot"
         How initial weights are drawn.
-    embedding_scale : float
+    embedding_scale : float, default=0.1
         Standard deviation of the frequencies of a periodic embedding.
-    edges : ndarray of shape (n_inputs, embedding_size + 1) or None
-        The bins of a piecewise linear embedding.
+    edges : ndarray of shape (n_inputs, embedding_size + 1) or None, default=None
+        The edges of the bins of a piecewise linear embedding.
     """
 
     init: str = "glorot"
@@ -223,14 +230,22 @@ class Start:
 def state_shapes(architecture):
     """Return the shape of each tensor of one network, by name.
 
-    All weights come first, those that penalties act on, then biases, then batch norm,
-    then the embedding.
+    The weights, which penalties act on, come first. Biases follow, then the tensors of
+    batch normalisation, the scales of members and the embedding.
+
+    Parameters
+    ----------
+    architecture : Architecture
+
+    Returns
+    -------
+    dict of {str: tuple of int}
     """
     hidden, n_outputs = architecture.hidden_widths, architecture.layer_sizes[-1]
     widths, n_members = (*hidden, n_outputs), architecture.n_members
     n_in = [fan_in for fan_in, _ in architecture.fans]
     shapes = {f"weight_{i}": pair for i, pair in enumerate(zip(n_in, widths))}
-    # Members have outputs of their own, side by side.
+    # Each member has outputs of its own, which lie side by side.
     shapes[f"weight_{architecture.n_hidden}"] = n_in[-1], n_members * n_outputs
     if architecture.skip == "linear":
         shapes["weight_skip"] = architecture.n_inputs, n_outputs
@@ -242,7 +257,7 @@ def state_shapes(architecture):
 
 
 def shared_shapes(architecture):
-    """Return the shapes of the members' own scales, by name; none for one network."""
+    """Return the shapes of the members' scales by name, empty without members."""
     if architecture.n_members == 1:
         return {}
     sizes = architecture.layer_sizes[:-1]
@@ -270,7 +285,7 @@ def state_names(architecture):
     return list(state_shapes(architecture))
 
 
-# Fields of an architecture that users know by another name.
+# The names by which users know the fields of an architecture.
 _PARAMETERS = {
     "layer_sizes": "hidden_layer_sizes, between inputs and outputs,",
     "embedding": "numeric_embedding",
@@ -281,7 +296,17 @@ _PARAMETERS = {
 
 
 def difference(one, other):
-    """Say in which fields two architectures differ, by the names of the parameters.
+    """Describe the difference between two architectures.
+
+    Parameters
+    ----------
+    one, other : Architecture
+        The architecture before, and the one now.
+
+    Returns
+    -------
+    str
+        The fields that differ, by the names of the estimators' parameters.
 
     Examples
     --------
@@ -310,9 +335,21 @@ def architecture_of(
     convolutions=(),
     n_members=1,
 ):
-    """Return the `Architecture` that the public parameters stand for."""
+    """Return the `Architecture` that estimators' parameters describe.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of the data.
+    hidden_layer_sizes : sequence of int
+    n_outputs : int
+    activation : str
+    batchnorm : {False, True, "before", "after"}
+    skip, embedding, embedding_sizes, convolutions, n_members
+        As in `Architecture`.
+    """
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    # A network without hidden layers has nowhere to put any of them.
+    # These belong to hidden layers, and without them have no place in the network.
     if not hidden_layer_sizes and not convolutions:
         activation, norm = "identity", None
         skip = "linear" if embedding and skip == "linear" else None
@@ -327,19 +364,24 @@ def architecture_of(
 def convolution_shapes(image_shape, channels, kernel_sizes, pools):
     """Return the shapes of convolutions, one after another.
 
-    Along an axis of a single pixel there are no neighbours: filters and windows of the
-    pooling have length 1 there.
+    Along an axis with a single pixel there are no neighbours. Filters and pooling
+    windows have length 1 there.
 
     Parameters
     ----------
     image_shape : tuple of int
-        Height, width and channels.
+        Height, width and number of channels.
     channels, kernel_sizes, pools : sequence of int
-        Of each convolution.
+        One number for each convolution.
 
     Returns
     -------
     tuple of ConvolutionShape
+
+    Raises
+    ------
+    ValueError
+        If pooling windows are larger than an image.
 
     Examples
     --------

@@ -1,40 +1,48 @@
-"""Stacked convolutions of images whose channels come last, and maximum pooling.
+"""Stacked convolutions and maximum pooling of images, whose channels come last.
 
 Between layers a batch has the shape (k models, n_rows, height * width * channels). The
 weights of a convolution have the shape (n_models, n_in * kernel height * kernel width,
-n_out): its rows are the weights that leave an input channel, one channel after another.
+n_out). All weights that leave one input channel are neighbouring rows.
 
-There are three ways to the same numbers. On a GPU one *grouped* convolution, in which
-every model is a group, keeps the device busy. On a CPU it is slower than *each* model's
-own convolution on memory in which the channels come last, as they do here: what the
-library needs is then there already, and a model's output is pooled while it is still in
-the cache. Of small images the calls cost more than the arithmetic: they are *unfolded*,
-each pixel's neighbourhood in a row, and multiplied by all models' weights in one call.
+The same result is computed in one of three ways:
+
+- "grouped": one convolution in which each model is a group. It keeps a GPU busy.
+- "each": one convolution for each model. On a CPU this is faster than groups. The
+  memory format, with the channels last, is the one that the library needs, and the
+  output of a model is pooled while it is still in the cache.
+- "unfolded": the neighbourhood of each pixel becomes a row, and one product multiplies
+  the rows by the weights of all models. This is fastest for small images, for which
+  calls cost more than the arithmetic.
 """
 
 import torch
 
 aten = torch.ops.aten
 
-# Multiplications of a model from which a call of its own costs less than unfolding.
+# Number of multiplications from which a call for each model costs less than unfolding.
 UNFOLDED_PRODUCTS = 2**20
 
 
 def way_of(x, shape):
     """Return the fastest way to convolve: "unfolded", "each" or "grouped".
 
-    It depends on what a model has to compute and not on how many there are.
+    It depends on the work for one model and not on the number of models.
+
+    Parameters
+    ----------
+    x : Tensor of shape (k, n_rows, n_inputs)
+    shape : ConvolutionShape
     """
     if x.device.type != "cpu":
         return "grouped"
     n_products = x.size(1) * shape.n_units * shape.fans[0]
-    # Without a library of its own, torch copies neighbourhoods in double precision too.
+    # In double precision torch has no library for this, and copies neighbourhoods too.
     is_copied = x.dtype == torch.float64 and shape.n_in == 1
     return "unfolded" if is_copied or n_products < UNFOLDED_PRODUCTS else "each"
 
 
 def convolve(x, weight, bias, shape, way=None):
-    """Convolve the images of each model and pool what comes out.
+    """Convolve the images of each model and pool the result.
 
     Parameters
     ----------
@@ -43,12 +51,12 @@ def convolve(x, weight, bias, shape, way=None):
     bias : Tensor of shape (k, 1, n_out)
     shape : ConvolutionShape
     way : {"unfolded", "each", "grouped"}, default=None
-        By default that of `way_of`.
+        None takes the way that `way_of` returns.
 
     Returns
     -------
     output : Tensor of shape (k, n_rows, n_outputs)
-        Of `shape`, so without pooling if its windows are single pixels.
+        There is no pooling if the windows of `shape` are single pixels.
     saved : object
         What `convolution_backward` needs.
 
@@ -68,19 +76,25 @@ def convolve(x, weight, bias, shape, way=None):
 
 
 def convolution_backward(gradient, x, weight, shape, saved, out, needs_input):
-    """Write the gradient of the weights and return that of the images, or None.
+    """Write the gradient of the weights and return that of the images.
 
     Parameters
     ----------
     gradient : Tensor of shape (k, n_rows, n_outputs)
+        The gradient of the output.
     x : Tensor of shape (k, n_rows, n_inputs)
     weight : Tensor of shape (k, n_in * n_taps, n_out)
     shape : ConvolutionShape
     saved : object
         From `convolve`.
     out : Tensor of shape (k, n_in * n_taps, n_out)
-        Where to write.
+        Where to write the gradient of the weights.
     needs_input : bool
+        Whether to compute the gradient of the images.
+
+    Returns
+    -------
+    Tensor of shape (k, n_rows, n_inputs) or None
     """
     way, saved = saved
     return BACKWARD[way](gradient, x, weight, shape, saved, out, needs_input)
@@ -107,7 +121,7 @@ def max_pool(x, shape):
 
 
 def max_pool_backward(gradient, indices, shape):
-    """Return the gradient of what was pooled, given that of the result."""
+    """Return the gradient of the input of `max_pool`, given that of its output."""
     k, n_rows, _ = gradient.shape
     images = gradient.reshape(-1, *shape.pooled, shape.n_out).permute(0, 3, 1, 2)
     return _rows(_unpooled(images, indices, shape)).view(k, n_rows, -1)
@@ -118,7 +132,7 @@ def _pooled(images, shape):
 
 
 def _unpooled(gradient, indices, shape):
-    # Only the sizes of what was pooled are looked at.
+    # Torch looks only at the sizes of this tensor.
     size = gradient.size(0), shape.height, shape.width, gradient.size(1)
     like = gradient.new_empty(size).permute(0, 3, 1, 2)
     return aten.max_pool2d_with_indices_backward(
@@ -127,22 +141,22 @@ def _unpooled(gradient, indices, shape):
 
 
 def _rows(images):
-    """Return (n, channels, height, width) as (n, height, width, channels), in order."""
+    """Return (n, channels, height, width) as new (n, height, width, channels)."""
     return images.permute(0, 2, 3, 1).contiguous()
 
 
 def _padding(shape):
-    """Return the pixels before the first, and after the last, row and column."""
+    """Return the padding before and after the rows, and that of the columns."""
     return [((size - 1) // 2, size // 2) for size in shape.kernel]
 
 
 def _is_even(shape):
-    """Whether the padding is not the same on both sides."""
+    """Return whether the padding differs between the two sides of an axis."""
     return any(size % 2 == 0 for size in shape.kernel)
 
 
 def _padded(images, shape):
-    """Return images of shape (..., height, width, channels) with zeros around."""
+    """Return images of shape (..., height, width, channels) padded with zeros."""
     (top, bottom), (left, right) = _padding(shape)
     if top + bottom + left + right == 0:
         return images
@@ -155,16 +169,16 @@ def _cropped(images, shape):
     return images[..., top : top + shape.height, left : left + shape.width, :]
 
 
-# One model's own call
+# The way "each": a call for each model
 
 
 def _filters(weight, shape):
-    """Return weights as torch has them: (k, n_out, n_in, kernel height and width)."""
+    """Return weights in torch's layout: (k, n_out, n_in, kernel height, width)."""
     return weight.mT.reshape(weight.size(0), -1, shape.n_in, *shape.kernel)
 
 
 def _prepared(x, shape):
-    """Return one model's images as torch has them, and what it is to pad."""
+    """Return one model's images in torch's layout, and the padding left to torch."""
     images = x.view(-1, shape.height, shape.width, shape.n_in)
     if _is_even(shape):
         return _padded(images, shape).permute(0, 3, 1, 2), [0, 0]
@@ -215,11 +229,14 @@ def _convolution_backward(gradient, images, filters, padding, n_groups, needs_in
     )[:2]  # fmt: skip
 
 
-# One call for all models: every model a group
+# The way "grouped": one call, in which each model is a group
 
 
 def _grouped_images(x, shape):
-    """Return images of shape (n_rows, k * n_in, height, width), padded if need be."""
+    """Return images of shape (n_rows, k * n_in, height, width), and the padding.
+
+    The images are padded here if torch cannot, and the padding left to torch is 0.
+    """
     k, n_rows, _ = x.shape
     images = x.view(k, n_rows, shape.height, shape.width, shape.n_in)
     padding = [size // 2 for size in shape.kernel]
@@ -230,7 +247,7 @@ def _grouped_images(x, shape):
 
 
 def _ungrouped(images, k):
-    """Return (n_rows, k * channels, height, width) as (k, n_rows, ...) rows."""
+    """Return (n_rows, k * n, height, width) as (k, n_rows, height, width, n)."""
     n_rows, _, height, width = images.shape
     images = images.reshape(n_rows, k, -1, height, width).permute(1, 0, 3, 4, 2)
     return images.contiguous()
@@ -276,13 +293,14 @@ def _unpooled_of_groups(gradient, images, indices, shape):
     )  # fmt: skip
 
 
-# One call for all models: the neighbourhoods in rows
+# The way "unfolded": one product of all models, with neighbourhoods in rows
 
 
 def _columns(x, shape):
-    """Return each pixel's neighbourhood, of shape (k, n_rows * pixels, n_taps * n_in).
+    """Return the neighbourhoods of pixels, of shape (k, n_rows * n_pixels, n_columns).
 
-    The channels come last, which are neighbours in memory.
+    A row has n_columns = n_taps * n_in. The channels come last, because they are
+    neighbours in memory.
     """
     k, n_rows, _ = x.shape
     images = x.view(k, n_rows, shape.height, shape.width, shape.n_in)
@@ -298,7 +316,7 @@ def _columns(x, shape):
 
 
 def _channels_last(weight, shape):
-    """Reorder the rows of weights as the columns of `_columns` are."""
+    """Return weights with the rows in the order of the columns of `_columns`."""
     if shape.n_in == 1 or shape.n_taps == 1:
         return weight
     k, rows, n_out = weight.shape
@@ -332,7 +350,7 @@ def _unfolded_backward(gradient, x, weight, shape, saved, out, needs_input):
 
 
 def _folded(columns, x, shape):
-    """Add up what reaches each pixel: the transpose of `_columns`."""
+    """Add up the columns that belong to each pixel: the transpose of `_columns`."""
     if shape.n_taps == 1:
         return columns.view(x.shape)
     (top, bottom), (left, right) = _padding(shape)

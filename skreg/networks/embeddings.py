@@ -1,8 +1,7 @@
 """Embeddings of numeric inputs: every input becomes several numbers.
 
 Gorishniy, Rubachev and Babenko (2022), "On Embeddings for Numerical Features in
-Tabular Deep Learning". They are the first layer of a network, and give the gradient of
-their inputs where `is_first` is False.
+Tabular Deep Learning". An embedding is the first layer of a network.
 """
 
 import math
@@ -11,24 +10,25 @@ import numpy as np
 import torch
 
 from skreg.networks.architecture import N_FREQUENCIES
+from skreg.networks.contract import Layer
 from skreg.networks.products import first
 
 
-class PiecewiseLinear:
+class PiecewiseLinear(Layer):
     """The piecewise linear encoding of each input over bins of its own.
 
-    Number t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, cut off at 0 and 1; the
-    first bin goes on below, and the last one above. Nothing is trained.
+    Number t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, clipped to the range
+    from 0 to 1. The first bin is not clipped below, nor the last bin above. Nothing is
+    trained.
 
     Parameters
     ----------
     edges : Tensor of shape (n_models, n_inputs, n_bins + 1)
-        Rising numbers `b`. Bins between equal ones, which come last, give 0.
+        The numbers `b`, in ascending order. An input with fewer bins repeats its last
+        edge, and the empty bins between equal edges give 0.
     columns : ndarray of bool of shape (n_inputs, n_bins)
         Which of the bins the next layer sees.
     """
-
-    is_first = True
 
     def __init__(self, edges, columns):
         low, high = edges[..., :-1], edges[..., 1:]
@@ -43,9 +43,9 @@ class PiecewiseLinear:
         upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
         inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
         self._inputs, self._n_inputs = inputs, edges.size(1)
-        # The same for all inputs, or 0.
+        # The number of bins if all inputs have as many, else 0.
         self._n_bins = columns.shape[1] if columns.all() else 0
-        # One row, for all rows of a batch.
+        # The second axis, of length 1, is that of the rows of a batch.
         self._parts = [
             part[:, inputs, bins].unsqueeze(1) for part in (low, width, lower, upper)
         ]
@@ -56,18 +56,18 @@ class PiecewiseLinear:
         return torch.clamp(encoded, lower, upper, out=encoded)
 
     def _repeated(self, x):
-        """Return each input as often as it has bins."""
+        """Return a tensor with each input repeated once for each of its bins."""
         if self._n_bins:
             return x.unsqueeze(3).expand(-1, -1, -1, self._n_bins).flatten(2)
-        # Columns are gathered faster than the elements of each row.
+        # Gathering whole columns is faster than gathering elements row by row.
         return x.mT.contiguous().index_select(1, self._inputs).mT
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         encoded = self.predict(x)
         return encoded, encoded
 
-    def backward(self, gradient, encoded):
-        if self.is_first:
+    def backward(self, gradient, encoded, needs_input):
+        if not needs_input:
             return None
         k, n_rows, _ = gradient.shape
         _, width, lower, upper = (first(part, k) for part in self._parts)
@@ -76,8 +76,8 @@ class PiecewiseLinear:
         return of_inputs.index_add_(2, self._inputs, gradient * slope)
 
 
-class Periodic:
-    """``[x, A.T @ cos(2 pi w x + b) + c]`` for each input, all of it trained.
+class Periodic(Layer):
+    """``[x, A.T @ cos(2 pi w x + b) + c]`` for each input, with all of it trained.
 
     The PBLD embedding of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, "Better by
     Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data").
@@ -85,30 +85,32 @@ class Periodic:
     Parameters
     ----------
     frequency, phase : Parameter of shape (n_models, n_inputs, n_frequencies)
-        w and b.
+        The vectors w and b of each input.
     mixing : Parameter of shape (n_models, n_inputs * n_frequencies, n_out)
-        A of each input, one below the other.
+        The matrices A of the inputs, one below the other.
     shift : Parameter of shape (n_models, n_inputs, n_out)
-        c.
+        The vector c of each input.
     """
 
-    is_first = True
+    is_trained = True
 
     def __init__(self, frequency, phase, mixing, shift):
         self.frequency, self.phase = frequency, phase
         self.mixing, self.shift = mixing, shift
 
     def _of_inputs(self, tensor, k):
-        """Return the numbers of the first models, a matrix for each input."""
+        """Return the first models' part of a parameter, one matrix for each input.
+
+        Models and inputs share the first axis: the shape is (k * n_inputs, ...).
+        """
         n_inputs = self.shift.size(1)
         return first(tensor, k).reshape(k * n_inputs, -1, tensor.size(2))
 
     def predict(self, x):
-        return self.forward(x, None, None)[0]
+        return self.forward(x, None, ())[0]
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         k, n_rows, n_inputs = x.shape
-        # From here on models and inputs share an axis.
         column = x.mT.reshape(k * n_inputs, n_rows, 1)
         frequency = self._of_inputs(self.frequency, k)
         phase = self._of_inputs(self.phase, k)
@@ -121,7 +123,7 @@ class Periodic:
         embedded[..., 1:] = mixed.view(k, n_inputs, n_rows, -1).transpose(1, 2)
         return embedded.view(k, n_rows, -1), (column, angle, cosine)
 
-    def backward(self, gradient, saved):
+    def backward(self, gradient, saved, needs_input):
         column, angle, cosine = saved
         k, n_rows, _ = gradient.shape
         n_inputs, n_out = self.shift.shape[1:]
@@ -134,12 +136,12 @@ class Periodic:
         self._write(self.phase, k, of_angle.sum(1))
         of_frequency = torch.bmm(column.mT, of_angle).mul_(2 * math.pi)
         self._write(self.frequency, k, of_frequency)
-        if self.is_first:
+        if not needs_input:
             return None
         frequency = self._of_inputs(self.frequency, k)
         of_column = (of_angle * frequency).sum(2).mul_(2 * math.pi)
-        straight = gradient.view(k, n_rows, n_inputs, 1 + n_out)[..., 0]
-        return straight + of_column.view(k, n_inputs, n_rows).mT
+        direct = gradient.view(k, n_rows, n_inputs, 1 + n_out)[..., 0]
+        return direct + of_column.view(k, n_inputs, n_rows).mT
 
     def _write(self, parameter, k, gradient):
         found = first(parameter.grad, k)
@@ -149,8 +151,10 @@ class Periodic:
 def initial_embedding(architecture, rng, dtype, start):
     """Return the initial tensors of an embedding, in the order of `state_shapes`.
 
-    Frequencies are normal with a standard deviation of `start.embedding_scale`, phases
-    uniform in ±pi, and the linear map uniform in ``±1 / sqrt(n_frequencies)``.
+    The edges of a piecewise linear embedding are those of `start`. For a periodic
+    embedding the frequencies are normal with a standard deviation of
+    `start.embedding_scale`, the phases uniform in ±pi, and A and c uniform in
+    ``±1 / sqrt(n_frequencies)``.
     """
     if architecture.embedding is None:
         return []

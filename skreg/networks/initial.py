@@ -1,4 +1,4 @@
-"""Where training starts: the initial weights of one network."""
+"""The initial weights of one network."""
 
 import numpy as np
 
@@ -10,15 +10,20 @@ DEFAULT_START = Start()
 
 
 def initial_state(architecture, rng, dtype, start=DEFAULT_START):
-    """Draw the initial weights of one network.
+    """Draw the initial state of one network.
 
-    With init="glorot" uniform in ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio
-    2010), with 2 for 6 under the logistic activation, biases too, as in scikit-learn.
-    The fans of a convolution are its channels times the pixels of its kernel.
-    With "scaled" as in RealMLP (Holzmüller et al. 2024): weights normal with a variance
-    of ``1 / fan_in``, biases standard normal, and the last layer zero. A network
-    without hidden layers starts at zero, and so does a linear skip connection. Members
-    that share weights start with the same biases, and last layers of their own.
+    With ``init="glorot"``, weights and biases are uniform in
+    ``±sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010), with 2 in place of 6 for
+    the logistic activation, as in scikit-learn. The fans of a convolution are its
+    channels times the pixels of its kernel.
+
+    With ``init="scaled"``, weights are normal with a variance of ``1 / fan_in`` and
+    biases standard normal, as in RealMLP (Holzmüller et al. 2024). The last layer is
+    zero.
+
+    A network without hidden layers starts at zero, and so does a linear skip
+    connection. Members that share weights start with the same biases, but each has a
+    last layer of its own.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     rng : numpy.random.Generator
     dtype : numpy.dtype
     start : Start, default=DEFAULT_START
-        By default that of the default parameters.
+        The default is that of the estimators' default parameters.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
 
 
 def _give_heads(architecture, weights, biases, rng, start):
-    """Give each member biases and a last layer, in place of those of one network."""
+    """Replace the biases and the last layer of one network by those of the members."""
     n_members, dtype = architecture.n_members, weights[0].dtype
     fan_in, fan_out = architecture.layer_sizes[-2:]
     bound = 0.0
@@ -64,6 +69,7 @@ def _give_heads(architecture, weights, biases, rng, start):
 
 
 def _glorot_bound(architecture, fan_in, fan_out):
+    """Return the bound of a uniform distribution, 0 without hidden layers."""
     factor = 2.0 if architecture.activation == "logistic" else 6.0
     return (factor / (fan_in + fan_out)) ** 0.5 if architecture.n_hidden else 0.0
 

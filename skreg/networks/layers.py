@@ -1,17 +1,11 @@
-"""Stacked layers: every parameter has a leading axis, the model.
+"""The layers of dense and convolutional networks, for a stack of models.
 
-A layer has three methods. ``predict`` maps inputs at prediction, ``forward`` maps
-them in training and returns what ``backward`` needs to turn the gradient of its
-output into that of its input, writing its parameters' gradients on the way. The
-derivatives are written by hand: for networks of this size automatic differentiation
-costs several times the arithmetic.
-
-A batch may hold the first `k` models of the stack only; every layer then works on
-the first `k` of its parameters, which are contiguous views.
+`Layer` says what a layer is and what it may overwrite.
 """
 
 import torch
 
+from skreg.networks.contract import Layer
 from skreg.networks.convolution import (
     convolution_backward,
     convolve,
@@ -29,8 +23,8 @@ aten = torch.ops.aten
 
 
 # Name: (function of the input, gradient from (gradient, input, output)).
-# A training step may overwrite its own inputs, outputs and gradients: new memory is
-# not in the caches, and costs as much as the arithmetic.
+# The gradient may be computed in place: new memory is not in the caches, and costs as
+# much as the arithmetic.
 ACTIVATIONS = {
     "identity": (lambda x: x, lambda g, x, y: g),
     "relu": (
@@ -53,12 +47,12 @@ ACTIVATIONS = {
     ),
 }
 
-# Functions of the input in its own memory, whose gradients need the output alone.
+# Functions that overwrite their input, because their gradients need the output alone.
 IN_PLACE = {"relu": torch.relu_}
-# Those whose gradients need the output as it was before dropout; that of relu is zero
-# where a unit is dropped in any case.
+# Functions whose gradients need the output as it was before dropout. So does that of
+# relu, but where dropout makes the output zero the gradient is zero in any case.
 NEED_OUTPUT = ("tanh", "logistic")
-# Functions that do not fall: the largest of their values is that of the largest input.
+# Functions that never decrease, so that they can be swapped with maximum pooling.
 MONOTONE = ("identity", "relu", "tanh", "logistic", "elu", "selu", "leaky_relu")
 
 # Klambauer et al. 2017, "Self-Normalizing Neural Networks".
@@ -69,42 +63,47 @@ def _selu_backward(gradient, x):
     return aten.elu_backward(gradient, _SELU_ALPHA, _SELU_SCALE, 1, False, x)
 
 
-class Linear:
+class Linear(Layer):
     """``x @ W + b`` for each model.
 
     Parameters
     ----------
     weight : Parameter of shape (n_models, n_in, n_out)
     bias : Parameter of shape (n_models, 1, n_out)
-    is_first : bool
-        The gradient of the first layer's input is not needed.
     is_centred : bool, default=False
-        Whether batch normalisation follows and takes the bias out again. Its gradient
-        is zero then; computed, it would be rounding errors, which Adam scales up to
-        steps of full length.
+        Whether batch normalisation follows, which subtracts the bias again. The
+        gradient of the bias is then zero and is not computed: Adam would scale its
+        rounding errors up to steps of full length.
     """
 
-    def __init__(self, weight, bias, is_first, is_centred=False):
-        self.weight, self.bias = weight, bias
-        self.is_first, self.is_centred = is_first, is_centred
+    is_trained = True
+
+    def __init__(self, weight, bias, is_centred=False):
+        self.weight, self.bias, self.is_centred = weight, bias, is_centred
 
     def predict(self, x):
         k = x.size(0)
         return affine(first(self.bias, k), x, first(self.weight, k))
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         return self.predict(x), x
 
-    def backward(self, gradient, x):
+    def backward(self, gradient, x, needs_input):
         k = x.size(0)
         write_weight_gradient(first(self.weight.grad, k), x, gradient)
         if not self.is_centred:
             torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
-        return None if self.is_first else times_transposed(gradient, self.weight)
+        return times_transposed(gradient, self.weight) if needs_input else None
 
 
-class Activation:
-    """An elementwise function of `ACTIVATIONS`."""
+class Activation(Layer):
+    """An elementwise function.
+
+    Parameters
+    ----------
+    name : str
+        A key of `ACTIVATIONS`.
+    """
 
     def __init__(self, name):
         self.name = name
@@ -112,29 +111,31 @@ class Activation:
         self.function_ = IN_PLACE.get(name, self.function)
 
     def __reduce__(self):
-        return Activation, (self.name,)  # functions without a name have no pickle
+        return Activation, (self.name,)  # lambda functions cannot be pickled
 
     def predict(self, x):
         return self.function(x)
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         y = self.function_(x)
         return y, (x, y)
 
-    def backward(self, gradient, saved):
+    def backward(self, gradient, saved, needs_input):
         return self.derivative(gradient, *saved)
 
 
-class Dropout:
+class Dropout(Layer):
     """Multiply by a mask of zeros and ``1 / (1 - rate)`` (Srivastava et al. 2014).
 
-    The survivors are scaled up in training, so nothing is left to do at prediction.
+    Training scales up the units that it keeps, so prediction changes nothing.
 
     Parameters
     ----------
     in_place : bool, default=False
-        Whether the layer before can do without its outputs.
+        Whether to overwrite the input, which the layer before must not need.
     """
+
+    takes = ("mask",)
 
     def __init__(self, in_place=False):
         self.in_place = in_place
@@ -142,20 +143,21 @@ class Dropout:
     def predict(self, x):
         return x
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
+        (mask,) = drawn
         if mask is None:
             return x, None
         return (x.mul_(mask) if self.in_place else x * mask), mask
 
-    def backward(self, gradient, mask):
+    def backward(self, gradient, mask, needs_input):
         return gradient if mask is None else gradient.mul_(mask)
 
 
-class BatchNorm:
+class BatchNorm(Layer):
     """``gamma * (x - mean) / sqrt(var + eps) + beta`` (Ioffe and Szegedy 2015).
 
-    Mean and (population) variance are those of the batch in training, weighted by the
-    rows' weights, and running averages at prediction.
+    In training, the mean and the (population) variance are those of the batch, weighted
+    by the weights of its rows. At prediction they are running averages.
 
     Parameters
     ----------
@@ -163,6 +165,7 @@ class BatchNorm:
     running_mean, running_var : Tensor of shape (n_models, 1, n_units)
     """
 
+    is_trained = True
     momentum, eps = 0.1, 1e-5
 
     def __init__(self, gamma, beta, running_mean, running_var):
@@ -176,9 +179,12 @@ class BatchNorm:
         )
         return torch.addcmul(beta, x - mean, gamma * torch.rsqrt(var + self.eps))
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         k = x.size(0)
-        share = 1 / x.shape[1] if weight is None else weight / weight.sum(1, True)
+        if row_weight is None:
+            share = 1 / x.size(1)
+        else:
+            share = row_weight / row_weight.sum(1, True)
         mean = _weighted_sum(x, share)
         normed = x - mean
         var = _weighted_sum(normed * normed, share)
@@ -189,7 +195,7 @@ class BatchNorm:
         output = torch.addcmul(first(self.beta, k), normed, first(self.gamma, k))
         return output, (normed, scale, share)
 
-    def backward(self, gradient, saved):
+    def backward(self, gradient, saved, needs_input):
         normed, scale, share = saved
         k = normed.size(0)
         sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
@@ -206,58 +212,60 @@ class BatchNorm:
 def _weighted_sum(x, share):
     """Return ``(x * share).sum(1, keepdim=True)``.
 
-    A number is multiplied last: of images, every pass over a batch counts.
+    The sum is multiplied where the share is one number, which saves a pass over the
+    batch. For images each pass counts.
     """
     if isinstance(share, float):
         return x.sum(1, keepdim=True).mul_(share)
     return (x * share).sum(1, keepdim=True)
 
 
-class Convolution:
-    """A convolution, and the pooling after it if nothing stands between, of each model.
+class Convolution(Layer):
+    """A convolution for each model, and the pooling that directly follows it, if any.
 
     Parameters
     ----------
     weight : Parameter of shape (n_models, n_in * n_taps, n_out)
     bias : Parameter of shape (n_models, 1, n_out)
     shape : ConvolutionShape
-    is_first : bool
-        The gradient of the first layer's input is not needed.
     is_centred : bool, default=False
-        As of `Linear`.
+        Whether batch normalisation follows, as for `Linear`.
     """
 
-    def __init__(self, weight, bias, shape, is_first, is_centred=False):
+    is_trained = True
+
+    def __init__(self, weight, bias, shape, is_centred=False):
         self.weight, self.bias, self.shape = weight, bias, shape
-        self.is_first, self.is_centred = is_first, is_centred
+        self.is_centred = is_centred
 
     def predict(self, x):
         k = x.size(0)
         weight, bias = first(self.weight, k), first(self.bias, k)
         return convolve(x, weight, bias, self.shape)[0]
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         k = x.size(0)
         weight, bias = first(self.weight, k), first(self.bias, k)
         output, saved = convolve(x, weight, bias, self.shape)
         return output, (x, saved)
 
-    def backward(self, gradient, saved):
+    def backward(self, gradient, saved, needs_input):
         (x, saved), k = saved, gradient.size(0)
         gradient = gradient.contiguous()
         if not self.is_centred:
-            # A pooled gradient goes to one pixel each: the sum is the same before it.
+            # Pooling sends each gradient to one pixel, so their sum stays the same.
             of_pixels = gradient.view(k, -1, self.shape.n_out)
             torch.sum(of_pixels, 1, keepdim=True, out=first(self.bias.grad, k))
         weight, out = first(self.weight, k), first(self.weight.grad, k)
-        needs_input = not self.is_first
         return convolution_backward(
             gradient, x, weight, self.shape, saved, out, needs_input
         )
 
 
-class MaxPool:
-    """The largest value of each window, where other layers follow the convolution.
+class MaxPool(Layer):
+    """The largest value of each window, for pooling with a layer before it.
+
+    Where a convolution comes directly before, it does the pooling itself.
 
     Parameters
     ----------
@@ -270,30 +278,32 @@ class MaxPool:
     def predict(self, x):
         return max_pool(x, self.shape)[0]
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         return max_pool(x, self.shape)
 
-    def backward(self, gradient, indices):
+    def backward(self, gradient, indices, needs_input):
         return max_pool_backward(gradient, indices, self.shape)
 
 
 class ChannelDropout(Dropout):
-    """Dropout of whole channels (Tompson et al. 2015): a mask for all their pixels.
+    """Dropout of whole channels, all pixels of one together (Tompson et al. 2015).
 
-    Neighbouring pixels tell the same, so that units dropped one by one are made up for.
+    Neighbouring pixels are alike, so that a network could make up for pixels that are
+    dropped one by one.
     """
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
+        (mask,) = drawn
         if mask is None:
             return x, None
         mask, pixels = mask.unsqueeze(2), x.reshape(*x.shape[:2], -1, mask.size(2))
         output = pixels.mul_(mask) if self.in_place else pixels * mask
         return output.view(x.shape), mask
 
-    def backward(self, gradient, mask):
+    def backward(self, gradient, mask, needs_input):
         if mask is None:
             return gradient
-        # Gradients of dense layers need not lie in the order of their numbers.
+        # The gradient that a dense layer passes on need not be contiguous.
         pixels = gradient.reshape(*gradient.shape[:2], -1, mask.size(3))
         return pixels.mul_(mask).view(gradient.shape)
 
@@ -302,17 +312,20 @@ class ChannelNorm(BatchNorm):
     """Batch normalisation of channels, over rows and pixels."""
 
     def _pixels(self, tensor):
+        """Return a tensor of shape (k, n_rows * n_pixels, n_channels)."""
         return tensor.reshape(tensor.size(0), -1, self.gamma.size(2))
 
     def predict(self, x):
         return super().predict(self._pixels(x)).reshape(x.shape)
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         pixels = self._pixels(x)
-        if weight is not None:
-            weight = weight.repeat_interleave(pixels.size(1) // x.size(1), 1)
-        output, saved = super().forward(pixels, weight, mask)
+        if row_weight is not None:
+            n_pixels = pixels.size(1) // x.size(1)
+            row_weight = row_weight.repeat_interleave(n_pixels, 1)
+        output, saved = super().forward(pixels, row_weight, drawn)
         return output.view(x.shape), saved
 
-    def backward(self, gradient, saved):
-        return super().backward(self._pixels(gradient), saved).reshape(gradient.shape)
+    def backward(self, gradient, saved, needs_input):
+        passed = super().backward(self._pixels(gradient), saved, needs_input)
+        return passed.reshape(gradient.shape)

@@ -1,8 +1,8 @@
-"""Losses over a stack of models, with hand-written gradients.
+"""Losses over a stack of models, with gradients written by hand.
 
-Each loss maps raw network outputs (`score`) to the per-model weighted sum of losses
-and its gradient. A batch whose weights are None has the weight ``1 / n_rows`` in
-every row, so that both give the batch mean.
+A loss maps raw network outputs (`score`) to the weighted sum of the rows' losses for
+each model, and to its gradient. If the weights are None, each row has the weight
+``1 / n_rows``, so that the sum is the mean over the batch.
 """
 
 import math
@@ -14,7 +14,13 @@ from torch.nn import functional
 
 
 class Loss(ABC):
-    """A loss that is a weighted mean over rows and a sum over outputs."""
+    """A loss that is a weighted mean over rows and a sum over outputs.
+
+    Attributes
+    ----------
+    out_activation : str, default="identity"
+        The name of the inverse link, as in scikit-learn's `out_activation_`.
+    """
 
     out_activation = "identity"
 
@@ -33,10 +39,20 @@ class Loss(ABC):
 
     @abstractmethod
     def derivative(self, score, target):
-        """Return the derivative of `elementwise` with respect to `score`, anew."""
+        """Return the derivative of `elementwise` with respect to `score`.
+
+        Parameters
+        ----------
+        score, target : Tensor of shape (n_models, n_rows, n_outputs)
+
+        Returns
+        -------
+        Tensor of shape (n_models, n_rows, n_outputs)
+            New memory, which the caller may overwrite.
+        """
 
     def uniform_target(self, n_outputs):
-        """Return the target that favours no class; label smoothing leans to it."""
+        """Return the target that favours no class, for label smoothing."""
         raise NotImplementedError
 
     def inverse_link(self, score):
@@ -44,7 +60,9 @@ class Loss(ABC):
         return score
 
     def mean_score(self, scores):
-        """Return raw outputs whose `inverse_link` is the mean of several networks'.
+        """Return raw outputs that predict the mean of several networks' predictions.
+
+        The mean is that of the networks after the `inverse_link`.
 
         Parameters
         ----------
@@ -63,7 +81,8 @@ class Loss(ABC):
         ----------
         score, target : Tensor of shape (n_models, n_rows, n_outputs)
         weight : Tensor of shape (n_models, n_rows, 1), default=None
-            Weight of each row, summing to one for a mean. None is ``1 / n_rows``.
+            Weight of each row. Weights that sum to one give a mean. None weighs each
+            row ``1 / n_rows``.
 
         Returns
         -------
@@ -80,14 +99,14 @@ class Loss(ABC):
         return derivative.mul_(1 / score.shape[1] if weight is None else weight)
 
     def value_and_gradient(self, score, target, weight=None):
-        """Return both."""
+        """Return `value` and `gradient`."""
         value = self.value(score, target, weight)
         return value, self.gradient(score, target, weight)
 
 
 @dataclass(frozen=True)
 class LogLoss(Loss):
-    """Cross-entropy of the softmax: ``-sum_k t_k log p_k`` with targets adding to 1."""
+    """Cross-entropy of the softmax: ``-sum_k t_k log p_k``, where targets sum to 1."""
 
     out_activation = "softmax"
 
@@ -108,18 +127,19 @@ class LogLoss(Loss):
 
 
 def _log_mean_exp(logarithms):
-    """Return the logarithm of the mean over models, which does not overflow."""
+    """Return the logarithm of the mean over models, computed without overflow."""
     return torch.logsumexp(logarithms, 0) - math.log(len(logarithms))
 
 
 def _over_classes(softmax, score):
     """Apply a softmax to the last axis.
 
-    torch vectorises one over rows that lie side by side, not one over a last axis as
-    short as the classes are: several times faster, the same numbers.
+    Torch vectorises over rows that lie side by side, but not over a last axis that is
+    as short as the number of classes. With the axes swapped the result is the same and
+    takes a fraction of the time.
     """
     if score.numel() < 256:
-        return softmax(score, -1)  # the copies would cost more
+        return softmax(score, -1)  # copies would cost more than they save
     return softmax(score.mT.contiguous(), -2).mT.contiguous()
 
 
@@ -133,8 +153,8 @@ class BinaryLogLoss(Loss):
     out_activation = "logistic"
 
     def elementwise(self, score, target):
-        # threshold=inf would lose the exact form; beyond 40 softplus(z) - z is below
-        # the spacing of float64.
+        # Beyond 40, softplus(z) - z is below the spacing of float64. Without any
+        # threshold, exp(z) would overflow.
         log_partition = functional.softplus(score, threshold=40)
         return log_partition.addcmul_(target, score, value=-1)
 
@@ -148,7 +168,7 @@ class BinaryLogLoss(Loss):
         return torch.sigmoid(score)
 
     def mean_score(self, scores):
-        # The log-odds of the mean: near 0 and 1 the mean itself has lost them.
+        # Log-odds from logarithms: rounded to 0 or 1, the mean itself has none.
         above, below = functional.logsigmoid(scores), functional.logsigmoid(-scores)
         return torch.logsumexp(above, 0) - torch.logsumexp(below, 0)
 
@@ -166,7 +186,7 @@ class SquaredError(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """``|z - t|``, whose minimiser is the conditional median."""
+    """``|z - t|``, minimised by the conditional median."""
 
     def elementwise(self, score, target):
         return (score - target).abs_()
@@ -182,7 +202,7 @@ class HuberLoss(Loss):
     Parameters
     ----------
     delta : float, default=1.0
-        Where the loss turns linear, in units of the (standardised) target.
+        Residual beyond which the loss is linear, in units of the standardised target.
     """
 
     delta: float = 1.0
@@ -198,7 +218,7 @@ class HuberLoss(Loss):
 
 @dataclass(frozen=True)
 class PoissonLoss(Loss):
-    """Half the Poisson deviance, for the log link: ``exp(z) - t z + t log t - t``."""
+    """Half the Poisson deviance with the log link: ``exp(z) - t z + t log t - t``."""
 
     out_activation = "exp"
 
@@ -220,7 +240,7 @@ class PoissonLoss(Loss):
 class QuantileLoss(Loss):
     """Pinball loss: ``max(q * (t - z), (q - 1) * (t - z))``.
 
-    Its minimiser is the conditional `quantile` (Koenker and Bassett 1978).
+    It is minimised by the conditional `quantile` (Koenker and Bassett 1978).
 
     Parameters
     ----------

@@ -1,23 +1,30 @@
-"""Products of stacked matrices: of the first models of a stack, however narrow."""
+"""Matrix products for the first models of a stack, fast for narrow matrices too."""
 
 import torch
 
 
 def first(tensor, k):
-    """Return the first `k` models of a stacked tensor, without work if it is all."""
-    # size(0) and not len(), which is a Python function of torch.
+    """Return the first `k` models of a stacked tensor, as a view or as it is."""
+    # size(0) is faster than len(), which torch implements in Python.
     return tensor if tensor.size(0) == k else tensor[:k]
 
 
-# Columns of a product up to which matrix kernels waste most of their width, and
-# multiplications from which that costs more than turning a product around.
+# Up to this number of columns, matrix kernels waste most of their width. From this
+# number of multiplications on, that costs more than to compute the transpose.
 NARROW_COLUMNS, NARROW_PRODUCTS = 11, 2**14
 
 
 def is_narrow(left, n_columns):
-    """Tell whether a product with few columns is faster as ``(b.mT @ a.mT).mT``.
+    """Return whether a product with few columns is faster as ``(b.mT @ a.mT).mT``.
 
-    A vector for a single model has a kernel of its own.
+    It is not for a vector of a single model, for which there is a special kernel.
+
+    Parameters
+    ----------
+    left : Tensor of shape (k, n_rows, n_in)
+        The left factor.
+    n_columns : int
+        Number of columns of the right factor.
     """
     return (
         n_columns <= NARROW_COLUMNS
@@ -41,7 +48,7 @@ def affine(bias, x, weight):
 
 
 def write_weight_gradient(out, x, gradient):
-    """Write ``x.mT @ gradient``, what `affine` passes back to its weight, to `out`."""
+    """Write ``x.mT @ gradient`` to `out`, the gradient of the weight of `affine`."""
     if is_narrow(x, gradient.size(2)):
         out.copy_(torch.bmm(gradient.mT, x).mT)
     else:
@@ -49,7 +56,7 @@ def write_weight_gradient(out, x, gradient):
 
 
 def times_transposed(gradient, weight):
-    """Return ``gradient @ weight.mT``, what `affine` passes back to its input."""
+    """Return ``gradient @ weight.mT``, the gradient of the input of `affine`."""
     transposed = first(weight, gradient.size(0)).mT
     if gradient.size(2) == 1:
         return gradient * transposed  # a product of vectors needs no matrix kernel

@@ -1,30 +1,37 @@
-"""Layers of an ensemble whose members share their weights, and its rows.
+"""Ensembles whose members share weights: their layers, and their rows of a batch.
 
 TabM (Gorishniy, Kotelnikov and Babenko 2025, "TabM: Advancing Tabular Deep Learning
 with Parameter-Efficient Ensembling"), after BatchEnsemble (Wen, Tran and Ba 2020,
 "BatchEnsemble: An Alternative Approach to Efficient Ensemble and Lifelong Learning").
 
-Members are rows: each row of a batch stands there once for each member, side by side,
-so that noise and masks, which rows draw for themselves, differ between members.
+Members are rows: a batch holds a copy of each row for each member, and the copies of a
+row are neighbours. Noise and masks are drawn row by row and so differ between members.
 """
 
 import numpy as np
 import torch
 
 from skreg.networks.architecture import shared_shapes, state_names
+from skreg.networks.contract import Layer
 from skreg.networks.products import first, times_transposed, write_weight_gradient
 
 
 def for_members(batch, n_members):
-    """Return a batch with each row once for each member.
+    """Return a batch that holds each row once for each member.
 
-    The loss over its rows is the mean over the members of their losses.
+    The weights of the rows are divided among the members, so that the loss of the batch
+    is the mean of the members' losses.
 
     Parameters
     ----------
     batch : Batch
-        Left as it is.
+        Left unchanged.
     n_members : int
+
+    Returns
+    -------
+    Batch
+        The same batch if there is one member.
     """
     if n_members == 1:
         return batch
@@ -38,12 +45,22 @@ def for_members(batch, n_members):
 
 
 def repeated(x, n_members):
-    """Return each row of a tensor of shape (k, n_rows, d) once for each member."""
+    """Repeat each row of a tensor once for each member.
+
+    Parameters
+    ----------
+    x : Tensor of shape (k, n_rows, d)
+    n_members : int
+
+    Returns
+    -------
+    Tensor of shape (k, n_rows * n_members, d)
+    """
     return x.repeat_interleave(n_members, 1)
 
 
 def mean_of_members(score, n_members, loss):
-    """Return the raw outputs whose prediction is the mean of the members'.
+    """Return raw outputs that predict the mean of the members' predictions.
 
     Parameters
     ----------
@@ -60,7 +77,31 @@ def mean_of_members(score, n_members, loss):
     return loss.mean_score(score.unflatten(1, (-1, n_members)).movedim(2, 0))
 
 
-class SharedLinear:
+class RepeatedRows(Layer):
+    """Rows of a batch repeated for the members, where a prediction begins.
+
+    In training the rows are repeated before anything is drawn for them (`for_members`),
+    and this layer changes nothing.
+
+    Parameters
+    ----------
+    n_members : int
+    """
+
+    def __init__(self, n_members):
+        self.n_members = n_members
+
+    def predict(self, x):
+        return repeated(x, self.n_members)
+
+    def forward(self, x, row_weight, drawn):
+        return x, None
+
+    def backward(self, gradient, saved, needs_input):
+        return gradient
+
+
+class SharedLinear(Layer):
     """``((x * r) @ W) * s + b`` with one W for all members, and r, s and b of each.
 
     Parameters
@@ -68,23 +109,22 @@ class SharedLinear:
     weight : Parameter of shape (n_models, n_in, n_out)
     scale_in : Parameter of shape (n_models, n_members, n_in)
     scale_out, bias : Parameter of shape (n_models, n_members, n_out)
-    is_first : bool
-        The gradient of the first layer's input is not needed.
     """
 
-    def __init__(self, weight, scale_in, scale_out, bias, is_first):
+    is_trained = True
+
+    def __init__(self, weight, scale_in, scale_out, bias):
         self.weight, self.bias = weight, bias
         self.scale_in, self.scale_out = scale_in, scale_out
-        self.is_first = is_first
 
     def _by_member(self, rows):
         """View rows as a tensor of shape (k, n_rows, n_members, d)."""
         return rows.unflatten(1, (-1, self.bias.size(1)))
 
     def predict(self, x):
-        return self.forward(x, None, None)[0]
+        return self.forward(x, None, ())[0]
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         scale_in, scale_out, bias = self._of_rows(x.size(0))
         scaled = (self._by_member(x) * scale_in).flatten(1, 2)
         product = torch.bmm(scaled, first(self.weight, x.size(0)))
@@ -92,17 +132,17 @@ class SharedLinear:
         return output.flatten(1, 2), (x, scaled, product)
 
     def _of_rows(self, k):
-        """Return the members' own numbers, to be taken with each row."""
+        """Return the members' scales and biases, of shape (k, 1, n_members, d)."""
         own = self.scale_in, self.scale_out, self.bias
         return [first(tensor, k).unsqueeze(1) for tensor in own]
 
-    def backward(self, gradient, saved):
+    def backward(self, gradient, saved, needs_input):
         x, scaled, product = saved
         k = x.size(0)
         scale_in, scale_out, _ = self._of_rows(k)
         gradient = self._by_member(gradient)
         torch.sum(gradient, 1, out=first(self.bias.grad, k))
-        # In the memory of what nobody needs any more.
+        # Products overwrite what is no longer needed: new memory would cost more.
         of_scale = self._by_member(product).mul_(gradient)
         torch.sum(of_scale, 1, out=first(self.scale_out.grad, k))
         of_product = gradient.mul_(scale_out).flatten(1, 2)
@@ -110,29 +150,31 @@ class SharedLinear:
         of_scaled = self._by_member(times_transposed(of_product, self.weight))
         of_scale = torch.mul(of_scaled, self._by_member(x), out=self._by_member(scaled))
         torch.sum(of_scale, 1, out=first(self.scale_in.grad, k))
-        return None if self.is_first else of_scaled.mul_(scale_in).flatten(1, 2)
+        return of_scaled.mul_(scale_in).flatten(1, 2) if needs_input else None
 
 
-class Heads:
+class Heads(Layer):
     """``x @ W + b`` with W and b of each member: the last layer.
 
     Parameters
     ----------
     weight : Parameter of shape (n_models, n_in, n_members * n_out)
-        Side by side, so that a column is what one output comes from.
+        The members' matrices side by side, so that each column still holds the weights
+        of one output.
     bias : Parameter of shape (n_models, n_members, n_out)
     """
 
-    is_first = False
+    is_trained = True
 
     def __init__(self, weight, bias):
         self.weight, self.bias = weight, bias
 
     @property
     def _is_narrow(self):
-        """Whether there is one output, for which matrix kernels are several times slow.
+        """Whether there is only one output.
 
-        Its weights are vectors, and all is done elementwise.
+        Its weights are then vectors, and elementwise products are several times faster
+        than matrix kernels.
         """
         return self.bias.size(2) == 1
 
@@ -160,10 +202,10 @@ class Heads:
         output = output.transpose(1, 2) + first(self.bias, k).unsqueeze(1)
         return output.flatten(1, 2)
 
-    def forward(self, x, weight, mask):
+    def forward(self, x, row_weight, drawn):
         return self.predict(x), x
 
-    def backward(self, gradient, x):
+    def backward(self, gradient, x, needs_input):
         if self._is_narrow:
             return self._backward_narrow(gradient, x)
         k, gradient = x.size(0), self._of_members(gradient)
@@ -185,8 +227,8 @@ class Heads:
 def initial_scales(architecture, rng, dtype):
     """Return the initial scales in the order of `shared_shapes`.
 
-    All are 1 but those of the inputs, which are 1 or -1 at random: as in TabM, that is
-    what makes the members different.
+    The scales of the inputs are 1 or -1 at random, which makes the members different,
+    as in TabM. All other scales are 1.
     """
     arrays = [np.ones(s, dtype) for s in shared_shapes(architecture).values()]
     for signs in arrays[:1]:
@@ -195,7 +237,9 @@ def initial_scales(architecture, rng, dtype):
 
 
 def member_states(architecture, state):
-    """Return what each member is as a network of its own, scales and all.
+    """Return the state of each member as a network of its own.
+
+    The weights of the hidden layers are multiplied by the member's scales.
 
     Parameters
     ----------
@@ -206,6 +250,7 @@ def member_states(architecture, state):
     Returns
     -------
     list of list of ndarray
+        For each member, in the order of `state_names` without members.
     """
     own = set(shared_shapes(architecture))
     arrays = dict(zip(state_names(architecture), state))

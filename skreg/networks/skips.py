@@ -1,94 +1,93 @@
-"""Connections that skip layers: to the next layer, and to the outputs.
+"""Connections that skip layers: some hidden layers, or all of the network.
 
-Under stochastic depth (Huang et al. 2016, "Deep Networks with Stochastic Depth") what
-they skip is dropped, for each row with a probability of its own model, and scaled up
-where it survives, so that nothing is left to do at prediction.
+Under stochastic depth (Huang et al. 2016, "Deep Networks with Stochastic Depth") each
+row drops the skipped layers with the probability of its model. Their output is scaled
+up for the rows that keep it, so prediction changes nothing.
 """
 
+from skreg.networks.chain import Chain
+from skreg.networks.contract import Layer
 from skreg.networks.products import (
     affine,
     first,
     times_transposed,
     write_weight_gradient,
 )
+from skreg.networks.shared_members import repeated
 
 
-class Residual:
+class Residual(Layer):
     """Layers whose input is added to their output: ``x + f(x)`` (He et al. 2016).
 
     Parameters
     ----------
-    layers : list of layer
-        Dropout, if any, is the last.
+    layers : list of Layer
+        The layers of `f`. The first must not overwrite its input.
     """
 
+    is_trained = True
+
     def __init__(self, layers):
-        self.layers = layers
+        self.branch = Chain(layers)
+        self.takes = (*self.branch.takes, "path")
 
     def predict(self, x):
-        branch = x
-        for layer in self.layers:
-            branch = layer.predict(branch)
-        return x + branch
+        return x + self.branch.predict(x)
 
-    def forward(self, x, weight, masks):
-        """Return the outputs and what `backward` needs.
-
-        `masks` are that of dropout, of shape (k, n_rows, n_units), and that of
-        stochastic depth, of shape (k, n_rows, 1); None drops nothing.
-        """
-        (mask, path), branch, tape = masks, x, []
-        for layer in self.layers:
-            branch, saved = layer.forward(branch, weight, mask)
-            tape.append(saved)
+    def forward(self, x, row_weight, drawn):
+        *drawn, path = drawn
+        output, saved = self.branch.forward(x, row_weight, drawn)
         if path is not None:
-            branch = branch * path  # not in place, for activations keep their output
-        return x + branch, (tape, path)
+            output = output * path  # not in place: activations keep their output
+        return x + output, (saved, path)
 
-    def backward(self, gradient, saved):
-        tape, path = saved
-        # Layers overwrite their gradients, and this one is passed on twice.
+    def backward(self, gradient, saved, needs_input):
+        saved, path = saved
+        # The layers overwrite their gradient, and this one is used twice.
         inner = gradient.clone() if path is None else gradient * path
-        for layer, saved in zip(reversed(self.layers), reversed(tape)):
-            inner = layer.backward(inner, saved)
-        return None if inner is None else inner.add_(gradient)
+        inner = self.branch.backward(inner, saved, needs_input)
+        return inner.add_(gradient) if needs_input else None
 
 
-class LinearSkip:
-    """``score + x @ S``: the network's inputs straight to its outputs.
+class LinearSkip(Layer):
+    """``f(x) + x @ S``: a network, and its inputs connected with its outputs.
 
     Parameters
     ----------
+    layers : list of Layer
+        The layers of `f`.
     weight : Parameter of shape (n_models, n_inputs, n_outputs)
+        The matrix S.
+    n_members : int, default=1
+        How often `f` repeats each row at prediction.
     """
 
-    def __init__(self, weight):
-        self.weight = weight
+    is_trained = True
 
-    def predict(self, score, x):
+    def __init__(self, layers, weight, n_members=1):
+        self.network, self.weight, self.n_members = Chain(layers), weight, n_members
+        self.takes = (*self.network.takes, "path")
+
+    def predict(self, x):
+        score = self.network.predict(x)
+        if self.n_members > 1:
+            x = repeated(x, self.n_members)
+        return self._added(score, x)
+
+    def _added(self, score, x):
         return affine(score, x, first(self.weight, x.size(0)))
 
-    def forward(self, score, x, path):
-        """Return the outputs and what `backward` needs.
-
-        Parameters
-        ----------
-        score : Tensor of shape (k, n_rows, n_outputs)
-            Of the hidden network.
-        x : Tensor of shape (k, n_rows, n_inputs)
-        path : Tensor of shape (k, n_rows, 1) or None
-            What the hidden network's output is multiplied by.
-        """
+    def forward(self, x, row_weight, drawn):
+        *drawn, path = drawn
+        score, saved = self.network.forward(x, row_weight, drawn)
         if path is not None:
             score = score * path
-        return self.predict(score, x), (x, path)
+        return self._added(score, x), (x, saved, path)
 
-    def backward(self, gradient, saved):
-        """Return the gradient of the hidden network's output."""
-        x, path = saved
+    def backward(self, gradient, saved, needs_input):
+        x, saved, path = saved
         write_weight_gradient(first(self.weight.grad, x.size(0)), x, gradient)
-        return gradient if path is None else gradient * path
-
-    def input_gradient(self, gradient):
-        """Return the gradient of the inputs on this way."""
-        return times_transposed(gradient, self.weight)
+        direct = times_transposed(gradient, self.weight) if needs_input else None
+        inner = gradient if path is None else gradient * path
+        inner = self.network.backward(inner, saved, needs_input)
+        return inner.add_(direct) if needs_input else None

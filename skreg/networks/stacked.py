@@ -1,25 +1,9 @@
-"""Stacked networks: every parameter has a leading axis, the model."""
-
-from dataclasses import replace
+"""The networks of a stack, as one module: every parameter's first axis is the model."""
 
 import torch
 
-from skreg.networks.architecture import BATCHNORM, state_names
-from skreg.networks.embeddings import Periodic, PiecewiseLinear
-from skreg.networks.layers import (
-    MONOTONE,
-    NEED_OUTPUT,
-    Activation,
-    BatchNorm,
-    ChannelDropout,
-    ChannelNorm,
-    Convolution,
-    Dropout,
-    Linear,
-    MaxPool,
-)
-from skreg.networks.shared_members import Heads, SharedLinear, repeated
-from skreg.networks.skips import LinearSkip, Residual
+from skreg.networks.architecture import state_names
+from skreg.networks.building import build_layers
 
 
 class StackedNetwork(torch.nn.Module):
@@ -37,10 +21,26 @@ class StackedNetwork(torch.nn.Module):
     Attributes
     ----------
     weights : list of Parameter of shape (n_models, n_in, n_out)
-        What penalties act on: those of the layers and of the linear skip connection.
-    state : list of Tensor
-        Everything that a trained network consists of: parameters and running
-        statistics, each with the leading axis.
+        The parameters that penalties act on: the weights of the layers and of the
+        linear skip connection.
+    free_parameters : list of Parameter of shape (n_models, a, b)
+        The other parameters, such as biases.
+
+    Notes
+    -----
+    Training and prediction use a network through these members, which are the contract
+    of any other network that could take its place:
+
+    - `weights` and `free_parameters`, which together are `parameters()`, and
+      `buffers()`, which training changes without gradients;
+    - `state_names`, `state` and `n_models`, for results, averages and checkpoints;
+    - `select`, for models that stop, and `prepare_training`;
+    - `forward_training` and `backward`, for a step, `input_gradient` for adversarial
+      rows, and `forward` for predictions.
+
+    What must be known of a network before it exists is asked of the architecture: the
+    shapes of its state (`state_shapes`), initial weights (`initial_state`), the sizes
+    that memory is estimated from, and the widths of the masks.
 
     Examples
     --------
@@ -57,112 +57,45 @@ class StackedNetwork(torch.nn.Module):
     """
 
     def __init__(self, architecture, states, dtype, device="cpu"):
-        super().__init__()
-        self.architecture = architecture
-        for name, *arrays in zip(state_names(architecture), *states):
-            tensors = [torch.as_tensor(array, dtype=dtype) for array in arrays]
+        tensors = []
+        for arrays in zip(*states):
+            parts = [torch.as_tensor(array, dtype=dtype) for array in arrays]
             # The arrays of a single model are shared with the caller.
-            stacked = torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
-            self._register(name, stacked.to(device))
-        self._build()
+            stacked = torch.stack(parts) if len(parts) > 1 else parts[0][None]
+            tensors.append(stacked.to(device))
+        self._hold(architecture, tensors)
+
+    def _hold(self, architecture, tensors):
+        """Register the tensors of a state and build the layers over them."""
+        super().__init__()
+        self.architecture, self.state_names = architecture, state_names(architecture)
+        for name, tensor in zip(self.state_names, tensors):
+            if name.startswith("running") or name == "embedding_edges":
+                self.register_buffer(name, tensor)
+            else:
+                self.register_parameter(name, torch.nn.Parameter(tensor, False))
+        named = dict(self.named_parameters())
+        weights = {n: p for n, p in named.items() if n.startswith("weight")}
+        self.weights = list(weights.values())
+        self.free_parameters = [p for n, p in named.items() if n not in weights]
+        tensors = dict(zip(self.state_names, self.state))
+        self._layers = build_layers(architecture, tensors)
 
     @property
     def state(self):
-        return [getattr(self, name) for name in state_names(self.architecture)]
+        """What a trained network consists of: parameters and running statistics.
+
+        A list of tensors, each with the leading axis, in the order of `state_names`.
+        """
+        return [getattr(self, name) for name in self.state_names]
 
     @property
     def n_models(self):
+        """Number of networks."""
         return self.weights[0].size(0)
 
-    def _register(self, name, tensor):
-        if name.startswith("running") or name == "embedding_edges":
-            self.register_buffer(name, tensor)
-        else:
-            self.register_parameter(name, torch.nn.Parameter(tensor, False))
-
-    def _build(self):
-        """Chain the layers over the registered parameters."""
-        architecture = self.architecture
-        names = state_names(architecture)
-        self.weights = [getattr(self, n) for n in names if n.startswith("weight")]
-        self.layers, self.skip = self._embedding(), None
-        is_fixed = architecture.embedding != "periodic"
-        for i in range(architecture.n_hidden + 1):
-            block = self._block(i, is_first=i == 0 and is_fixed)
-            if i in architecture.residual_layers:
-                block = [Residual(block)]
-            self.layers += block
-        if architecture.skip == "linear":
-            self.skip = LinearSkip(self.weight_skip)
-
-    def _block(self, i, is_first):
-        """Return the layers from the weights number `i` to those that come next."""
-        architecture = self.architecture
-        if i == architecture.n_hidden:
-            return [self._dense(i, is_first)]
-        is_centred = architecture.batchnorm == "before"
-        if i < len(architecture.convolutions):
-            shape = architecture.convolutions[i]
-            return self._convolution(i, shape, is_first, is_centred)
-        tail = [Activation(architecture.activation)]
-        self._insert_norm(tail, BatchNorm, i)
-        dense = self._dense(i, is_first, is_centred)
-        return [dense, *tail, Dropout(self._may_overwrite())]
-
-    def _dense(self, i, is_first, is_centred=False):
-        """Return the dense layer with the weights number `i`."""
-        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
-        if self.architecture.n_members == 1:
-            return Linear(weight, bias, is_first, is_centred)
-        if i == self.architecture.n_hidden:
-            return Heads(weight, bias)
-        scales = [getattr(self, f"scale_{side}_{i}") for side in ("in", "out")]
-        return SharedLinear(weight, *scales, bias, is_first)
-
-    def _convolution(self, i, shape, is_first, is_centred):
-        """Return the layers of a convolution.
-
-        Pooling stands after the activation and its normalisation. Where that makes no
-        difference it comes sooner, so that these have less to do.
-        """
-        tail = [Activation(self.architecture.activation)]
-        is_early = self.architecture.activation in MONOTONE
-        is_early &= self.architecture.batchnorm != "after"
-        at_once = is_early and self.architecture.batchnorm is None
-        if shape.is_pooled and not at_once:
-            tail.insert(0 if is_early else 1, MaxPool(shape))
-        self._insert_norm(tail, ChannelNorm, i)
-        in_place = self._may_overwrite() or (shape.is_pooled and not is_early)
-        own = shape if at_once else replace(shape, pool=(1, 1))
-        weight, bias = self.weights[i], getattr(self, f"bias_{i}")
-        convolution = Convolution(weight, bias, own, is_first, is_centred)
-        return [convolution, *tail, ChannelDropout(in_place)]
-
-    def _insert_norm(self, tail, kind, i):
-        """Insert batch normalisation, if it is on, before or after the activation."""
-        if self.architecture.batchnorm:
-            norm = kind(*(getattr(self, f"{part}_{i}") for part in BATCHNORM))
-            tail.insert(0 if self.architecture.batchnorm == "before" else 1, norm)
-
-    def _may_overwrite(self):
-        """Tell whether dropout may overwrite what the layer before it gave."""
-        architecture = self.architecture
-        is_after = architecture.batchnorm == "after"
-        return is_after or architecture.activation not in NEED_OUTPUT
-
-    def _embedding(self):
-        """Return the layer that embeds the inputs, in a list, or none."""
-        kind = self.architecture.embedding
-        if kind is None:
-            return []
-        if kind == "piecewise_linear":
-            columns = self.architecture.embedding_columns()
-            return [PiecewiseLinear(self.embedding_edges, columns)]
-        names = ("frequency", "phase", "mixing", "shift")
-        return [Periodic(*(getattr(self, f"embedding_{name}") for name in names))]
-
     def prepare_training(self):
-        """Allocate the gradients once; steps write into them."""
+        """Allocate the gradients, which every step overwrites; return the network."""
         for parameter in self.parameters():
             parameter.grad = torch.zeros_like(parameter)
         return self
@@ -170,11 +103,8 @@ class StackedNetwork(torch.nn.Module):
     def select(self, models):
         """Return a new network of the models in the index tensor `models`."""
         other = StackedNetwork.__new__(StackedNetwork)
-        torch.nn.Module.__init__(other)
-        other.architecture = self.architecture
-        for name, tensor in zip(state_names(self.architecture), self.state):
-            other._register(name, tensor.detach()[models].contiguous())
-        other._build()
+        tensors = [tensor.detach()[models].contiguous() for tensor in self.state]
+        other._hold(self.architecture, tensors)
         return other
 
     def forward(self, x):
@@ -186,26 +116,10 @@ class StackedNetwork(torch.nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_models, n_rows, n_outputs)
-            Of members that share weights, those of a row one below the other.
+        Tensor of shape (n_models, n_rows * n_members, n_outputs)
+            The outputs of the members that share weights are neighbouring rows.
         """
-        score, layers = x, self.layers
-        if self.architecture.n_members > 1:
-            score, x, layers = self._for_members(x)
-        for layer in layers:
-            score = layer.predict(score)
-        return score if self.skip is None else self.skip.predict(score, x)
-
-    def _for_members(self, x):
-        """Return what enters the hidden layers, and the skip; and the layers left.
-
-        Embeddings are the same for all members.
-        """
-        n_members, layers, score = self.architecture.n_members, self.layers, x
-        if self.architecture.embedding is not None:
-            score, layers = layers[0].predict(score), layers[1:]
-        score = repeated(score, n_members)
-        return score, x if self.skip is None else repeated(x, n_members), layers
+        return self._layers.predict(x)
 
     def forward_training(self, x, weight=None, masks=(), paths=()):
         """Return raw outputs in training and what `backward` needs.
@@ -213,60 +127,52 @@ class StackedNetwork(torch.nn.Module):
         Parameters
         ----------
         x : Tensor of shape (k, n_rows, n_inputs)
-            The batch of the first `k` models.
+            The batch of the first `k` models, with a row for each member.
         weight : Tensor of shape (k, n_rows, 1), default=None
             Weights of the rows, for the statistics of batch normalisation.
         masks : sequence of Tensor of shape (k, n_rows, n_units) or None
-            A dropout mask for each hidden layer, of the channels of a convolution, or
-            None to keep all units.
+            A dropout mask for each hidden layer, with a column for each unit or
+            channel. None, and masks that are missing, drop nothing.
         paths : sequence of Tensor of shape (k, n_rows, 1)
-            Masks of what skip connections skip, or nothing to keep all.
+            A mask for each skip connection, which multiplies what it skips. Masks that
+            are missing drop nothing.
 
         Returns
         -------
         score : Tensor of shape (k, n_rows, n_outputs)
-        tape : list
+        tape : object
         """
-        tape, masks, paths, score = [], iter(masks), iter(paths), x
-        for layer in self.layers:
-            mask = None
-            if isinstance(layer, Dropout):
-                mask = next(masks, None)
-            elif isinstance(layer, Residual):
-                mask = next(masks, None), next(paths, None)
-            score, saved = layer.forward(score, weight, mask)
-            tape.append(saved)
-        if self.skip is not None:
-            score, saved = self.skip.forward(score, x, next(paths, None))
-            tape.append(saved)
-        return score, tape
+        masks, paths = iter(masks), iter(paths)
+        drawn = [
+            next(masks if name == "mask" else paths, None)
+            for name in self._layers.takes
+        ]
+        return self._layers.forward(x, weight, drawn)
 
     def backward(self, gradient, tape):
-        """Write the gradients of all parameters, given that of the raw outputs."""
-        if self.skip is not None:
-            *tape, saved = tape
-            gradient = self.skip.backward(gradient, saved)
-        for layer, saved in zip(reversed(self.layers), reversed(tape)):
-            gradient = layer.backward(gradient, saved)
-        return gradient
+        """Write the gradients of all parameters, given that of the raw outputs.
+
+        Parameters
+        ----------
+        gradient : Tensor of shape (k, n_rows, n_outputs)
+            It may be overwritten, and so may the tape.
+        tape : object
+            From `forward_training`.
+        """
+        self._layers.backward(gradient, tape, needs_input=False)
 
     def input_gradient(self, gradient, tape):
         """Return the gradient of the inputs, given that of the raw outputs.
 
-        The gradients of the parameters are overwritten.
-        """
-        direct = None if self.skip is None else self.skip.input_gradient(gradient)
-        entries = [layer for layer in self._entries() if layer.is_first]
-        for layer in entries:
-            layer.is_first = False
-        try:
-            inner = self.backward(gradient, tape)
-        finally:
-            for layer in entries:
-                layer.is_first = True
-        return inner if direct is None else inner.add_(direct)
+        The gradients of the parameters are overwritten, as by `backward`.
 
-    def _entries(self):
-        """Return the layers that do without a gradient of their input, and others."""
-        for layer in self.layers[: 1 if self.architecture.embedding is None else 2]:
-            yield layer.layers[0] if isinstance(layer, Residual) else layer
+        Parameters
+        ----------
+        gradient : Tensor of shape (k, n_rows, n_outputs)
+        tape : object
+
+        Returns
+        -------
+        Tensor of shape (k, n_rows, n_inputs)
+        """
+        return self._layers.backward(gradient, tape, needs_input=True)

@@ -6,12 +6,14 @@ from skreg.penalties.kinds import PENALTIES, GroupLasso
 
 
 class Sum:
-    """The sum of penalties of one layer, such as the elastic net ``L1 + L2``.
+    """The sum of the penalties of one layer, such as the elastic net ``L1 + L2``.
 
     Parameters
     ----------
     penalties : list of Penalty
-        In the order of `PENALTIES`.
+        In an order in which their proximal operators, applied in turn, are that of the
+        sum. For those of the package this is L1, NonNegative, GroupLasso, L2, MaxNorm.
+        `check_penalty` tests it for others.
 
     Examples
     --------
@@ -30,35 +32,74 @@ class Sum:
         self.penalties = penalties
 
     def value(self, weight):
-        """Return the sum of the values of each model, of shape (n_models,)."""
+        """Return the sum of the values of the penalties.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (n_models, n_in, n_out)
+            The weights of all models.
+
+        Returns
+        -------
+        Tensor of shape (n_models,)
+            One number for each model, infinity where a constraint is violated.
+        """
         zero = weight.new_zeros(weight.size(0))
         return sum((penalty.value(weight) for penalty in self.penalties), zero)
 
     def prox(self, z, step):
-        """Return the proximal operator of the sum, as `Penalty.prox`."""
+        """Return the proximal operator of the sum.
+
+        Parameters
+        ----------
+        z : Tensor of shape (k, n_in, n_out)
+            A matrix for each of the first `k` models.
+        step : Tensor
+            Positive, broadcastable with `z`.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            The minimisers.
+        """
         for penalty in self.penalties:
             z = penalty.prox(z, step)
         return z
 
     def pull_back(self, weight, start):
-        """Return what `Penalty.pull_back` of all makes of `weight`."""
+        """Return the last point before a kink on the way from `start` to `weight`.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (k, n_in, n_out)
+            The end of the way.
+        start : Tensor of shape (k, n_in, n_out)
+            The start of the way, where all constraints are satisfied.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            The weights to go to instead.
+        """
         for penalty in self.penalties:
             weight = penalty.pull_back(weight, start)
         return weight
 
     def residual(self, weight, gradient):
-        """Return the subgradient of loss and penalties that is nearest to zero.
+        """Return the subgradient of the objective that is nearest to zero.
 
         Parameters
         ----------
-        weight, gradient : Tensor of shape (n_models, n_in, n_out)
-            The gradient is that of the loss.
+        weight : Tensor of shape (n_models, n_in, n_out)
+            The weights of all models.
+        gradient : Tensor of shape (n_models, n_in, n_out)
+            The gradient of the loss at these weights.
 
         Returns
         -------
         Tensor of shape (n_models, n_in, n_out)
-            Its norm is the distance of ``-gradient`` to the subdifferential of the
-            penalties.
+            Zero where the weights are optimal. Its norm is the distance between
+            ``-gradient`` and the subdifferential of the penalties.
         """
         residual = gradient
         for penalty in self.penalties:
@@ -74,16 +115,16 @@ class Penalties:
     Parameters
     ----------
     strengths : dict of {str: Tensor of shape (n_models, n_layers)}
-        For each penalty its strengths, under the name of its parameter.
+        The strengths of each penalty, by the name of its parameter.
     n_rows : int, default=1
-        Rows of the first layer that belong to one input.
+        Number of rows of the first layer's weights that belong to one input.
 
     Attributes
     ----------
     layers : list of Sum
-        The penalties of each layer that are on in any model.
+        For each layer the penalties that have an effect in any model.
     smooth, nonsmooth : list of list of Penalty
-        Those of each layer that enter a gradient, and those that do not.
+        For each layer the penalties that enter the gradient, and the others.
     """
 
     def __init__(self, strengths, n_rows=1):
@@ -100,7 +141,15 @@ class Penalties:
         return [self.make(kind, column, layer) for kind, column in on]
 
     def make(self, kind, strength, layer):
-        """Return the penalty of a kind on a layer."""
+        """Return a penalty of one layer.
+
+        Parameters
+        ----------
+        kind : type
+            A subclass of `Penalty`.
+        strength : Tensor of shape (n_models,)
+        layer : int
+        """
         if kind is GroupLasso and layer == 0:
             return kind(strength, self.n_rows)
         return kind(strength)
@@ -112,12 +161,12 @@ class Penalties:
         ]
 
     def of_layers(self, kind):
-        """Return the penalties of a class that are on, by the position of the layer."""
+        """Return the penalties of one class that are on, by position of the layer."""
         layers = enumerate(self.layers)
         return {i: p for i, sum_ in layers for p in sum_.penalties if type(p) is kind}
 
     def nonsmooth_models(self):
-        """Return for each model whether any penalty on it does not enter a gradient."""
+        """Return for each model whether it has a penalty that is not smooth."""
         on = [
             (self.strengths[kind.parameter] != kind.off).any(1)
             for kind in PENALTIES
@@ -131,24 +180,24 @@ class Penalties:
         return Penalties(strengths, self.n_rows)
 
     def add_smooth_gradient(self, weights, gradients):
-        """Add the gradient of the smooth penalties in place.
+        """Add the gradient of the smooth penalties to gradients, in place.
 
         Parameters
         ----------
         weights, gradients : list of Tensor of shape (k, n_in, n_out)
-            One per layer, for the first `k` models of the stack.
+            One for each layer, of the first `k` models of the stack.
         """
         for parts, weight, gradient in zip(self.smooth, weights, gradients):
             for penalty in parts:
                 penalty.add_slope_(gradient, weight)
 
     def value(self, weights):
-        """Return the penalty of each model, constraints aside.
+        """Return the penalty of each model, without the constraints.
 
         Parameters
         ----------
         weights : list of Tensor of shape (n_models, n_in, n_out)
-            One per layer.
+            One for each layer.
 
         Returns
         -------
@@ -162,15 +211,17 @@ class Penalties:
         return total
 
     def violation(self, weights, gradients):
-        """Return how far each model is from satisfying the optimality conditions.
+        """Return how far each model is from its optimality conditions.
 
-        The largest element, over all weights, of the subgradient of the objective that
-        is nearest to zero: 0 at a minimum.
+        This is the largest absolute element, over all weights, of the subgradient of
+        the objective that is nearest to zero. It is 0 at a minimum.
 
         Parameters
         ----------
-        weights, gradients : list of Tensor of shape (n_models, n_in, n_out)
-            Gradients are those of the loss.
+        weights : list of Tensor of shape (n_models, n_in, n_out)
+            One for each layer.
+        gradients : list of Tensor of shape (n_models, n_in, n_out)
+            The gradients of the loss.
 
         Returns
         -------

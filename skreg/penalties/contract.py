@@ -1,4 +1,4 @@
-"""The contract of the penalties: convex functions of the weights of a layer."""
+"""The contract of penalties: convex functions of the weights of one layer."""
 
 import math
 from abc import ABC, abstractmethod
@@ -9,26 +9,79 @@ import torch
 class Penalty(ABC):
     """A convex function of the weights of one layer, for each model of a stack.
 
-    Its subdifferential is given in two parts, so that the distance to that of a sum
-    is found part by part: `slope` where it is a single point, `reduce` where it is a
-    larger set.
+    A subclass defines `value` and `prox`, and the subdifferential by `slope` and
+    `reduce`. The other methods have defaults. `check_penalty` tests numerically whether
+    the methods of a subclass agree.
+
+    Weights have the shape (n_models, n_in, n_out): a matrix for each model, with a row
+    for each input of the layer and a column for each unit. A penalty computes all
+    models at once, each with its own strength. It may be given the weights of the first
+    `k` models only, for which `strength_for` returns the strengths.
 
     Parameters
     ----------
     strength : Tensor of shape (n_models,)
+        The strength for each model.
 
     Attributes
     ----------
+    strength : Tensor of shape (n_models, 1, 1)
     parameter : str
-        The public parameter that the strengths come from.
-    off : float
-        The strength that makes it nothing.
-    is_smooth : bool
-        Whether `slope` is all of its subdifferential.
-    is_curved : bool
-        Whether `slope` changes in places other than kinks.
-    is_constraint : bool
-        Whether it takes no values but 0 and infinity.
+        The parameter of the estimators that the strengths come from, for the penalties
+        that have one.
+    off : float, default=0.0
+        The strength at which the penalty has no effect.
+    is_smooth : bool, default=False
+        Whether the penalty has a gradient everywhere, so that `slope` is all of its
+        subdifferential. Such a penalty enters the gradient of the objective. The others
+        act through `prox`.
+    is_curved : bool, default=False
+        Whether `slope` varies between the kinks of the penalty. That of the l1 penalty,
+        for one, is constant on each side of zero.
+    is_constraint : bool, default=False
+        Whether all values are 0 or infinity. `prox` is then a projection, whatever the
+        step.
+
+    Notes
+    -----
+    The methods serve different purposes:
+
+    - `value` is the term of the objective, and so part of the loss that is reported.
+    - `prox` follows each gradient step, and makes the exact zeros.
+    - `slope` and `reduce` measure how far weights are from an optimum.
+    - `pull_back` lets the full-batch solver stop at kinks.
+    - `emptying` is the strength at which a path of strengths begins.
+
+    The distance of a gradient to the subdifferential of a sum of penalties is found
+    penalty by penalty. This is why the subdifferential is given in two parts: `slope`
+    where there is one subgradient, and `reduce` where there are several.
+
+    Examples
+    --------
+    A cost for negative weights, ``strength * sum(max(-w, 0))``, for two models:
+
+    >>> import torch
+    >>> from skreg.penalties import Penalty, check_penalty
+    >>> class NegativePart(Penalty):
+    ...     def value(self, weight):
+    ...         return self.times_strength((-weight).clamp(min=0))
+    ...
+    ...     def prox(self, z, step):
+    ...         raised = (z + step * self.strength_for(z)).clamp(max=0)
+    ...         return torch.where(z < 0, raised, z)
+    ...
+    ...     def slope(self, weight):
+    ...         return torch.where(weight < 0, -self.strength_for(weight), 0.0)
+    ...
+    ...     def reduce(self, weight, residual):
+    ...         # At zero each number from -strength to 0 is a subgradient.
+    ...         left = (residual - self.strength_for(weight)).clamp(min=0)
+    ...         at_zero = torch.where(residual > 0, left, residual)
+    ...         return torch.where(weight == 0, at_zero, residual)
+    >>> penalty = NegativePart(torch.tensor([1.0, 0.5], dtype=torch.float64))
+    >>> penalty.prox(torch.tensor([[[-3.0, -0.2, 4.0]]]), step=0.5)
+    tensor([[[-2.5000,  0.0000,  4.0000]]], dtype=torch.float64)
+    >>> check_penalty(penalty)
     """
 
     parameter: str
@@ -45,96 +98,168 @@ class Penalty(ABC):
         Parameters
         ----------
         weight : Tensor of shape (n_models, n_in, n_out)
+            The weights of all models.
 
         Returns
         -------
         Tensor of shape (n_models,)
+            One number for each model, infinity where a constraint is violated.
         """
 
     @abstractmethod
     def prox(self, z, step):
-        """Return ``argmin_w  step * penalty(w) + ||w - z||^2 / 2``.
+        """Return the proximal operator at `z`.
+
+        That is ``argmin_w  step * penalty(w) + ||w - z||^2 / 2``.
 
         Parameters
         ----------
         z : Tensor of shape (k, n_in, n_out)
-            Of the first `k` models.
+            A matrix for each of the first `k` models. It is left unchanged.
         step : Tensor
             Positive, broadcastable with `z`.
 
         Returns
         -------
-        Tensor of the shape of `z`
+        Tensor of shape (k, n_in, n_out)
+            The minimisers.
         """
 
     def prox_(self, z, rate, metric, spare):
-        """Replace `z` by the proximal operator for the step ``rate / metric``.
+        """Replace `z` by the proximal operator with the step ``rate / metric``.
+
+        A subclass may override this to save memory. The default calls `prox`.
 
         Parameters
         ----------
         z : Tensor of shape (k, n_in, n_out)
-        rate : Tensor of shape (k, 1, 1)
-        metric : Tensor
-            Positive, broadcastable with `z`.
-        spare : list of two Tensor of the shape of `z`
-            Memory to overwrite: passing over new memory takes twice the time. The
-            metric may be the first of them.
+            A matrix for each of the first `k` models, which is overwritten.
+        rate : Tensor of shape (k, 1, 1) or None
+            Positive. None only for constraints, which need no step.
+        metric : Tensor or None
+            Positive, broadcastable with `z`. None only for constraints.
+        spare : list of two Tensor of shape (k, n_in, n_out)
+            Memory that may be overwritten, because a pass over new memory takes twice
+            as long. The metric may be the first of them.
         """
         step = None if self.is_constraint else rate / metric
         z.copy_(self.prox(z, step))
 
     def slope(self, weight):
-        """Return the gradient of the penalty, 0 where it has none."""
+        """Return the gradient of the penalty, and 0 where it has none.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (k, n_in, n_out)
+            The weights of the first `k` models.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            The partial derivative for each weight.
+        """
         return torch.zeros_like(weight)
 
     def add_slope_(self, gradient, weight):
-        """Add the `slope` to a gradient."""
+        """Add the `slope` to a gradient, in place.
+
+        Parameters
+        ----------
+        gradient : Tensor of shape (k, n_in, n_out)
+            The gradient, which is overwritten.
+        weight : Tensor of shape (k, n_in, n_out)
+            The weights of the first `k` models.
+        """
         gradient.add_(self.slope(weight))
 
     def reduce(self, weight, residual):
-        """Return what is left of `residual` after its nearest subgradient is taken.
+        """Add the subgradient that brings a residual nearest to zero.
 
-        That is ``residual + s`` of least norm, over all subgradients `s` at `weight`,
-        where there are several; elsewhere the residual as it is.
+        Parameters
+        ----------
+        weight : Tensor of shape (k, n_in, n_out)
+            The weights of the first `k` models.
+        residual : Tensor of shape (k, n_in, n_out)
+            A gradient to which the slopes of the penalties have been added.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            Where the penalty has several subgradients at `weight`, ``residual + s``
+            for the subgradient `s` that makes its norm least. Elsewhere the residual
+            as it is. Infinity where a constraint is violated.
         """
         return residual
 
     def pull_back(self, weight, start):
-        """Return the last point on the way from `start` to `weight` before a kink.
+        """Return the last point before a kink on the way from `start` to `weight`.
 
-        Where the way crosses a kink at zero the result is zero, and where it leaves
-        what a constraint allows the result is allowed.
+        Where the way crosses a kink at zero the result is zero. Where it violates a
+        constraint the result satisfies it. Elsewhere the result is `weight`.
 
         Parameters
         ----------
-        weight, start : Tensor of shape (k, n_in, n_out)
+        weight : Tensor of shape (k, n_in, n_out)
+            The end of the way.
+        start : Tensor of shape (k, n_in, n_out)
+            The start of the way, where all constraints are satisfied.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            The weights to go to instead.
         """
         return weight
 
     def emptying(self, gradient):
-        """Return the smallest strength that makes zero weights optimal.
+        """Return the smallest strength at which zero weights are optimal.
 
         Parameters
         ----------
         gradient : Tensor of shape (n_models, n_in, n_out)
-            Of the loss, at zero weights.
+            The gradient of the loss at zero weights.
 
         Returns
         -------
         Tensor of shape (n_models,)
-            Infinity if no strength does.
+            Infinity if there is no such strength.
         """
         return torch.full_like(self.strength.flatten(), math.inf)
 
-    def _times_strength(self, values):
-        """Return the sum of each model's `values`, none negative, times strength."""
-        return scaled(self.strength.flatten(), values.sum((1, 2)))
+    def strength_for(self, weight):
+        """Return the strengths of the models that weights belong to.
 
-    def _of(self, weight):
-        """Return the strengths of the models that `weight` has."""
+        Parameters
+        ----------
+        weight : Tensor of shape (k, n_in, n_out)
+            A matrix for each of the first `k` models.
+
+        Returns
+        -------
+        Tensor of shape (k, 1, 1)
+            The strengths, broadcastable with `weight`.
+        """
         return self.strength[: weight.size(0)]
+
+    def times_strength(self, values):
+        """Return the sum of each model's values times its strength.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n_models, a, b)
+            Numbers that are not negative, as many as there are terms.
+
+        Returns
+        -------
+        Tensor of shape (n_models,)
+            Zero where all values of a model are zero, even if its strength is infinite.
+        """
+        return scaled(self.strength.flatten(), values.sum((1, 2)))
 
 
 def scaled(strength, values):
-    """Return ``strength * values``, where infinity times nothing is nothing."""
+    """Return ``strength * values``, which is zero where the values are zero.
+
+    So an infinite strength does not make zeros nan.
+    """
     return torch.where(values != 0, strength * values, 0.0)

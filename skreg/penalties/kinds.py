@@ -1,14 +1,14 @@
-"""The penalties of the objective: convex functions of the weights of a layer.
+"""The penalties of the objective.
 
 For each model of a stack, with one strength per layer::
 
     penalty = sum_layers (l1 * ||W||_1 + l2 * ||W||_F^2)
               + group_l1 * sum_j ||W_1[j, :]||_2
 
-under the constraints ``W >= 0`` (positive) and ``||W[:, k]||_2 <= max_norm``. Weights
-only: biases and batch-norm parameters are free.
+under the constraints ``W >= 0`` (positive) and ``||W[:, k]||_2 <= max_norm``. Only
+weights are penalised. Biases and the parameters of batch normalisation are free.
 
-A penalty is a class with the contract of `Penalty` and a place in `PENALTIES`.
+`PENALTIES` lists the classes that implement the parameters of the estimators.
 """
 
 import math
@@ -25,31 +25,37 @@ from skreg.penalties.proximal import (
 
 
 class L1(Penalty):
-    """The sum of absolute weights: ``strength * ||W||_1`` (Tibshirani 1996)."""
+    """The sum of absolute weights: ``strength * ||W||_1`` (Tibshirani 1996).
+
+    Parameters
+    ----------
+    strength : Tensor of shape (n_models,)
+        The strength for each model.
+    """
 
     parameter = "l1"
 
     def value(self, weight):
-        return self._times_strength(weight.abs())
+        return self.times_strength(weight.abs())
 
     def prox(self, z, step):
-        return soft_threshold(z, step * self._of(z))
+        return soft_threshold(z, step * self.strength_for(z))
 
     def prox_(self, z, rate, metric, spare):
         upper, lower = spare
-        torch.div(rate * self._of(z), metric.expand_as(z), out=upper)
+        torch.div(rate * self.strength_for(z), metric.expand_as(z), out=upper)
         torch.neg(upper, out=lower)
         z.sub_(torch.clamp(z, lower, upper, out=lower))  # as `soft_threshold`
 
     def slope(self, weight):
-        return scaled(self._of(weight), weight.sign())
+        return scaled(self.strength_for(weight), weight.sign())
 
     def reduce(self, weight, residual):
-        inside = soft_threshold(residual, self._of(residual))
+        inside = soft_threshold(residual, self.strength_for(residual))
         return torch.where(weight == 0, inside, residual)
 
     def pull_back(self, weight, start):
-        crossed = (weight * start < 0) & (self._of(weight) > 0)
+        crossed = (weight * start < 0) & (self.strength_for(weight) > 0)
         return torch.where(crossed, 0.0, weight)
 
     def emptying(self, gradient):
@@ -57,7 +63,15 @@ class L1(Penalty):
 
 
 class NonNegative(Penalty):
-    """The constraint ``W >= 0``, for the models whose strength is not zero."""
+    """The constraint ``W >= 0``, for the models whose strength is not zero.
+
+    Its proximal operator is the projection, whatever the step.
+
+    Parameters
+    ----------
+    strength : Tensor of shape (n_models,)
+        For each model zero for no constraint, or any other number.
+    """
 
     parameter = "positive"
     is_constraint = True
@@ -67,29 +81,30 @@ class NonNegative(Penalty):
         return torch.where(violated.any(2).any(1), math.inf, 0.0).to(weight.dtype)
 
     def prox(self, z, step):
-        return torch.where(self._of(z) != 0, z.clamp(min=0), z)
+        return torch.where(self.strength_for(z) != 0, z.clamp(min=0), z)
 
     def pull_back(self, weight, start):
         return self.prox(weight, None)
 
     def reduce(self, weight, residual):
-        # At zero every number below is a subgradient, and below zero there is none.
+        # At zero all numbers up to zero are subgradients. Below zero there is none.
         left = torch.where(weight == 0, residual.clamp(max=0), residual)
         left = torch.where(weight < 0, math.inf, left)
-        return torch.where(self._of(weight) != 0, left, residual)
+        return torch.where(self.strength_for(weight) != 0, left, residual)
 
 
 class GroupLasso(Penalty):
     """The sum of the norms of each input's weights: ``strength * sum_j ||W[j, :]||_2``.
 
     Yuan and Lin (2006), "Model selection and estimation in regression with grouped
-    variables". The step of its proximal operator must be constant in each group.
+    variables". The step of its proximal operator must be constant within each group.
 
     Parameters
     ----------
     strength : Tensor of shape (n_models,)
+        The strength for each model.
     n_rows : int, default=1
-        Number of neighbouring rows that are one group: those of one input.
+        Number of neighbouring rows that belong to one input and so form a group.
     """
 
     parameter = "group_l1"
@@ -100,48 +115,80 @@ class GroupLasso(Penalty):
         self.n_rows = n_rows
 
     def grouped(self, tensor):
-        """Return a layer's tensor with a group in each row."""
+        """Return a tensor with the weights of each group in one row.
+
+        Parameters
+        ----------
+        tensor : Tensor of shape (k, n_in, n_out)
+            Weights, or one number for each weight.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in / n_rows, n_rows * n_out)
+            The same numbers.
+        """
         if self.n_rows == 1:
             return tensor
         return tensor.reshape(tensor.size(0), -1, self.n_rows * tensor.size(2))
 
     def per_row(self, column):
-        """Return numbers of groups, of shape (k, n_groups, 1), for each row."""
+        """Repeat the number of each group for each of its rows.
+
+        Parameters
+        ----------
+        column : Tensor of shape (k, n_in / n_rows, 1)
+            One number for each group.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, 1)
+            One number for each row.
+        """
         return column.repeat_interleave(self.n_rows, 1) if self.n_rows > 1 else column
 
     def _norms(self, weight):
         return torch.linalg.vector_norm(self.grouped(weight), dim=2, keepdim=True)
 
     def value(self, weight):
-        return self._times_strength(self._norms(weight))
+        return self.times_strength(self._norms(weight))
 
     def prox(self, z, step):
         if self.n_rows > 1 and step.dim() == 3 and step.size(1) > 1:
             step = step[:, :: self.n_rows]
-        shrunk = group_soft_threshold(self.grouped(z), step * self._of(z))
+        shrunk = group_soft_threshold(self.grouped(z), step * self.strength_for(z))
         return shrunk.view(z.shape)
 
     def slope(self, weight):
         norm = self.per_row(self._norms(weight))
-        return scaled(self._of(weight), weight / torch.where(norm > 0, norm, 1.0))
+        return scaled(
+            self.strength_for(weight), weight / torch.where(norm > 0, norm, 1.0)
+        )
 
     def reduce(self, weight, residual):
         groups = self.grouped(residual)
-        inside = group_soft_threshold(groups, self._of(residual)).view(residual.shape)
+        inside = group_soft_threshold(groups, self.strength_for(residual)).view(
+            residual.shape
+        )
         is_zero = self.per_row((self.grouped(weight) == 0).all(2, keepdim=True))
         return torch.where(is_zero, inside, residual)
 
     def pull_back(self, weight, start):
         crossed = self.grouped(weight * start).sum(2, keepdim=True) < 0
         crossed = self.per_row(crossed)
-        return torch.where(crossed & (self._of(weight) > 0), 0.0, weight)
+        return torch.where(crossed & (self.strength_for(weight) > 0), 0.0, weight)
 
     def emptying(self, gradient):
         return self._norms(gradient).amax((1, 2))
 
 
 class L2(Penalty):
-    """The sum of squared weights, without a half: ``strength * ||W||_F^2``."""
+    """The sum of squared weights, without a factor 1/2: ``strength * ||W||_F^2``.
+
+    Parameters
+    ----------
+    strength : Tensor of shape (n_models,)
+        The strength for each model.
+    """
 
     parameter = "l2"
     is_smooth = is_curved = True
@@ -152,13 +199,13 @@ class L2(Penalty):
         self._is_finite = bool(torch.isfinite(strength).all())
 
     def value(self, weight):
-        return self._times_strength(weight * weight)
+        return self.times_strength(weight * weight)
 
     def prox(self, z, step):
-        return shrink(z, step * self._of(z))
+        return shrink(z, step * self.strength_for(z))
 
     def slope(self, weight):
-        return scaled(2 * self._of(weight), weight)
+        return scaled(2 * self.strength_for(weight), weight)
 
     def add_slope_(self, gradient, weight):
         if self._is_finite:
@@ -167,8 +214,8 @@ class L2(Penalty):
             super().add_slope_(gradient, weight)
 
     def reduce(self, weight, residual):
-        # At an infinite strength every number is a subgradient at zero.
-        held = torch.isinf(self._of(weight)) & (weight == 0)
+        # With an infinite strength, every number is a subgradient at zero.
+        held = torch.isinf(self.strength_for(weight)) & (weight == 0)
         return torch.where(held, 0.0, residual)
 
 
@@ -178,6 +225,11 @@ class MaxNorm(Penalty):
     Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", section 5.1. Its proximal operator is the projection, whatever the
     step.
+
+    Parameters
+    ----------
+    strength : Tensor of shape (n_models,)
+        The largest norm for each model, positive. Infinity is no constraint.
     """
 
     parameter = "max_norm"
@@ -189,13 +241,13 @@ class MaxNorm(Penalty):
         return torch.where(violated.any(2).any(1), math.inf, 0.0).to(weight.dtype)
 
     def prox(self, z, step):
-        return clip_unit_norm(z, self._of(z))
+        return clip_unit_norm(z, self.strength_for(z))
 
     def pull_back(self, weight, start):
         return self.prox(weight, None)
 
     def reduce(self, weight, residual):
-        # On the sphere the subgradients are the outward normals.
+        # On the sphere, the subgradients are the outward normals.
         squares = (weight * weight).sum(1, keepdim=True)
         inward = -(residual * weight).sum(1, keepdim=True)
         outward = inward.clamp(min=0) / torch.where(squares > 0, squares, 1.0)
@@ -204,16 +256,18 @@ class MaxNorm(Penalty):
         return torch.where(excess > rounding, math.inf, left)
 
     def _excess(self, weight):
-        """Return by how much norms exceed the radius, as a share of it."""
+        """Return how far the norms exceed the radius, as a share of the radius."""
         norm = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-        return norm / self._of(weight) - 1
+        return norm / self.strength_for(weight) - 1
 
     def _rounding(self, weight):
+        """Return the share of the radius by which rounding may change a norm."""
         return 8 * torch.finfo(weight.dtype).eps * weight.size(1) ** 0.5
 
 
-# In the order in which their proximal operators, one after another, are that of their
-# sum: positively homogeneous functions, which a norm may follow, before the square,
-# which scales, and the ball (Yu 2013, "On Decomposing the Proximal Map"). The one
-# exception is GroupLasso with MaxNorm, of the rows and of the columns.
+# The order matters: applied in turn, the proximal operators of these penalties are that
+# of their sum (Yu 2013, "On Decomposing the Proximal Map"). Positively homogeneous
+# functions come first, the norm of groups after those of single weights. The square,
+# which scales, and the projection to the ball come last. The one exception is
+# GroupLasso with MaxNorm, because one acts on rows and the other on columns.
 PENALTIES = (L1, NonNegative, GroupLasso, L2, MaxNorm)

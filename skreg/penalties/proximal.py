@@ -1,7 +1,7 @@
 """Proximal operators: pure functions that broadcast over leading axes.
 
-Each one is ``argmin_w  penalty(w) + ||w - z||^2 / (2 * step)`` for the penalty in
-its name, with ``step`` already multiplied into the threshold.
+The proximal operator of a penalty is ``argmin_w  step * penalty(w) + ||w - z||^2 / 2``.
+Here the step and the strength are one number, their product: the threshold.
 """
 
 import torch
@@ -59,8 +59,8 @@ def group_soft_threshold(z, threshold):
             [0.0000, 0.0000]])
     """
     norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-    # Where the norm does not exceed the threshold the factor is a true zero, also
-    # for 0/0 and for an infinite threshold.
+    # Where the norm is at most the threshold the factor is exactly zero, also for 0/0
+    # and for an infinite threshold.
     shrink = torch.where(norm > threshold, 1 - threshold / norm, 0.0)
     return z * shrink
 
@@ -90,10 +90,10 @@ def shrink(z, threshold):
 
 
 def clip_unit_norm(weight, max_norm):
-    """Scale each unit's incoming weights onto the ball of radius `max_norm`.
+    """Scale each unit's incoming weights down to a norm of at most `max_norm`.
 
-    The projection onto ``||w||_2 <= max_norm`` (Srivastava et al. 2014, section 5.1)
-    for every column of the last axis.
+    For each column `w` of the matrices, the projection onto ``||w||_2 <= max_norm``
+    (Srivastava et al. 2014, section 5.1).
 
     Parameters
     ----------

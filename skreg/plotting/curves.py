@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import check_matplotlib_support
+from skreg.estimators.nested import nested
 
 # Where fitted wrappers keep what they fitted.
-_INNER = ("best_estimator_", "regressor_", "estimator_")
 
 
 class LearningCurvesDisplay:
@@ -191,13 +191,9 @@ def find_network(estimator):
         The network.
     """
     check_is_fitted(estimator)
-    if hasattr(estimator, "loss_curve_"):
-        return estimator
-    if hasattr(estimator, "steps"):
-        return find_network(estimator.steps[-1][1])
-    for attribute in _INNER:
-        if hasattr(estimator, attribute):
-            return find_network(getattr(estimator, attribute))
+    for _, inner in nested(estimator):
+        if hasattr(inner, "loss_curve_"):
+            return inner
     raise ValueError(
         "estimator must be a network with a loss_curve_, or a pipeline or search that "
         f"holds one, got {estimator!r}."

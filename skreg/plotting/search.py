@@ -1,11 +1,16 @@
 """Plot of a search: the score against each hyperparameter."""
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
 from skreg.compatibility import check_matplotlib_support
+from skreg.model_selection.cv_results import (
+    last_rows,
+    reached_last_stage,
+    score_names,
+)
+from skreg.parameters.values import is_number, is_off
 
 _DECADES_OF_LOG = 1.5
 
@@ -115,7 +120,7 @@ class SearchDisplay:
         scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
         if best_index is None:
             best_index = _find_best(cv_results, scores)
-        rows = _last_rows(cv_results)
+        rows = last_rows(cv_results)
         names = _varied(cv_results, rows) if params is None else list(params)
         values = {}
         for name in names:
@@ -227,10 +232,10 @@ class _Scale:
     @classmethod
     def of(cls, values):
         present = [value for value in values if value is not np.ma.masked]
-        on = [value for value in present if not _is_off(value)]
-        if not on or not all(_is_number(value) for value in on):
+        on = [value for value in present if not is_off(value)]
+        if not on or not all(is_number(value) for value in on):
             return cls._of_categories(values)
-        has_none = any(value is None for value in present)
+        has_none = any(_is_none(value) for value in present)
         on = np.array(on, dtype=float)
         is_log = on.min() > 0 and np.log10(on.max() / on.min()) > _DECADES_OF_LOG
         if not is_log and not has_none:
@@ -241,7 +246,7 @@ class _Scale:
     def _of_strengths(cls, values, on, is_log):
         """Make an axis of numbers, with a place for off at its left if one is."""
         off = [
-            value is not np.ma.masked and _is_off(value) and (is_log or value is None)
+            value is not np.ma.masked and is_off(value) and (is_log or _is_none(value))
             for value in values
         ]
         x = np.array([np.nan if o else _number(v) for v, o in zip(values, off)])
@@ -294,29 +299,17 @@ class _Scale:
 
 def _check_metric(cv_results, metric):
     if f"mean_test_{metric}" not in cv_results:
-        known = [key[10:] for key in cv_results if key.startswith("mean_test_")]
+        known = score_names(cv_results)
         raise ValueError(f"metric={metric!r} is not one of the scores {known}.")
 
 
 def _find_best(cv_results, scores):
-    """Return the row with the best score, of the last iteration if there are some.
+    """Return the row with the best score, of the last stage if there are several.
 
-    MLPClassifierCV counts rungs: a candidate that was dropped early was not chosen.
+    A candidate that was dropped early was not chosen.
     """
-    allowed = np.isfinite(scores)
-    for stage in ("iter", "rung"):
-        if stage in cv_results:
-            last = np.max(np.asarray(cv_results[stage])[allowed], initial=0)
-            allowed &= np.asarray(cv_results[stage]) == last
+    allowed = reached_last_stage(cv_results, np.isfinite(scores))
     return int(np.where(allowed, scores, -np.inf).argmax())
-
-
-def _last_rows(cv_results):
-    """Return the last row of each candidate, in order."""
-    if "iter" not in cv_results:
-        return list(range(len(cv_results["params"])))
-    last = {repr(params): row for row, params in enumerate(cv_results["params"])}
-    return sorted(last.values())
 
 
 def _row_of_same(cv_results, rows, index):
@@ -407,13 +400,10 @@ def _spread(n, width):
     return width * (2 * (np.arange(1, n + 1) * 0.6180339887498949 % 1) - 1)
 
 
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-
-
-def _is_off(value):
-    return value is None or (_is_number(value) and value == 0)
+def _is_none(value):
+    """Tell whether a value is off and not a number, which has no place on an axis."""
+    return is_off(value) and not is_number(value)
 
 
 def _number(value):
-    return np.nan if value is np.ma.masked or value is None else float(value)
+    return np.nan if value is np.ma.masked or _is_none(value) else float(value)

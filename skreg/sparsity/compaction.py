@@ -22,9 +22,10 @@ from skreg.sparsity.units import (
     unit_groups,
     vectors_of,
 )
+from skreg.typing import SomeEstimator
 
 
-def compact(estimator):
+def compact(estimator: SomeEstimator) -> SomeEstimator:
     """Return an estimator with a smaller network that predicts the same.
 
     A hidden unit whose incoming weights are all zero is a constant, which moves into

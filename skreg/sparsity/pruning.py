@@ -24,6 +24,7 @@ from skreg.sparsity.surgery import (
 )
 from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
 from skreg.training.gradual_pruning import magnitude_masks
+from skreg.typing import ArrayLike, MatrixLike, SomeEstimator
 
 
 @validate_params(
@@ -36,16 +37,16 @@ from skreg.training.gradual_pruning import magnitude_masks
     prefer_skip_nested_validation=True,
 )
 def prune(
-    estimator,
-    amount,
-    X=None,
-    y=None,
+    estimator: SomeEstimator,
+    amount: float,
+    X: MatrixLike | None = None,
+    y: ArrayLike | None = None,
     *,
-    structured=False,
-    finetune_epochs=0,
-    sample_weight=None,
-    learning_rate_init=None,
-):
+    structured: bool = False,
+    finetune_epochs: int = 0,
+    sample_weight: ArrayLike | None = None,
+    learning_rate_init: float | None = None,
+) -> SomeEstimator:
     """Return an estimator in which the smallest weights, or units, are zero.
 
     Weights are compared by their magnitude over all layers together [1]_, hidden units

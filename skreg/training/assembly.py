@@ -7,7 +7,7 @@ import torch
 
 from skreg.augmentation.steps import Augmentation
 from skreg.data.batches import Batches, Pool, Scaling
-from skreg.data.streams import INIT
+from skreg.data.random_streams import INIT
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties

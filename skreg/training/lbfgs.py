@@ -30,9 +30,9 @@ class _Vectors:
 
     def __init__(self, objective):
         self.objective, self.module = objective, objective.module
-        self.parameters = list(self.module.parameters())
+        # The weights come first: their positions are those of the layers.
+        self.parameters = [*self.module.weights, *self.module.free_parameters]
         self.sizes = [p[0].numel() for p in self.parameters]
-        # The weights, which are penalised, are the first parameters.
         self.layers = objective.penalties.layers
 
     def read(self):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from skreg.data.streams import (
+from skreg.data.random_streams import (
     CUTMIX,
     CUTOUT,
     DROPOUT,

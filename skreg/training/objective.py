@@ -70,8 +70,7 @@ class Objective:
         """
         weights = self.module.weights
         worst = self.penalties.violation(weights, [w.grad for w in weights])
-        # The weights are the first parameters.
-        for parameter in list(self.module.parameters())[len(weights) :]:
+        for parameter in self.module.free_parameters:
             worst = torch.maximum(worst, parameter.grad.abs().amax((1, 2)))
         return worst
 

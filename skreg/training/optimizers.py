@@ -83,7 +83,8 @@ class ProximalOptimizer(torch.optim.Optimizer):
     ):
         self.module, self.penalties, self.settings = module, penalties, settings
         self.n_batches, self.nesterov = n_batches, nesterov
-        self._parameters = parameters = list(module.parameters())
+        # The weights come first: positions below are those of the layers.
+        self._parameters = parameters = [*module.weights, *module.free_parameters]
         super().__init__(parameters, {"lr": None})
         self.lr = settings.lr.tolist()
         self.buffers = buffers or [
@@ -351,7 +352,6 @@ class ProximalAdam(ProximalOptimizer):
 
     def _step_size(self, layer, k, factors):
         rate, epsilon = factors
-        # The weights are the first parameters, so layer and position agree.
         second_m = first(self.buffers[1][layer], k)
         if layer in self._groups:
             return rate, second_m[:, :, :1].sqrt().add_(epsilon)

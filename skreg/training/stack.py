@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from skreg.data.streams import Streams
+from skreg.data.random_streams import Streams
 from skreg.training.assembly import (
     compute_dtype,
     stacked_batches,

@@ -13,7 +13,7 @@ from skreg.augmentation.image_draws import (
     StackedImages,
     erased_rectangles,
 )
-from skreg.augmentation.pixels import FILL_MODES, INTERPOLATIONS
+from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 
 SHAPE = (8, 10)
 # Of a Kolmogorov-Smirnov test. The seeds are fixed: a test that passes goes on passing.

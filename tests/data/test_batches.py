@@ -10,8 +10,8 @@ from _numeric import derivative
 
 import skreg.data.batches
 from skreg.data.batches import Batches, Pool, Scaling, count_batches
+from skreg.data.random_streams import ORDER, Streams
 from skreg.data.rows import Rows
-from skreg.data.streams import ORDER, Streams
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import SquaredError

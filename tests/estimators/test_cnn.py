@@ -26,7 +26,7 @@ from skreg import (
     fused,
     search_space,
 )
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.networks.initial import initial_state
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
-from skreg.data.moments import channel_standardisation
+from skreg.data.standardisation import channel_standardisation
 from skreg.networks.architecture import Architecture, convolution_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm
@@ -161,11 +161,11 @@ def test_normalisation_of_channels():
             part.double() for part in (layer.running_mean, layer.running_var)
         )
         given = weight and torch.tensor(weight).double().view(1, 4, 1).expand(2, -1, -1)
-        output, saved = layer.forward(x.clone(), given, None)
+        output, saved = layer.forward(x.clone(), given, ())
         # A row of weight zero takes no part in the loss.
         times = torch.tensor(repeats)
         own = gradient * (times > 0).view(1, 4, 1)
-        passed = layer.backward(own.clone(), saved)
+        passed = layer.backward(own.clone(), saved, True)
         for model in range(2):
             leaf = x[model].clone().requires_grad_()
             rows = leaf.repeat_interleave(times, 0).view(-1, 6, 3).permute(0, 2, 1)
@@ -260,9 +260,9 @@ def test_dropout_of_channels():
     """A channel is dropped at all of its pixels, or at none."""
     layer, x = ChannelDropout(), torch.ones(2, 3, 4 * 5, dtype=torch.float64)
     mask = torch.tensor([0.0, 2.0, 2.0, 0.0, 2.0]).double().expand(2, 3, 5)
-    output, saved = layer.forward(x, None, mask)
+    output, saved = layer.forward(x, None, [mask])
     torch.testing.assert_close(output, mask.repeat(1, 1, 4))
-    torch.testing.assert_close(layer.backward(x, saved), mask.repeat(1, 1, 4))
+    torch.testing.assert_close(layer.backward(x, saved, True), mask.repeat(1, 1, 4))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -131,7 +131,7 @@ def test_fused_is_the_same():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = X[::3], y[::3]
     space = {"l2": OffOr(stats.loguniform(1e-5, 1e-1)), "dropout": [0.0, 0.3]}
-    network = MLPClassifier((8,), max_iter=500, tol=1e-2, random_state=0)
+    network = MLPClassifier((8,), max_iter=40, random_state=0)
     search = BayesSearchCV(
         network, space, n_iter=9, batch_size=4, cv=3, random_state=1
     ).set_params(scoring="neg_log_loss")

@@ -1,6 +1,7 @@
 """scikit-learn's own checks, over the estimators that tune themselves."""
 
 import pytest
+from _checks import CAN_DIFFER, is_nightly, some_checks
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_inplace_ensure_writeable,
@@ -55,11 +56,20 @@ def expected_failures(estimator):
     return {name.format(kind): reason for kind in ("dense", "sparse")}
 
 
-@parametrize_with_checks(
-    [make(kind, name) for kind in KINDS for name in CONFIGURATIONS],
-    expected_failed_checks=expected_failures,
-)
+def made(is_full):
+    """Return the estimators on which all checks run, or those on which some do."""
+    full = CONFIGURATIONS if is_nightly() else ["default"]
+    names = [name for name in CONFIGURATIONS if (name in full) == is_full]
+    return [make(kind, name) for kind in KINDS for name in names]
+
+
+@parametrize_with_checks(made(True), expected_failed_checks=expected_failures)
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@some_checks(CAN_DIFFER, made(False), expected_failed_checks=expected_failures)
+def test_scikit_learn_check_that_can_differ(estimator, check):
     check(estimator)
 
 

@@ -10,15 +10,15 @@ import torch
 from _estimators import ESTIMATORS, STEADY, data
 from _fitted import others_of
 from _fusion import compare, outcome
+from _networks import N_MODELS, check_gradients, check_layer, normal, parameter
 from _numeric import derivative, request_of
 from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
-from test_stacked import N_MODELS, check_gradients, check_layer, normal, parameter
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg.data.batches import Batch
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import REGRESSION_LOSSES, LogLoss, SquaredError
@@ -42,25 +42,23 @@ QUICK |= {"random_state": 0, "learning_rate_init": 0.02}
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 
 
-def shared_layer(is_first=False, n_in=4, n_out=5):
+def shared_layer(n_in=4, n_out=5):
     return SharedLinear(
         parameter(N_MODELS, n_in, n_out),
         parameter(N_MODELS, N_MEMBERS, n_in, seed=1),
         parameter(N_MODELS, N_MEMBERS, n_out, seed=2),
         parameter(N_MODELS, N_MEMBERS, n_out, seed=3),
-        is_first,
     )
 
 
 class TestLayers:
-    @pytest.mark.parametrize("is_first", [False, True])
-    def test_shared_linear(self, is_first):
-        layer = shared_layer(is_first)
+    def test_shared_linear(self):
+        layer = shared_layer()
         x = normal(N_MODELS, N_ROWS * N_MEMBERS, 4, seed=9)
         parts = [layer.weight, layer.scale_in, layer.scale_out, layer.bias]
         check_layer(layer, x, parameters=parts)
-        output, saved = layer.forward(x, None, None)
-        assert (layer.backward(output.clone(), saved) is None) == is_first
+        output, saved = layer.forward(x, None, ())
+        assert layer.backward(output.clone(), saved, False) is None
         weight, r, s, b = (part.numpy() for part in parts)
         for row in range(N_ROWS):
             for e in range(N_MEMBERS):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ESTIMATORS, data
+from _networks import check_gradients, network, normal, random_weight
 from _numeric import request_of
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
-from test_stacked import check_gradients, network, normal, random_weight
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
-from skreg.data.streams import PATH, Streams
+from skreg.data.random_streams import PATH, Streams
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import Architecture
 from skreg.networks.losses import SquaredError

@@ -5,66 +5,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from _numeric import derivative
+from _networks import (
+    N_MODELS,
+    N_ROWS,
+    check_gradients,
+    check_layer,
+    loss_of,
+    network,
+    normal,
+    parameter,
+    random_weight,
+)
 
-from skreg.data.streams import INIT, Streams
-from skreg.networks.architecture import Architecture, state_names
+from skreg.networks.architecture import Architecture, state_names, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
 from skreg.networks.losses import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.stacked import StackedNetwork
 
-N_MODELS, N_ROWS = 2, 6
 BATCHNORMS = [None, "before", "after"]
-
-
-def normal(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(
-        shape, generator=torch.Generator().manual_seed(seed), dtype=dtype
-    )
-
-
-def parameter(*shape, seed=0):
-    tensor = torch.nn.Parameter(normal(*shape, seed=seed), False)
-    # Steps overwrite the gradients: what was there before must not count.
-    tensor.grad = torch.full_like(tensor, 7.0)
-    return tensor
-
-
-def random_weight(seed=0, ragged=True):
-    """Return weights of rows that sum to one, the last row of the second model off."""
-    weight = normal(N_MODELS, N_ROWS, 1, seed=seed).exp()
-    if ragged:
-        weight[1, -1] = 0
-    return weight / weight.sum(1, keepdim=True)
-
-
-def check_layer(layer, x, weight=None, mask=None, parameters=()):
-    """Compare a layer's backward with derivatives of a random functional."""
-    output, saved = layer.forward(x.clone(), weight, mask)
-    cotangent = normal(*output.shape, seed=99)
-    if weight is not None:
-        # As any loss gives it: rows of weight zero have no gradient.
-        cotangent = cotangent * weight
-    gradient = layer.backward(cotangent.clone(), saved)
-
-    def functional(x):
-        return layer.forward(x.clone(), weight, mask)[0] * cotangent
-
-    if gradient is not None:
-        torch.testing.assert_close(
-            gradient, derivative(functional, x), rtol=1e-9, atol=1e-10
-        )
-    for tensor in parameters:
-        value = tensor.data.clone()
-
-        def of_parameter(moved, tensor=tensor):
-            tensor.data.copy_(moved)
-            return layer.forward(x.clone(), weight, mask)[0] * cotangent
-
-        expected = derivative(of_parameter, value)
-        tensor.data.copy_(value)
-        torch.testing.assert_close(tensor.grad, expected, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("n_out", [1, 3, 12])
@@ -75,11 +34,11 @@ def test_linear(monkeypatch, n_out, turned_from):
     weight = parameter(N_MODELS, 4, n_out)
     bias = parameter(N_MODELS, 1, n_out, seed=1)
     x = normal(N_MODELS, N_ROWS, 4, seed=2)
-    check_layer(Linear(weight, bias, False), x, parameters=[weight, bias])
-    layer = Linear(weight, bias, True)
-    output, saved = layer.forward(x, None, None)
+    layer = Linear(weight, bias)
+    check_layer(layer, x, parameters=[weight, bias])
+    output, saved = layer.forward(x, None, ())
     assert output.is_contiguous()
-    assert layer.backward(output, saved) is None
+    assert layer.backward(output, saved, False) is None
     torch.testing.assert_close(layer.predict(x), output, rtol=0, atol=0)
     expected = np.einsum("mri,mio->mro", x, weight) + bias.numpy()
     np.testing.assert_allclose(output, expected, rtol=1e-13, atol=1e-14)
@@ -92,7 +51,7 @@ def test_activation(name):
     x = torch.linspace(-4, 4, 100, dtype=torch.float64).view(2, 10, 5)
     assert x.abs().min() > 0.02
     check_layer(layer, x)
-    output, _ = layer.forward(x.clone(), None, None)
+    output, _ = layer.forward(x.clone(), None, ())
     assert torch.equal(layer.predict(x), output)
 
 
@@ -124,8 +83,8 @@ def test_dropout():
         normal(N_MODELS, N_ROWS, 3),
         (normal(N_MODELS, N_ROWS, 3, seed=1) > 0) * 2.0,
     )
-    check_layer(Dropout(), x)
-    check_layer(Dropout(), x, mask=mask.double())
+    check_layer(Dropout(), x, drawn=[None])
+    check_layer(Dropout(), x, drawn=[mask.double()])
     assert Dropout().predict(x) is x
 
 
@@ -158,9 +117,9 @@ def test_batchnorm_is_torchs():
     close = dict(rtol=1e-12, atol=1e-13)
     for step in range(1, 4):
         x = normal(N_MODELS, N_ROWS, 3, seed=step) * step + step
-        output, saved = layer.forward(x.clone(), None, None)
+        output, saved = layer.forward(x.clone(), None, ())
         cotangent = normal(N_MODELS, N_ROWS, 3, seed=10 + step)
-        gradient = layer.backward(cotangent, saved)
+        gradient = layer.backward(cotangent, saved, True)
         for model, norm in enumerate(norms):
             norm.zero_grad()
             own = x[model].clone().requires_grad_()
@@ -196,11 +155,11 @@ def test_batchnorm_counts_a_row_of_weight_two_as_two_rows():
     weight = torch.tensor([1.0, 2, 1, 1], dtype=torch.float64)
     weight = (weight / 5).view(1, 4, 1).repeat(N_MODELS, 1, 1)
     one, two = batchnorm(), batchnorm()
-    output, saved = one.forward(x.clone(), weight, None)
+    output, saved = one.forward(x.clone(), weight, ())
     # What reaches a row through a loss is in proportion to its weight.
-    gradient = one.backward(cotangent * weight, saved)
-    doubled, saved = two.forward(x[:, twice], None, None)
-    doubled_gradient = two.backward(cotangent[:, twice] / 5, saved)
+    gradient = one.backward(cotangent * weight, saved, True)
+    doubled, saved = two.forward(x[:, twice], None, ())
+    doubled_gradient = two.backward(cotangent[:, twice] / 5, saved, True)
     close = dict(rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(output[:, twice], doubled, **close)
     for name in ("running_mean", "running_var"):
@@ -219,49 +178,59 @@ def test_batchnorm_ignores_rows_of_weight_zero():
     weight[:, -1] = 0
     filled = x.clone()
     filled[:, -1] = 1e6
-    output, _ = layer.forward(filled, weight, None)
-    expected, _ = other.forward(x[:, :-1].clone(), None, None)
+    output, _ = layer.forward(filled, weight, ())
+    expected, _ = other.forward(x[:, :-1].clone(), None, ())
     torch.testing.assert_close(output[:, :-1], expected, rtol=1e-12, atol=1e-13)
     torch.testing.assert_close(layer.running_var, other.running_var, rtol=1e-12, atol=0)
 
 
-def network(architecture, dtype=torch.float64, n_models=N_MODELS, initial=None):
-    states = initial or [
-        initial_state(architecture, Streams(seed)[INIT], np.float64)
-        for seed in range(n_models)
-    ]
-    # Copies: a stack of one shares its arrays with the caller.
-    states = [[array.copy() for array in state] for state in states]
-    return StackedNetwork(architecture, states, dtype).prepare_training()
+EVERYTHING = [
+    Architecture((3, 4, 2), "tanh", "before"),
+    Architecture((3, 3, 4, 2), "gelu", "after", "residual"),
+    Architecture((6, 4, 2), "relu", None, "linear", "periodic", (2,) * 3),
+    Architecture((6, 4, 2), "elu", None, None, "piecewise_linear", (2,) * 3),
+    Architecture((3, 4, 4, 2), "tanh", None, "linear", n_members=3),
+]
 
 
-def loss_of(module, loss, x, target, weight, masks):
-    score, tape = module.forward_training(x.clone(), weight, masks)
-    value, gradient = loss.value_and_gradient(score, target, weight)
-    return value, gradient, tape
+def everything(architecture):
+    """Return a network of which no number is as special as an initial one."""
+    shapes = state_shapes(architecture).values()
+    rng = np.random.default_rng(0)
+    states = [[rng.uniform(0.5, 1, shape) for shape in shapes] for _ in range(N_MODELS)]
+    for state in states if architecture.embedding == "piecewise_linear" else []:
+        state[-1].sort(axis=1)
+    return network(architecture, initial=states)
 
 
-def check_gradients(module, loss, x, target, weight=None, masks=()):
-    """Compare the gradient of all parameters with derivatives of the loss."""
-    _, gradient, tape = loss_of(module, loss, x, target, weight, masks)
-    module.backward(gradient, tape)
-    for name, tensor in module.named_parameters():
-        value = tensor.detach().clone()
+@pytest.mark.parametrize("architecture", EVERYTHING, ids=str)
+def test_parameters_are_weights_and_free_ones(architecture):
+    module = everything(architecture)
+    parameters = list(module.parameters())
+    together = [*module.weights, *module.free_parameters]
+    assert len(together) == len(parameters)
+    # Optimisers keep a buffer for each parameter, by its position.
+    assert all(one is other for one, other in zip(together, parameters))
+    named = dict(zip(module.state_names, module.state, strict=True))
+    assert module.state_names == state_names(architecture)
+    weights = [tensor for name, tensor in named.items() if name.startswith("weight")]
+    assert all(one is other for one, other in zip(weights, module.weights, strict=True))
+    assert len(weights) == architecture.n_weights
+    assert len(named) == len(parameters) + len(list(module.buffers()))
 
-        def of_parameter(moved, tensor=tensor):
-            tensor.copy_(moved)
-            return loss_of(module, loss, x, target, weight, masks)[0]
 
-        expected = derivative(of_parameter, value, step=1e-4)
-        tensor.copy_(value)
-        # 1e-16 over the step, with some tens of terms.
-        torch.testing.assert_close(
-            tensor.grad,
-            expected,
-            rtol=1e-8,
-            atol=1e-10,
-            msg=lambda m, n=name: f"{n}: {m}",
-        )
+@pytest.mark.parametrize("architecture", EVERYTHING, ids=str)
+def test_parameters_have_the_same_gradients_with_that_of_the_inputs(architecture):
+    module = everything(architecture)
+    x = normal(N_MODELS, 6, 3)
+    found = []
+    for differentiate in (module.backward, module.input_gradient):
+        score, tape = module.forward_training(x.clone())
+        passed = differentiate(normal(*score.shape, seed=1), tape)
+        found.append([tensor.grad.clone() for tensor in module.parameters()])
+    assert passed.shape == x.shape and passed.any()
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other) and one.isfinite().all()
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -11,8 +11,7 @@ from scipy import stats
 
 from skreg import MLPClassifier
 from skreg.data.batches import Batch, Batches, Pool, Scaling
-from skreg.data.rows import Rows
-from skreg.data.streams import (
+from skreg.data.random_streams import (
     CUTMIX,
     CUTOUT,
     DROPOUT,
@@ -21,6 +20,7 @@ from skreg.data.streams import (
     MIXUP,
     Streams,
 )
+from skreg.data.rows import Rows
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import BinaryLogLoss, LogLoss

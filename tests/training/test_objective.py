@@ -13,8 +13,8 @@ from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
 from skreg.data.batches import Batches, Pool, Scaling
+from skreg.data.random_streams import Streams
 from skreg.data.rows import Rows
-from skreg.data.streams import Streams
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import LogLoss

@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.data.streams import INIT, Streams
+from skreg.data.random_streams import INIT, Streams
 from skreg.networks.initial import initial_state
 
 pytestmark = pytest.mark.filterwarnings(

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-import skreg.augmentation.pixels
-from skreg.augmentation.pixels import (
+import skreg.augmentation.image_transforms
+from skreg.augmentation.image_transforms import (
     FILL_MODES,
     affine_matrices,
     change_contrast,
@@ -55,7 +55,9 @@ def by_scipy(images, matrices, mode, cval, order):
 @pytest.fixture(params=[1, 2**16], ids=["image by image", "all at once"])
 def _at_a_time(request, monkeypatch):
     """How many images are resampled at a time must not matter."""
-    monkeypatch.setattr(skreg.augmentation.pixels, "PIXELS_AT_A_TIME", request.param)
+    monkeypatch.setattr(
+        skreg.augmentation.image_transforms, "PIXELS_AT_A_TIME", request.param
+    )
 
 
 @pytest.mark.usefixtures("_at_a_time")

@@ -1,19 +1,19 @@
-"""Changes of images, many at a time: pure functions on stacked, channels-last images.
+"""Transformations of images: pure functions of many images, whose channels come last.
 
-Geometry is one affine map for each image, so that rotation, shift, shear, zoom, crop
-and flips together are one resampling. Everything is batched torch; the few numbers of
-each image are numpy arrays.
+The geometry of each image is one affine map, so that rotation, shift, shear, zoom, crop
+and flips together take one resampling. Images are tensors of torch. The few parameters
+of each image are arrays of numpy.
 """
 
 import numpy as np
 import torch
 
-# What is beyond the edges of a row a b c d of pixels.
+# How images continue beyond their edges.
 FILL_MODES = ("nearest", "reflect", "wrap", "constant")
 INTERPOLATIONS = ("bilinear", "nearest")
-# Pixels resampled at a time; what is in use should stay in a core's cache.
+# Number of pixels resampled at a time. They should fit the cache of a core.
 PIXELS_AT_A_TIME = 2**16
-# Sines and cosines that differ less from -1, 0 or 1 are that, up to rounding.
+# Sines and cosines that differ less than this from -1, 0 or 1 are rounded to it.
 ROUNDING = 1e-15
 
 
@@ -30,40 +30,44 @@ def affine_matrices(
     row_crop=0.0,
     column_crop=0.0,
 ):
-    """Return where in an image each pixel of the changed image comes from.
+    """Return the affine maps from pixels of a changed image to the original image.
 
     As Keras's `apply_affine_transform`, about the centre ``((h-1)/2, (w-1)/2)`` ::
 
         source = rotation @ shift @ shear @ zoom @ (target - centre) + centre
 
-    of which `target` is first flipped, then moved by the crop.
+    Before this, `target` is flipped and then moved by the crop.
 
     Parameters
     ----------
     shape : tuple
-        Height and width first.
-    rotation, shear : float or ndarray of shape (n,)
-        Angles in degrees; a shear is the matrix ``[[1, -sin], [0, cos]]``.
-    row_shift, column_shift, row_crop, column_crop : float or ndarray of shape (n,)
-        In pixels.
-    row_zoom, column_zoom : float or ndarray of shape (n,)
-        Distances in the image over those in the changed one: 0.5 magnifies.
-    horizontal_flip, vertical_flip : bool or ndarray of shape (n,)
+        Height and width, and anything after them.
+    rotation, shear : float or ndarray of shape (n,), default=0.0
+        Angles in degrees. A shear is the matrix ``[[1, -sin], [0, cos]]``.
+    row_shift, column_shift : float or ndarray of shape (n,), default=0.0
+        Distances in pixels.
+    row_crop, column_crop : float or ndarray of shape (n,), default=0.0
+        Distances in pixels.
+    row_zoom, column_zoom : float or ndarray of shape (n,), default=1.0
+        Distances in the original image divided by those in the changed image, so that
+        0.5 magnifies.
+    horizontal_flip, vertical_flip : bool or ndarray of shape (n,), default=False
+        Whether to mirror left and right, or top and bottom.
 
     Returns
     -------
     ndarray of shape (n, 2, 3)
-        ``row, column = matrix @ (target row, target column, 1)``.
+        The maps ``row, column = matrix @ (target row, target column, 1)``.
 
     Examples
     --------
-    >>> from skreg.augmentation.pixels import affine_matrices
+    >>> from skreg.augmentation.image_transforms import affine_matrices
     >>> affine_matrices((3, 3), rotation=90.0).tolist()
     [[[0.0, -1.0, 2.0], [1.0, 0.0, 0.0]]]
     """
     angle, sheared = np.deg2rad(rotation), np.deg2rad(np.add(rotation, shear))
     cos, sin = _snapped(np.cos(angle)), _snapped(np.sin(angle))
-    # The product of the matrices, multiplied out.
+    # The product of the four matrices.
     a, b = cos * row_zoom, -_snapped(np.sin(sheared)) * column_zoom
     c, d = sin * row_zoom, _snapped(np.cos(sheared)) * column_zoom
     y, x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
@@ -80,16 +84,17 @@ def affine_matrices(
 
 
 def _snapped(values):
-    """Return values, whole ones without rounding: quarter turns are to be exact."""
+    """Round values that are whole up to rounding errors, so that 90° is exact."""
     whole = np.rint(values)
     return np.where(np.abs(values - whole) < ROUNDING, whole, values)
 
 
 def resample(images, matrices, fill_mode="nearest", cval=0.0, interpolation="bilinear"):
-    """Return the images at the places that affine maps say.
+    """Return images resampled by affine maps.
 
-    Equal to `scipy.ndimage.affine_transform` of each image and channel with order 1,
-    or 0 for "nearest" interpolation, and to plain indexing where all places are whole.
+    This equals `scipy.ndimage.affine_transform` of each image and channel with order 1,
+    or with order 0 for "nearest" interpolation. Where all positions are whole it equals
+    plain indexing.
 
     Parameters
     ----------
@@ -97,10 +102,11 @@ def resample(images, matrices, fill_mode="nearest", cval=0.0, interpolation="bil
     matrices : ndarray of shape (n, 2, 3)
         As `affine_matrices` returns them.
     fill_mode : {"nearest", "reflect", "wrap", "constant"}, default="nearest"
-        What is beyond the edges of ``a b c d``: ``d d d``, ``d c b``, ``a b c``, or
-        `cval`. Those of scipy.ndimage, where "wrap" is called "grid-wrap".
+        How an image ``a b c d`` continues beyond its edge: with ``d d d``, ``d c b``,
+        ``a b c``, or with `cval`. The modes are those of scipy.ndimage, which calls
+        "wrap" "grid-wrap".
     cval : float, default=0.0
-        Value of "constant".
+        The value beyond the edges with "constant".
     interpolation : {"bilinear", "nearest"}, default="bilinear"
 
     Returns
@@ -108,7 +114,7 @@ def resample(images, matrices, fill_mode="nearest", cval=0.0, interpolation="bil
     Tensor of shape (n, height, width, n_channels)
     """
     if np.array_equal(matrices, np.rint(matrices)):
-        interpolation = "nearest"  # the same pixels, without their neighbours
+        interpolation = "nearest"  # the same result, without reading neighbours
     at_a_time = max(1, PIXELS_AT_A_TIME // (images.size(1) * images.size(2)))
     pieces = [
         _resampled(
@@ -135,9 +141,10 @@ def _resampled(images, matrices, fill_mode, cval, interpolation):
 
 
 def _places(images, matrices):
-    """Return the rows and columns to look at, of shapes that broadcast to (n, h, w).
+    """Return the rows and columns to read, with shapes that broadcast to (n, h, w).
 
-    Without rotation and shear, a row's place does not depend on the column.
+    Without rotation and shear, rows do not depend on the column, nor columns on the
+    row, and the shapes are small.
     """
     n, height, width, _ = images.shape
     like = {"dtype": images.dtype, "device": images.device}
@@ -153,7 +160,7 @@ def _places(images, matrices):
 
 
 def _outside(places, size):
-    # By more than rounding: the first and last pixels belong to the image.
+    # By more than rounding errors, because the edge pixels belong to the image.
     margin = 8 * size * torch.finfo(places.dtype).eps
     return (places < -margin) | (places > size - 1 + margin)
 
@@ -168,7 +175,7 @@ def _nearest(images, rows, columns, fill_mode):
 
 
 def _folded(places, size, fill_mode):
-    """Return the pixels that stand for those at whole places, beyond the edges too."""
+    """Return the positions of pixels to read for whole positions beyond the edges."""
     if fill_mode == "wrap":
         return places.remainder_(size)
     if fill_mode == "reflect":
@@ -181,8 +188,8 @@ def _bilinear(images, rows, columns, fill_mode):
     n, height, width, n_channels = images.shape
     row, down = _lower(rows, height, fill_mode)
     column, right = _lower(columns, width, fill_mode)
-    # A frame of a pixel has the neighbours of the last ones, so that all four corners
-    # are at a fixed distance in memory.
+    # A frame of one pixel holds the neighbours of edge pixels, so that the four corners
+    # are at fixed distances in memory.
     pixels = _pixels(_framed(images, fill_mode))
     index = _flat_index(row, column, height + 2, width + 2)
 
@@ -197,9 +204,9 @@ def _bilinear(images, rows, columns, fill_mode):
 
 
 def _lower(places, size, fill_mode):
-    """Return the lower neighbour in the frame of each place, and the share of the next.
+    """Return the lower neighbour of each position, and the share of the upper one.
 
-    The frame begins at -1.
+    Neighbours are counted from the frame, which begins at -1.
     """
     lower = places.floor()
     share = places - lower
@@ -207,7 +214,7 @@ def _lower(places, size, fill_mode):
         lower.remainder_(size)
     elif fill_mode == "reflect":
         lower.remainder_(2 * size)
-        # Backwards the next one is the lower.
+        # In the mirrored half, neighbours are in reverse order.
         back = lower >= size
         lower = torch.where(back, 2 * size - 2 - lower, lower)
         share = torch.where(back, 1 - share, share)
@@ -217,7 +224,7 @@ def _lower(places, size, fill_mode):
 
 
 def _framed(images, fill_mode):
-    """Return the images with the pixels around their edges."""
+    """Return the images with a frame of one pixel around them."""
     n, height, width, n_channels = images.shape
     framed = images.new_empty(n, height + 2, width + 2, n_channels)
     inside = framed[:, 1:-1]
@@ -229,13 +236,14 @@ def _framed(images, fill_mode):
 
 
 def _pixels(images):
-    """Return a view of all pixels, one after another."""
+    """Return all pixels of all images in one list, as a view if possible."""
     n_channels = images.size(3)
     images = images.contiguous()
     return images.view(-1) if n_channels == 1 else images.view(-1, n_channels)
 
 
 def _flat_index(row, column, height, width):
+    """Return the positions of pixels in the list of `_pixels`."""
     n = len(row)
     kind = torch.int32 if n * height * width < 2**31 else torch.int64
     first = torch.arange(n, dtype=kind, device=row.device).mul_(height * width)
@@ -244,40 +252,52 @@ def _flat_index(row, column, height, width):
 
 
 def shift_channels(images, amount):
-    """Return each image plus a number, clipped to its own smallest and largest value.
+    """Add a number to each image, clipped to the range of the image.
 
     Parameters
     ----------
     images : Tensor of shape (n, height, width, n_channels)
     amount : Tensor of shape (n, 1, 1, 1)
+
+    Returns
+    -------
+    Tensor of shape (n, height, width, n_channels)
     """
     low, high = images.amin((1, 2, 3), True), images.amax((1, 2, 3), True)
     return (images + amount).clamp_(low, high)
 
 
 def change_contrast(images, factor):
-    """Return ``mean + factor * (image - mean)``, of the mean of each channel.
+    """Return ``mean + factor * (image - mean)``, with the mean of each channel.
 
     Parameters
     ----------
     images : Tensor of shape (n, height, width, n_channels)
     factor : Tensor of shape (n, 1, 1, 1)
+
+    Returns
+    -------
+    Tensor of shape (n, height, width, n_channels)
     """
     mean = images.mean((1, 2), keepdim=True)
     return torch.addcmul(mean * (1 - factor), images, factor)
 
 
 def erase(images, top, left, height, width, value=0.0):
-    """Return the images with a rectangle of each replaced by a value.
+    """Replace a rectangle of each image by a value.
 
-    Random erasing, Zhong et al. (2020).
+    This is random erasing (Zhong et al. 2020) for given rectangles.
 
     Parameters
     ----------
     images : Tensor of shape (n, height, width, n_channels)
     top, left, height, width : Tensor of shape (n, 1, 1)
-        Of the rectangles, in pixels; of height zero where nothing is to be erased.
+        The rectangles, in pixels. A height of zero erases nothing.
     value : float, default=0.0
+
+    Returns
+    -------
+    Tensor of shape (n, height, width, n_channels)
     """
     n_rows, n_columns = images.shape[1:3]
     i = torch.arange(n_rows, device=images.device).view(1, -1, 1)

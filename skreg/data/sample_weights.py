@@ -1,4 +1,4 @@
-"""Sample weights: what each row counts in every mean."""
+"""Sample weights: how much each row counts in every mean."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from skreg.compatibility import check_sample_weight
 
 
 def check_weights(weight, X):
-    """Return weights of the rows of `X` as float64, or None if there are none.
+    """Check sample weights and return them as float64.
 
-    Where they are very large or very small they are divided by a power of two, which
-    changes no bit of a result and keeps their sums in range.
+    Very large or very small weights are divided by a power of two. This keeps their
+    sums in range and changes no bit of a result.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def check_weights(weight, X):
 
 
 class SampleWeights:
-    """What each row counts: its sample weight, if it has one."""
+    """How much each row counts if nothing but sample weights decides it."""
 
     def of_rows(self, X, y, weight):
-        """Return what each row counts, or None if all count the same.
+        """Return the weight of each row, or None if all count the same.
 
         Parameters
         ----------

@@ -1,27 +1,30 @@
-"""Means and standard deviations that standardise columns."""
+"""Standardisation: the means and standard deviations of columns or of channels."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 
-# Elements standardised at a time, so that memory maps and sparse data stay small.
+# Number of elements read at a time, to limit memory for memory maps and sparse data.
 ELEMENTS_AT_A_TIME = 2**22
 
 
 def standardisation(array, index, weight, with_mean=True):
-    """Return the weighted mean and standard deviation of some rows of an array.
+    """Return the weighted mean and standard deviation of each column.
 
     Parameters
     ----------
     array : {ndarray, CSR} of shape (n, n_columns)
     index : ndarray of shape (n_rows,)
+        The rows to use.
     weight : ndarray of shape (n,) or None
+        Weights of all rows of the array.
     with_mean : bool, default=True
         False is for sparse data, which centring would make dense.
 
     Returns
     -------
     mean : ndarray of shape (n_columns,) or None
+        None without `with_mean`.
     scale : ndarray of shape (n_columns,)
         The standard deviation, 1 for constant columns.
     """
@@ -31,27 +34,27 @@ def standardisation(array, index, weight, with_mean=True):
 
 
 def channel_standardisation(array, index, weight, n_channels, with_mean=True):
-    """Return the mean and standard deviation of channels, over rows and pixels.
+    """Return the mean and standard deviation of each channel, over rows and pixels.
 
     Parameters
     ----------
     array : {ndarray, CSR} of shape (n, n_pixels * n_channels)
-        Images, the channels last.
+        Images with the channels last.
     index, weight, with_mean
-        As those of `standardisation`.
+        As in `standardisation`.
     n_channels : int
 
     Returns
     -------
     mean : ndarray of shape (n_pixels * n_channels,) or None
-        That of its channel for each column.
+        For each column the mean of its channel. None without `with_mean`.
     scale : ndarray of shape (n_pixels * n_channels,)
-        The standard deviation, 1 for constant channels.
+        For each column the standard deviation of its channel, 1 for constant channels.
     """
     scaler = _moments(array, index, weight, with_mean)
     means = scaler.mean_.reshape(-1, n_channels)
     mean = means.mean(0)
-    # Of all pixels: within each of them, and between them.
+    # The variance of a channel is that within its pixels plus that between them.
     scale = np.sqrt((scaler.var_.reshape(means.shape) + (means - mean) ** 2).mean(0))
     rounding = 10 * np.finfo(np.float64).eps * np.abs(means).max(0)
     scale[scale <= rounding] = 1
@@ -60,7 +63,7 @@ def channel_standardisation(array, index, weight, n_channels, with_mean=True):
 
 
 def _moments(array, index, weight, with_mean):
-    """Return a StandardScaler that has seen some rows of an array."""
+    """Return a StandardScaler fitted to some rows of an array."""
     scaler = StandardScaler(with_mean=with_mean)
     size = max(1, ELEMENTS_AT_A_TIME // max(1, array.shape[1]))
     for part in gen_batches(len(index), size):

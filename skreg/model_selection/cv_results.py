@@ -1,0 +1,96 @@
+"""Reading the `cv_results_` of a search."""
+
+import numpy as np
+
+from skreg.parameters.suggestions import suggest
+
+# In which searches count the stages that a candidate reached: scikit-learn's halving,
+# and the networks that tune themselves.
+STAGES = ("iter", "rung")
+
+
+def score_names(cv_results):
+    """Return the names of the scores of a search; a single one is called "score"."""
+    start = "mean_test_"
+    return [key[len(start) :] for key in cv_results if key.startswith(start)]
+
+
+def scores_of_folds(cv_results, scoring="score"):
+    """Return the test scores of all candidates.
+
+    Parameters
+    ----------
+    cv_results : dict of str to array-like
+    scoring : str, default="score"
+
+    Returns
+    -------
+    ndarray of shape (n_candidates, n_folds)
+
+    Raises
+    ------
+    ValueError
+        If there are none of this name.
+
+    Examples
+    --------
+    >>> from skreg.model_selection.cv_results import scores_of_folds
+    >>> scores_of_folds({"split0_test_score": [0.5, 0.7], "split1_test_score": [1, 1]})
+    array([[0.5, 1. ],
+           [0.7, 1. ]])
+    """
+    end = f"_test_{scoring}"
+    folds = [key for key in cv_results if key.startswith("split") and key.endswith(end)]
+    # A score may be called as the end of another's name.
+    folds = [key for key in folds if key[len("split") : -len(end)].isdecimal()]
+    if not folds:
+        known = score_names(cv_results)
+        if not known:
+            raise ValueError(
+                "cv_results must be the cv_results_ of a search, with test scores of "
+                f"each fold, got {sorted(map(str, cv_results))!r}."
+            )
+        raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
+    return np.column_stack([np.asarray(cv_results[key], float) for key in folds])
+
+
+def reached_last_stage(cv_results, among=None):
+    """Tell which candidates were trained as long as any.
+
+    Where all have the same length, all were.
+
+    Parameters
+    ----------
+    cv_results : dict of str to array-like
+    among : ndarray of bool of shape (n_candidates,), default=None
+        Those whose stages count. None is all.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_candidates,)
+    """
+    among = np.ones(len(cv_results["params"]), bool) if among is None else among
+    is_last = among.copy()
+    for name in STAGES:
+        if name in cv_results:
+            stages = np.asarray(cv_results[name])
+            is_last &= stages == np.max(stages[among], initial=0)
+    return is_last
+
+
+def is_as_far_as(cv_results, candidate):
+    """Tell which candidates reached the same stage as one of them."""
+    is_equal = np.ones(len(cv_results["params"]), bool)
+    for name in STAGES:
+        if name in cv_results:
+            stages = np.asarray(cv_results[name])
+            is_equal &= stages == stages[candidate]
+    return is_equal
+
+
+def last_rows(cv_results):
+    """Return the last row of each candidate, as halving has one for each stage."""
+    if "iter" not in cv_results:
+        return list(range(len(cv_results["params"])))
+    last = {repr(params): row for row, params in enumerate(cv_results["params"])}
+    return sorted(last.values())

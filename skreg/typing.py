@@ -1,0 +1,70 @@
+"""Types of the public interface, as its docstrings name them.
+
+scikit-learn, scipy and joblib come without types, so that a type checker takes their
+classes for anything. What stands here tells at least arrays from estimators and numbers
+from names.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "ArrayLike",
+    "ClassWeight",
+    "CrossValidation",
+    "Estimator",
+    "MatrixLike",
+    "NDArray",
+    "PerLayer",
+    "RandomState",
+    "Scoring",
+    "Sizes",
+    "SomeEstimator",
+]
+
+
+class SparseMatrix(Protocol):
+    """A matrix or an array of scipy.sparse."""
+
+    def tocsr(self) -> Any:
+        """Return it in compressed sparse row format."""
+
+
+class Estimator(Protocol):
+    """An estimator of scikit-learn, skreg or another package."""
+
+    def get_params(self, deep: bool = ...) -> dict[str, Any]:
+        """Return the parameters."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Change parameters."""
+
+
+class Splitter(Protocol):
+    """A cross-validation generator."""
+
+    def split(self, X: Any, y: Any = ..., groups: Any = ...) -> Iterable[Any]:
+        """Yield the rows to train and to test with."""
+
+    def get_n_splits(self, *args: Any, **kwargs: Any) -> int:
+        """Return the number of splits."""
+
+
+# For functions that return an estimator of the kind that they are given.
+SomeEstimator = TypeVar("SomeEstimator", bound=Estimator)
+
+# "{array-like, sparse matrix}": dataframes are array-like, too.
+MatrixLike = ArrayLike | SparseMatrix
+# "float or array-like of shape (n_layers,)", and the same for numbers of units.
+PerLayer = float | Sequence[float] | NDArray[Any]
+Sizes = int | Sequence[int] | NDArray[Any]
+
+ClassWeight = (
+    Mapping[Any, float] | Sequence[Mapping[Any, float]] | Literal["balanced"] | None
+)
+CrossValidation = int | Splitter | Iterable[Any] | None
+RandomState = int | np.random.RandomState | None
+Scoring = str | Callable[..., float] | None

@@ -1,0 +1,56 @@
+"""Which of scikit-learn's checks run on what."""
+
+import os
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+EQUIVALENCE = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+# Checks whose result depends on what a network is and how it trains; that of the others
+# depends on how the data are checked, which all configurations have in common.
+CAN_DIFFER = {
+    *EQUIVALENCE,
+    "check_classifiers_one_label_sample_weights",
+    "check_decision_proba_consistency",
+    "check_dict_unchanged",
+    "check_estimators_pickle",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_fit_idempotent",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_sample_weights_not_overwritten",
+}
+
+
+def is_nightly():
+    """Tell whether the tests are to be as broad as they can be."""
+    return os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+
+
+def name_of(check):
+    """Return the name of a check, which scikit-learn wraps."""
+    return getattr(check, "func", check).__name__
+
+
+def some_checks(names, estimators, **options):
+    """Return a decorator like `parametrize_with_checks`, for the named checks only.
+
+    Parameters
+    ----------
+    names : set of str
+    estimators : list of estimator
+    **options
+        As those of `parametrize_with_checks`.
+    """
+    mark = parametrize_with_checks(estimators, **options)
+    arguments, pairs = mark.args
+    chosen = [pair for pair in pairs if name_of(_check_of(pair)) in names]
+    return pytest.mark.parametrize(arguments, chosen, **mark.kwargs)
+
+
+def _check_of(pair):
+    return getattr(pair, "values", pair)[1]

@@ -1,0 +1,15 @@
+"""The tests that run on the oldest versions, too, whenever tests do."""
+
+# What scikit-learn and users rely on, from end to end: `make contract-oldest`.
+CONTRACT = {
+    "comparison/test_comparing.py",
+    "estimators/test_common.py",
+    "estimators/test_preparation.py",
+    "fusion/test_fused.py",
+    "fusion/test_meta_estimators.py",
+    "model_selection/test_bayes.py",
+    "model_selection/test_common_cv.py",
+    "model_selection/test_mlp_cv.py",
+    "test_compatibility.py",
+    "test_versions.py",
+}

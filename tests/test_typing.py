@@ -1,0 +1,139 @@
+"""The types of the public interface, as a user's type checker sees them.
+
+mypy reads this file, too (`make lint`): it reports a type that is not the one asserted,
+and an ignored error that is none.
+"""
+
+import inspect
+import types
+from typing import (
+    Any,
+    Literal,
+    Union,
+    assert_type,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_iris
+
+import skreg
+from skreg.comparison import ComparisonResult
+from skreg.compatibility import StrOptions
+
+ANNOTATED = (
+    skreg.CNNClassifier,
+    skreg.CNNRegressor,
+    skreg.MLPClassifier,
+    skreg.MLPClassifierCV,
+    skreg.MLPRegressor,
+    skreg.MLPRegressorCV,
+    skreg.OffOr,
+    skreg.RegularizationPath,
+    skreg.compact,
+    skreg.compare,
+    skreg.fused,
+    skreg.one_standard_error,
+    skreg.prune,
+    skreg.regularization_path,
+    skreg.search_space,
+)
+NETWORKS = tuple(e for e in ANNOTATED if hasattr(e, "_parameter_constraints"))
+
+
+def iris() -> tuple[NDArray[Any], NDArray[Any]]:
+    X, y = load_iris(return_X_y=True)
+    return X, y
+
+
+def test_types_of_a_network() -> None:
+    X, y = iris()
+    clf = skreg.MLPClassifier(8, l2=[1e-4, 1e-3], max_iter=2, random_state=0)
+    fitted = assert_type(clf.fit(X, y), skreg.MLPClassifier)
+    assert_type(clf.partial_fit(X, y, classes=[0, 1, 2]), skreg.MLPClassifier)
+    assert_type(fitted.predict_proba(X), NDArray[Any])
+    assert_type(fitted.estimators_, list[skreg.MLPClassifier])
+    assert_type(fitted.sparsity_, float)
+    with pytest.raises(ValueError, match="solver"):
+        skreg.MLPClassifier(solver="adams").fit(X, y)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="dropuot"):
+        skreg.MLPRegressor(dropuot=0.1)  # type: ignore[call-arg]
+
+
+def test_types_of_functions_keep_the_estimator() -> None:
+    X, y = iris()
+    clf = skreg.MLPClassifier((8,), max_iter=2, random_state=0).fit(X, y)
+    pruned = assert_type(skreg.prune(clf, 0.5), skreg.MLPClassifier)
+    assert_type(skreg.compact(pruned), skreg.MLPClassifier)
+    assert_type(skreg.search_space(clf), dict[str, Any])
+    with pytest.raises(ValueError, match="amount"):
+        skreg.prune(clf, "half")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="network"):
+        skreg.compact("clf")  # type: ignore[type-var]
+
+
+def test_types_of_results() -> None:
+    X, y = iris()
+    linear = skreg.MLPClassifier((), random_state=0)
+    path = skreg.regularization_path(linear, X, y, n=2, cv=2)
+    assert_type(path, skreg.RegularizationPath)
+    assert_type(path.one_se_strength, float)
+    named = {"linear": linear, "l2": skreg.MLPClassifier((), l2=1.0)}
+    assert_type(skreg.compare(named, X, y, cv=2), ComparisonResult)
+    with skreg.fused(n_jobs=1) as nothing:
+        assert_type(nothing, None)
+
+
+def parameters(function):
+    """Return the parameters that a user gives, without `self`."""
+    found = inspect.signature(function).parameters
+    return [name for name in found if name not in ("self", "args", "kwargs")]
+
+
+def public_functions(exported):
+    """Yield a function, or the methods of skreg that a class has."""
+    if not inspect.isclass(exported):
+        yield exported
+        return
+    yield exported.__init__
+    for owner in exported.__mro__:
+        if owner.__module__.startswith("skreg"):
+            for name, member in vars(owner).items():
+                if inspect.isfunction(member) and not name.startswith("_"):
+                    yield member
+
+
+@pytest.mark.parametrize("exported", ANNOTATED, ids=lambda each: each.__name__)
+def test_every_parameter_has_a_type(exported):
+    """Without one it is anything, which hides every mistake."""
+    for function in public_functions(exported):
+        hints = get_type_hints(function)
+        assert {*parameters(function), "return"} <= set(hints), function.__qualname__
+
+
+def options_of(hint):
+    """Return the strings that a type names, and whether it takes others."""
+    if get_origin(hint) is Literal:
+        return set(get_args(hint)), False
+    is_union = get_origin(hint) in (Union, types.UnionType)
+    members = get_args(hint) if is_union else ()
+    found = [options_of(member) for member in members]
+    names = set().union(*(options for options, _ in found))
+    return names, hint is str or any(is_open for _, is_open in found)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda each: each.__name__)
+def test_types_of_parameters_name_the_options_of_their_constraints(network):
+    hints = get_type_hints(network.__init__)
+    for name, constraints in network._parameter_constraints.items():
+        if name not in parameters(network.__init__):
+            continue
+        allowed = set()
+        for constraint in constraints:
+            if isinstance(constraint, StrOptions):
+                allowed |= constraint.options
+        options, is_open = options_of(hints[name])
+        assert is_open or options == allowed, name
