@@ -42,7 +42,7 @@ def fitted(estimator, X, y):
 def table():
     """Return a data frame of numbers with gaps and of categories."""
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame = pd.DataFrame(X.copy(), columns=list("abcd"))
     frame.loc[::7, "a"] = np.nan
     frame["kind"] = pd.Categorical(rng.choice(["u", "v", "w"], len(frame)))
     return frame
