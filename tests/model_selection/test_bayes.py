@@ -77,6 +77,9 @@ def exemption(search):
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 @parametrize_with_checks(SEARCHES, expected_failed_checks=exemption)
 def test_scikit_learn_check(estimator, check):
+    # scikit-learn 1.6 skips it only if torch is no build for CUDA.
+    if check.keywords.get("device") == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch sees no CUDA device")
     check(estimator)
 
 
