@@ -83,6 +83,8 @@ def check_penalty(penalty, shape=(4, 3), seed=0):
 class _Checks:
     """The checks of a sum of penalties, and the weights that they try.
 
+    They raise errors themselves, because ``python -O`` leaves out assert statements.
+
     Parameters
     ----------
     whole : Sum
@@ -112,18 +114,22 @@ class _Checks:
         before = z.clone()
         step = torch.full((z.size(0), 1, 1), step, dtype=z.dtype)
         found = self.whole.prox(z, step)
-        assert torch.equal(z, before), f"prox of {self.name} changes its argument z."
-        assert found.shape == z.shape, (
-            f"prox of {self.name} must return a tensor of the shape of z, "
-            f"{tuple(z.shape)}, got {tuple(found.shape)}."
-        )
-        assert found.isfinite().all(), f"prox of {self.name} is not finite."
+        if not torch.equal(z, before):
+            raise AssertionError(f"prox of {self.name} changes its argument z.")
+        if found.shape != z.shape:
+            raise AssertionError(
+                f"prox of {self.name} must return a tensor of the shape of z, "
+                f"{tuple(z.shape)}, got {tuple(found.shape)}."
+            )
+        if not found.isfinite().all():
+            raise AssertionError(f"prox of {self.name} is not finite.")
         return found
 
     def value(self, weight):
         """Return the value of each model, after a check."""
         found = self.whole.value(weight)
-        assert not found.isnan().any(), f"value of {self.name} is nan."
+        if found.isnan().any():
+            raise AssertionError(f"value of {self.name} is nan.")
         return found
 
     def others(self, z, p, distances=DISTANCES):
@@ -147,52 +153,58 @@ class _Checks:
         points = [*self.points, *(p for _, _, p in self.mapped)]
         for part in self.whole.penalties:
             shape = tuple(part.value(points[0]).shape)
-            assert shape == self.shape[:1], (
-                f"value of {type(part).__name__} must have the shape {self.shape[:1]}, "
-                f"one number for each model, got {shape}."
-            )
+            if shape != self.shape[:1]:
+                raise AssertionError(
+                    f"value of {type(part).__name__} must have the shape "
+                    f"{self.shape[:1]}, one number for each model, got {shape}."
+                )
         for one, other in pairwise(points):
             ends = (self.value(one) + self.value(other)) / 2
             middle = self.value((one + other) / 2)
-            assert (middle <= ends + TOLERANCE * (1 + ends.abs())).all(), (
-                f"value of {self.name} is not convex."
-            )
+            if not (middle <= ends + TOLERANCE * (1 + ends.abs())).all():
+                raise AssertionError(f"value of {self.name} is not convex.")
 
     def check_prox(self):
         """The objective is strongly convex, so it grows away from its minimiser."""
         for z, step, p in self.mapped:
             least = step * self.value(p) + _squares(p - z) / 2
-            assert least.isfinite().all(), (
-                f"value of {self.name} is infinite at the result of prox."
-            )
+            if not least.isfinite().all():
+                raise AssertionError(
+                    f"value of {self.name} is infinite at the result of prox."
+                )
             for other in self.others(z, p):
                 value = step * self.value(other) + _squares(other - z) / 2
                 excess = value - least - _squares(other - p) / 2
                 size = 1 + least.abs() + _squares(other - p)
-                assert (excess >= -TOLERANCE * size).all(), (
-                    f"prox of {self.name} is not the minimiser: with step={step:g}, "
-                    "step * value(w) + ||w - z||^2 / 2 is too small at another w, by "
-                    f"{-excess.min():.3g}. Either prox or value is wrong."
-                )
+                if not (excess >= -TOLERANCE * size).all():
+                    raise AssertionError(
+                        f"prox of {self.name} is not the minimiser: with "
+                        f"step={step:g}, step * value(w) + ||w - z||^2 / 2 is too "
+                        f"small at another w, by {-excess.min():.3g}. Either prox or "
+                        "value is wrong."
+                    )
 
     def check_models(self):
         """The first model has the same result with and without the others."""
         z, step, p = self.mapped[0]
         alone = self.prox(z[:1], step)
-        assert torch.allclose(alone, p[:1], rtol=TOLERANCE, atol=TOLERANCE), (
-            f"prox of {self.name} differs for the first model alone. Take strengths "
-            "from strength_for(z), which returns those of the models in z."
-        )
+        if not torch.allclose(alone, p[:1], rtol=TOLERANCE, atol=TOLERANCE):
+            raise AssertionError(
+                f"prox of {self.name} differs for the first model alone. Take the "
+                "strengths from strength_for(z), which returns those of the models in "
+                "z."
+            )
 
     def check_optimality(self):
         """At the result of prox, ``(z - p) / step`` is known to be a subgradient."""
         for z, step, p in self.mapped:
             known = (z - p) / step
             left = self.whole.residual(p, -known).abs().max()
-            assert left <= TOLERANCE * (1 + known.abs().max()), (
-                f"slope and reduce of {self.name} miss subgradients: where the result "
-                f"of prox is optimal, they leave a residual of {left:.3g}."
-            )
+            if not left <= TOLERANCE * (1 + known.abs().max()):  # nor nan
+                raise AssertionError(
+                    f"slope and reduce of {self.name} miss subgradients: where the "
+                    f"result of prox is optimal, they leave a residual of {left:.3g}."
+                )
 
     def check_subgradients(self):
         """Check what is added to random gradients and to nearly optimal ones."""
@@ -204,10 +216,11 @@ class _Checks:
                 # How the nearest point of a convex set looks from its other points.
                 nearest = (left * (known - (left - gradient))).sum((1, 2))
                 size = 1 + _squares(left) + _squares(known) + _squares(gradient)
-                assert (nearest >= -TOLERANCE * size).all(), (
-                    f"slope and reduce of {self.name} do not leave the residual that "
-                    "is nearest to zero."
-                )
+                if not (nearest >= -TOLERANCE * size).all():
+                    raise AssertionError(
+                        f"slope and reduce of {self.name} do not leave the residual "
+                        "that is nearest to zero."
+                    )
 
     def _check_is_subgradient(self, z, p, slope):
         """Check that a plane through the value at `p` is nowhere above the value."""
@@ -216,39 +229,48 @@ class _Checks:
             rise = (slope * (other - p)).sum((1, 2))
             above = self.value(other) - value - rise
             size = 1 + value.abs() + (slope * (other - p)).abs().sum((1, 2))
-            assert (above >= -TOLERANCE * size).all(), (
-                f"slope and reduce of {self.name} do not give a subgradient: the value "
-                f"at another point is {-above.min():.3g} below the plane that it spans."
-            )
+            if not (above >= -TOLERANCE * size).all():
+                raise AssertionError(
+                    f"slope and reduce of {self.name} do not give a subgradient: the "
+                    f"value at another point is {-above.min():.3g} below the plane "
+                    "that it spans."
+                )
 
     def check_pull_back(self):
         """The result is allowed, and weights that did not move stay as they are."""
         for z, _, p in self.mapped:
-            assert self.value(self.whole.pull_back(z, p)).isfinite().all(), (
-                f"pull_back of {self.name} returns weights that have an infinite value."
-            )
+            if not self.value(self.whole.pull_back(z, p)).isfinite().all():
+                raise AssertionError(
+                    f"pull_back of {self.name} returns weights that have an infinite "
+                    "value."
+                )
             stayed = self.whole.pull_back(p, p)
-            assert torch.allclose(stayed, p, rtol=TOLERANCE, atol=TOLERANCE), (
-                f"pull_back of {self.name} changes weights that did not move."
-            )
+            if not torch.allclose(stayed, p, rtol=TOLERANCE, atol=TOLERANCE):
+                raise AssertionError(
+                    f"pull_back of {self.name} changes weights that did not move."
+                )
 
     def check_flags(self, part):
         """Check what a penalty says of its own methods."""
         w, residual, name = self.points[-1], self.normal(), type(part).__name__
         if part.is_smooth:
-            assert torch.equal(part.reduce(w, residual), residual), (
-                f"reduce of {name} must return the residual as it is, because "
-                "is_smooth=True says that there are no other subgradients than slope."
-            )
+            if not torch.equal(part.reduce(w, residual), residual):
+                raise AssertionError(
+                    f"reduce of {name} must return the residual as it is, because "
+                    "is_smooth=True says that there are no subgradients but slope."
+                )
         if not part.is_curved:
-            assert torch.equal(part.slope(0.5 * w), part.slope(w)), (
-                f"slope of {name} varies between kinks. Set is_curved=True."
-            )
+            if not torch.equal(part.slope(0.5 * w), part.slope(w)):
+                raise AssertionError(
+                    f"slope of {name} varies between kinks. Set is_curved=True."
+                )
         if part.is_constraint:
             values = torch.stack([part.value(point) for point in self.points])
-            assert ((values == 0) | values.isinf()).all(), (
-                f"value of {name} must be 0 or infinity, because is_constraint=True."
-            )
+            if not ((values == 0) | values.isinf()).all():
+                raise AssertionError(
+                    f"value of {name} must be 0 or infinity, because it has "
+                    "is_constraint=True."
+                )
 
 
 def _squares(tensor):
