@@ -35,8 +35,8 @@ class Residual(Layer):
         return x + self.branch.predict(x)
 
     def forward(self, x, row_weight, drawn):
-        *drawn, path = drawn
-        output, saved = self.branch.forward(x, row_weight, drawn)
+        output, saved = self.branch.forward(x, row_weight, drawn[:-1])
+        path = drawn[-1]
         if path is not None:
             output = output * path  # not in place: activations keep their output
         return x + output, (saved, path)
@@ -78,8 +78,8 @@ class LinearSkip(Layer):
         return affine(score, x, first(self.weight, x.size(0)))
 
     def forward(self, x, row_weight, drawn):
-        *drawn, path = drawn
-        score, saved = self.network.forward(x, row_weight, drawn)
+        score, saved = self.network.forward(x, row_weight, drawn[:-1])
+        path = drawn[-1]
         if path is not None:
             score = score * path
         return self._added(score, x), (x, saved, path)
