@@ -26,6 +26,18 @@ def needed(library):
     return set(re.findall(r"\(NEEDED\).*\[(.+)\]", out))
 
 
+def cuda_versions(library):
+    """Return the versions of symbols that a library takes from those of CUDA."""
+    out = subprocess.check_output(["readelf", "-VW", library], text=True)
+    found, is_cuda = set(), False
+    for key, value in re.findall(r"\b(File|Name): (\S+)", out):
+        if key == "File":
+            is_cuda = CUDA.match(value)
+        elif is_cuda:
+            found.add(value)
+    return found
+
+
 def undefined(library):
     """Return the symbols that a library takes from others, with their versions."""
     out = subprocess.check_output(
@@ -37,9 +49,10 @@ def undefined(library):
 
 def cuda_symbols(libraries):
     """Return the symbols of CUDA that the libraries take, by their version."""
+    versions = set().union(*map(cuda_versions, libraries))
     found = defaultdict(set)
     for name, version in set().union(*map(undefined, libraries)):
-        if CUDA.match(version) or (not version and re.match("cu|nccl|nv", name)):
+        if version in versions or (not version and re.match("cu|nccl|nv", name)):
             found[version].add(name)
     return found
 

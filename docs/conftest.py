@@ -7,5 +7,5 @@ if SKLEARN < (1, 9):
     # It has a callback of scikit-learn.
     collect_ignore.append("guide/running.md")
 if SKLEARN < (1, 8):
-    # It has parameters of LogisticRegressionCV that are new in 1.8.
-    collect_ignore.append("guide/recipes.md")
+    # They have parameters of logistic regression that are new in 1.8.
+    collect_ignore += ["guide/myths.md", "guide/recipes.md"]

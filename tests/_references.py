@@ -24,6 +24,7 @@ from sklearn.linear_model import (
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.compatibility import SKLEARN
 
 
 class Problem(NamedTuple):
@@ -181,6 +182,22 @@ class Solution(NamedTuple):
         return cls(np.atleast_2d(estimator.coef_), np.atleast_1d(estimator.intercept_))
 
 
+def weights_of_classes(problem):
+    """Return what a row of each class counts; "balanced" is as scikit-learn has it."""
+    if problem.class_weight != "balanced":
+        return np.array(problem.class_weight)
+    _, y, s = problem.data()
+    totals = np.bincount(y, weights=s)
+    return totals.sum() / (len(totals) * totals)
+
+
+def class_weight_before_1_7(problem):
+    """Return `class_weight` where "balanced" does not count sample weights."""
+    if problem.class_weight is None:
+        return None
+    return dict(enumerate(weights_of_classes(problem)))
+
+
 class Objective:
     """What a problem minimises, in numpy: loss plus l2, and the other penalties."""
 
@@ -190,14 +207,7 @@ class Objective:
         row = np.ones(len(y)) if s is None else s
         if problem.class_weight is not None:
             # "balanced" makes the weights of the classes sum to one number.
-            balanced = problem.class_weight == "balanced"
-            totals = np.bincount(y, weights=row)
-            of_class = (
-                totals.sum() / (len(totals) * totals)
-                if balanced
-                else np.array(problem.class_weight)
-            )
-            row = row * of_class[y]
+            row = row * weights_of_classes(problem)[y]
         self.total, self.row = row.sum(), (row / row.sum())[:, None]
         multinomial = problem.kind == "multinomial"
         self.target = (
@@ -286,7 +296,9 @@ def reference(problem, total):
         return LogisticRegression(
             C=1 / (alpha * total),
             solver="saga" if l1 else "newton-cholesky",
-            class_weight=problem.class_weights,
+            class_weight=class_weight_before_1_7(problem)
+            if SKLEARN < (1, 7)
+            else problem.class_weights,
             tol=1e-12,
             random_state=0,
             max_iter=100_000,
