@@ -1,1 +1,1 @@
-"""The one training path: from requests to trained networks, in stacks."""
+"""Training: turns fit requests into trained networks, stack by stack."""

@@ -1,4 +1,4 @@
-"""Adversarial training: rows as bad as a small change of the inputs can make them."""
+"""Adversarial training with the fast gradient sign method."""
 
 from dataclasses import replace
 
@@ -8,19 +8,19 @@ from skreg.networks.products import first
 
 
 def with_adversaries(seen, module, loss):
-    """Return a batch with twice the rows: as they are, and adversarial.
+    """Return a batch with twice the rows: the original ones, then adversarial ones.
 
-    The second half is ``x + epsilon * sign(d loss / d x)``, the fast gradient sign
-    method (Goodfellow, Shlens and Szegedy 2015, "Explaining and Harnessing Adversarial
-    Examples"), with the same units dropped. The loss of the result is the mean of the
-    losses of both halves.
+    The adversarial inputs are ``x + epsilon * sign(d loss / d x)``, the fast gradient
+    sign method (Goodfellow, Shlens and Szegedy 2015, "Explaining and Harnessing
+    Adversarial Examples"). Both halves use the same dropout masks. The loss of the
+    returned batch is the mean of the losses of the two halves.
 
     Parameters
     ----------
     seen : Drawn
-        With an `epsilon`. Left as it is.
+        Must have an `epsilon`. It is not modified.
     module : StackedNetwork
-        Its gradients are overwritten, its running statistics kept.
+        Its gradients are overwritten. Its running statistics do not change.
     loss : Loss
 
     Returns
@@ -42,9 +42,9 @@ def with_adversaries(seen, module, loss):
 
 
 def _input_gradient(seen, module, loss):
-    """Return the gradient of a batch's loss with respect to its inputs."""
+    """Return the gradient of the loss of a batch with respect to its inputs."""
     batch = seen.batch
-    # The step that follows counts both halves in the statistics, together.
+    # The training step that follows updates the statistics with both halves together.
     running = [(tensor, tensor.clone()) for tensor in module.buffers()]
     score, tape = module.forward_training(batch.x, batch.weight, seen.masks, seen.paths)
     for tensor, before in running:

@@ -1,4 +1,4 @@
-"""The parts of a stack, made from the requests of its models."""
+"""Builds the parts of a stack from the fit requests of its models."""
 
 from dataclasses import fields
 
@@ -14,28 +14,34 @@ from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.optimizers import OPTIMIZERS, StepSettings
 
-# Elements of the inputs at a time where the order does not matter: validation and
-# full-batch passes.
+# Largest number of input elements in a batch of a pass in a fixed order: for validation
+# and for the full-batch solver.
 ELEMENTS_AT_A_TIME = 2**22
 
 
 def compute_dtype(request):
-    """Return the precision that a stack computes in."""
-    # Rounded to single precision, gradients vanish to 1e-6 or so only.
+    """Return the floating-point type in which a stack computes."""
+    # In single precision, rounding keeps gradients from falling below about 1e-6. The
+    # "mps" device does not support double precision.
     in_double = request.solver == "lbfgs" and request.device.type != "mps"
-    return torch.float64 if in_double else request.dtype  # mps has no double
+    return torch.float64 if in_double else request.dtype
 
 
 def stacked_vectors(kind, requests, like):
-    """Return the dataclass `kind` of the requests' settings, stacked.
+    """Stack the settings of several requests in a dataclass.
 
     Parameters
     ----------
     kind : type
-        A dataclass whose fields are settings.
+        The dataclass. Its fields are names of settings.
     requests : list of FitRequest
     like : dict
-        Precision and device of the tensors.
+        The `dtype` and `device` of the tensors.
+
+    Returns
+    -------
+    object
+        An instance of `kind`. Each field is a tensor with one row per request.
     """
     columns = []
     for part in fields(kind):
@@ -54,10 +60,10 @@ def stacked_penalties(requests, like):
 
 
 def stacked_network(requests, streams, like):
-    """Return the networks of the requests where their training begins."""
+    """Return the networks of the requests with their initial weights."""
     architecture = requests[0].architecture
     states = [
-        # Copies: training writes into the arrays of a stack of one.
+        # Copy, because a stack of one model trains in the memory of these arrays.
         [array.copy() for array in request.initial]
         if request.initial
         else initial_state(architecture, own[INIT], np.float64, request.start)
@@ -68,7 +74,10 @@ def stacked_network(requests, streams, like):
 
 
 def stacked_batches(requests, streams, like):
-    """Return the training batches, and those of the validation rows or None."""
+    """Return the training batches and the validation batches.
+
+    The latter are None if the requests have no validation rows.
+    """
     head, n_models = requests[0], len(requests)
     parts = [request.train for request in requests]
     parts += [r.validation for r in requests if r.validation is not None]
@@ -96,13 +105,13 @@ def stacked_batches(requests, streams, like):
 
 
 def batches_in_order(architecture, pool, indices, scaling, n_shares=1):
-    """Return batches over all rows in a fixed order.
+    """Return batches that pass over all rows in a fixed order.
 
     Parameters
     ----------
     architecture : Architecture
     pool, indices, scaling
-        As those of `Batches`.
+        See `Batches`.
     n_shares : int, default=1
         Number of models that share the memory of a batch.
     """
@@ -111,7 +120,7 @@ def batches_in_order(architecture, pool, indices, scaling, n_shares=1):
 
 
 def rows_at_a_time(architecture):
-    """Return how many rows fit the memory of a pass in a fixed order."""
+    """Return the batch size of a pass in a fixed order, at least 64."""
     return max(64, ELEMENTS_AT_A_TIME // (architecture.widest * architecture.n_members))
 
 
@@ -130,7 +139,7 @@ def _stacked_scaling(requests, device):
 
 
 def stacked_optimizer(requests, network, penalties, n_batches, like):
-    """Return the optimiser of the models; L-BFGS takes no steps and has none."""
+    """Return the optimiser of the models, or None for the L-BFGS solver."""
     head, buffers, steps = requests[0], None, None
     if head.solver == "lbfgs":
         return None
@@ -148,7 +157,7 @@ def stacked_optimizer(requests, network, penalties, n_batches, like):
 
 
 def _moving_averages(requests, like):
-    """Return the optimiser's buffers that models go on with, and their steps."""
+    """Stack the optimiser buffers and step counts of an earlier call."""
     _, buffers, steps = zip(*(request.optimizer_state for request in requests))
     stacked = [
         [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]

@@ -1,4 +1,4 @@
-"""How far models are from the optimality conditions."""
+"""The violation of the optimality conditions by trained models."""
 
 import torch
 
@@ -7,20 +7,22 @@ from skreg.training.objective import Objective
 
 
 def violations(stack, positions):
-    """Return how far some live models of a stack are from the optimality conditions.
+    """Compute the violation of the optimality conditions for some models of a stack.
 
-    Under random regularisers the gradient, and so the distance, is an estimate from
-    one pass over the rows. Models with and without them take a pass each.
+    With random regularisers, the gradient and the violation are estimates from a single
+    pass over the rows. Models with random regularisers and models without them are
+    evaluated in separate passes.
 
     Parameters
     ----------
     stack : Stack
     positions : list of int
+        Positions of the models in the stack.
 
     Returns
     -------
-    dict of float
-        By the position.
+    dict of int to float
+        The violation for each position.
     """
     is_noisy, found = _noisy_models(stack), {}
     for noisy in (False, True):
@@ -31,8 +33,9 @@ def violations(stack, positions):
 
 
 def _noisy_models(stack):
-    """Return for each model whether its gradient depends on chance."""
-    if stack.module.architecture.batchnorm:  # on the rows of its batches
+    """Return for each model whether its gradient is random."""
+    # Batch normalisation depends on which rows share a batch.
+    if stack.module.architecture.batchnorm:
         return [True] * stack.module.n_models
     noisy, augmentation = stack.noise.random_models(), stack.batches.augmentation
     if augmentation:
@@ -54,7 +57,8 @@ def _violations(stack, positions, noisy):
         stack.noise.select(index),
     )
     objective.loss_and_gradient([stack.streams[p] for p in positions])
-    if stack.pruning:  # of the problem without the weights that are gone
+    if stack.pruning:
+        # Pruned weights are not part of the optimisation problem.
         pruning = stack.pruning.select(objective.module, index)
         pruning.mask_gradients(len(positions))
     return objective.violation().tolist()

@@ -1,22 +1,24 @@
-"""How far the models of a stack have come: a tracker for each that is still live."""
+"""The training progress of the models of a stack."""
 
 from skreg.training.tracker import Tracker
 
 
 class Course:
-    """The progress of the live models, in the order of the stack.
+    """The trackers of the models that are still training, in the order of the stack.
 
     Parameters
     ----------
     requests : list of FitRequest
     trackers : list of Tracker, default=None
-        Of fits that go on, in the same order. None starts anew.
+        The trackers of fits to continue, in the order of the requests. If None, new
+        trackers are created.
 
     Attributes
     ----------
     trackers : list of Tracker
+        One for each model that is still training.
     places : list of int
-        For each live model, its place among the requests.
+        For each of these models, its index in `requests`.
     """
 
     def __init__(self, requests, trackers=None):
@@ -25,7 +27,7 @@ class Course:
 
     @property
     def n_epochs(self):
-        """How many epochs each model has done."""
+        """The number of epochs that each model has completed."""
         return [tracker.n_iter for tracker in self.trackers]
 
     @property
@@ -39,18 +41,23 @@ class Course:
         return [tracker.request.accuracy for tracker in self.trackers]
 
     def has_until(self, epoch):
-        """Tell whether there are models that have not done so many epochs."""
+        """Return whether any model has completed fewer than `epoch` epochs."""
         return bool(self.trackers) and self.trackers[0].n_iter < epoch
 
     def note_epoch(self, losses, valid_losses, state_of):
-        """Tell the trackers of an epoch; return the positions that go on.
+        """Update the trackers after an epoch.
 
         Parameters
         ----------
         losses : list of float
         valid_losses : list of float or None
         state_of : callable
-            Maps a position to the present state of its model.
+            Maps the position of a model to its current state.
+
+        Returns
+        -------
+        list of int
+            The positions of the models that continue training.
         """
         going = []
         for position, tracker in enumerate(self.trackers):
@@ -61,23 +68,23 @@ class Course:
                     lambda position=position: state_of(position),
                 )
             except Exception as error:
-                # From a scorer or a hook of the user's: of this model alone.
+                # A scorer or hook of the user failed. This affects this model only.
                 tracker.error, goes_on = error, False
             if goes_on:
                 going.append(position)
         return going
 
     def note_iteration(self, converged, finished):
-        """Take note of what the full-batch solver says of each model."""
+        """Record which models have converged or finished in the full-batch solver."""
         for tracker, *flags in zip(self.trackers, converged, finished):
             tracker.converged, tracker.finished = flags
 
     def halt(self):
-        """Note that the training of all models was stopped from outside."""
+        """Record that the training of all models was interrupted."""
         for tracker in self.trackers:
             tracker.halted = True
 
     def keep(self, positions):
-        """Drop all models but those at the positions, in place."""
+        """Keep only the models at the given positions, in place."""
         self.trackers = [self.trackers[p] for p in positions]
         self.places = [self.places[p] for p in positions]

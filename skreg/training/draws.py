@@ -1,4 +1,4 @@
-"""What is drawn for a training batch: soft labels, members, noise and masks."""
+"""The random draws for a training batch: noise, mixing of rows and dropout masks."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,20 @@ from skreg.networks.shared_members import for_members
 
 @dataclass
 class Drawn:
-    """A batch as a training step sees it, with all that is random drawn.
+    """A training batch together with everything that was drawn at random for it.
 
     Parameters
     ----------
     batch : Batch
-        With soft labels, a row for each member, mixed and noisy.
+        The rows after label smoothing, repetition for each ensemble member, mixing and
+        noise.
     masks : sequence of Tensor or None
         The dropout mask of each hidden layer.
     paths : sequence of Tensor
-        Masks of what skip connections skip.
+        The stochastic depth mask of each block that a skip connection bypasses.
     epsilon : Tensor of shape (n_models,) or None
-        Length of the step in each input of rows that are to be adversarial, which
-        takes the weights and so comes later. None makes none.
+        Size of the adversarial perturbation of each input. Adversarial rows depend on
+        the weights and are therefore made later. None turns them off.
     """
 
     batch: Batch
@@ -32,17 +33,17 @@ class Drawn:
 
 
 def draw(batch, noise, loss, architecture, streams=None):
-    """Draw what is random in a training step; this needs no weights.
+    """Make all random draws of a training step that do not depend on the weights.
 
     Parameters
     ----------
     batch : Batch
-        Left as it is.
+        It is not modified.
     noise : Noise
     loss : Loss
     architecture : Architecture
     streams : list of Streams, default=None
-        What the random regularisers draw from. None leaves them out.
+        The random streams of each model. If None, no random regulariser is applied.
 
     Returns
     -------

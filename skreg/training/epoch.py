@@ -1,4 +1,4 @@
-"""One epoch of a stack: its steps, and its validation."""
+"""One epoch of a stack: training steps and validation."""
 
 from skreg.networks.shared_members import mean_of_members
 from skreg.training.draws import draw
@@ -13,9 +13,9 @@ def train_epoch(stack, n_epochs, observer):
     ----------
     stack : Stack
     n_epochs : list of int
-        How many epochs each model will have done.
+        Number of epochs of each model, including this one.
     observer : Observer
-        Told of the batches.
+        Notified at the start and at the end of each batch.
 
     Returns
     -------
@@ -33,7 +33,15 @@ def train_epoch(stack, n_epochs, observer):
 
 
 def take_step(stack, batch, observer):
-    """Update the models that have a batch; return the raw outputs and their rows."""
+    """Take an optimisation step with the models that have a batch.
+
+    Returns
+    -------
+    score : Tensor of shape (k, n_rows, n_outputs)
+        The raw outputs.
+    seen : Batch
+        The rows that they belong to.
+    """
     module, n_models = stack.module, len(batch.rows)
     drawn = draw(batch, stack.noise, stack.loss, module.architecture, stack.streams)
     score, seen, _ = differentiate(module, stack.loss, drawn)
@@ -50,7 +58,13 @@ def take_step(stack, batch, observer):
 
 
 def validation_losses(stack):
-    """Return each model's mean validation loss, or None without validation rows."""
+    """Return the mean validation loss of each model.
+
+    Returns
+    -------
+    list of float or None
+        None if there are no validation rows.
+    """
     if stack.validation is None:
         return None
     zeros = stack.module.weights[0].new_zeros(stack.module.n_models)

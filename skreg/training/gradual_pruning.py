@@ -1,4 +1,4 @@
-"""Pruning: which weights are set to zero for good, all at once or more and more."""
+"""Magnitude pruning, gradually during training or all at once."""
 
 import math
 
@@ -9,9 +9,9 @@ from skreg.networks.products import first
 
 
 def n_pruned(share, n_numbers):
-    """Return how many of `n_numbers` a share of them is, rounded up.
+    """Return ``share * n_numbers``, rounded up.
 
-    Up, so that a network is at least as sparse as it was to be.
+    Rounding up makes a network at least as sparse as requested.
 
     Examples
     --------
@@ -19,15 +19,16 @@ def n_pruned(share, n_numbers):
     >>> n_pruned(0.9, 100), n_pruned(0.9, 101)
     (90, 91)
     """
-    # 0.55 * 100 is 55.00000000000001, which is not meant to be 56 weights.
+    # 0.55 * 100 is 55.00000000000001, which must not become 56 weights.
     return math.ceil(round(share * n_numbers, 6))
 
 
 def ramp_length(max_iter, n_cycles=1):
-    """Return the number of epochs after which no more is pruned.
+    """Return the number of epochs over which the sparsity increases.
 
-    Three quarters of the fit, so that what is left trains with the zeros where they
-    are; of the first cycle if networks are kept at the ends of several.
+    These are three quarters of the fit, so that the remaining weights still train with
+    the final zeros. With several cycles, whose networks are all kept, they are three
+    quarters of the first cycle.
 
     Examples
     --------
@@ -41,19 +42,21 @@ def ramp_length(max_iter, n_cycles=1):
 def scheduled_sparsity(share, epoch, length, start=0.0):
     """Return the share of the weights that are pruned after an epoch.
 
-    ``share + (start - share) * (1 - epoch / length)**3`` (Zhu and Gupta 2017, "To
-    Prune, or Not to Prune: Exploring the Efficacy of Pruning for Model Compression"):
-    fast at first, while many weights are redundant, and slow at the end.
+    The share is ``share + (start - share) * (1 - epoch / length)**3`` (Zhu and Gupta
+    2017, "To Prune, or Not to Prune: Exploring the Efficacy of Pruning for Model
+    Compression"). It rises fast at first, while many weights are redundant, and slowly
+    at the end.
 
     Parameters
     ----------
     share : float
-        What is reached after `length` epochs, and stays.
+        The final share, which is reached after `length` epochs.
     epoch : int
-        How many epochs there were.
+        Number of completed epochs.
     length : int
+        Number of epochs over which the share rises.
     start : float, default=0.0
-        What it begins with.
+        The initial share.
 
     Examples
     --------
@@ -65,7 +68,9 @@ def scheduled_sparsity(share, epoch, length, start=0.0):
 
 
 def keep_largest(magnitudes, n_smallest):
-    """Return where a vector is not among its smallest elements, equals in their order.
+    """Return a mask of all elements of a vector but the `n_smallest` smallest ones.
+
+    Among equal elements, the first ones count as the smallest.
 
     Parameters
     ----------
@@ -94,24 +99,25 @@ def keep_largest(magnitudes, n_smallest):
 
 
 def magnitude_masks(weights, share, held=None):
-    """Return where weights of one network are kept, by global magnitude.
+    """Return masks of the weights of one network that global magnitude pruning keeps.
 
-    All layers are compared together; biases are not pruned (Han, Pool, Tran and Dally
-    2015, "Learning both Weights and Connections for Efficient Neural Networks").
+    The weights of all layers are compared with one another. Biases are not pruned (Han,
+    Pool, Tran and Dally 2015, "Learning both Weights and Connections for Efficient
+    Neural Networks").
 
     Parameters
     ----------
     weights : list of Tensor
-        Of each layer.
+        The weights of each layer.
     share : float
-        Of the weights, in all layers together, to prune.
+        Share of all weights of the network to prune.
     held : list of BoolTensor, default=None
-        Where weights are to be kept at most: what was pruned before stays so.
+        Earlier masks. Weights that were pruned before stay pruned.
 
     Returns
     -------
     list of BoolTensor
-        In the shapes of the weights.
+        Masks with the shapes of the weights, True where a weight is kept.
 
     Examples
     --------
@@ -126,7 +132,7 @@ def magnitude_masks(weights, share, held=None):
     keep = torch.ones_like(flat, dtype=torch.bool)
     if held is not None:
         keep = torch.cat([mask.flatten() for mask in held])
-        # Before other zeros, those of l1, which may come back.
+        # Earlier pruned weights rank below zeros of l1, which may become nonzero again.
         flat[~keep] = -1
     if n_smallest > len(flat) - int(keep.sum()):
         keep = keep_largest(flat, n_smallest)
@@ -135,55 +141,56 @@ def magnitude_masks(weights, share, held=None):
 
 
 class Pruning:
-    """The masks of the models of a stack, which more and more weights leave.
+    """Gradual magnitude pruning of the models of a stack.
 
-    After each epoch the smallest weights of each model, by `scheduled_sparsity`, are
-    set to zero. They stay there because their gradients and first moments are zero,
-    too: so no step, penalty or clipping of gradients sees them.
+    After each epoch the smallest weights of each model are set to zero, as many as
+    `scheduled_sparsity` says. Their gradients and first moments are set to zero, too.
+    So they stay zero, and no update, penalty or gradient clipping takes them into
+    account.
 
     Parameters
     ----------
     module : StackedNetwork
-        What takes the steps.
+        The networks that the optimiser updates.
     shares : list of float
-        The `pruning` of each model, 0 for none.
+        The final share of pruned weights of each model, 0 for no pruning.
     lengths : list of int
         The `ramp_length` of each model.
     masks : list of Tensor
-        Of the shapes of the weights: 0 where they are pruned, else 1.
+        Masks with the shapes of the weights: 0 where a weight is pruned, else 1.
     starts : list of float
-        The share of each model that is pruned to begin with.
+        The initial share of pruned weights of each model.
     """
 
     def __init__(self, module, shares, lengths, masks, starts):
         self._module, self.masks = module, masks
         self._shares, self._lengths, self._starts = shares, lengths, starts
-        # Looked up once, for a step of a small network is short.
+        # Looked up once, because this would take a notable share of a small step.
         self._gradients = [weight.grad for weight in module.weights]
 
     def select(self, module, models):
-        """Return the masks of the models in the index `models`, now in `module`."""
+        """Return the pruning of the models in the index `models`, for `module`."""
         parts = (self._shares, self._lengths, self._starts)
         shares, lengths, starts = ([part[m] for m in models.tolist()] for part in parts)
         masks = [mask[models].contiguous() for mask in self.masks]
         return Pruning(module, shares, lengths, masks, starts)
 
     def mask_gradients(self, k):
-        """Set the gradients of what is pruned in the first `k` models to zero."""
+        """Set the gradients of the pruned weights of the first `k` models to zero."""
         gradients = [first(gradient, k) for gradient in self._gradients]
         foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
 
     def after_epoch(self, n_epochs, moments, networks):
-        """Prune as much as is due after an epoch.
+        """Prune each model up to its scheduled share.
 
         Parameters
         ----------
         n_epochs : list of int
-            For each model, how many there were by now.
+            Number of completed epochs of each model.
         moments : list of Tensor
-            The first moments of the weights (and what else the optimiser moves).
+            The first moments of the parameters, weights first.
         networks : list of StackedNetwork
-            Those that take the steps or are averages of these.
+            The networks that the optimiser updates and their averages.
         """
         for model, n in enumerate(n_epochs):
             length, start = self._lengths[model], self._starts[model]
@@ -194,7 +201,7 @@ class Pruning:
             foreach_mul_(list(tensors[: len(self.masks)]), self.masks)
 
     def complete(self, model, network):
-        """Prune a model of a network to its full share, wherever training has ended."""
+        """Prune a model to its final share, even if its training ended early."""
         if self._shares[model]:
             self._tighten(model, network.weights, self._shares[model])
             for weight, mask in zip(network.weights, self.masks):
@@ -208,9 +215,9 @@ class Pruning:
 
 
 def pruning_of(requests, module):
-    """Return the `Pruning` that requests ask for, or None if none does.
+    """Return the `Pruning` of the requests, or None if no request uses pruning.
 
-    Fits that start from given weights keep the zeros of these.
+    A fit that starts from given weights keeps their zeros.
     """
     shares = [request.settings["pruning"] for request in requests]
     if requests[0].solver == "lbfgs" or not any(shares):

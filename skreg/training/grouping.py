@@ -1,4 +1,4 @@
-"""Which requests train together, and in how many stacks."""
+"""Grouping of fit requests into stacks that train together."""
 
 from dataclasses import fields
 
@@ -10,18 +10,19 @@ from skreg.training.optimizers import StepSettings
 
 
 def stacks_of(requests, max_bytes=None, n_jobs=1):
-    """Return the positions of the requests of each stack.
+    """Distribute requests over stacks.
 
     Parameters
     ----------
     requests : list of FitRequest
-        Equal data are the same arrays.
+        Requests with equal data must share the same arrays.
     max_bytes, n_jobs
-        As those of `memory.cut`.
+        See `skreg.training.memory.cut`.
 
     Returns
     -------
     list of list of int
+        The positions of the requests of each stack.
     """
     return [
         chunk
@@ -31,10 +32,11 @@ def stacks_of(requests, max_bytes=None, n_jobs=1):
 
 
 def _groups(requests):
-    """Return the positions of requests that can share a stack, group by group.
+    """Group the positions of requests that can share a stack.
 
-    Neighbours with equal settings share their calls of the optimiser's kernel, and
-    numbers of batches descend.
+    Each group is sorted by descending number of batches and then by the optimiser's
+    settings, because neighbours with equal settings share calls of the optimiser's
+    kernel.
     """
     groups = {}
     for position, request in enumerate(requests):
@@ -45,7 +47,7 @@ def _groups(requests):
 
 
 def group_key(request):
-    """Return what is equal in all requests that can train in one stack."""
+    """Return the key of a request: requests with equal keys can share a stack."""
     return (
         request.architecture,
         request.loss,
@@ -62,9 +64,9 @@ def group_key(request):
         request.train.X.dtype,
         request.train.X.shape[1:],
         sp.issparse(request.train.X),
-        # The metric of group_l1 is not that of the others.
+        # group_l1 changes the metric of the optimiser.
         any(request.settings["group_l1"]),
-        # Twice the rows for all, if for one.
+        # Adversarial training doubles the rows of all models of a stack.
         request.settings["adversarial"] > 0,
         layouts(request.augment),
         request.has_moving_averages,

@@ -1,56 +1,58 @@
-"""The full-batch solver: L-BFGS for a stack, with the exact zeros of the penalties.
+"""The full-batch solver: proximal L-BFGS for a stack of models.
 
-Each iteration takes a proximal gradient step to see which weights are zero, and a
-quasi-Newton step in the others, which stops where it would cross a kink of a penalty.
-If no point on the way lowers the objective enough, the proximal gradient step itself
-is taken, shortened until it does. Byrd, Chin, Nocedal and Oztoprak (2016), "A family
-of second-order methods for convex l1-regularized optimization", combine the two steps
-for l1 and convex losses; here the penalties are any of `skreg.penalties`, and networks
-find a local optimum. Zeros are exact, for both steps set them.
+Each iteration computes a proximal gradient step to predict which weights are zero. It
+then takes a quasi-Newton step in the other weights, which stops where it would cross a
+kink of a penalty. If no point along this step lowers the objective enough, the proximal
+gradient step itself is taken and shortened until it does. Byrd, Chin, Nocedal and
+Oztoprak (2016), "A family of second-order methods for convex l1-regularized
+optimization", combine the two steps for l1 and convex losses. Here the penalties may be
+any of `skreg.penalties`, and networks converge to a local optimum. Both steps set
+weights exactly to zero.
 """
 
 from dataclasses import dataclass, fields, replace
 
 import torch
 
-# Share of the decrease that the slope promises with which a step is content (Armijo).
+# A step is accepted if the objective falls by this share of the decrease that the slope
+# predicts (the Armijo condition).
 SUFFICIENT = 1e-4
-# The step is this share of the inverse of the curvature that the loss shows.
+# The proximal gradient step is this share of the inverse of the estimated curvature.
 SAFETY = 0.95
+# Number of steps that the approximation of the inverse Hessian uses.
 MEMORY = 20
-# Halvings of the quasi-Newton step before the proximal gradient step is taken, and of
-# that before there is none.
+# Largest number of halvings of the quasi-Newton step and of the proximal gradient step.
 MAX_HALVINGS, MAX_SHORTENINGS = 4, 60
-# Iterations in which rounding hides all progress, after which there is none.
+# A model is finished after this many iterations without progress beyond rounding.
 MAX_STALLED = 50
 
 
 class _Vectors:
-    """The objective as functions of vectors that hold all parameters of a model."""
+    """The objective as a function of one flat parameter vector per model."""
 
     def __init__(self, objective):
         self.objective, self.module = objective, objective.module
-        # The weights come first: their positions are those of the layers.
+        # The weights come first, so that parameter i is the weight of layer i.
         self.parameters = [*self.module.weights, *self.module.free_parameters]
         self.sizes = [p[0].numel() for p in self.parameters]
         self.layers = objective.penalties.layers
 
     def read(self):
-        """Return the network's parameters, a new tensor of shape (n_models, n)."""
+        """Return a copy of the network's parameters, of shape (n_models, n)."""
         return torch.cat([p.flatten(1) for p in self.parameters], 1)
 
     def write(self, x):
-        """Make the vectors the network's parameters."""
+        """Copy the vectors into the network's parameters."""
         for parameter, part in zip(self.parameters, self.split(x)):
             parameter.copy_(part)
 
     def split(self, x):
-        """Return the parameters that the vectors hold, as views."""
+        """Split the vectors into parameters, as views."""
         parts = x.split_with_sizes(self.sizes, 1)
         return [part.view_as(p) for part, p in zip(parts, self.parameters)]
 
     def evaluate(self, x, step):
-        """Return the loss, the penalties and the gradient of the loss."""
+        """Evaluate the objective and the proximal gradient step at `x`."""
         self.write(x)
         loss = self.objective.loss_and_gradient()
         gradient = _joined([p.grad for p in self.parameters])
@@ -59,21 +61,21 @@ class _Vectors:
         return _Point(x, gradient, mapped, loss, loss + penalty, step)
 
     def prox(self, x, step):
-        """Return the proximal operator of the penalties."""
+        """Apply the proximal operator of the penalties."""
         parts, step = self.split(x), step.unsqueeze(2)
         for i, layer in enumerate(self.layers):
             parts[i] = layer.prox(parts[i], step)
         return _joined(parts)
 
     def pull_back(self, x, start):
-        """Return `x` with zeros where a penalty has a kink on the way to it."""
+        """Return `x` with zeros where the path from `start` to `x` crosses a kink."""
         parts, starts = self.split(x), self.split(start)
         for i, layer in enumerate(self.layers):
             parts[i] = layer.pull_back(parts[i], starts[i])
         return _joined(parts)
 
     def slope(self, x, gradient):
-        """Return the gradient of the loss and of the penalties that are curved."""
+        """Return the gradient of the loss plus that of the curved penalties."""
         parts, slopes = self.split(x), self.split(gradient)
         for i, layer in enumerate(self.layers):
             for penalty in layer.penalties:
@@ -82,9 +84,9 @@ class _Vectors:
         return _joined(slopes)
 
     def violation(self, x, gradient):
-        """Return how far each model is from its optimality conditions.
+        """Return the violation of the optimality conditions by each model.
 
-        The largest element of the subgradient that is nearest to zero.
+        It is the largest absolute element of the minimum-norm subgradient.
         """
         parts, residuals = self.split(x), self.split(gradient)
         for i, layer in enumerate(self.layers):
@@ -98,18 +100,18 @@ def _joined(parts):
 
 @dataclass
 class _Point:
-    """An iterate of each model.
+    """The current iterate of each model.
 
     Parameters
     ----------
     x, gradient : Tensor of shape (n_models, n)
-        The iterate and the gradient of the loss there.
+        The iterate and the gradient of the loss at it.
     loss, value : Tensor of shape (n_models,)
         The loss and the objective.
     mapped : Tensor of shape (n_models, n)
-        Where a proximal gradient step leads.
+        The result of a proximal gradient step from `x`.
     step : Tensor of shape (n_models, 1)
-        Length of that step.
+        The length of this step.
     """
 
     x: torch.Tensor
@@ -120,7 +122,7 @@ class _Point:
     step: torch.Tensor
 
     def where(self, mask, other):
-        """Return the point with the models not in `mask` from another."""
+        """Return this point where `mask` is true and `other` elsewhere."""
         wide, parts = mask.unsqueeze(1), []
         for field in fields(self):
             own, others = getattr(self, field.name), getattr(other, field.name)
@@ -132,7 +134,7 @@ class _Point:
 
 
 class _Memory:
-    """Steps and the changes of the gradient in them, the newest last."""
+    """The last steps and changes of the gradient, the newest last."""
 
     def __init__(self):
         self.moved = self.change = None
@@ -150,17 +152,20 @@ class _Memory:
             self.moved, self.change = self.moved[models], self.change[models]
 
     def apply(self, vector, free, step):
-        """Return the inverse curvature times a vector, both in the free coordinates.
+        """Return the product of the inverse Hessian approximation and a vector.
 
-        The compact form of Byrd, Nocedal and Schnabel (1994), "Representations of
-        Quasi-Newton Matrices and Their Use in Limited Memory Methods", theorem 2.2.
+        Both are restricted to the free coordinates. The compact form is that of Byrd,
+        Nocedal and Schnabel (1994), "Representations of Quasi-Newton Matrices and Their
+        Use in Limited Memory Methods", theorem 2.2.
 
         Parameters
         ----------
-        vector, free : Tensor of shape (n_models, n)
-            Zero in the coordinates that are not free; 1 in those that are.
+        vector : Tensor of shape (n_models, n)
+            Zero in the coordinates that are not free.
+        free : Tensor of shape (n_models, n)
+            1 in the free coordinates, else 0.
         step : Tensor of shape (n_models, 1)
-            The inverse curvature where no pair shows any.
+            The inverse curvature to assume where no pair has positive curvature.
         """
         if self.moved is None:
             return step * vector
@@ -168,7 +173,8 @@ class _Memory:
         sy, yy = s @ y.mT, y @ y.mT
         curvature, squares = sy.diagonal(0, 1, 2), yy.diagonal(0, 1, 2)
         valid = curvature > 1e-10 * squares * step
-        # A pair that shows no curvature counts nothing: zero, with a one to divide by.
+        # Pairs without positive curvature are set to zero, with a 1 on the diagonal so
+        # that the triangular system can be solved.
         s, y = s * valid.unsqueeze(2), y * valid.unsqueeze(2)
         both = valid.unsqueeze(2) & valid.unsqueeze(1)
         upper = torch.where(both, sy, 0.0).triu()
@@ -187,11 +193,11 @@ class _Memory:
 
 
 class _Solver:
-    """The iteration; a step advances all models of the stack."""
+    """The L-BFGS iteration, which advances all models of the stack at once."""
 
     def __init__(self, objective):
         self.vectors, self.memory = _Vectors(objective), _Memory()
-        # Constraints hold from the start.
+        # Make the initial weights satisfy the constraints.
         x = self.vectors.read()
         x, step = self.vectors.pull_back(x, x), x.new_ones(len(x), 1)
         self.point = self._with_step(self.vectors.evaluate(x, step))
@@ -199,7 +205,7 @@ class _Solver:
         self.best, self.stalled = self.violation, torch.zeros_like(self.violation)
 
     def _with_step(self, point):
-        """Return the point with a step from the curvature along the gradient."""
+        """Return the point with a step length from the curvature along the gradient."""
         length = torch.linalg.vector_norm(point.gradient, dim=1, keepdim=True)
         size = torch.linalg.vector_norm(point.x, dim=1, keepdim=True).clamp(min=1)
         moved = torch.where(length > 0, point.gradient * (1e-6 * size / length), 0.0)
@@ -213,13 +219,13 @@ class _Solver:
         return self.vectors.violation(self.point.x, self.point.gradient)
 
     def step(self):
-        """Advance every model by a quasi-Newton or else a proximal gradient step."""
+        """Take a quasi-Newton step, or else a proximal gradient step, in each model."""
         old, slope = self.point, self.vectors.slope
         new, accepted = self._quasi_newton_step(old)
         if not accepted.all():
             new = new.where(accepted, self._gradient_step(old, accepted))
-        # At the mapped points, where the curvature of a norm has a bound: at a small
-        # row it grows with the inverse of the row's norm.
+        # The slope is taken at the mapped points, where the curvature of a norm is
+        # bounded. Elsewhere it grows with the inverse of the norm of a row.
         change = slope(new.mapped, new.gradient) - slope(old.mapped, old.gradient)
         self.memory.add(new.x - old.x, change)
         self.point = new
@@ -231,9 +237,13 @@ class _Solver:
         self.stalled = torch.where(stands, self.stalled + 1, 0)
 
     def _quasi_newton_step(self, old):
-        """Return the first point on the way that lowers the objective enough.
+        """Return the first point along the step that lowers the objective enough.
 
-        And which models have one.
+        Returns
+        -------
+        point : _Point
+        accepted : BoolTensor of shape (n_models,)
+            Whether such a point was found for each model.
         """
         mapped = old.mapped
         mapping = (old.x - mapped) / old.step
@@ -254,9 +264,10 @@ class _Solver:
         return best, accepted
 
     def _gradient_step(self, old, done):
-        """Return proximal gradient steps, so short that the loss keeps its bound.
+        """Take proximal gradient steps that satisfy the quadratic upper bound.
 
-        The bound is that of a loss whose curvature is the inverse of the step.
+        Steps are halved until the loss is at most that of a quadratic model whose
+        curvature is the inverse of the step.
         """
         best = None
         for _ in range(MAX_SHORTENINGS):
@@ -274,7 +285,7 @@ class _Solver:
         return best
 
     def select(self, models, objective):
-        """Keep the models in the index `models`, of which `objective` is."""
+        """Keep the models in the index `models`, whose objective is `objective`."""
         self.vectors = _Vectors(objective)
         self.memory.select(models)
         self.point, self.stalled = self.point.select(models), self.stalled[models]
@@ -282,7 +293,7 @@ class _Solver:
 
 
 def _rounding(value):
-    """Return the differences of a function of this value that mean nothing."""
+    """Return a bound on the rounding error of a function value."""
     return 32 * torch.finfo(value.dtype).eps * (1 + value.abs())
 
 
@@ -295,12 +306,13 @@ def minimise(objective, accuracy, on_iteration):
     objective : callable
         Returns the `Objective` of the models that are still in the stack.
     accuracy : callable
-        Returns the violation of the optimality conditions at which each of them has
-        converged, a list of float.
+        Returns a list of float: for each of these models, the largest violation of the
+        optimality conditions at which it counts as converged.
     on_iteration : callable
-        Called after every iteration, when the networks hold its result, with the
-        objectives and two lists of bool: which models have converged, and which
-        can improve no more. Returns the positions of those that go on.
+        Called after every iteration, once the networks hold the new iterate. Its
+        arguments are the objectives and two lists of bool: which models have converged,
+        and which are finished because they have converged or no longer improve. It
+        returns the positions of the models that continue.
     """
     solver = _Solver(objective())
     while True:

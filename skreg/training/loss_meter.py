@@ -8,14 +8,15 @@ from skreg.networks.products import first
 class LossMeter:
     """The mean loss of each model over the batches of an epoch.
 
-    Nothing waits for the losses until the epoch ends, so those of many batches are
-    computed together: on their own they are a sixth of the time of a small step.
+    The losses are not needed before the epoch ends, so those of many batches are
+    computed together. Computed for each batch, they would take a sixth of the time of a
+    small step.
 
     Parameters
     ----------
     loss : Loss
     start : Tensor of shape (n_models,)
-        What to add them to, in place.
+        Initial values, to which the losses are added in place.
     """
 
     n_pending = 64
@@ -24,13 +25,13 @@ class LossMeter:
         self.loss, self._total, self._pending = loss, start, []
 
     def add(self, score, batch):
-        """Take note of a batch and its raw outputs."""
+        """Add a batch and its raw outputs."""
         pending = self._pending
-        # Batches of one shape share their portion.
+        # Batches of the same shape share one `portion` tensor.
         alike = not pending or pending[-1][1].portion is batch.portion
         if not alike or len(pending) == self.n_pending:
             self._flush()
-        # Without the inputs, which would stay in memory.
+        # Drop the inputs, which would otherwise stay in memory.
         self._pending.append((score, batch.replace(x=None)))
 
     def _flush(self):
@@ -39,7 +40,7 @@ class LossMeter:
         target = torch.cat([batch.target for batch in batches], 1)
         portion, weight = batches[0].portion, None
         if batches[0].weight is None:
-            portion = portion * len(batches)  # of which the value is the mean
+            portion = portion * len(batches)  # the value is a mean over these batches
         else:
             weight = torch.cat([batch.weight for batch in batches], 1)
         value = self.loss.value(score, target, weight)
@@ -47,7 +48,7 @@ class LossMeter:
         self._pending = []
 
     def total(self):
-        """Return the sum for each model."""
+        """Return the initial value plus the mean loss, for each model."""
         if self._pending:
             self._flush()
         return self._total

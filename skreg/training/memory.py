@@ -1,4 +1,4 @@
-"""How many models train in one stack."""
+"""The number of models per stack, from the memory that they take."""
 
 import math
 import os
@@ -7,46 +7,48 @@ import psutil
 
 from skreg.networks.architecture import state_shapes
 
-# Bytes that every step of a stack passes over, as `model_bytes` counts them. With
-# more they no longer stay in the cache that cores share, and with much less a step is
-# over before several threads pay.
+# Bytes that each step of a stack works on, as counted by `model_bytes`. A larger stack
+# does not fit into the cache that the cores share. In a much smaller one, a step is too
+# short for several threads to pay off.
 CACHED_BYTES = 2**24
-# Fewer models than this do not pay for a stack's overhead.
+# Stacks of fewer models than this do not make up for their overhead.
 FEWEST = 16
-# Of a convolution: outputs, gradients, and neighbourhoods or indices of 64 bits.
+# Copies of a convolution's outputs: the outputs, their gradients, and neighbourhoods or
+# 64-bit indices.
 IMAGES = 4
-# Weights, gradients, two moving averages, twice scratch, and the best network so far.
+# Copies of the weights: the weights, their gradients, two moving averages, two scratch
+# buffers, and the best network so far.
 COPIES = 7
 
 
 def cut(group, requests, max_bytes=None, n_jobs=1):
-    """Cut a group of requests that can share a stack into stacks.
+    """Divide a group of requests that can share a stack into stacks.
 
     Parameters
     ----------
     group : list of int
-        Positions of the requests.
+        Positions of the requests of the group.
     requests : list of FitRequest
-        Equal data are the same arrays.
+        All requests. Those with equal data must share the same arrays.
     max_bytes : int, default=None
-        What a stack may take; None is a half of what is free.
+        Memory that the stacks may take. None is half of the available memory.
     n_jobs : int, default=1
-        Stacks that train at a time, and so share `max_bytes`.
+        Number of stacks that train at the same time and share `max_bytes`.
 
     Returns
     -------
     list of list of int
-        The positions, in their order.
+        The positions of the requests of each stack, in the order of the group.
     """
     if len(group) == 1:
         return [group]
     if max_bytes is None:
         max_bytes = available_memory() // 2
     per_model = model_bytes(requests[group[0]])
-    # Convolutions are a call for each model, whose overhead a stack does not save.
+    # Convolutions take one call per model, so a stack does not save their overhead.
     fewest = 1 if requests[group[0]].architecture.convolutions else FEWEST
     most = max(fewest, CACHED_BYTES // per_model)
-    # As many stacks for each job, or some would wait for the last.
+    # Every job gets the same number of stacks, so that none waits for the last one.
     n_stacks = n_jobs * math.ceil(len(group) / (most * n_jobs))
     size = math.ceil(len(group) / n_stacks)
     chunks, room, arrays = [[]], max_bytes / n_jobs, set()
@@ -65,14 +67,14 @@ def cut(group, requests, max_bytes=None, n_jobs=1):
 
 
 def _arrays(request):
-    """Return the identities and sizes of the inputs of a request."""
+    """Return the identities and sizes of the input arrays of a request."""
     parts = [part for part in (request.train, request.validation) if part is not None]
-    # A stack keeps its rows in one array, a copy.
+    # A stack copies its rows into a single array.
     return {(id(part.X), part.n_bytes) for part in parts}
 
 
 def model_bytes(request):
-    """Return about how many bytes a model takes in a stack, its data aside."""
+    """Estimate the bytes that a model takes in a stack, without its data."""
     architecture, itemsize = request.architecture, request.dtype.itemsize
     shapes = state_shapes(architecture)
     n_weights = sum(a * b for n, (a, b) in shapes.items() if n.startswith("weight"))
@@ -89,17 +91,17 @@ def model_bytes(request):
 
 
 def available_memory():
-    """Return the bytes of memory that are free, within a container's limit."""
+    """Return the bytes of available memory, within the limit of the container."""
     free = psutil.virtual_memory().available
     limit, used = (_control_group(f"memory.{what}") for what in ("max", "current"))
     return free if limit is None or used is None else min(free, limit - used)
 
 
 def _control_group(name):
-    """Return a number that Linux keeps for this container, or None."""
+    """Return a number from the Linux control group of this process, or None."""
     path = os.path.join("/sys/fs/cgroup", name)
     try:
         with open(path) as file:
             return int(file.read())
-    except (OSError, ValueError):  # elsewhere, or "max", which is no limit
+    except (OSError, ValueError):  # not in a control group, or "max" for no limit
         return None

@@ -1,8 +1,8 @@
-"""What changes a training batch at random: masks, noise and mixed rows.
+"""Stochastic regularisers of training batches: dropout, noise and mixing of rows.
 
-Every model draws from streams of its own, one per purpose, which depend on its seed
-and on nothing else. So a model sees the same randomness whichever models train
-beside it, and whichever other regularisers it uses.
+Each model has its own random streams, one for each purpose, which depend on its seed
+only. So its random numbers depend neither on the other models of the stack nor on the
+other regularisers that it uses.
 """
 
 from dataclasses import dataclass, fields
@@ -21,34 +21,36 @@ from skreg.data.random_streams import (
 )
 from skreg.parameters.regularisers import regularisers
 
-# Units that random bits are drawn for at a time; the bits should stay in the cache.
+# Number of units for which random bits are drawn in one call. The bits should fit into
+# the cache.
 DRAWN_AHEAD = 2**21
 
 
 @dataclass
 class Noise:
-    """Strengths of the stochastic regularisers of a stack; 0 is off.
+    """The strengths of the stochastic regularisers of a stack, where 0 is off.
 
     Parameters
     ----------
     dropout : Tensor of shape (n_models, n_hidden)
-        Share of the hidden units dropped.
+        Share of the hidden units that are dropped.
     input_dropout : Tensor of shape (n_models,)
         Share of the (standardised) inputs set to zero.
     input_noise : Tensor of shape (n_models,)
         Standard deviation of Gaussian noise added to the (standardised) inputs.
     label_smoothing : Tensor of shape (n_models,)
-        Share of each target spread evenly over the classes.
+        Share of each target that is spread evenly over the classes.
     mixup : Tensor of shape (n_models,)
         Parameter alpha of the Beta distribution of the mixing weight.
     stochastic_depth : Tensor of shape (n_models,)
-        Share of the rows for which a part that a connection skips is dropped.
+        Share of the rows for which a block with a skip connection is dropped.
     cutmix : Tensor of shape (n_models,)
-        That of the Beta distribution of the share of the columns kept.
+        Parameter alpha of the Beta distribution of the share of columns kept.
     cutout : Tensor of shape (n_models,)
-        Share of the columns of each row set to zero.
+        Share of the columns of each row that are set to zero.
     adversarial : Tensor of shape (n_models,)
-        Length of the adversarial step in each input: see `adversarial`.
+        Size of the adversarial perturbation of each input. See
+        `skreg.training.adversarial`.
     """
 
     dropout: torch.Tensor
@@ -72,15 +74,20 @@ class Noise:
         return Noise(*(getattr(self, f.name)[models] for f in fields(self)))
 
     def masks(self, batch, streams, widths):
-        """Return a dropout mask for each hidden layer, or nothing to drop nothing.
+        """Return the dropout mask of each hidden layer.
 
         Parameters
         ----------
         batch : Batch
-            Its successor is the next batch here, if it says that there is one.
+            If `batch.following` is positive, the next call must be for the next batch.
         streams : list of Streams
         widths : sequence of int
             Number of units in each hidden layer.
+
+        Returns
+        -------
+        sequence of Tensor
+            Empty if no model uses dropout.
         """
         if not self.active["dropout"]:
             return ()
@@ -90,9 +97,10 @@ class Noise:
         ]
 
     def paths(self, batch, streams, n_paths):
-        """Return a mask of rows for each part that a connection skips, or nothing.
+        """Return the row masks of stochastic depth (Huang et al. 2016).
 
-        Stochastic depth (Huang et al. 2016). Parameters are those of `masks`.
+        There is one mask for each block with a skip connection, and none if no model
+        uses stochastic depth. `batch` and `streams` are as in `masks`.
         """
         if not self.active["stochastic_depth"]:
             return ()
@@ -107,9 +115,9 @@ class Noise:
         return self._masks[purpose].next(streams, batch, width)
 
     def random_models(self):
-        """Return for each model whether any regulariser changes its rows or units.
+        """Return for each model whether it uses a random regulariser.
 
-        Label smoothing does not.
+        Label smoothing is not random.
         """
         names = regularisers(effects={"rows"})
         rates = [getattr(self, f.name) for f in fields(self) if f.name in names]
@@ -117,7 +125,7 @@ class Noise:
         return (torch.cat(rates, 1) > 0).any(1).tolist()
 
     def smooth(self, batch, loss):
-        """Return the batch with soft labels, for a loss that has `uniform_target`."""
+        """Apply label smoothing. The loss must have a `uniform_target`."""
         if not self.active["label_smoothing"]:
             return batch
         smoothing = self.label_smoothing[: len(batch.rows)].view(-1, 1, 1)
@@ -125,12 +133,12 @@ class Noise:
         return batch.replace(target=batch.target + smoothing * (uniform - batch.target))
 
     def apply(self, batch, streams):
-        """Return the batch with mixed rows, noisy and dropped inputs.
+        """Apply the regularisers of the inputs: mixing, noise, dropout and cutout.
 
         Parameters
         ----------
         batch : Batch
-            Left as it is.
+            It is not modified.
         streams : list of Streams
 
         Returns
@@ -151,27 +159,29 @@ class Noise:
             mask = self._mask(INPUT_DROPOUT, rates, streams, batch, width)
             batch = batch.replace(x=batch.x * mask)
         if self.active["cutout"]:
-            # The last, for what it sets to zero is to be zero.
+            # Cutout comes last, so that noise does not change its zeros.
             mask = _cut_mask(batch, [s[CUTOUT] for s in streams], self.cutout)
             batch = batch.replace(x=batch.x * mask)
         return batch
 
 
 class _Masks:
-    """The dropout masks of one layer or of the inputs, batch after batch.
+    """The dropout masks of one layer, or of the inputs, for consecutive batches.
 
-    They are 0 with probability `rates` and else ``1 / (1 - rates)``. Sixteen random
-    bits decide each unit, so a rate is used as the nearest multiple of 2^-16; the
-    survivors are scaled by that same number.
+    Elements are 0 with probability `rates` and else ``1 / (1 - rates)``. Each element
+    uses 16 random bits, so rates are rounded to multiples of 2^-16. The scale uses the
+    rounded rate.
 
-    Every batch begins with a new word, so the bits of several batches of one shape
-    are drawn in one call: for a small network a call costs more than its bits.
+    The bits of several batches of the same shape are drawn in one call, because for a
+    small network the call costs more than its bits. Each batch starts with a new word
+    of the random stream, so this does not change the numbers.
 
     Parameters
     ----------
     purpose : int
-        The stream that is drawn from.
+        The purpose of the random stream to draw from.
     rates : Tensor of shape (n_models,)
+        Dropout rates.
     """
 
     def __init__(self, purpose, rates):
@@ -181,13 +191,13 @@ class _Masks:
         self._bounds = (cuts - 32768).view(-1, 1, 1)
         self._scales = (65536 / (65536 - cuts)).view(-1, 1, 1)
         self._ahead = iter(())
-        # New memory costs more than the arithmetic, so it is the same in every step.
+        # Reused in every step, because allocation costs more than the arithmetic.
         self._draws, self._mask = np.zeros(0, np.int16), torch.empty(0)
 
     def next(self, streams, batch, width):
         """Return the mask of a batch, of shape (k, n_rows, width).
 
-        It is overwritten by the next.
+        The next call overwrites it.
         """
         bits = next(self._ahead, None)
         if bits is None:
@@ -197,17 +207,17 @@ class _Masks:
         shape = (k, x.size(1), width)
         if self._mask.shape != shape:
             self._mask = x.new_empty(shape)
-        # In place, for torch is slow with booleans.
+        # In-place operations on floats, because torch is slow with booleans.
         mask = self._mask.copy_(bits.view(shape))
         return mask.ge_(self._bounds[:k]).mul_(self._scales[:k])
 
     def _draw(self, streams, batch, width):
-        """Return an iterator over the bits of `batch` and of some that follow."""
+        """Return an iterator over the bits of `batch` and of some following batches."""
         k, size = len(batch.rows), batch.x.size(1) * width
         n_batches = max(1, min(batch.following + 1, DRAWN_AHEAD // (k * size)))
         draws = self._draws
         if draws.shape != (k, n_batches, size):
-            # Zeros for the models that drop nothing; rows past an end do not count.
+            # Models without dropout keep zeros. The values of padded rows are ignored.
             draws = self._draws = np.zeros((k, n_batches, size), np.int16)
         for model, cut in enumerate(self._cuts[:k]):
             if cut:
@@ -220,7 +230,10 @@ class _Masks:
 
 
 def _normal(generators, scales, batch):
-    """Draw Gaussian noise of standard deviation `scales` in the shape of the inputs."""
+    """Draw Gaussian noise with the shape of the inputs.
+
+    `scales` are the standard deviations of the models.
+    """
     k, _, width = batch.x.shape
     noise = torch.zeros(batch.x.shape, dtype=batch.x.dtype)
     for model, scale in enumerate(scales[:k].tolist()):
@@ -233,7 +246,7 @@ def _normal(generators, scales, batch):
 def _mix(batch, generators, alphas):
     """Mix each row with a random partner of its batch (mixup, Zhang et al. 2018).
 
-    Inputs, targets and weights become ``lam * own + (1 - lam) * partner's`` with one
+    Inputs, targets and weights become ``lam * own + (1 - lam) * partner``, with one
     ``lam ~ Beta(alpha, alpha)`` for each model and batch.
     """
     k, n_rows, _ = batch.x.shape
@@ -248,11 +261,11 @@ def _mix(batch, generators, alphas):
 
 
 def _cut_and_mix(batch, generators, alphas):
-    """Take some columns from a random partner (CutMix, Yun et al. 2019).
+    """Replace some columns of each row by those of a partner (CutMix, Yun et al. 2019).
 
-    With ``lam ~ Beta(alpha, alpha)``, ``round((1 - lam) * n_features)`` columns, the
-    same in all rows, are the partner's. Targets and weights are mixed by the share of
-    the columns that were kept.
+    With ``lam ~ Beta(alpha, alpha)``, ``round((1 - lam) * n_features)`` columns are
+    replaced, the same ones in all rows. Targets and weights are mixed in proportion to
+    the columns kept.
     """
     k, n_rows, n_columns = batch.x.shape
     partner = torch.arange(n_rows).repeat(k, 1)
@@ -268,16 +281,17 @@ def _cut_and_mix(batch, generators, alphas):
 
 
 def _mixed(batch, partner, lam_x, lam):
-    """Return a batch of ``lam * own + (1 - lam) * partner's``.
+    """Return the batch ``lam * own + (1 - lam) * partner``.
 
     Parameters
     ----------
     batch : Batch
     partner : LongTensor of shape (k, n_rows)
+        The row to mix each row with.
     lam_x : Tensor of shape (k, 1, 1) or (k, 1, n_features)
-        That of the inputs.
+        Mixing weight of the inputs.
     lam : Tensor of shape (k, 1, 1)
-        That of targets and weights.
+        Mixing weight of the targets and sample weights.
     """
     device = batch.x.device
     partner, lam_x, lam = partner.to(device), lam_x.to(device), lam.to(device)
@@ -296,14 +310,15 @@ def _mixed(batch, partner, lam_x, lam):
 
 
 def _cut_mask(batch, generators, shares):
-    """Return zeros for ``round(share * n_features)`` random inputs of each row, else 1.
+    """Return the masks of cutout (DeVries and Taylor 2017).
 
-    Cutout (DeVries and Taylor 2017), on columns as in Kadra et al. 2021.
+    As in Kadra et al. (2021), columns are cut out: ``round(share * n_features)`` random
+    elements of each row are 0, the others 1.
     """
     k, _, n_columns = batch.x.shape
     mask = torch.ones(batch.x.shape, dtype=batch.x.dtype)
     for model, share in enumerate(shares[:k].tolist()):
-        # A share in single precision must not decide between two whole numbers.
+        # The inner round removes the error of a share in single precision.
         n_cut = round(round(share * n_columns, 4))
         if n_cut:
             shape = batch.rows[model], n_columns

@@ -1,4 +1,4 @@
-"""The full objective of a stack: values and gradients over all training rows."""
+"""The objective of a stack and its gradient over all training rows."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class Objective:
     Parameters
     ----------
     module : StackedNetwork
-        With gradients allocated.
+        Its gradients must be allocated.
     loss : Loss
     penalties : Penalties
     batches : Batches
-        In a fixed order. Several batches bound the memory and do not change the
-        result beyond rounding.
+        The training rows in a fixed order. Several batches limit the memory. They
+        change the result by rounding errors only.
     noise : Noise
-        Of which label smoothing alone changes the objective, unless there are streams.
+        Without random streams, only label smoothing changes the objective.
     """
 
     module: StackedNetwork
@@ -38,12 +38,12 @@ class Objective:
 
     @torch.no_grad()
     def loss_and_gradient(self, streams=None):
-        """Return each model's mean loss and write its gradient into the module.
+        """Return the mean loss of each model and write its gradient into the module.
 
         Parameters
         ----------
         streams : list of Streams, default=None
-            What the random regularisers draw from, if they are to act.
+            The random streams of each model. If None, no random regulariser is applied.
         """
         parameters, n_models = list(self.module.parameters()), self.module.n_models
         in_one = self.batches.n_batches == [1] * n_models
@@ -63,10 +63,11 @@ class Objective:
         return total
 
     def violation(self):
-        """Return how far each model is from its optimality conditions.
+        """Return the violation of the optimality conditions by each model.
 
-        The largest element of the subgradient that is nearest to zero, for weights and
-        the parameters that are free. The module's gradients must be those of the loss.
+        It is the largest absolute element of the minimum-norm subgradient over the
+        weights and the unpenalised parameters. The module must hold the gradients of
+        the loss.
         """
         weights = self.module.weights
         worst = self.penalties.violation(weights, [w.grad for w in weights])
@@ -76,7 +77,7 @@ class Objective:
 
 
 def _added(total, part):
-    """Return the sum, where `part` is that of the first models of the stack."""
+    """Add `part`, which has values of the first models only, to `total`."""
     if isinstance(total, int):
         return part
     total[: len(part)] += part

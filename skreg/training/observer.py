@@ -1,60 +1,61 @@
-"""What watches a training: nothing, or the user's skorch callbacks."""
+"""Observers of training, which call the user's skorch callbacks."""
 
 from skreg.networks.shared_members import mean_of_members
 
 
 class Observer:
-    """Takes no note of a training; the base of those that do.
+    """Base class of observers, which does nothing.
 
     Attributes
     ----------
     sees_batches : bool
-        Whether batches, gradients and steps are to be shown one by one.
+        Whether the observer watches each gradient and step of the optimiser.
     history : list of dict
-        A row for each epoch.
+        One row for each epoch.
     """
 
     sees_batches = False
     history = ()
 
     def begin(self):
-        """Training begins."""
+        """Called when training begins."""
 
     def begin_epoch(self):
-        """An epoch begins."""
+        """Called when an epoch begins."""
 
     def begin_batch(self, batch):
-        """A batch begins."""
+        """Called when a batch begins."""
 
     def have_gradients(self, batch):
-        """The gradients of a batch are there, and no step was taken yet."""
+        """Called when the gradients of a batch are computed, before the step."""
 
     def end_batch(self, batch, score):
-        """A batch has ended with these raw outputs."""
+        """Called after a batch with its raw outputs."""
 
     def end_epoch(self, seconds, losses, valid_losses):
-        """An epoch has ended."""
+        """Called after an epoch with its duration and losses."""
 
     def follow(self, stack):
-        """Models have left the stack."""
+        """Called after an epoch with the stack of the models that go on."""
 
     def end(self):
-        """Training has ended."""
+        """Called when training has ended."""
 
 
 class SkorchObserver(Observer):
-    """Calls skorch callbacks, for a stack of one model.
+    """Calls skorch callbacks during the training of a stack of one model.
 
     Parameters
     ----------
     stack : Stack
     callbacks : list
+        skorch callbacks.
     """
 
     sees_batches = True
 
     def __init__(self, stack, callbacks):
-        # skorch takes as long to import as a small network to train.
+        # Importing skorch takes as long as training a small network.
         from skreg.training.skorch_net import StackedNet
 
         self._stack = stack
@@ -63,7 +64,7 @@ class SkorchObserver(Observer):
 
     @property
     def history(self):
-        """The history of the net, without what was recorded for each batch."""
+        """The history of the net without the records of single batches."""
         return [
             {key: value for key, value in row.items() if key != "batches"}
             for row in self._net.history
@@ -75,7 +76,7 @@ class SkorchObserver(Observer):
     def begin_epoch(self):
         self._net.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
         if self._stack.optimizer is None:
-            # An iteration of the full-batch solver is an epoch of one batch.
+            # An iteration of the full-batch solver counts as an epoch of one batch.
             self._net.history.new_batch()
 
     def _of_batch(self, batch):
@@ -91,7 +92,8 @@ class SkorchObserver(Observer):
         )
 
     def end_batch(self, batch, score):
-        # One prediction for each row, without adversarial rows.
+        # Callbacks get one prediction for each row of the batch. Adversarial rows come
+        # after these.
         n_members = self._stack.module.architecture.n_members
         score = score[:, : n_members * batch.x.size(1)]
         mean = mean_of_members(score, n_members, self._stack.loss)
@@ -103,7 +105,7 @@ class SkorchObserver(Observer):
         row["dur"], (row["train_loss"],) = seconds, losses
         if valid_losses is not None:
             (row["valid_loss"],) = valid_losses
-        # skorch's Checkpoint asks which losses are the lowest yet.
+        # skorch's Checkpoint needs to know whether each loss is the lowest so far.
         for key in ("train_loss", "valid_loss"):
             if key in row:
                 row[f"{key}_best"] = row[key] <= min(history[:, key])
@@ -117,15 +119,16 @@ class SkorchObserver(Observer):
 
 
 def observer_of(stack):
-    """Return what watches the training of a stack."""
+    """Return the observer for the training of a stack."""
     callbacks = stack.requests[0].callbacks
     return SkorchObserver(stack, callbacks) if callbacks else Observer()
 
 
 def is_raised_by_skorch(interrupt):
-    """Tell skorch's way to stop a training from a user's Ctrl-C.
+    """Return whether a keyboard interrupt comes from skorch and not from the user.
 
-    Its EarlyStopping raises KeyboardInterrupt, in its own file.
+    skorch's EarlyStopping stops training by raising KeyboardInterrupt, from its own
+    module.
     """
     trace = interrupt.__traceback__
     while trace.tb_next is not None:

@@ -1,11 +1,13 @@
 """Stacked Adam and SGD with proximal steps.
 
-The settings are vectors over the stack. The fused kernels of torch take one number
-for each setting, so neighbouring models with equal settings form a *run*, and every
-run is one call; where runs are short, learning rates are applied apart. l1 and
-group_l1 never enter the gradient: after each step the weights go through the proximal
-operator in the optimiser's own metric (ProxGen: Yun, Lozano and Yang 2021, "Adaptive
-Proximal Gradient Methods for Structured Neural Networks").
+Each setting is a vector with one element per model. The fused kernels of torch take a
+single number for each setting. Therefore neighbouring models with equal settings form
+a *run*, which is updated in one call. Where different learning rates would make runs
+short, the rates are applied separately.
+
+l1 and group_l1 never enter the gradient. After each step, the proximal operator is
+applied to the weights in the metric of the optimiser (ProxGen: Yun, Lozano and Yang
+2021, "Adaptive Proximal Gradient Methods for Structured Neural Networks").
 """
 
 import inspect
@@ -17,19 +19,20 @@ from skreg.compatibility import foreach_addcmul_, foreach_zero_, fused_adam_, fu
 from skreg.networks.products import first
 from skreg.penalties.kinds import GroupLasso
 
-# Numbers that can be moved twice in the time of one call of a fused kernel.
+# Number of elements that two additional passes can process in the time of one call of a
+# fused kernel.
 NUMBERS_PER_CALL = 2**14
 
 
 @dataclass
 class StepSettings:
-    """Settings of the optimiser, one number per model.
+    """Settings of the optimiser, with one number per model.
 
     Parameters
     ----------
     lr, beta_1, beta_2, epsilon, momentum, weight_decay : Tensor of shape (n_models,)
     clip_norm : Tensor of shape (n_models,)
-        Infinity is off.
+        Infinity turns gradient clipping off.
     """
 
     lr: torch.Tensor
@@ -46,28 +49,30 @@ class StepSettings:
 
 
 class ProximalOptimizer(torch.optim.Optimizer):
-    """What the stacked optimisers have in common; subclasses add the update.
+    """Base class of the stacked optimisers. Subclasses implement the update formula.
 
     Parameters
     ----------
     module : StackedNetwork
-        With gradients allocated.
+        Its gradients must be allocated.
     penalties : Penalties
     settings : StepSettings
     n_batches : list of int
-        Steps an epoch of each model, descending: in a step that some models have no
-        batch for, the runs of the others are a prefix of the stack.
+        Number of steps per epoch of each model, in descending order. So the models that
+        have a batch in a given step are the first models of the stack.
     nesterov : bool, default=True
     buffers : list of list of Tensor, default=None
-        Moving averages to continue from, as in `buffers`.
+        Moving averages to continue from, one list for each kind, with one tensor for
+        each parameter. None starts from zero.
     steps : list of float, default=None
-        Number of steps done before, for each model.
+        Number of earlier steps of each model. None is zero.
     """
 
-    # torch wraps this method in one that imports its compiler, which takes a second.
+    # The method is wrapped by torch. The wrapper imports torch's compiler, which takes
+    # a second.
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
 
-    # Settings that the update formula takes one number of.
+    # Settings that the kernel takes as a single number for each run.
     run_settings = ()
     n_buffers = 1
 
@@ -83,7 +88,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
     ):
         self.module, self.penalties, self.settings = module, penalties, settings
         self.n_batches, self.nesterov = n_batches, nesterov
-        # The weights come first: positions below are those of the layers.
+        # The weights come first, so that parameter i is the weight of layer i.
         self._parameters = parameters = [*module.weights, *module.free_parameters]
         super().__init__(parameters, {"lr": None})
         self.lr = settings.lr.tolist()
@@ -102,11 +107,11 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._decays = bool((settings.weight_decay > 0).any())
         self._clips = bool(torch.isfinite(settings.clip_norm).any())
         self._shrinks, self._bends = any(penalties.nonsmooth), any(penalties.smooth)
-        # Whether anything but the update formula acts on the weights.
+        # Whether anything other than the update formula changes the weights.
         self._acts = self._bends or self._shrinks or self._decays
 
     def _spare_memory(self):
-        """Return two tensors for every parameter, the same ones in every step."""
+        """Return two scratch tensors for each parameter, reused in every step."""
         if self._spare is None:
             self._spare = [
                 [torch.empty_like(p) for _ in range(2)] for p in self._parameters
@@ -115,10 +120,10 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
     @property
     def lr(self):
-        """The learning rate of each model, a list.
+        """The learning rate of each model, as a list.
 
-        A stack of one keeps it as a number, where the schedulers of torch and skorch
-        find and change it.
+        For a stack of one model, it is stored as a number, so that the schedulers of
+        torch and skorch can read and change it.
         """
         lr = self.param_groups[0]["lr"]
         return lr if isinstance(lr, list) else [float(lr)]
@@ -128,7 +133,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self.param_groups[0]["lr"] = values[0] if len(values) == 1 else values
 
     def select(self, module, models):
-        """Return the optimiser of the models in the index `models`, now in `module`."""
+        """Return the optimiser of the models in the index `models`, for `module`."""
         settings = self.settings.select(models)
         other = type(self)(
             module,
@@ -145,8 +150,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
     def _make_runs(self):
         """Find the runs: neighbours with equal settings, steps and learning rate.
 
-        If rates alone make many short runs of long ones, the kernel moves zeros at a
-        rate of 1, and the parameters follow, each model's at its own rate.
+        If different learning rates alone would make many short runs, the kernel
+        computes the updates of longer runs with a learning rate of 1, into zeros. The
+        updates are then added to the parameters with the rate of each model.
         """
         lr = self.lr
         columns = [getattr(self.settings, name).tolist() for name in self.run_settings]
@@ -154,7 +160,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         bounds, short = _bounds(keys), _bounds(list(zip(lr, keys)))
         parameters = self._in_runs(self._parameters)
         n_numbers = sum(p.numel() for p in parameters)
-        # Moving zeros has calls of its own, which cost as much as two runs.
+        # Separate updates need extra calls, which cost as much as two runs.
         self._moves_apart = (
             NUMBERS_PER_CALL * (len(short) - len(bounds) - 2) > n_numbers
         )
@@ -176,27 +182,37 @@ class ProximalOptimizer(torch.optim.Optimizer):
         self._lr_of_runs = self.param_groups[0]["lr"]
 
     def _in_runs(self, parts):
-        """Return those of `parts`, one for each parameter, that the kernel moves."""
+        """Return the elements of `parts` whose parameters the kernel updates.
+
+        `parts` has one element for each parameter.
+        """
         return parts
 
     def _moves(self):
-        """Return the memory for the moves of the parameters in runs."""
+        """Return the scratch memory for the updates of the parameters in runs."""
         return [spare[0] for spare in self._in_runs(self._spare_memory())]
 
     @torch.no_grad()
     def step(self, closure=None):
-        """Update all models; `closure`, if any, computes the gradients first."""
+        """Update all models.
+
+        Parameters
+        ----------
+        closure : callable, default=None
+            Called first, to compute the gradients. Its result is returned.
+        """
         loss = None if closure is None else closure()
         self.update(self.module.n_models)
         return loss
 
     def update(self, k):
-        """Update the first `k` models, those that the gradients were computed for.
+        """Update the first `k` models, whose gradients were computed.
 
-        The loop calls this and not `step`, which torch wraps in a profiling record
-        that costs more than the arithmetic of a small network.
+        The training loop calls this method instead of `step`, because torch wraps
+        `step` in a profiling record that costs more than the arithmetic of a small
+        network.
         """
-        # The rates are replaced, never changed, so identity tells if they are new.
+        # A list of rates is replaced and never modified, so identity is enough.
         if self.param_groups[0]["lr"] is not self._lr_of_runs:
             self._make_runs()
         weights = [first(w, k) for w in self.module.weights] if self._acts else ()
@@ -213,7 +229,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
             self._shrink(weights, k)
 
     def _move(self, k):
-        """Apply the update formula to the first `k` models, run by run."""
+        """Apply the update formula to the first `k` models, one run at a time."""
         first(self.steps, k).add_(1)
         if self._moves_apart:
             moves = self._moves()
@@ -231,17 +247,19 @@ class ProximalOptimizer(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _step_factors(self, k):
-        """Return what the steps of all layers have in common."""
+        """Return the factors of the step size that all layers share."""
         raise NotImplementedError
 
     def _step_size(self, layer, k, factors):
-        """Return a rate and a metric: the step is their quotient.
+        """Return the step size of a layer as a rate and a metric.
+
+        The step size is ``rate / metric``.
 
         Parameters
         ----------
         layer, k : int
         factors : object
-            What `_step_factors` returned.
+            The result of `_step_factors`.
 
         Returns
         -------
@@ -255,7 +273,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         return first(self._columns[name], k)
 
     def _clip(self, k):
-        """Scale each model's gradient to a norm of `clip_norm` at most."""
+        """Scale the gradient of each model to a norm of at most `clip_norm`."""
         gradients = [first(p.grad, k) for p in self._parameters]
         squares = [(g * g).sum((1, 2), keepdim=True) for g in gradients]
         norm = torch.stack(squares).sum(0).sqrt()
@@ -264,9 +282,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
             gradient.mul_(factor)
 
     def _shrink(self, weights, k):
-        """Take the proximal step of all penalties in the metric of the update.
+        """Apply the proximal operators of all penalties in the metric of the update.
 
-        The constraints are projections in the Euclidean metric.
+        Constraints are projections in the Euclidean metric.
         """
         factors, spare = self._step_factors(k), self._spare_memory()
         for layer, (weight, parts) in enumerate(zip(weights, self.penalties.nonsmooth)):
@@ -279,16 +297,16 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
 
 def _bounds(keys):
-    """Return the positions of the keys that differ from the one before."""
+    """Return the positions of the keys that differ from the previous key."""
     return [m for m in range(len(keys)) if m == 0 or keys[m] != keys[m - 1]]
 
 
 class ProximalAdam(ProximalOptimizer):
     """Adam (Kingma and Ba 2015) with proximal steps.
 
-    ``W <- prox(W - lr * m_hat / D)`` with ``D = sqrt(v_hat) + epsilon``. Under
-    group_l1 the second moment of each input's outgoing weights is their mean, so that
-    the metric is constant in each group and the proximal step exact.
+    The update is ``W <- prox(W - lr * m_hat / D)`` with ``D = sqrt(v_hat) + epsilon``.
+    With group_l1, the second moment is averaged over the outgoing weights of each
+    input. The metric is then constant within each group and the proximal step is exact.
     """
 
     run_settings = ("beta_1", "beta_2", "epsilon")
@@ -297,7 +315,7 @@ class ProximalAdam(ProximalOptimizer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         for layer, penalty in self._groups.items():
-            # Steps without groups, before this call, leave it uneven in each group.
+            # Buffers from an earlier fit without group_l1 vary within each group.
             second_m = self.buffers[1][layer]
             second_m.copy_(penalty.per_row(penalty.grouped(second_m).amax(2, True)))
 
@@ -312,7 +330,7 @@ class ProximalAdam(ProximalOptimizer):
             self._move_groups(layer, penalty, k)
 
     def _move_groups(self, layer, penalty, k):
-        """Update a layer's weights with one metric for each group."""
+        """Update the weights of a layer with one metric for each group."""
         weight = self.module.weights[layer]
         gradient, weight = weight.grad[:k], weight[:k]
         first_m, second_m = (buffers[layer][:k] for buffers in self.buffers)
@@ -326,8 +344,8 @@ class ProximalAdam(ProximalOptimizer):
         weight.addcmul_(first_m, rate / metric, value=-1)
 
     def _move_run(self, lr, options, count, parameters, gradients, first_m, second_m):
-        # The kernel behind torch.optim.Adam(fused=True), called on our own buffers:
-        # the class spends several times the kernel's time on bookkeeping.
+        # This is the kernel of torch.optim.Adam(fused=True). The class spends several
+        # times the time of the kernel on bookkeeping.
         fused_adam_(
             parameters,
             gradients,
@@ -345,8 +363,8 @@ class ProximalAdam(ProximalOptimizer):
         )
 
     def _step_factors(self, k):
-        # sqrt(v / c) + epsilon is (sqrt(v) + epsilon * sqrt(c)) / sqrt(c), which is a
-        # pass over the weights less.
+        # sqrt(v / c) + epsilon is computed as (sqrt(v) + epsilon * sqrt(c)) / sqrt(c),
+        # which saves a pass over the weights.
         root = (1 - self._column("beta_2", k) ** first(self.steps, k)).sqrt_()
         return first(self._rates, k) * root, self._column("epsilon", k) * root
 
@@ -356,19 +374,19 @@ class ProximalAdam(ProximalOptimizer):
         if layer in self._groups:
             return rate, second_m[:, :, :1].sqrt().add_(epsilon)
         metric = first(self._spare_memory()[layer][0], k)
-        # Not sqrt, which takes several times as long for numbers that are zero.
+        # Not sqrt, which is several times slower for zeros.
         return rate, torch.rsqrt(second_m, out=metric).reciprocal_().add_(epsilon)
 
 
 class ProximalSGD(ProximalOptimizer):
     """Stochastic gradient descent with (Nesterov) momentum and proximal steps.
 
-    ``V <- momentum * V + G`` and ``W <- prox(W - lr * V)``, or, with Nesterov's
-    momentum, ``W <- prox(W - lr * (G + momentum * V))``. A steady gradient makes
-    steps of ``(1 - momentum^t) / (1 - momentum)`` times its length (t + 1 for t with
-    Nesterov's), and the proximal operator takes steps as long: the metric is the
-    inverse of that factor. With a metric of 1 a penalty would count ``1 - momentum``
-    times its strength.
+    The update is ``V <- momentum * V + G`` and ``W <- prox(W - lr * V)``, or, with
+    Nesterov momentum, ``W <- prox(W - lr * (G + momentum * V))``. For a constant
+    gradient, step t is ``(1 - momentum^t) / (1 - momentum)`` times as long as without
+    momentum (with t + 1 instead of t for Nesterov momentum). The proximal operator uses
+    the same step length, so the metric is the inverse of this factor. With a metric of
+    1, a penalty would have ``1 - momentum`` times its strength.
     """
 
     run_settings = ("momentum",)
@@ -385,7 +403,7 @@ class ProximalSGD(ProximalOptimizer):
             dampening=0.0,
             nesterov=self.nesterov and momentum > 0,
             maximize=False,
-            # The velocity starts at zero, so the first step needs no exception.
+            # The velocity starts at zero, so the first step is no special case.
             is_first_step=False,
         )
 

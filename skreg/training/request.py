@@ -1,4 +1,4 @@
-"""What training one network needs, and what became of it."""
+"""The request to train one network, and the result of its training."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -16,13 +16,13 @@ from skreg.training.gradual_pruning import ramp_length
 from skreg.training.schedules import SCHEDULES
 from skreg.training.tracker import Tracker
 
-# Largest violation of the optimality conditions that counts as none.
+# Largest violation of the optimality conditions at which a fit counts as optimal.
 OPTIMAL = 1e-6
 
 
 @dataclass
 class FitRequest:
-    """Everything that training one network needs, already validated.
+    """The data and validated settings for the training of one network.
 
     Parameters
     ----------
@@ -36,50 +36,54 @@ class FitRequest:
     scaling : tuple of ndarray of shape (n_features,) or None
         Offset (or None) and scale of the inputs.
     smooth_clip : bool
-        Whether inputs are then clipped smoothly.
+        Whether the scaled inputs are clipped smoothly.
     settings : dict of float
-        The fields of `StepSettings`, of `Noise` and of `Penalties`, those for several
-        layers as sequences, and `pruning`.
+        The fields of `StepSettings` and `Noise`, the strengths of the penalties, and
+        `pruning`. Settings with one value per layer are sequences.
     batch_size, max_iter, n_iter_no_change : int
     max_polish : int
-        Iterations of the full-batch solver that may end the fit.
+        Largest number of iterations of the full-batch solver at the end of the fit.
     tol : float
     shuffle, nesterov, restore_best : bool
     stops_early : bool
-        Whether the fit may end before a length that was planned for.
+        Whether a fit with a planned length may end earlier.
     watch_validation : bool
-        Whether the validation rows decide on stopping, not only on a curve.
+        Whether the validation rows determine early stopping. Otherwise they are used
+        for the validation curve only.
     learning_rate : {"constant", "invscaling", "adaptive"} or a key of `SCHEDULES`
     seed : int
     start : Start
-        Where the network starts, unless `initial` says so.
+        The initialisation of the network, unless `initial` is given.
     swa_fraction, ema_decay : float
-        What is averaged: see `averaging.Averages`.
+        Settings of weight averaging. See `skreg.training.weight_averages.Averages`.
     n_snapshots : int
-        Number of cycles of the schedule, at whose ends the network is kept if there
-        are several.
+        Number of cycles of the learning rate schedule. With several, the network is
+        kept at the end of each cycle.
     augment : tuple
-        What changes the rows of training batches: see `augmentation.batch_changes`.
+        Changes of the rows of training batches, as returned by
+        `skreg.augmentation.parameter.batch_changes`.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
-        What earlier calls have trained.
+        Number of epochs and rows of earlier calls.
     optimizer_state : tuple or None
-        What `FitResult.optimizer_state` of the last call was.
+        The `FitResult.optimizer_state` of the last call.
     keep_optimizer : bool
+        Whether to return the state of the optimiser.
     score : callable or None
-        Maps a state to a validation score, greater is better.
+        Maps a state to a validation score. Greater is better.
     on_epoch : callable or None
-        Called with the tracker and a function returning the state after every epoch; a
-        true answer stops training.
+        Called after every epoch with the tracker and a function that returns the state.
+        Training stops if it returns true.
     callbacks : list
         skorch callbacks.
     may_polish : bool
-        Whether the full-batch solver may end the fit: there is no early stopping.
+        Whether the full-batch solver may finish the fit. This requires that there is no
+        early stopping.
     monitor : str, callable or tuple
-        What `score` was made from, and what else it depends on.
+        The metric that `score` computes, and what else the score depends on.
     key : str or None
-        Under which the result is kept.
+        Key under which the result is stored.
     """
 
     architecture: Architecture
@@ -123,9 +127,10 @@ class FitRequest:
 
     @property
     def is_deterministic(self):
-        """Whether the steps taken minimise one function, without noise or decay.
+        """Whether all steps minimise the same function of the same weights.
 
-        A network that is pruned has other weights to minimise over.
+        Random regularisers and weight decay change the function. Pruning changes the
+        set of weights.
         """
         names = regularisers(effects={"rows", "optimum"})
         strengths = [self.settings[name] for name in names if name in self.settings]
@@ -137,12 +142,13 @@ class FitRequest:
 
     @property
     def is_certified(self):
-        """Whether the fit is to end where the optimality conditions hold.
+        """Whether the fit must end at a point that satisfies the optimality conditions.
 
-        That is what l1 and group_l1 are for, and what a linear model is expected to
-        do. Other networks stop where the solver does. So do those with pooling, whose
-        objective has kinks wherever the largest of several units changes: no gradient
-        vanishes there, and passes over all rows would be for nothing.
+        This is so for l1 and group_l1, whose zeros are exact only there, and for linear
+        models, of which it is expected. Other networks end where their solver stops. So
+        do networks with pooling. Their objective has kinks where the largest of several
+        units changes. The gradient does not vanish at a kink, so further iterations
+        over all rows would be useless.
         """
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])
@@ -152,13 +158,13 @@ class FitRequest:
 
     @property
     def has_fixed_length(self):
-        """Whether `max_iter` is the length that was planned for, not a bound on it."""
+        """Whether `max_iter` is the planned number of epochs and not an upper bound."""
         planned = self.learning_rate in SCHEDULES or self.swa_fraction > 0
         return (planned or self.pruned_after > 0) and self.solver != "lbfgs"
 
     @property
     def pruned_after(self):
-        """The number of epochs after which the network is as sparse as it is to be."""
+        """The number of epochs after which pruning reaches its final sparsity."""
         if not self.settings["pruning"]:
             return 0
         return ramp_length(self.max_iter, self.n_snapshots)
@@ -166,14 +172,14 @@ class FitRequest:
     @property
     def accuracy(self):
         """The violation of the optimality conditions at which a solver may stop."""
-        # tol=0 is a wish for all epochs, not for an accuracy beyond rounding.
+        # tol=0 asks for all epochs, not for an accuracy beyond rounding errors.
         return min(self.tol or OPTIMAL, OPTIMAL) if self.is_certified else self.tol
 
     @property
     def has_moving_averages(self):
-        """Whether the optimiser goes on with those of the last call.
+        """Whether the optimiser continues with the moving averages of the last call.
 
-        Another solver's mean something else.
+        Those of another solver have a different meaning and are not used.
         """
         return bool(self.optimizer_state) and self.optimizer_state[0] == self.solver
 
@@ -187,19 +193,19 @@ class FitRequest:
 
     @property
     def bytes_held(self):
-        """About how many bytes a fit holds while it waits.
+        """An estimate of the bytes of data that a fit holds while it waits.
 
-        Its rows are those of the fit, once more before any preprocessing, and some are
-        held out.
+        It holds its training rows, a second time before preprocessing, and the
+        validation rows.
         """
         return 5 * self.train.n_bytes // 2
 
     def without_data(self):
-        """Return what is left of a request when its training is over."""
+        """Return the request without its data, for use after training."""
         return replace(self, train=None, validation=None, score=None, initial=None)
 
     def with_data_of(self, other):
-        """Return a request with the data that `without_data` took from it."""
+        """Return the request with the data of `other`, which undoes `without_data`."""
         return replace(
             self,
             train=other.train,
@@ -211,23 +217,26 @@ class FitRequest:
 
 @dataclass
 class FitResult:
-    """What became of a request.
+    """The result of the training of one network.
 
     Parameters
     ----------
     state : list of ndarray
-        The network, in the order of `architecture.state_names`.
+        The state of the network, in the order of `architecture.state_names`.
     tracker : Tracker
-        The curves, the best epoch, whether training converged, the error if any.
+        The loss curves, the best epoch, whether training converged, and the error if
+        there was one.
     kkt_violation : float
-        Distance to optimality, nan where the objective is not deterministic.
+        Violation of the optimality conditions, nan if it was not computed.
     history : list of dict
-        The skorch history of a net that trained alone, else empty.
+        The skorch history of a network with callbacks, else empty.
     optimizer_state : tuple or None
+        The solver, its moving averages and its number of steps. None if they were not
+        requested.
     interrupted : bool
         Whether a keyboard interrupt ended the training.
     seconds : float
-        The model's share of the time that its stack took.
+        The share of this model in the training time of its stack.
     """
 
     state: list

@@ -1,4 +1,4 @@
-"""The training of one stack, which can pause between epochs."""
+"""The training run of one stack, which can pause between epochs."""
 
 import math
 import time
@@ -17,32 +17,32 @@ from skreg.training.threads import threads_for
 
 
 class Run:
-    """The training of one stack.
+    """The training run of one stack.
 
     Parameters
     ----------
     requests : list of FitRequest
-        Of one group, with descending numbers of batches.
+        Requests with equal `group_key`, in descending order of their number of batches.
     trackers : list of Tracker, default=None
-        Of fits that go on, in the same order.
+        The trackers of fits to continue, in the order of the requests.
     watch : callable, default=None
-        Called after every epoch with the number of models that had it.
+        Called after every epoch with the number of models that were trained in it.
 
     Attributes
     ----------
     stack : Stack
         The models that are still training.
     course : Course
-        How far each of them has come.
+        The progress of these models.
     results : list of FitResult or None
-        One for each request, as soon as its training has ended.
+        One for each request, None until its training has ended.
     interrupted : bool
         Whether a keyboard interrupt has ended the training.
     """
 
     def __init__(self, requests, trackers=None, watch=None):
         self.stack, self.course = Stack(requests), Course(requests, trackers)
-        # A continued fit may have come some way down its schedule.
+        # In a continued fit, the schedule may have changed the learning rate already.
         self.stack.set_rates(self.course.rates)
         self.results, self.interrupted = [None] * len(requests), False
         self._watch, self._seconds = watch, 0.0
@@ -51,9 +51,9 @@ class Run:
 
     @torch.no_grad()
     def advance(self, until=math.inf):
-        """Train until every model has stopped or done so many epochs.
+        """Train until each model has stopped or has completed `until` epochs.
 
-        The full-batch solver does not pause.
+        The full-batch solver ignores `until`.
         """
         start, n_models = time.perf_counter(), len(self.course.trackers)
         try:
@@ -66,7 +66,7 @@ class Run:
 
     def _train(self, until):
         if self.stack.optimizer is None:
-            if self.course.trackers:  # else it does not start
+            if self.course.trackers:  # the solver needs at least one model
                 minimise(
                     self.stack.objective,
                     lambda: self.course.accuracies,
@@ -81,16 +81,19 @@ class Run:
             self._end_epoch(start, losses)
 
     def _end_iteration(self, objectives, converged, finished):
-        """Take note of an iteration of the full-batch solver, which is an epoch."""
+        """Record an iteration of the full-batch solver, which counts as an epoch."""
         start = time.perf_counter()
         self.course.note_iteration(converged, finished)
         self._observer.begin_epoch()
         return self._end_epoch(start, objectives)
 
     def _end_epoch(self, start, losses):
-        """Validate, take note, and retire the models that are done.
+        """Validate the models, update their trackers and retire those that stop.
 
-        Returns the positions of those that go on.
+        Returns
+        -------
+        list of int
+            The positions of the models that continue.
         """
         if self._watch:
             self._watch(len(losses))
@@ -103,7 +106,7 @@ class Run:
 
     @torch.no_grad()
     def retire(self, going):
-        """End the training of all models but those at the positions `going`."""
+        """End the training of all models except those at the positions `going`."""
         n_models = len(self.course.trackers)
         if len(going) < n_models:
             self._finish(sorted(set(range(n_models)) - set(going)))
@@ -115,7 +118,7 @@ class Run:
             self._observer.follow(self.stack)
 
     def _finish(self, positions):
-        """Write the results of models, at their best weights."""
+        """Store the results of the models at the given positions."""
         certified = self.stack.penalties.nonsmooth_models()
         to_certify = []
         for position in positions:
@@ -132,7 +135,7 @@ class Run:
             self.results[self.course.places[position]].kkt_violation = violation
 
     def _result(self, position):
-        """Return what a model has become, and leave the stack with it."""
+        """Return the result of a model, and set its final weights in the stack."""
         stack, tracker = self.stack, self.course.trackers[position]
         if tracker.best_state is not None:
             stack.restore(position, tracker.best_state)
@@ -158,9 +161,17 @@ class Run:
 
 
 def run(requests, trackers=None, watch=None):
-    """Train a stack to the end and return the results in its order.
+    """Train a stack to the end.
 
-    Parameters are those of `Run`.
+    Parameters
+    ----------
+    requests, trackers, watch
+        See `Run`.
+
+    Returns
+    -------
+    list of FitResult
+        In the order of the requests.
     """
     training = Run(requests, trackers, watch)
     training.advance()
@@ -168,9 +179,9 @@ def run(requests, trackers=None, watch=None):
 
 
 def _share_out(seconds, results):
-    """Charge the time of a stack to its models in proportion to their steps."""
+    """Divide the training time of a stack in proportion to the steps of each model."""
     steps = [r.tracker.n_iter * r.tracker.request.n_batches for r in results]
-    # After an interrupt in the first epoch nobody has made a step.
+    # After an interrupt in the first epoch, no model has completed a step.
     total = sum(steps) or len(results)
     for result, n_steps in zip(results, steps):
         result.seconds = seconds * (n_steps if any(steps) else 1) / total

@@ -1,10 +1,10 @@
-"""Learning rates that are functions of how much of a fit is over."""
+"""Learning rate schedules over the course of a fit."""
 
 import math
 
 
 def _cosine(t):
-    """Fall from 1 to 0 along half a cosine while `t` goes from 0 to 1."""
+    """Decay from 1 to 0 along half a cosine as `t` goes from 0 to 1."""
     return 0.5 * (1 + math.cos(math.pi * t))
 
 
@@ -19,9 +19,10 @@ def _flat_cosine(t):
     return 1.0 if t < 0.5 else _cosine(2 * t - 1)
 
 
-# Name: the share of the initial learning rate when a share `t` of the fit is over.
-# "cosine" is that of Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent
-# with Warm Restarts"; "onecycle" of Smith and Topin 2018, "Super-Convergence".
+# Functions that map the completed share `t` of a fit to a factor of the initial
+# learning rate. "cosine" is due to Loshchilov and Hutter 2017, "SGDR: Stochastic
+# Gradient Descent with Warm Restarts", and "onecycle" to Smith and Topin 2018,
+# "Super-Convergence".
 SCHEDULES = {
     "cosine": _cosine,
     "onecycle": _onecycle,
@@ -30,7 +31,7 @@ SCHEDULES = {
 
 
 def scheduled_share(name, epoch, max_iter, n_cycles=1):
-    """Return the share of the initial learning rate that an epoch is trained with.
+    """Return the factor by which an epoch multiplies the initial learning rate.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def scheduled_share(name, epoch, max_iter, n_cycles=1):
     max_iter : int
         Number of epochs of the fit.
     n_cycles : int, default=1
-        How often the schedule runs from its beginning to its end.
+        Number of times that the schedule runs from beginning to end.
 
     Returns
     -------
@@ -53,13 +54,13 @@ def scheduled_share(name, epoch, max_iter, n_cycles=1):
     >>> [round(scheduled_share("cosine", epoch, 4), 2) for epoch in range(4)]
     [0.96, 0.69, 0.31, 0.04]
     """
-    # The middle of the epoch, in whole numbers: a cycle must not end by rounding.
+    # The middle of the epoch. Integers keep rounding from moving the end of a cycle.
     position = (2 * epoch + 1) * n_cycles % (2 * max_iter)
     return SCHEDULES[name](position / (2 * max_iter))
 
 
 def ends_cycle(epoch, max_iter, n_cycles):
-    """Tell whether a cycle of a schedule ends with an epoch, counted from 0."""
+    """Return whether an epoch, counted from 0, is the last one of a cycle."""
     present, following = (
         (2 * e + 1) * n_cycles // (2 * max_iter) for e in (epoch, epoch + 1)
     )

@@ -1,22 +1,22 @@
-"""A skorch net around a stack, for skorch's callbacks and for users of `net_`."""
+"""A skorch net that wraps a stack, for skorch callbacks and the `net_` attribute."""
 
 import torch
 from skorch import NeuralNet
 
 
 class StackedNet(NeuralNet):
-    """A skorch net over a stack of models, which skreg trains.
+    """A skorch net that wraps a stack of models, which skreg trains.
 
-    It has what callbacks look at (module, optimiser, history) and calls them. Its own
-    training loop is not used: data loading sample by sample and bookkeeping in every
-    batch cost more than a step of a small network.
+    The net has the attributes that callbacks use (module, optimiser, history) and calls
+    the callbacks. The training loop of skorch is not used, because loading data sample
+    by sample and bookkeeping in every batch cost more than a step of a small network.
 
     Parameters
     ----------
     module : StackedNetwork
     criterion : Loss
     trained_by : ProximalOptimizer or None, default=None
-        None is a net for inference, or for the full-batch solver.
+        The optimiser. None is for inference and for the full-batch solver.
     callbacks : list, default=None
         The user's skorch callbacks.
     """
@@ -43,15 +43,15 @@ class StackedNet(NeuralNet):
         return self
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Raise, as skorch cannot train a stack."""
+        """Raise an error, because skorch cannot train a stack."""
         raise NotImplementedError(
-            "This net shows a network that skreg has trained, and skorch cannot train "
-            "it further. Call fit or partial_fit of the estimator."
+            "This net wraps a network trained by skreg, which skorch cannot train "
+            "further. Call fit or partial_fit of the estimator."
         )
 
     def follow(self, module, optimizer):
-        """Take up the network and the optimiser of the models that are left."""
-        # skorch's attributes are slow to set, so only where they change.
+        """Set the network and the optimiser of the remaining models."""
+        # Setting attributes of a skorch net is slow, so set them only if they change.
         if self.module_ is not module:
             self.module_, self.optimizer_ = module, optimizer
 

@@ -1,4 +1,4 @@
-"""The models that train together, and all that takes part in their steps."""
+"""A stack of models that train together, and everything that their steps need."""
 
 from dataclasses import replace
 
@@ -25,22 +25,28 @@ class Stack:
     Parameters
     ----------
     requests : list of FitRequest
-        Of one group, with descending numbers of batches.
+        Requests with equal `group_key`, in descending order of their number of batches.
 
     Attributes
     ----------
     requests : list of FitRequest
-        Those of the live models, in the order of the stack.
+        The requests of the models that are still training, in the order of the stack.
     module : StackedNetwork
-        The networks that take the steps.
+        The networks that the optimiser updates.
     optimizer : ProximalOptimizer or None
-        None is the full-batch solver.
-    batches, validation : Batches
-        The training rows; and the validation rows, or None.
-    noise, penalties, streams, loss
-        What changes batches at random, the penalties, the random number generators of
-        each model, and the loss.
-    averages, pruning : Averages and Pruning, or None
+        None for the full-batch solver.
+    batches : Batches
+        The batches of the training rows.
+    validation : Batches or None
+        The batches of the validation rows.
+    noise : Noise
+        The stochastic regularisers.
+    penalties : Penalties
+    streams : list of Streams
+        The random streams of each model.
+    loss : Loss
+    averages : Averages or None
+    pruning : Pruning or None
     """
 
     def __init__(self, requests):
@@ -62,13 +68,14 @@ class Stack:
 
     @property
     def network(self):
-        """What the models would be if training ended now: averages, if they are on."""
+        """The networks to validate and to return: the averages, if they are used."""
         return self.averages.network if self.averages else self.module
 
     def largest_product(self):
         """Return the number of multiplications in the largest product of a step.
 
-        That of all models: threads share out the models of a stack.
+        It is the total over all models, because threads divide the models of a stack
+        among themselves.
         """
         rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
         architecture = self.module.architecture
@@ -76,7 +83,7 @@ class Stack:
         return rows * n_networks * architecture.largest_product
 
     def state_of(self, position):
-        """Return a copy of one live model's state, in the precision it asked for."""
+        """Return a copy of the state of one model, in the requested precision."""
         dtype = self.requests[position].dtype
         return [
             tensor[position].to("cpu", dtype, copy=True).numpy()
@@ -84,12 +91,12 @@ class Stack:
         ]
 
     def restore(self, position, state):
-        """Make a state that of one live model."""
+        """Set the state of one model."""
         for tensor, array in zip(self.network.state, state):
             tensor[position].copy_(torch.from_numpy(array))
 
     def optimizer_state_of(self, position):
-        """Return the optimiser's moving averages of one live model, and its steps."""
+        """Return the moving averages and the step count of one model's optimiser."""
         index = torch.tensor([position], device=self.device)
         module = self.module.select(index).prepare_training()
         chosen = self.optimizer.select(module, index)
@@ -97,23 +104,23 @@ class Stack:
         return buffers, chosen.steps.flatten().tolist()
 
     def objective(self):
-        """Return the full objective of the live models, without what is random."""
+        """Return the objective of the models over all training rows, without noise."""
         return Objective(
             self.module, self.loss, self.penalties, self.batches, self.noise
         )
 
     def set_rates(self, rates):
-        """Give the optimiser the live models' learning rates, if they changed."""
+        """Set the learning rate of each model, if any has changed."""
         if self.optimizer and rates != self._rates:
             self._rates = self.optimizer.lr = rates
 
     def after_epoch(self, n_epochs):
-        """Let averages and pruning take note of an epoch of steps.
+        """Update weight averages and pruning after an epoch.
 
         Parameters
         ----------
         n_epochs : list of int
-            For each model, how many there were by now.
+            Number of completed epochs of each model.
         """
         networks = [self.module]
         if self.averages:
@@ -123,7 +130,7 @@ class Stack:
             self.pruning.after_epoch(n_epochs, self.optimizer.buffers[0], networks)
 
     def keep(self, positions):
-        """Drop all models but those at the positions, in place."""
+        """Keep only the models at the given positions, in place."""
         index = torch.tensor(positions, device=self.device)
         self.requests = [self.requests[p] for p in positions]
         self._rates = [self._rates[p] for p in positions]

@@ -1,4 +1,4 @@
-"""The forward and the backward pass of a training batch."""
+"""The forward and backward pass of a training batch."""
 
 from skreg.training.adversarial import with_adversaries
 
@@ -9,22 +9,22 @@ def differentiate(module, loss, seen, with_value=False):
     Parameters
     ----------
     module : StackedNetwork
-        With gradients allocated.
+        Its gradients must be allocated.
     loss : Loss
     seen : Drawn
-        A batch and what was drawn for it.
+        The batch and its random draws.
     with_value : bool, default=False
-        Whether the loss is wanted, too. It costs a sixth of a small step, and that of
-        several batches together costs less: see `LossMeter`.
+        Whether to compute the loss, which takes a sixth of the time of a small step.
+        `LossMeter` computes the loss of several batches together, which costs less.
 
     Returns
     -------
     score : Tensor of shape (k, n_rows, n_outputs)
-        Raw outputs.
+        The raw outputs.
     batch : Batch
-        The rows that they belong to, adversarial ones among them.
+        The rows of these outputs, including adversarial ones.
     value : Tensor of shape (k,) or None
-        The mean loss of each model.
+        The mean loss of each model, None unless `with_value`.
     """
     if seen.epsilon is not None:
         seen = with_adversaries(seen, module, loss)

@@ -1,4 +1,4 @@
-"""How many threads a piece of work deserves."""
+"""Limits on the number of threads that torch uses."""
 
 import os
 import threading
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import torch
 
-# Multiplications in the largest product of a step below which the threads' waiting
-# for one another costs more than they save.
+# With fewer multiplications than this in the largest product of a step, synchronising
+# several threads takes longer than they save.
 SINGLE_THREAD_PRODUCTS = 2**23
-# The same for a stack of several models, which threads share out model by model.
+# The same for a stack of several models, where each thread computes whole models.
 SINGLE_THREAD_PRODUCTS_OF_STACKS = 2**21
 
 _lock = threading.Lock()
@@ -18,16 +18,18 @@ _active = {"count": 0, "found": 1}
 
 @contextmanager
 def threads_for(products, n_models=1):
-    """Compute small work in one thread, and other work in as many as torch has.
+    """Limit torch to a single thread inside the context if the work is small.
 
-    The number is put back as it was found. torch gives it to threads that begin
-    meanwhile, too, so of several calls at once each puts back what the first found.
+    The number of threads is restored at the end. torch also applies it to Python
+    threads that start inside the context. Concurrent calls therefore all restore the
+    number that the first one found.
 
     Parameters
     ----------
     products : int
-        Number of multiplications in the largest matrix product, of all models.
+        Number of multiplications in the largest matrix product, over all models.
     n_models : int, default=1
+        Number of models in the stack.
 
     Examples
     --------
@@ -42,7 +44,7 @@ def threads_for(products, n_models=1):
         yield
         return
     with _lock:
-        # Asking also makes a new thread take up its number now and not later.
+        # This call also makes a new thread adopt its number of threads now, not later.
         found = torch.get_num_threads()
         if _active["count"] == 0:
             _active["found"] = found
@@ -58,7 +60,14 @@ def threads_for(products, n_models=1):
 
 @contextmanager
 def at_most(n_jobs):
-    """Let torch use so many threads, as joblib counts them; None is as it is."""
+    """Set the number of threads of torch inside the context.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Negative numbers count back from the number of cores, as in joblib: -1 uses all
+        cores. None leaves the number unchanged.
+    """
     if n_jobs is None:
         yield
         return

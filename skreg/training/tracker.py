@@ -1,4 +1,4 @@
-"""Per-model progress: curves, the best epoch, learning-rate schedules and stopping."""
+"""The progress of one model: curves, best epoch, learning rate and stopping."""
 
 import math
 
@@ -12,7 +12,7 @@ DIVERGED = (
 
 
 class Tracker:
-    """The course of one model's training.
+    """The training progress of one model.
 
     Parameters
     ----------
@@ -21,22 +21,26 @@ class Tracker:
     Attributes
     ----------
     loss_curve, validation_loss_curve, validation_scores : list of float
-        One value for each epoch; scores are "greater is better".
-    best_score, best_iter : float and int
-        Best value of what is watched and the (one-based) epoch that had it.
+        One value for each epoch. Greater scores are better.
+    best_score : float
+        Best monitored score.
+    best_iter : int
+        Epoch of the best score, counted from 1.
     best_state : list of ndarray or None
-        The network at that epoch, if it is to be restored.
+        The state of the network at this epoch, if it is to be restored.
     snapshots : list of list of ndarray
-        The networks at the ends of the cycles of the schedule, if it has several.
+        The states of the network at the ends of the cycles, if the schedule has
+        several.
     lr : float
-        Present learning rate.
+        Current learning rate.
     converged : bool
-        Whether training stopped because it no longer improved, or at an optimum.
+        Whether training stopped at an optimum or because it no longer improved.
     finished : bool
-        Whether a full-batch solver has no more to do.
+        Whether the full-batch solver has finished.
     halted : bool
-        Whether a callback stopped the training.
+        Whether training was stopped from outside, for instance by a callback.
     error : Exception or None
+        The error that ended training, if there was one.
     """
 
     def __init__(self, request):
@@ -55,11 +59,11 @@ class Tracker:
         return len(self.loss_curve)
 
     def go_on_with(self, request):
-        """Follow the request of a solver that takes up where the last one ended."""
+        """Continue with the request of the solver that takes over."""
         self.request = request
 
     def update(self, loss, validation_loss, state):
-        """Take note of an epoch and return whether training goes on.
+        """Record an epoch and return whether training continues.
 
         Parameters
         ----------
@@ -67,7 +71,11 @@ class Tracker:
             The penalties before the epoch plus the mean loss over its batches.
         validation_loss : float or None
         state : callable
-            Returns the network's present state.
+            Returns the current state of the network.
+
+        Returns
+        -------
+        bool
         """
         request = self.request
         self.loss_curve.append(loss)
@@ -96,7 +104,7 @@ class Tracker:
         return ends_cycle(self.n_iter - 1, request.max_iter, request.n_snapshots)
 
     def summary(self):
-        """Return a line about the last epoch."""
+        """Return a line of text about the last epoch."""
         text = f"Iteration {self.n_iter}, loss = {self.loss_curve[-1]:.8f}"
         if self.validation_loss_curve:
             text += f", validation loss = {self.validation_loss_curve[-1]:.8f}"
@@ -105,7 +113,7 @@ class Tracker:
         return text
 
     def diverged(self, loss):
-        """Note that training failed, with what the user can do about it."""
+        """Set the error of a diverged training, with advice on how to avoid it."""
         self.error = ValueError(
             DIVERGED.format(
                 loss=loss,
@@ -117,7 +125,7 @@ class Tracker:
 
     def _compare(self, score, state):
         if self.n_iter <= self.request.pruned_after:
-            # The networks before had weights that this one does without.
+            # Earlier networks had more weights, so their scores do not count.
             self.best_score, self._no_improvement = -math.inf, 0
         improved = not score < self.best_score + self.request.tol
         self._no_improvement = 0 if improved else self._no_improvement + 1
@@ -127,7 +135,7 @@ class Tracker:
                 self.best_state = state()
 
     def _scheduled_rate(self):
-        """Return the learning rate that the rows seen so far have led to."""
+        """Return the learning rate of the next epoch according to the schedule."""
         request, rate = self.request, self.request.settings["lr"]
         if request.learning_rate == "invscaling":
             samples = request.samples_seen + self.n_iter * len(request.train.index)
@@ -139,12 +147,12 @@ class Tracker:
         return rate
 
     def _patience_is_over(self):
-        """Apply the schedule as scikit-learn's MLP and return whether to stop."""
+        """Update the learning rate as scikit-learn's MLP and return whether to stop."""
         request = self.request
         scheduled = request.learning_rate in SCHEDULES and not self._is_last_epoch()
         if scheduled or request.learning_rate == "invscaling":
             self.lr = self._scheduled_rate()
-        # Without early stopping L-BFGS judges by the gradient.
+        # Without early stopping, L-BFGS stops by the optimality conditions instead.
         by_gradient = request.solver == "lbfgs" and request.may_polish
         if by_gradient or self._no_improvement <= request.n_iter_no_change:
             return False

@@ -1,4 +1,4 @@
-"""The one training path: requests are grouped, stacked, trained and taken apart."""
+"""Training of any number of requests: the entry point of this subpackage."""
 
 import copy
 from dataclasses import replace
@@ -12,34 +12,36 @@ from skreg.training.tracker import Tracker
 
 
 def in_this_process(train_stack, stacks):
-    """Train stacks one after another; yield the number of each and its results."""
+    """Train stacks one after another and yield the number and results of each."""
     for number, requests in enumerate(stacks):
         yield number, train_stack(requests)
 
 
 def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
-    """Train networks, in as few stacks as their settings and the memory allow.
+    """Train networks in as few stacks as their settings and the memory allow.
 
-    Fits that are to end at an optimum and have not come near enough go on with the
+    A fit that must end at an optimum and is not accurate enough continues with the
     full-batch solver.
 
     Parameters
     ----------
     requests : list of FitRequest
     max_bytes : int, default=None
-        What a stack may take; None is a half of what is free.
+        Memory that the stacks may take. None is half of the available memory.
     n_jobs : int, default=1
-        Number of stacks that train at a time, and so the least to cut groups into.
+        Number of stacks that train at the same time. Each group of requests that can
+        share a stack is divided into a multiple of `n_jobs` stacks.
     execute : callable, default=in_this_process
-        Maps a function that trains the requests of one stack, and a list of such
-        requests, to an iterator over numbers and results of the stacks.
+        Trains the stacks. It takes a function that trains the requests of one stack,
+        and a list with the requests of each stack. It returns an iterator over the
+        number and the results of each stack.
 
     Returns
     -------
     list of FitResult
-        In the order of the requests. A request that failed carries its error. After a
-        keyboard interrupt the results of the stack that was training are marked so,
-        and those of stacks that had not begun are None.
+        In the order of the requests. The result of a failed request holds its error.
+        After a keyboard interrupt, the results of the stack that was training are
+        marked as interrupted. The results of stacks that had not started are None.
     """
     results = [None] * len(requests)
     if len(requests) > 1:
@@ -56,10 +58,21 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
 
 
 def train_stack(requests, watch=None):
-    """Train requests of one group, in their order, as one stack.
+    """Train the requests of one group as one stack, in the given order.
 
-    An error of the stack as a whole is that of each of its models; unless it may be
-    that of a function of the user's, which changes the rows of one model.
+    If the training of the stack raises an error, each of its models gets this error.
+    However, an augmentation function of the user may have failed, which affects a
+    single model. In this case the models are trained again one by one.
+
+    Parameters
+    ----------
+    requests : list of FitRequest
+    watch : callable, default=None
+        See `Run`.
+
+    Returns
+    -------
+    list of FitResult
     """
     try:
         results = run(requests, watch=watch)
@@ -78,15 +91,18 @@ def train_stack(requests, watch=None):
 
 
 def own_copy(error):
-    """Return a copy of an error, as every fit that raises it adds its frames to it."""
+    """Return a copy of an error.
+
+    Each fit that raises the error adds frames to its traceback, so each needs a copy.
+    """
     try:
         return copy.copy(error).with_traceback(error.__traceback__)
-    except Exception:  # one that cannot be made again from its arguments
+    except Exception:  # some errors cannot be created again from their arguments
         return error
 
 
 def _needs_polish(result):
-    """Tell whether a fit is to go on, and note if it has converged instead."""
+    """Return whether a fit must continue, and set whether it has converged."""
     tracker, request = result.tracker, result.tracker.request
     if not request.is_certified or tracker.error or tracker.halted:
         return False
@@ -95,7 +111,7 @@ def _needs_polish(result):
 
 
 def _polished(results, watch):
-    """Return the results of fits that go on with the full-batch solver."""
+    """Continue fits with the full-batch solver and return their results."""
     trackers, requests = [result.tracker for result in results], []
     for result in results:
         tracker = result.tracker

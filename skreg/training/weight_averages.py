@@ -1,4 +1,4 @@
-"""Averages of the weights over the course of training."""
+"""Weight averages during training: exponential moving averages and SWA."""
 
 import math
 
@@ -9,7 +9,7 @@ from skreg.networks.products import first
 
 
 def first_averaged(swa_fraction, max_iter):
-    """Return the number of epochs before those whose weights are averaged.
+    """Return the number of epochs before stochastic weight averaging starts.
 
     Examples
     --------
@@ -17,65 +17,69 @@ def first_averaged(swa_fraction, max_iter):
     >>> first_averaged(0.25, 10), first_averaged(0.1, 30)
     (7, 27)
     """
-    # 0.1 * 30 is 3.0000000000000004, which is not meant to be 4 epochs.
+    # 0.1 * 30 is 3.0000000000000004, which must not become 4 epochs.
     return max_iter - max(1, math.ceil(round(swa_fraction * max_iter, 9)))
 
 
 class Averages:
-    """The averaged networks of a stack, beside those that take the steps.
+    """The weight averages of the models of a stack.
 
-    With `ema_decay`, ``A <- d * A + (1 - d) * W`` after each step, divided by
-    ``1 - d^t`` as in Adam: the same as ``A <- A + (W - A) * (1 - d) / (1 - d^t)``.
-    With `swa_fraction`, the mean over the ends of the last epochs (Izmailov et al.
-    2018, "Averaging Weights Leads to Wider Optima and Better Generalization"). Until
-    that begins, and for models with neither, the weights at the end of each epoch.
+    With `ema_decay`, the average is ``A <- d * A + (1 - d) * W`` after each step,
+    divided by ``1 - d^t`` as in Adam. This is the same as
+    ``A <- A + (W - A) * (1 - d) / (1 - d^t)``.
+
+    With `swa_fraction`, it is the mean of the weights at the ends of the last epochs
+    (Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better
+    Generalization"). Before these epochs, and for models that use neither, it equals
+    the weights at the end of the last epoch.
 
     Parameters
     ----------
     module : StackedNetwork
-        What takes the steps.
+        The networks that the optimiser updates.
     network : StackedNetwork
-        A copy of it, which becomes the averages.
+        A copy of `module`, in which the averages are stored.
     decays : list of float
         The `ema_decay` of each model, 0 for none.
     starts : list of int
-        For each model, the number of epochs before `swa_fraction` counts.
+        For each model, the number of epochs before its stochastic weight averaging.
     steps : list of int, default=None
-        Number of steps averaged so far, for each model.
+        Number of steps of each model that were averaged so far. None is zero.
 
     Attributes
     ----------
     network : StackedNetwork
+        The averages.
     """
 
     def __init__(self, module, network, decays, starts, steps=None):
         self.network, self._starts, self._decays = network, starts, decays
         self._steps = steps or [0] * len(decays)
-        # Looked up once, for a step of a small network is short.
+        # Looked up once, because this would take a notable share of a small step.
         self._averages, self._state = network.state, module.state
 
     def select(self, module, models):
-        """Return the averages of the models in the index `models`, now in `module`."""
+        """Return the averages of the models in the index `models`, for `module`."""
         parts = (self._decays, self._starts, self._steps)
         parts = [[part[m] for m in models.tolist()] for part in parts]
         return Averages(module, self.network.select(models), *parts)
 
     def after_step(self, k):
-        """Take note of the weights after a step of the first `k` models."""
+        """Update the averages after a step of the first `k` models."""
         if any(self._decays):
             for model in range(k):
                 self._steps[model] += 1
             pairs = zip(self._decays, self._steps[:k])
-            # Models without a decay follow after the epoch.
+            # Models without a decay are updated after the epoch.
             self._approach([(1 - d) / (1 - d**t) if d else 0.0 for d, t in pairs])
 
     def after_epoch(self, n_epochs):
-        """Take note of the weights after an epoch.
+        """Update the averages after an epoch.
 
         Parameters
         ----------
         n_epochs : list of int
-            For each model, how many there were by now.
+            Number of completed epochs of each model.
         """
         if not all(self._decays):
             counts = [max(1, n - start) for n, start in zip(n_epochs, self._starts)]
@@ -83,7 +87,7 @@ class Averages:
             self._approach([0.0 if decay else 1 / n for decay, n in pairs])
 
     def _approach(self, shares):
-        """Move the averages of the first models by a share of the way."""
+        """Move the averages of the first models towards the weights by a share."""
         k, averages, state = len(shares), self._averages, self._state
         if k < len(self._steps):
             averages = [first(tensor, k) for tensor in averages]
@@ -96,7 +100,7 @@ class Averages:
 
 
 def averages_of(requests, module):
-    """Return the `Averages` that requests ask for, or None if none does."""
+    """Return the `Averages` of the requests, or None if no request uses averaging."""
     if requests[0].solver == "lbfgs" or not any(
         request.swa_fraction or request.ema_decay for request in requests
     ):
