@@ -1,4 +1,4 @@
-"""Fitted networks with fewer weights, or with fewer units."""
+"""Pruning of weights and units, and removal of pruned units from fitted networks."""
 
 from skreg.sparsity.compaction import compact
 from skreg.sparsity.pruning import prune

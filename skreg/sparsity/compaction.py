@@ -1,4 +1,4 @@
-"""Smaller networks with the same predictions: units that can do nothing are removed."""
+"""Removal of idle units, which makes networks smaller with the same predictions."""
 
 from dataclasses import replace
 
@@ -26,26 +26,27 @@ from skreg.typing import SomeEstimator
 
 
 def compact(estimator: SomeEstimator) -> SomeEstimator:
-    """Return an estimator with a smaller network that predicts the same.
+    """Return an estimator with a smaller network that makes the same predictions.
 
-    A hidden unit whose incoming weights are all zero is a constant, which moves into
-    the biases of the next layer; one whose outgoing weights are all zero does nothing.
-    Both are removed, again and again until there are none, as `l1`, `pruning` and
-    :func:`prune` with ``structured=True`` leave them. One unit of each layer stays.
+    A hidden unit whose incoming weights are all zero is constant. It is removed and its
+    value is added to the biases of the next layer. A unit whose outgoing weights are
+    all zero has no effect and is removed, too. This is repeated until no such unit is
+    left. Each layer keeps at least one unit. Such units result from `l1`, `pruning` and
+    :func:`prune` with ``structured=True``.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted skreg network, or a pipeline that ends with one. It is not changed.
+        A fitted skreg network, or a pipeline that ends with one. It is not modified.
 
     Returns
     -------
     estimator or Pipeline
-        Of the same kind, fitted. `hidden_layer_sizes` and `channels` are the new ones,
-        so that a clone has them and a continued fit goes on with the small network; the
-        units of a convolution are its channels. Inputs are the same, also those outside
-        `support_`. Predictions agree to rounding: far below 1e-6 in double precision,
-        and to some 1e-6 in single.
+        A fitted estimator of the same class. Its `hidden_layer_sizes` and `channels`
+        are the new sizes, so that clones and continued fits use the small network. The
+        units of a convolution are its channels. All inputs are kept, even those that
+        are not in `support_`. Predictions agree up to rounding: far below 1e-6 in
+        double precision and about 1e-6 in single precision.
 
     See Also
     --------
@@ -53,10 +54,10 @@ def compact(estimator: SomeEstimator) -> SomeEstimator:
 
     Notes
     -----
-    Under ``skip="residual"`` layers of equal size that are added up lose a unit only
-    together, and those that the inputs are added to lose none. Two layers that are not
-    added up stay of unequal size. With `n_snapshots` all networks have as many units as
-    the one that needs most.
+    With ``skip="residual"``, layers of equal size whose outputs are added lose a unit
+    only if all of them can lose it. Layers to which the inputs are added keep all
+    units. Layers whose outputs are not added keep different sizes. With `n_snapshots`,
+    all networks have as many units as the one that needs the most.
 
     Examples
     --------
@@ -80,18 +81,22 @@ def _compact(estimator):
     if architecture == layout.architecture:
         return with_states(estimator, states)
     layout = replace(layout, architecture=architecture)
-    # The optimiser's moving averages are of other shapes.
+    # Drop the optimiser's moving averages, whose shapes no longer match.
     smaller = with_states(estimator, states, layout, optimizer_state=None)
     return smaller.set_params(**sizes_of(architecture))
 
 
 def without_idle_units(architecture, states):
-    """Remove units that are constant or without effect, as many in each network.
+    """Remove units that are constant or have no effect.
+
+    All networks keep the same architecture, so the same number of units is removed from
+    each of them.
 
     Parameters
     ----------
     architecture : Architecture
     states : list of list of ndarray
+        The state of each network.
 
     Returns
     -------
@@ -103,15 +108,21 @@ def without_idle_units(architecture, states):
     positions, before = list(range(len(unit_groups(architecture)))), None
     while before != architecture:
         before = architecture
-        # Constants make others constant from the inputs on, and what has no effect
-        # leaves others without any from the outputs back.
+        # Removing a constant unit can make units of later layers constant. Removing a
+        # unit without effect can leave units of earlier layers without effect.
         for position in (*positions, *reversed(positions)):
             architecture = _reduce(architecture, networks, position)
     return architecture, [list(network.values()) for network in networks]
 
 
 def _reduce(architecture, networks, position):
-    """Remove what can go of a group of units; return the architecture that is left."""
+    """Remove the idle units of a group from all networks, in place.
+
+    Returns
+    -------
+    Architecture
+        The new architecture.
+    """
     group = unit_groups(architecture)[position]
     if group.is_fixed:
         return architecture
@@ -120,12 +131,13 @@ def _reduce(architecture, networks, position):
         _fold_constants(architecture, network, group)
         idle = _is_unused(architecture, network, group)
         for layer in group.layers:
-            network[f"weight_{layer}"][:, idle] = 0  # of those that have to stay
-        orders.append(np.argsort(idle, kind="stable"))  # those in use come first
+            # Idle units may have to stay, because another network needs as many.
+            network[f"weight_{layer}"][:, idle] = 0
+        orders.append(np.argsort(idle, kind="stable"))  # units in use come first
         n_needed = max(n_needed, np.count_nonzero(~idle))
     for n_kept in range(n_needed, group.n_units):
         smaller = resized(architecture, group, n_kept)
-        # By equal sizes, others would be added up from now on.
+        # Layers that become equal in size would get a residual connection.
         if smaller.residual_layers == architecture.residual_layers:
             for network, order in zip(networks, orders):
                 _take(architecture, network, group, np.sort(order[:n_kept]))
@@ -134,11 +146,11 @@ def _reduce(architecture, networks, position):
 
 
 def _fold_constants(architecture, network, group):
-    """Move units that no input reaches into the biases of the layers that read them."""
+    """Move the values of constant units into the biases of the next layers."""
     weights = [network[f"weight_{layer}"] for layer in group.layers]
     constant = ~np.any([(weight != 0).any(0) for weight in weights], axis=0)
     value, values = 0.0, []
-    for layer in group.layers:  # several are added up
+    for layer in group.layers:  # residual connections add up the layers of a group
         value = value + _value_of_bias(architecture, network, layer)
         values.append(value)
         if is_padded(architecture, layer):
@@ -152,7 +164,7 @@ def _fold_constants(architecture, network, group):
 
 
 def _value_of_bias(architecture, network, layer):
-    """Return what each unit of a layer is if nothing enters it, of shape (n_units,)."""
+    """Return the outputs of a layer for incoming weights of zero, shape (n_units,)."""
 
     def tensor(name):
         return torch.from_numpy(network[f"{name}_{layer}"].astype(np.float64))[None]
@@ -168,7 +180,7 @@ def _value_of_bias(architecture, network, layer):
 
 
 def _is_unused(architecture, network, group):
-    """Tell for each unit whether all weights that leave it are zero."""
+    """Return for each unit whether all of its outgoing weights are zero."""
     used = np.zeros(group.n_units, bool)
     for layer in group.layers:
         outgoing = network[f"weight_{layer + 1}"][rows_of(architecture, layer)]
@@ -177,7 +189,7 @@ def _is_unused(architecture, network, group):
 
 
 def _take(architecture, network, group, kept):
-    """Take the units at the positions `kept` in place."""
+    """Keep only the units at the positions `kept`, in place."""
     for layer in group.layers:
         rows = np.zeros(len(network[f"weight_{layer + 1}"]), bool)
         rows[rows_of(architecture, layer)[kept]] = True

@@ -1,4 +1,4 @@
-"""Pruning of fitted networks, with fine-tuning of what is left."""
+"""Pruning of fitted networks, with optional fine-tuning."""
 
 import copy
 import math
@@ -47,52 +47,53 @@ def prune(
     sample_weight: ArrayLike | None = None,
     learning_rate_init: float | None = None,
 ) -> SomeEstimator:
-    """Return an estimator in which the smallest weights, or units, are zero.
+    """Return an estimator in which the smallest weights or units are set to zero.
 
-    Weights are compared by their magnitude over all layers together [1]_, hidden units
+    Weights are compared by magnitude across all layers [1]_. Hidden units are compared
     within their layer by the norm of their incoming weights [2]_, so that each layer
-    loses the same share. What is left can be trained further; what was pruned stays
-    zero.
+    loses about the same share. The remaining weights can be fine-tuned, while pruned
+    weights stay zero.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted skreg network, or a pipeline that ends with one. It is not changed.
+        A fitted skreg network, or a pipeline that ends with one. It is not modified.
     amount : float
-        Share to prune, from 0 to less than 1, rounded up: of all weights, those counted
-        that are zero already; or, if `structured`, of the units of all hidden layers,
-        of which each keeps one at least.
+        Share to prune, from 0 to less than 1, rounded up. It is the share of all
+        weights, including weights that are already zero. If `structured`, it is the
+        share of all hidden units, and each layer keeps at least one unit.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Inputs to fine-tune with; those of the pipeline if it is one.
+        Inputs for fine-tuning. For a pipeline, these are the inputs of the pipeline.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        Targets to fine-tune with.
+        Targets for fine-tuning.
     structured : bool, default=False
-        Whether to prune whole units, which :func:`compact` then removes.
+        Whether to prune whole units, which :func:`compact` can then remove.
     finetune_epochs : int, default=0
-        Number of epochs to train what is left, along the estimator's `learning_rate`
-        from its beginning to its end (learning rate rewinding [3]_) and with all of its
-        regularisers, on all rows that are given, as early stopping has no part in it.
+        Number of epochs of fine-tuning. It runs the whole `learning_rate` schedule of
+        the estimator (learning rate rewinding [3]_) with all of its regularisers. It
+        uses all rows of `X`, because early stopping is turned off.
     sample_weight : array-like of shape (n_samples,), default=None
-        What each row counts in every mean.
+        Sample weights for fine-tuning.
     learning_rate_init : float, default=None
-        Initial learning rate of the fine-tuning. None is the estimator's.
+        Initial learning rate of the fine-tuning. None uses that of the estimator.
 
     Returns
     -------
     estimator or Pipeline
-        Of the same kind, fitted. Its parameters are those of `estimator`, so continued
-        fits keep the zeros only with `pruning` above zero. The curves of the
-        fine-tuning follow those of the fit; without it `kkt_violation_` is nan.
+        A fitted estimator of the same class, with the parameters of `estimator`.
+        Therefore continued fits keep the zeros only if `pruning` is above zero. The
+        curves of the fine-tuning are appended to those of the fit. Without fine-tuning,
+        `kkt_violation_` is nan.
 
     See Also
     --------
-    compact : Remove units that can do nothing.
+    compact : Remove constant units and units without effect.
 
     Notes
     -----
-    Units that residual connections tie together are pruned together, and those that
-    the inputs are added to are not. Of an estimator with `n_snapshots` each network is
-    pruned, and the curves are the last one's.
+    Units that are connected by residual connections are pruned together. Units to which
+    the inputs are added are not pruned. For an estimator with `n_snapshots`, each
+    network is pruned, and the curves are those of the last one.
 
     References
     ----------
@@ -118,8 +119,8 @@ def prune(
     if finetune_epochs and (X is None or y is None):
         missing = " and ".join(n for n, v in (("X", X), ("y", y)) if v is None)
         raise ValueError(
-            f"finetune_epochs={finetune_epochs} trains what is left and needs X and y, "
-            f"got no {missing}. Give the training data, or finetune_epochs=0."
+            f"finetune_epochs={finetune_epochs} needs the training data X and y, got "
+            f"no {missing}. Pass X and y, or set finetune_epochs=0."
         )
     if isinstance(estimator, Pipeline) and finetune_epochs:
         check_is_fitted(estimator)
@@ -136,7 +137,7 @@ def prune(
 
 
 def _pruned(estimator, amount, structured):
-    """Return the estimator with all of its networks pruned at once."""
+    """Return the estimator with all of its networks pruned."""
     architecture = estimator._layout.architecture
     if structured:
         _check_has_units(estimator, architecture)
@@ -151,20 +152,20 @@ def _pruned(estimator, amount, structured):
 
 
 def _check_has_units(estimator, architecture):
-    """Raise if there are no units that could be pruned."""
+    """Raise an error if the network has no units that can be pruned."""
     check_own_weights(estimator, "structured=True")
     if all(group.is_fixed for group in unit_groups(architecture)):
         sizes = sizes_of(architecture).items()
         given = ", ".join(f"{name}={value!r}" for name, value in sizes)
         raise ValueError(
-            "structured=True prunes units of hidden layers, and this network has none "
-            f"that can go, got {given} and skip={estimator.skip!r}. Use "
-            "structured=False."
+            "structured=True prunes units of hidden layers, but this network has no "
+            f"units that can be pruned, got {given} and skip={estimator.skip!r}. Set "
+            "structured=False to prune weights."
         )
 
 
 def _without_smallest_weights(architecture, state, amount):
-    """Return a copy of a state in which the smallest weights are zero."""
+    """Return a copy of a state with the smallest weights set to zero."""
     state = [array.copy() for array in state]
     weights = [torch.tensor(array) for array in state[: architecture.n_weights]]
     for array, mask in zip(state, magnitude_masks(weights, amount)):
@@ -173,14 +174,14 @@ def _without_smallest_weights(architecture, state, amount):
 
 
 def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
-    """Train the networks of a pruned estimator on, with the zeros that they have."""
+    """Continue the training of a pruned estimator and keep its zeros."""
     if estimator.solver == "lbfgs":
         raise ValueError(
-            "finetune_epochs takes steps that keep the zeros, and solver='lbfgs' takes "
-            f"none, got finetune_epochs={n_epochs}. Call "
-            "estimator.set_params(solver='adam') before, or set finetune_epochs=0."
+            "solver='lbfgs' cannot keep pruned weights at zero during fine-tuning, got "
+            f"finetune_epochs={n_epochs}. Call estimator.set_params(solver='adam') "
+            "first, or set finetune_epochs=0."
         )
-    # Early stopping would set rows aside.
+    # Early stopping would hold out validation rows.
     tuned = copy.copy(estimator).set_params(early_stopping=False)
     validate_parameters(tuned)
     prepared = prepare(tuned, X, y, sample_weight, known=estimator._layout)
@@ -206,9 +207,9 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
 
 
 def _finetuning(request, state, n_epochs, rate):
-    """Return the request that trains a pruned network for a number of epochs."""
+    """Return the request to fine-tune a pruned network."""
     weights = state[: request.architecture.n_weights]
-    # No more zeros than there are, which are kept.
+    # With the present sparsity, the zeros are kept and no weight is pruned.
     settings = request.settings | {"pruning": sparsity(weights)}
     if rate is not None:
         settings["lr"] = float(rate)

@@ -1,4 +1,4 @@
-"""Fitted estimators with other networks in them."""
+"""Copies of fitted estimators with modified networks."""
 
 import copy
 from dataclasses import replace
@@ -11,25 +11,25 @@ from skreg.estimators.base import BaseNetwork
 
 
 def of_last_step(estimator, function):
-    """Return what a function makes of a fitted network, or of a pipeline's last step.
+    """Apply a function to a fitted network or to the last step of a pipeline.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
     function : callable
-        Maps a fitted network to another one.
+        Maps a fitted network to a modified copy.
 
     Returns
     -------
     estimator or Pipeline
-        A pipeline has the other steps of the one that was given.
+        The modified copy. A pipeline shares its other steps with `estimator`.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If `estimator` is neither a skreg network nor a pipeline that ends with one.
     sklearn.exceptions.NotFittedError
-        If it is not fitted.
+        If the network is not fitted.
     """
     if isinstance(estimator, Pipeline):
         changed = copy.copy(estimator)
@@ -39,7 +39,7 @@ def of_last_step(estimator, function):
     if not isinstance(estimator, BaseNetwork):
         raise TypeError(
             "estimator must be a fitted skreg network, such as MLPClassifier, or a "
-            f"Pipeline that ends with one, got {estimator!r}. Of a search, give its "
+            f"Pipeline that ends with one, got {estimator!r}. For a search, pass its "
             "best_estimator_."
         )
     check_is_fitted(estimator)
@@ -47,28 +47,29 @@ def of_last_step(estimator, function):
 
 
 def check_own_weights(estimator, what):
-    """Raise if the networks of an ensemble share weights."""
+    """Raise an error if the networks of an ensemble share weights."""
     if estimator._layout.architecture.n_members > 1:
         raise ValueError(
-            f"{what} takes networks with weights of their own, got ensemble='shared'. "
-            "Give the members in estimators_ one by one."
+            f"{what} does not support networks that share weights, got "
+            "ensemble='shared'. Pass the members in estimators_ one by one."
         )
 
 
 def with_states(estimator, states, layout=None, attributes=None, **changes):
-    """Return a copy of an estimator with other networks in it.
+    """Return a copy of an estimator with new states of its networks.
 
     Parameters
     ----------
     estimator : BaseNetwork
     states : list of list of ndarray
-        Of all networks whose predictions are averaged, in the order of `states_of`.
+        The states of all networks whose predictions are averaged, in the order of
+        `states_of`.
     layout : Layout, default=None
-        What surrounds them; None is that of the estimator.
+        The layout of the networks. None is that of the estimator.
     attributes : dict, default=None
-        Public attributes of each `Fit` that change.
+        Public attributes to change in each `Fit`.
     **changes
-        Other fields of each `Fit` that change.
+        Other fields to change in each `Fit`.
     """
     states, fits = iter(states), []
     for fit in estimator._fits:

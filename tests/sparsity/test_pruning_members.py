@@ -80,7 +80,7 @@ def test_members_that_share_weights():
     assert pruned.sparsity_ >= 0.6
     for function in (compact, lambda e: prune(e, 0.5, structured=True)):
         with pytest.raises(
-            ValueError, match=r"got ensemble='shared'. Give the members"
+            ValueError, match=r"got ensemble='shared'. Pass the members"
         ):
             function(estimator)
     member = pruned.estimators_[0]
