@@ -1,4 +1,4 @@
-"""What the estimators that tune themselves share: candidates, rungs, averages."""
+"""Base class of the networks that choose their regularisation by cross-validation."""
 
 import math
 import warnings
@@ -38,23 +38,24 @@ from skreg.typing import ArrayLike, MatrixLike
 
 COUNT = Interval(Integral, 1, None, closed="left")
 N_FOLDS = 5
-# Inputs up to which they are embedded: with more, as pixels, networks take several
-# times as long, and linear features of many inputs say as much as bins of each.
+# Largest number of inputs for piecewise linear embeddings. With more inputs, such as
+# pixels, networks take several times as long, and linear features of many inputs carry
+# as much information as bins of each input.
 MOST_BINNED = 50
-# Rows from which on there are fewer epochs, the fewest of these, and inputs from which
-# on steps are shorter.
+# With more rows than MANY_ROWS, networks train for fewer epochs, but not for fewer than
+# FEWEST_EPOCHS. With more inputs than MANY_INPUTS, the learning rate is lower.
 MANY_ROWS, FEWEST_EPOCHS, MANY_INPUTS = 2000, 8, 100
-# Of a batch.
+# Smallest batch size.
 FEWEST_ROWS = 16
-# By how many standard errors the held-out rows are to be predicted better than by a
-# constant. Where there is nothing to find, the best of many candidates is the luckiest.
+# The best candidate must predict the held-out rows better than a constant by this many
+# standard errors. Without any signal, the best of many candidates is only the luckiest.
 N_ERRORS = 2.0
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
-    """A network whose regularisation is chosen by cross-validation.
+    """Base class of networks that choose their regularisation by cross-validation.
 
-    Subclasses say which network, and what an average of its predictions is.
+    Subclasses define the class of the network and how its predictions are averaged.
     """
 
     _parameter_constraints = {
@@ -75,38 +76,38 @@ class BaseNetworkCV(BaseEstimator, ABC):
     @property
     @abstractmethod
     def _network(self):
-        """The class of the networks that can be tuned."""
+        """The class of the networks that can be given as `estimator`."""
 
     @abstractmethod
     def _default_estimator(self):
-        """Return the network that is tuned if the user gave none."""
+        """Return the network to tune if `estimator` is None."""
 
     @abstractmethod
     def _default_scoring(self, prototype):
-        """Return the score to choose by if the user names none; None is the loss."""
+        """Return the score to use if `scoring` is None. None is the loss."""
 
     @abstractmethod
     def _splitter(self, y, n_splits, seed):
-        """Return the cross-validation with so many folds."""
+        """Return the default cross-validation splitter with `n_splits` folds."""
 
     @abstractmethod
     def _predictions(self, model, X):
-        """Return what of a network is averaged."""
+        """Return the predictions of a network, which are averaged over networks."""
 
     @abstractmethod
     def _judged(self, prediction, y):
-        """Return what of a prediction the loss of each row depends on."""
+        """Return the part of a prediction that the loss of each row depends on."""
 
     @abstractmethod
     def _constant(self, y, weight):
-        """Return the same for the best constant prediction."""
+        """Return the same part of the best constant prediction."""
 
     @abstractmethod
     def _row_losses(self, judged, y):
         """Return the loss of each row."""
 
     def _calibrate(self, mean, y, weight, is_found):
-        """Learn from the average of held-out predictions how to mend it."""
+        """Learn the calibration of the average from held-out predictions."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -120,15 +121,15 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return tags
 
     def _prototype(self):
-        """Return the network with the settings that candidates do not change."""
+        """Return the network with the settings that all candidates share."""
         if self.estimator is None:
             return self._default_estimator()
         if not isinstance(self.estimator, self._network):
             kind = type(self).__name__.removesuffix("CV")
             raise ValueError(
                 f"estimator must be an {kind}, or None for the default one, got "
-                f"{self.estimator!r}. What comes before a network, such as a "
-                f"transformer, goes before {type(self).__name__} in a pipeline."
+                f"{self.estimator!r}. To transform the inputs, put the transformer "
+                f"before {type(self).__name__} in a pipeline."
             )
         return clone(self.estimator)
 
@@ -141,7 +142,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         *,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Choose the regularisation and train with it.
+        """Choose the regularisation and train the networks.
 
         Parameters
         ----------
@@ -150,9 +151,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts in every mean, of the held-out rows too.
+            Sample weights, for training and for the scores on held-out rows.
         groups : array-like of shape (n_samples,), default=None
-            Groups of rows, for a `cv` that keeps them together.
+            Group labels of the rows, for a group-based `cv`.
 
         Returns
         -------
@@ -178,7 +179,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         trials = self._search(prototype, data, seeds, deadline, rng)
         chosen, weights = self._choose(prototype, trials, data)
         self._keep_trials(trials, chosen[0])
-        self.__dict__.pop("estimators_", None)  # of an earlier fit
+        self.__dict__.pop("estimators_", None)  # from an earlier fit
         if not self.refit:
             return
         chosen = [trial for trial, share in zip(chosen, weights) if share]
@@ -189,22 +190,25 @@ class BaseNetworkCV(BaseEstimator, ABC):
         else:
             self.estimators_ = refitted(prototype, chosen, data, seeds[-1])
         if self.estimator is None:
-            # Networks of our own are trained in single precision, twice as fast.
+            # The default network trains in single precision, which is twice as fast.
             for model in self.estimators_:
                 in_precision(model, X.dtype)
         self.weights_ = weights
 
     def _random_numbers(self):
-        """Return where random numbers come from; None is not numpy's global state."""
+        """Return the random number generator.
+
+        If `random_state` is None, it is a new one and not numpy's global generator.
+        """
         if self.random_state is None:
             return np.random.RandomState(np.random.MT19937(np.random.SeedSequence()))
         return check_random_state(self.random_state)
 
     def _choose(self, prototype, trials, data):
-        """Return the candidates to average, the best first, and their weights.
+        """Return the candidates to average, in order of their rank, and their weights.
 
-        If the best one is not clearly better than a constant, there is nothing to
-        find, and the most regularised is taken.
+        If the best candidate is not clearly better than a constant prediction, the most
+        strongly regularised candidate is chosen.
         """
         chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
         chosen = chosen[: self.n_ensemble]
@@ -226,12 +230,20 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return chosen, weights
 
     def _held_out(self, prototype, chosen, data):
-        """Return each candidate's predictions of all held-out rows, and their targets.
+        """Return the predictions of each candidate for the held-out rows of all folds.
 
-        Rows and classes count what they count in training.
+        Returns
+        -------
+        predictions : list of ndarray
+            One array for each candidate.
+        y : ndarray
+            Targets of the held-out rows.
+        weight : ndarray or None
+            The sample weights of these rows, which include class weights as in
+            training.
         """
         for trial in chosen:
-            if trial.results:  # dropped on the way
+            if trial.results:  # not a finalist, so its models are not fitted yet
                 trial.keep()
         weights = row_weights(prototype, data.checked, data.sample_weight)
         weight = weights.of_rows(data.X, data.y, data.sample_weight)
@@ -249,7 +261,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return predictions, data.y[rows], None if weight is None else weight[rows]
 
     def _mean_prediction(self, X):
-        """Return the average of the networks."""
+        """Return the average of the predictions of the networks."""
         self._check_can_predict()
         X = validate_data(
             self,
@@ -263,9 +275,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return mean_over((self._predictions(m, X) for m in models), self.weights_)
 
     def _scored(self, default, X, y, sample_weight):
-        """Return what candidates were compared by, as GridSearchCV does.
+        """Return the score by `scoring`, as GridSearchCV does.
 
-        `default` is the score where the user named none.
+        `default` is the score method to use if `scoring` is None.
         """
         if self.scoring is None:
             return default(X, y, sample_weight)
@@ -275,51 +287,52 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _check_can_predict(self):
         if hasattr(self, "best_params_") and not hasattr(self, "estimators_"):
             raise NotFittedError(
-                f"This {type(self).__name__} was fitted with refit=False and does not "
-                "predict. Set refit='folds' or True."
+                f"This {type(self).__name__} was fitted with refit=False and cannot "
+                "predict. Set refit='folds' or refit=True."
             )
         check_is_fitted(self)
 
     def _learn_data(self, prototype, X, y):
-        """Check the data, and take note of what scikit-learn asks of inputs."""
+        """Validate the data and set the attributes that scikit-learn requires."""
         checked = check_data(prototype, X, y)
         found = vars(prototype) | checked.targets.attributes
         for name in ("n_features_in_", "feature_names_in_", "classes_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            vars(self).pop(name, None)  # from an earlier fit
             if name in found:
                 setattr(self, name, found[name])
-        # The networks get arrays, in which names are not missing.
+        # The networks predict from arrays, which have no feature names.
         vars(prototype).pop("feature_names_in_", None)
         self._targets = checked.targets
         return checked
 
     def _folds(self, X, y, weight, groups, rng):
-        """Return the rows to train on and to judge by of each fold.
+        """Return the indices of the training rows and held-out rows of each fold.
 
-        Rows of weight zero are left out, and folds that they leave nothing to judge by.
+        Rows with a weight of zero are left out. So are folds without other held-out
+        rows.
         """
         cv, seed, rows = self.cv, int(rng.randint(2**31 - 1)), np.arange(X.shape[0])
         given = rows if weight is None else np.flatnonzero(weight)
         if cv is None or isinstance(cv, Integral):
-            # Shuffled, for tables are often sorted.
+            # Shuffle the rows, because data are often sorted.
             cv = self._splitter(y, _few_folds(self, y) if cv is None else cv, seed)
             folds = [[given[p] for p in fold] for fold in cv.split(given, y[given])]
         else:
             cv = check_cv(cv, y, classifier=is_classifier(self))
-            # An iterable may hold boolean masks.
+            # An iterable may contain boolean masks.
             folds = [[rows[p] for p in fold] for fold in cv.split(X, y, groups)]
         if weight is not None:
             folds = [[part[weight[part] > 0] for part in fold] for fold in folds]
         folds = [fold for fold in folds if len(fold[1])]
         if not folds or not all(len(train) for train, _ in folds):
             raise ValueError(
-                f"cv={self.cv!r} leaves no rows (of a weight above zero) to train on "
-                "or to judge by."
+                f"cv={self.cv!r} leaves no rows with a sample weight above zero for "
+                "training or for scoring. Use other folds, or check sample_weight."
             )
         return folds
 
     def _search(self, prototype, data, seeds, deadline, rng):
-        """Return what became of the candidates, the best first."""
+        """Return the trials of the candidates, from best to worst."""
         default = self._default_scoring(prototype)
         scoring = default if self.scoring is None else self.scoring
 
@@ -347,14 +360,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if failed:
             warnings.warn(
                 f"{len(failed)} of {len(trials)} candidates could not be trained on "
-                f"all folds, and are not chosen. The first error: {failed[0].error}",
+                f"all folds and will not be chosen. First error: {failed[0].error}",
                 FitFailedWarning,
                 stacklevel=4,
             )
         return ranked(trials)
 
     def _space(self, prototype, data):
-        """Return the distributions of the hyperparameters."""
+        """Return the distributions of the hyperparameters to search."""
         if isinstance(self.param_distributions, str):
             n_rows = len(data.folds[0][0])
             space = search_space(prototype, self.param_distributions, n_rows)
@@ -363,14 +376,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
         for name in self.param_distributions:
             if name == "random_state":
                 raise ValueError(
-                    "param_distributions must not have 'random_state': each fold has a "
-                    "seed of its own, the same for all candidates. Set random_state of "
-                    f"{type(self).__name__}."
+                    "param_distributions must not contain 'random_state', because each "
+                    "fold has its own seed, which all candidates share. Set "
+                    f"random_state of {type(self).__name__} instead."
                 )
             if name not in known:
                 raise ValueError(
-                    f"param_distributions has {name!r}, which is not a parameter of "
-                    f"{type(prototype).__name__}; {suggest(name, known)}"
+                    f"param_distributions contains {name!r}, which is not a parameter "
+                    f"of {type(prototype).__name__}; {suggest(name, known)}"
                 )
         return self.param_distributions
 
@@ -385,7 +398,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             )
 
     def _keep_trials(self, trials, best):
-        """Set what is known of the candidates."""
+        """Set the fitted attributes that describe the candidates."""
         self.best_index_, self.n_splits_ = best.number, len(best.scores)
         self.best_params_, self.best_score_ = best.params, float(best.scores.mean())
         in_order = sorted(trials, key=lambda trial: trial.number)
@@ -398,7 +411,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     @property
     def feature_importances_(self):
-        """Mean over the networks of the norms of each input's outgoing weights."""
+        """Norm of the outgoing weights of each input, averaged over the networks."""
         self._check_can_predict()
         return mean_over(
             (model.feature_importances_ for model in self.estimators_), self.weights_
@@ -406,12 +419,12 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     @property
     def estimator_(self):
-        """The network, if it is one and not an average."""
+        """The network, if a single one makes the predictions."""
         self._check_can_predict()
         if len(self.estimators_) > 1:
             raise AttributeError(
-                f"Predictions are averaged over {len(self.estimators_)} networks, in "
-                "estimators_. Set refit=True and n_ensemble=1 for a single one."
+                f"Predictions are averaged over {len(self.estimators_)} networks, held "
+                "in estimators_. Set refit=True and n_ensemble=1 for a single one."
             )
         return self.estimators_[0]
 
@@ -420,7 +433,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
 
 def _mean_in_errors(values, weight):
-    """Return the weighted mean of rows in units of its standard error."""
+    """Return the weighted mean in units of its standard error."""
     weight = np.ones(len(values)) if weight is None else weight
     share = weight / weight.sum()
     mean = share @ values
@@ -429,11 +442,11 @@ def _mean_in_errors(values, weight):
 
 
 def _suit(network, X, y):
-    """Suit the length of the training and of its steps to the size of the data.
+    """Adapt the batch size, number of epochs and learning rate to the data, in place.
 
-    Of few rows, smaller batches make more steps, and an epoch of many rows has many.
-    With many inputs a step moves the outputs far, as each weight is moved as much as if
-    it were the only one.
+    With few rows, smaller batches give more steps. With many rows, an epoch has many
+    steps, so fewer epochs are enough. With many inputs, a step changes the outputs
+    more, because each weight moves as far as if it were the only one.
     """
     n_rows, n_inputs = X.shape
     share = min(1, MANY_ROWS / n_rows) ** 0.5
@@ -441,11 +454,16 @@ def _suit(network, X, y):
     network.max_iter = max(FEWEST_EPOCHS, round(network.max_iter * share))
     network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
     if y.ndim == 2 and hasattr(network, "label_smoothing"):
-        network.label_smoothing = 0.0  # no temperature sharpens several labels again
+        # Multilabel predictions are not calibrated, which would undo the smoothing.
+        network.label_smoothing = 0.0
 
 
 def _few_folds(estimator, y):
-    """Return five, or as many as the largest class has rows, or there are rows."""
+    """Return the default number of folds: 5, or fewer for small data, but at least 2.
+
+    There are at most as many folds as rows. For a classifier, there are at most as many
+    folds as rows in the largest class.
+    """
     n_rows = len(y)
     if is_classifier(estimator) and y.ndim == 1:
         n_rows = np.unique(y, return_counts=True)[1].max()
@@ -453,7 +471,7 @@ def _few_folds(estimator, y):
 
 
 def _can_embed(X):
-    """Tell whether bins of all inputs are possible, and worth their time."""
+    """Return whether piecewise linear embeddings are possible and worth their time."""
     if sp.issparse(X):
         return False
     n_binned = X.shape[1] - has_two_values(X, np.arange(len(X))).sum()
@@ -461,7 +479,7 @@ def _can_embed(X):
 
 
 def _without_quantiles(space):
-    """Return a space without piecewise linear embeddings."""
+    """Remove piecewise linear embeddings from a search space."""
     space = dict(space)
     left = [v for v in space.get("numeric_embedding", ()) if v != "piecewise_linear"]
     space["numeric_embedding"] = left

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons that tune their own regularisation: the public estimators."""
+"""Multilayer perceptrons that choose their regularisation by cross-validation."""
 
 from functools import partial
 from typing import Any, Literal
@@ -28,8 +28,8 @@ from skreg.typing import (
 
 document = partial(fill_docstring, sections=SECTIONS)
 
-# What the candidates have in common if the user gives no network; docs/defaults.md has
-# the measurements that these come from.
+# Settings of the default network, which all candidates share. They are based on the
+# measurements in docs/defaults.md.
 SETTINGS = {
     "hidden_layer_sizes": (64, 64),
     "skip": "linear",
@@ -40,13 +40,13 @@ SETTINGS = {
     "early_stopping": True,
     "n_iter_no_change": 12,
     "tol": 0.0,
-    # Predictions are in the precision of the data.
+    # Predictions still have the precision of the data.
     "dtype": "float32",
 }
 
 
-# Networks that are less sure leave it to the temperature how sure to be, which learns
-# that from rows that they have not seen.
+# Label smoothing of the default classifier. It makes networks less confident. The
+# temperature, which is learned from held-out rows, then sets the confidence.
 SMOOTHING = 0.05
 
 
@@ -56,21 +56,22 @@ class TargetLoss:
     Parameters
     ----------
     network : MLPRegressor
-        "huber" is judged by absolute errors, "poisson" by deviances.
+        The network whose `loss` is used. For "huber" it is the absolute error, for
+        "poisson" the deviance.
     """
 
-    __name__ = "mean loss"  # which scikit-learn's scorers ask for
+    __name__ = "mean loss"  # required by scikit-learn's scorers
 
     def __init__(self, network):
         self.name = network.loss
         self.level = network.quantile if self.name == "quantile" else 0.5
 
     def __call__(self, y, prediction, sample_weight=None):
-        """Return the mean over rows."""
+        """Return the mean loss over the rows."""
         return np.average(self.of_rows(y, prediction), weights=sample_weight)
 
     def of_rows(self, y, prediction):
-        """Return the loss of each row, the mean over its outputs."""
+        """Return the loss of each row, averaged over its outputs."""
         error = y - prediction
         if self.name == "squared_error":
             loss = error**2
@@ -83,7 +84,7 @@ class TargetLoss:
         return loss.reshape(len(y), -1).mean(axis=1)
 
     def constant(self, y, weight):
-        """Return the constant with the lowest mean loss."""
+        """Return the constant prediction with the lowest mean loss."""
         if self.name in ("squared_error", "poisson"):
             return np.average(y, axis=0, weights=weight)
         method = "linear" if weight is None else "inverted_cdf"
@@ -94,20 +95,21 @@ class TargetLoss:
 class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     """Multilayer perceptron classifier that chooses its regularisation by itself.
 
-    Candidates are drawn from a space of regularisers and trained on all folds as one
-    network; the better ones go on, and the networks of the best are averaged. A linear
-    model is part of every candidate (``skip="linear"``), so that strong regularisation
-    of the rest leaves it. Probabilities are tempered so that they are right on the
-    rows held out [3]_: where they are too sure, they come nearer to the base rate.
+    Candidates are drawn from a space of regularisers. All candidates and folds are
+    trained together as one stack. The better candidates continue their training, and
+    the predictions of the best ones are averaged. Every candidate contains a linear
+    model (``skip="linear"``), which remains if everything else is strongly regularised.
+    Probabilities are calibrated with a temperature on the held-out rows [3]_:
+    overconfident predictions are moved towards the base rate.
 
     Parameters
     ----------
     estimator : MLPClassifier or None, default=None
-        The network, with the settings that candidates do not change. None is two
-        hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for 32 epochs at most, and
-        fewer with more than 2,000 rows, with ``label_smoothing=0.05`` if a row has one
-        label.
+        The network with the settings that all candidates share. The default network has
+        two hidden layers of 64 units and ``skip="linear"``. It trains with a
+        "flat_cosine" schedule for at most 32 epochs, or fewer with more than 2,000
+        rows. It uses early stopping on the held-out rows and, unless targets are
+        multilabel, ``label_smoothing=0.05``.
     {search}
 
     Attributes
@@ -115,19 +117,21 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     temperature_ : float
-        What the distance of the averaged log-probabilities from those of the base rate
-        is divided by: above 1 the average was too sure of itself, below 1 not enough.
-        Where it is not clear that there is anything to find, it is doubled.
+        Temperature by which the differences between the averaged log-probabilities and
+        those of the base rate are divided. Above 1 the average was overconfident, below
+        1 underconfident. It is doubled if the best candidate is not clearly better than
+        a constant prediction.
     class_prior_ : ndarray of shape (n_classes,)
-        The base rate: the share of each class, or of the rows that have each label.
+        The base rate: the share of each class or, for multilabel targets, the share of
+        the rows with each label.
     {search_attributes}
 
     See Also
     --------
     MLPClassifier : The network.
-    search_space : The spaces.
+    search_space : The predefined search spaces.
     BayesSearchCV : Bayesian search for any estimator.
-    sklearn.linear_model.LogisticRegressionCV : The same for linear models.
+    sklearn.linear_model.LogisticRegressionCV : Cross-validated linear classifier.
 
     References
     ----------
@@ -195,7 +199,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         return model.predict_proba(X)
 
     def _judged(self, prediction, y):
-        """Return the probability of what each row, or each of its labels, is."""
+        """Return the probability of the true class, or of each true label, of a row."""
         if y.ndim == 2:
             return np.where(y, prediction, 1 - prediction)
         target = np.searchsorted(self.classes_, y)
@@ -205,7 +209,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         return self._judged(np.tile(self._base_rates(y, weight), (len(y), 1)), y)
 
     def _base_rates(self, y, weight):
-        """Return the share of each class, or of each label's rows."""
+        """Return the share of each class, or of the rows with each label."""
         labels = y != 0 if y.ndim == 2 else y[:, None] == self.classes_
         return np.average(labels, axis=0, weights=weight)
 
@@ -218,12 +222,13 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
             target = np.searchsorted(self.classes_, y)
             prior = self.class_prior_
             self.temperature_ = best_temperature(mean, target, weight, prior)
-            # Half the way to the base rate keeps three quarters of what a signal is
-            # worth, and leaves a quarter of what noise costs: both are quadratic.
+            # The gain from a signal and the cost of noise are both quadratic in the
+            # distance. Half the distance to the base rate keeps three quarters of the
+            # gain and a quarter of the cost.
             self.temperature_ *= 1 if is_found else 2
 
     def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
-        """Return the tempered mean of the networks' probabilities.
+        """Return the calibrated mean of the probabilities of the networks.
 
         Parameters
         ----------
@@ -233,8 +238,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`. For multilabel targets, the probability of each
-            label; otherwise rows sum to one.
+            Probabilities in the order of `classes_`. Each row sums to one. For
+            multilabel targets, they are the probabilities of the labels instead.
         """
         mean = self._mean_prediction(X)
         if self._targets.is_multilabel:
@@ -263,18 +268,18 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     """Multilayer perceptron regressor that chooses its regularisation by itself.
 
-    Candidates are drawn from a space of regularisers and trained on all folds as one
-    network; the better ones go on, and the networks of the best are averaged. A linear
-    model is part of every candidate (``skip="linear"``), so that strong regularisation
-    of the rest leaves it.
+    Candidates are drawn from a space of regularisers. All candidates and folds are
+    trained together as one stack. The better candidates continue their training, and
+    the predictions of the best ones are averaged. Every candidate contains a linear
+    model (``skip="linear"``), which remains if everything else is strongly regularised.
 
     Parameters
     ----------
     estimator : MLPRegressor or None, default=None
-        The network, with the settings that candidates do not change. None is two
-        hidden layers of 64 units with ``skip="linear"`` and early stopping on the
-        held-out rows, trained with a "flat_cosine" schedule for 32 epochs at most, and
-        fewer with more than 2,000 rows.
+        The network with the settings that all candidates share. The default network has
+        two hidden layers of 64 units and ``skip="linear"``. It trains with a
+        "flat_cosine" schedule for at most 32 epochs, or fewer with more than 2,000
+        rows. It uses early stopping on the held-out rows.
     {search}
 
     Attributes
@@ -282,16 +287,16 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     target_center_ : float or ndarray of shape (n_outputs,)
         The best constant prediction.
     shrinkage_ : float
-        What the distance of predictions from it is multiplied by: 1, or less where
-        there is nothing to find.
+        Factor of the difference between predictions and `target_center_`. It is 1, or
+        less if the best candidate is not clearly better than a constant prediction.
     {search_attributes}
 
     See Also
     --------
     MLPRegressor : The network.
-    search_space : The spaces.
+    search_space : The predefined search spaces.
     BayesSearchCV : Bayesian search for any estimator.
-    sklearn.linear_model.RidgeCV : The same for linear models.
+    sklearn.linear_model.RidgeCV : Cross-validated linear regressor.
 
     References
     ----------
@@ -365,7 +370,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         self.target_center_, self.shrinkage_ = self._loss.constant(y, weight), 1.0
         if is_found:
             return
-        # Half of what fits the held-out rows best, as for classes.
+        # Half of the factor that fits the held-out rows best, as for classifiers.
         distance = mean - self.target_center_
         weight = np.ones(len(y)) if weight is None else weight
         slope = weight @ (distance * (y - self.target_center_)).reshape(len(y), -1)
@@ -384,7 +389,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         return self._scored(super().score, X, y, sample_weight)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Return the mean of the networks' predictions.
+        """Return the mean of the predictions of the networks.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The regularisation path: how a model grows as a penalty gives way."""
+"""Regularisation paths: models fitted with decreasing strengths of a penalty."""
 
 import copy
 import math
@@ -34,32 +34,32 @@ from skreg.training.stack import loss_gradients
 from skreg.training.train import train
 from skreg.typing import ArrayLike, CrossValidation, MatrixLike, NDArray, Scoring
 
-# The largest weight that l2, which makes none zero, leaves at the start of its path.
+# l2 makes no weight exactly zero. Its path starts where all weights are at most this.
 NEGLIGIBLE = 1e-3
-# Strengths tried at a time in the search for the one that empties a network: first
-# over twelve powers of ten, then between the two that enclose it.
+# Strengths to try at a time in the search for the smallest strength that empties a
+# network: first over twelve powers of ten, then between the two that enclose it.
 WIDE, NARROW, ROUNDS = np.geomspace(1e-6, 1e6, 13), 9, 3
 
 
 @dataclass
 class RegularizationPath:
-    """Models of falling strength, from the empty one on.
+    """Estimators fitted with decreasing strengths of a penalty.
 
     Attributes
     ----------
     penalty : {"l1", "l2", "group_l1"}
         The parameter that varies.
     strengths : ndarray of shape (n_strengths,)
-        Its values, in descending order.
+        Strengths of the penalty, in descending order.
     estimators : list of estimator
-        Fitted to all rows with each strength.
+        The estimators fitted to all rows with each strength.
     coefs : ndarray of shape (n_strengths, n_features, n_units)
-        Weights of the inputs, for standardised inputs if the estimator standardises;
-        those of a linear skip connection come last.
+        Weights of the inputs. They refer to standardised inputs if the estimator
+        standardises. Weights of a linear skip connection come last.
     losses : ndarray of shape (n_strengths,)
-        The objective at the end of each fit, penalties included.
+        The objective at the end of each fit, including penalties.
     scores : ndarray of shape (n_strengths, n_folds)
-        Score of each strength on the rows held out in each fold.
+        Score of each strength on the held-out rows of each fold.
     """
 
     penalty: str
@@ -71,7 +71,7 @@ class RegularizationPath:
 
     @property
     def feature_norms(self) -> NDArray[Any]:
-        """Norms of each input's weights, of shape (n_strengths, n_features)."""
+        """Norms of the weights of each input, of shape (n_strengths, n_features)."""
         return np.linalg.norm(self.coefs, axis=2)
 
     @property
@@ -81,7 +81,7 @@ class RegularizationPath:
 
     @property
     def best_index(self) -> int:
-        """Position of the best mean score, of the stronger penalty among ties."""
+        """Index of the best mean score, and of the strongest penalty among ties."""
         return int(self.scores.mean(axis=1).argmax())
 
     @property
@@ -91,7 +91,7 @@ class RegularizationPath:
 
     @property
     def one_se_index(self) -> int:
-        """Position of the strongest penalty within a standard error of the best."""
+        """Index of the strongest penalty within one standard error of the best."""
         return first_within_one_standard_error(self.scores)
 
     @property
@@ -126,39 +126,43 @@ def regularization_path(
     scoring: Scoring = None,
     sample_weight: ArrayLike | None = None,
 ) -> RegularizationPath:
-    """Fit an estimator with falling strengths of a penalty, and score them.
+    """Fit and score an estimator with decreasing strengths of a penalty.
 
-    The first strength is the smallest that leaves every weight zero (for group_l1,
-    those of the inputs; for l2, all below 0.001), the last is `ratio` times that. All
-    folds, and for networks all strengths, train as one stack.
+    The first strength is the smallest one for which all weights are zero. For group_l1,
+    it is the smallest one for which all weights of the inputs are zero, and for l2, for
+    which all weights are below 0.001. The last strength is `ratio` times the first one.
+    All folds train as one stack. For networks, all strengths are in this stack, too.
 
-    A linear model has one optimum for each strength, and each fit starts from the last
-    one. A network starts anew from its own initial weights, so that each model is
-    what ``estimator.set_params(l1=strength).fit(X, y)`` gives: from zero weights no
-    network would ever leave, as they are stationary whatever the strength.
+    A linear model has one optimum for each strength, and each fit starts from the
+    previous optimum. Each fit of a network starts from its own initial weights, so that
+    the result is the same as that of
+    ``estimator.set_params(l1=strength).fit(X, y)``. It could not start from the
+    previous fit: zero weights are a stationary point for all strengths, which a network
+    would never leave.
 
     Parameters
     ----------
     estimator : MLPClassifier or MLPRegressor
-        Its own strength of the penalty is not used. It is not changed.
+        The estimator. It is not modified, and its own strength of the penalty is not
+        used.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Training inputs.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets.
     penalty : {"l1", "l2", "group_l1"}, default="l1"
-        The parameter that varies. "l1" and "l2" are the same in all layers.
+        The parameter that varies. "l1" and "l2" have the same strength in all layers.
     n : int, default=50
         Number of strengths, evenly spaced on a logarithmic scale.
     ratio : float, default=0.01
-        The smallest strength over the largest.
+        Ratio of the smallest strength to the largest.
     strengths : array-like, default=None
-        Strengths to use instead, not negative.
+        Strengths to use instead. They must not be negative.
     cv : int, cross-validation splitter, iterable or None, default=5
-        The folds to score in, as in `cross_val_score`; None is 5 folds.
+        The folds of the cross-validation, as in `cross_val_score`. None is 5 folds.
     scoring : str, callable or None, default=None
-        A scorer; None is the estimator's own `score`.
+        A scorer. None is the `score` method of the estimator.
     sample_weight : array-like of shape (n_samples,), default=None
-        What each row counts, in training and in the scores.
+        Sample weights for training and for the scores.
 
     Returns
     -------
@@ -168,12 +172,12 @@ def regularization_path(
     Raises
     ------
     ValueError
-        If a strength is negative or not finite, or a network is never empty.
+        If a strength is negative or not finite, or if no strength empties a network.
 
     See Also
     --------
-    RegularizationPathDisplay : Draws the path.
-    sklearn.linear_model.lasso_path : The same for the lasso.
+    RegularizationPathDisplay : Plot the path.
+    sklearn.linear_model.lasso_path : The path of the lasso.
 
     References
     ----------
@@ -198,8 +202,8 @@ def regularization_path(
         largest = runs[0].emptying() if linear else _emptying_search(runs[0])
         if largest == 0:
             raise ValueError(
-                f"The model is empty without {penalty}: no input says anything about "
-                "the targets. Give strengths of your own."
+                f"All weights are zero even without {penalty}, because no input is "
+                "related to the targets. Pass strengths to fit with."
             )
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)
@@ -234,21 +238,22 @@ def _check_strengths(strengths: ArrayLike) -> NDArray[Any]:
     good = found.ndim == 1 and len(found) and np.all(np.isfinite(found) & (found >= 0))
     if not good:
         raise ValueError(
-            "strengths must be finite numbers that are not negative, one at least, "
-            f"got {strengths!r}."
+            "strengths must be a non-empty list of finite, non-negative numbers, got "
+            f"{strengths!r}."
         )
     return np.sort(found)[::-1]
 
 
 def _warn_of_early_ends(trackers):
-    """Warn once of all fits that did not converge."""
+    """Warn once about all fits that did not converge."""
     ended = [t.converged or t.halted or t.request.has_fixed_length for t in trackers]
     early = len(ended) - sum(ended)
     if early:
         warnings.warn(
-            f"{early} of {len(trackers)} fits did not converge; kkt_violation_ of the "
-            "path's estimators says how far they are. Increase max_iter, standardise "
-            "the inputs, or give a network a smooth activation, such as 'tanh'.",
+            f"{early} of {len(trackers)} fits did not converge. See kkt_violation_ of "
+            "the estimators of the path for their distance to the optimum. Increase "
+            "max_iter, standardise the inputs, or use a smooth activation in networks, "
+            "such as 'tanh'.",
             ConvergenceWarning,
             stacklevel=4,  # the caller, above scikit-learn's wrapper
         )
@@ -262,13 +267,13 @@ def _score(scorer, model, X, y, test, sample_weight):
 
 
 class _Run:
-    """An estimator on some of the rows, to be trained with several strengths."""
+    """An estimator to train on some of the rows with several strengths."""
 
     def __init__(self, estimator, penalty, X, y, rows, sample_weight):
         self.penalty, self.rows = penalty, rows
         self.model = clone(estimator).set_params(**{penalty: 0.0})
         validate_parameters(self.model)
-        check_single(self.model, "regularization_path trains for each strength")
+        check_single(self.model, "For each strength, regularization_path trains")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[rows]
         seed = self.model._draw_seed()
@@ -284,40 +289,41 @@ class _Run:
 
     @property
     def is_convex(self):
-        """Whether there is one optimum, which the full-batch solver finds.
+        """Whether each strength has a single optimum, which the solver finds.
 
-        And zero weights are where the path starts, those of a skip connection, too.
+        The path must also start from zero weights, including those of a linear skip
+        connection.
         """
         request = self.request
         varies = np.not_equal(self.strengths(1.0), self.strengths(2.0)).all()
         return request.architecture.is_linear and request.is_certified and varies
 
     def strengths(self, strength):
-        """Return the strength of each layer of weights if the penalty has `strength`.
+        """Return the strength of the penalty in each layer of weights.
 
-        That of a skip connection may be fixed.
+        The strength of a linear skip connection may be fixed.
         """
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
         return layer_settings(model, self.request.architecture)[self.penalty]
 
     def with_strength(self, strength, **changes):
-        """Return the request with a strength, and other changes."""
+        """Return the request with a strength and other changes."""
         settings = self.request.settings | {self.penalty: self.strengths(strength)}
         return replace(self.request, settings=settings, **changes)
 
     def full_batches(self):
-        """Return the changes of a request that is solved on all rows together."""
+        """Return the changes to a request that make it use the full-batch solver."""
         return {"solver": "lbfgs", "max_iter": self.request.max_polish}
 
     def fitted(self, result, strength):
-        """Return the estimator as fitted with a strength, and its tracker."""
+        """Return the estimator fitted with a strength, and its tracker."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
         fit = fit_alone(result, self.prepared)
         model._become(self.prepared.layout, self.prepared.device, [fit])
         return model, result.tracker
 
     def empty_state(self):
-        """Return the optimum of a linear model whose weights are held at zero."""
+        """Return the optimum of a linear model whose weights are fixed at zero."""
         n_layers = len(self.request.settings["l1"])
         settings = self.request.settings | {"l1": [math.inf] * n_layers}
         alone = replace(
@@ -327,12 +333,12 @@ class _Run:
         return result.state
 
     def emptying(self):
-        """Return the smallest strength with which a linear model is empty."""
+        """Return the smallest strength for which all weights of the model are zero."""
         gradients = loss_gradients(replace(self.request, initial=self.empty_state()))
         return max(self._emptying_of(i, part) for i, part in enumerate(gradients))
 
     def _emptying_of(self, layer, gradient):
-        """Return the smallest strength with which a layer is empty."""
+        """Return the smallest strength for which all weights of a layer are zero."""
         if self.penalty == "l2":
             return gradient.abs().max().item() / (2 * NEGLIGIBLE)
         settings = {
@@ -349,10 +355,23 @@ class _Run:
 
 
 def _emptying_with(make, others, gradient):
-    """Return the smallest strength that empties a layer beside other penalties.
+    """Return the smallest strength that empties a layer, given its other penalties.
 
-    Bisection from the strength that does so alone, which is enough beside others.
-    `make` returns the penalty of a strength.
+    The upper bound of the bisection is the strength that empties the layer without the
+    other penalties.
+
+    Parameters
+    ----------
+    make : callable
+        Maps a strength to the penalty.
+    others : list of Penalty
+        The other penalties of the layer.
+    gradient : Tensor of shape (1, n_in, n_out)
+        Gradient of the loss at zero weights.
+
+    Returns
+    -------
+    float
     """
     zero = gradient * 0
 
@@ -371,9 +390,12 @@ def _emptying_with(make, others, gradient):
 
 
 def _fit_onward(runs, strengths):
-    """Train linear models, each from the optimum of the last strength.
+    """Train linear models, each from the optimum of the previous strength.
 
-    Returns a list for each strength: of each run the model and its tracker.
+    Returns
+    -------
+    list of list of (estimator, Tracker)
+        For each strength, the model and the tracker of each run.
     """
     states, fits = [run.empty_state() for run in runs], []
     for strength in strengths.tolist():
@@ -388,7 +410,10 @@ def _fit_onward(runs, strengths):
 
 
 def _fit_anew(runs, strengths):
-    """Train networks of all strengths and rows together, as `_fit_onward`."""
+    """Train networks with all strengths on all folds together.
+
+    The result is that of `_fit_onward`.
+    """
     pairs = [(strength, run) for strength in strengths.tolist() for run in runs]
     results = train([run.with_strength(strength) for strength, run in pairs])
     fits = [run.fitted(r, strength) for (strength, run), r in zip(pairs, results)]
@@ -396,7 +421,7 @@ def _fit_anew(runs, strengths):
 
 
 def _emptying_search(run):
-    """Return the smallest strength found with which a network is empty."""
+    """Search for the smallest strength for which all weights of a network are zero."""
     low, high = _enclose(run, WIDE)
     for _ in range(ROUNDS):
         low, high = _enclose(run, np.geomspace(low, high, NARROW + 2)[1:-1], low, high)
@@ -404,8 +429,8 @@ def _emptying_search(run):
 
 
 def _enclose(run, strengths, low=None, high=None):
-    """Return the neighbours between which a network becomes empty."""
-    # Steps of Adam do not bring weights near enough to zero, which l2 never reaches.
+    """Return the two adjacent strengths between which a network becomes empty."""
+    # With l2, Adam does not bring the weights close enough to zero.
     changes = run.full_batches() if run.penalty == "l2" else {}
     results = train([run.with_strength(s, **changes) for s in strengths.tolist()])
     for strength, result in reversed(list(zip(strengths, results))):
@@ -415,8 +440,9 @@ def _enclose(run, strengths, low=None, high=None):
         high = strength
     if low is None or high is None:
         raise ValueError(
-            f"No strength of {run.penalty} from {strengths[0]:g} to {strengths[-1]:g} "
-            "is the first to empty the network. Give strengths of your own."
+            f"The smallest strength of {run.penalty} for which all weights are zero is "
+            f"not between {strengths[0]:g} and {strengths[-1]:g}. Pass strengths to "
+            "fit with."
         )
     return low, high
 

@@ -1,13 +1,14 @@
-"""Averages of predictions, and the temperature that makes them honest."""
+"""Weighted averages of predictions, and their calibration by a temperature."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-# Temperatures are looked for between exp(-LIMIT) and exp(LIMIT).
+# Temperatures are searched between exp(-LIMIT) and exp(LIMIT).
 LIMIT = 3.0
+# Lower bound of probabilities inside logarithms.
 TINY = 1e-12
-# Models that a forward selection adds, at most.
+# Number of picks of a forward selection.
 N_PICKS = 25
 
 
@@ -19,35 +20,37 @@ def mean_over(predictions, weights):
     predictions : iterable of ndarray
         One array for each model.
     weights : sequence of float
-        Their sum is 1.
+        Weights of the models. Their sum must be 1.
 
     Returns
     -------
     ndarray
     """
-    # Python's floats leave single precision as it is.
+    # Python floats, unlike numpy scalars, keep arrays in single precision.
     return sum(float(weight) * p for weight, p in zip(weights, predictions))
 
 
 def forward_selection(predictions, loss, n_picks=N_PICKS):
-    """Return the weights of models in an average, by greedy selection.
+    """Choose the weights of models in an average by greedy forward selection.
 
-    One after another, and as often as it helps, the model is added whose prediction
-    lowers the loss of the mean the most (Caruana et al. 2004); of all the means on the
-    way the best is taken.
+    In each step, the model that lowers the loss of the mean prediction the most is
+    added (Caruana et al. 2004). A model can be added several times. The best of all
+    means is returned.
 
     Parameters
     ----------
     predictions : sequence of ndarray
-        Of rows that the models were not trained on, one array for each model.
+        Predictions of each model for rows that it was not trained on.
     loss : callable
         Maps a prediction to a number.
     n_picks : int, default=25
+        Number of steps.
 
     Returns
     -------
     ndarray of shape (n_models,)
-        Multiples of one over the number of picks; their sum is 1.
+        The weights. They are multiples of one over the number of picks of the best
+        mean, and their sum is 1.
 
     References
     ----------
@@ -77,20 +80,21 @@ def forward_selection(predictions, loss, n_picks=N_PICKS):
 
 
 def tempered(probability, temperature, prior=None):
-    """Return probabilities with their distance from the base rate divided.
+    """Apply a temperature to probabilities, relative to the base rate.
 
-    ``q_k = p_k / prior_k`` becomes ``q_k ** (1 / T)`` (up to a factor that makes the
-    sum 1): above 1 they come nearer to the base rate, below 1 they go further from it.
-    With an even base rate this is the usual temperature, which leaves the order of the
-    classes; otherwise that would lead to even probabilities, which are wrong in the
-    mean.
+    Each ratio ``q_k = p_k / prior_k`` becomes ``q_k ** (1 / T)``, and the probabilities
+    are then normalised. A temperature `T` above 1 moves them towards the base rate, and
+    one below 1 away from it. With a uniform base rate this is ordinary temperature
+    scaling, which keeps the order of the classes. With another base rate, ordinary
+    temperature scaling would move probabilities towards a uniform distribution, which
+    is wrong on average.
 
     Parameters
     ----------
     probability : ndarray of shape (n_rows, n_classes)
     temperature : float
     prior : ndarray of shape (n_classes,), default=None
-        The base rate; None is even.
+        The base rate. None is uniform.
 
     Returns
     -------
@@ -112,25 +116,25 @@ def tempered(probability, temperature, prior=None):
 def best_temperature(probability, target, weight=None, prior=None):
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 
-    Targets are a little less than certain, after Platt (1999): with `n` rows, each is
-    mixed with the base rate by ``2 / (n + 2)``. Where few rows are predicted perfectly,
-    the best temperature would else be zero.
+    Targets are smoothed slightly, after Platt (1999): with `n` rows, each target is
+    mixed with the base rate, which gets a weight of ``2 / (n + 2)``. Otherwise the best
+    temperature would be zero where few rows are all predicted perfectly.
 
     Parameters
     ----------
     probability : ndarray of shape (n_rows, n_classes)
         Predictions for rows that the model was not trained on.
     target : ndarray of shape (n_rows,)
-        The number of each row's class.
+        Class index of each row.
     weight : ndarray of shape (n_rows,), default=None
-        What each row counts.
+        Sample weights.
     prior : ndarray of shape (n_classes,), default=None
-        As in `tempered`.
+        The base rate. None is uniform.
 
     Returns
     -------
     float
-        1 if nothing else is better.
+        1 if no other temperature has a lower loss.
 
     References
     ----------

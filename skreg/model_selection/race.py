@@ -1,4 +1,4 @@
-"""Training of candidates that compete: the worse are dropped at each rung."""
+"""Training of networks side by side, some of which are stopped on the way."""
 
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.request import FitResult
@@ -8,15 +8,21 @@ from skreg.training.train import own_copy, stacks_of
 
 
 class Race:
-    """Networks that train side by side, some of which drop out on the way.
+    """Networks that train side by side, some of which are stopped early.
 
-    All are in memory at once. Those that go on are not started again.
+    All networks are in memory at the same time. So the remaining ones continue their
+    training and are not started again.
 
     Parameters
     ----------
     requests : list of FitRequest
     max_bytes : int, default=None
-        What a stack may take; None is a half of what is free.
+        Memory that the stacks may take. None is half of the available memory.
+
+    Attributes
+    ----------
+    trackers : list of Tracker
+        The progress of each network, in the order of the requests.
     """
 
     def __init__(self, requests, max_bytes=None):
@@ -40,21 +46,22 @@ class Race:
             self._places[position] = run, place
 
     def _fail(self, chunk, error):
-        """Make the error of a stack that of each of its networks."""
+        """Set the error of a stack as the error of each of its networks."""
         for position in chunk:
             tracker = self.trackers[position] or Tracker(self.requests[position])
             tracker.error, self.trackers[position] = own_copy(error), tracker
             self._failed[position] = FitResult([], tracker)
 
     def advance(self, epoch, in_turns=False):
-        """Train all networks that are still in the race up to an epoch.
+        """Train all remaining networks up to an epoch.
 
         Parameters
         ----------
         epoch : float
+            Number of epochs after which to pause. Infinity trains to the end.
         in_turns : bool, default=False
-            Whether the stacks take turns after each epoch, so that all are equally far
-            when the time is over.
+            Whether the stacks take turns after each epoch. All stacks have then
+            completed the same number of epochs when a time limit is reached.
 
         Raises
         ------
@@ -69,7 +76,7 @@ class Race:
             self._advance(epoch)
 
     def _going(self):
-        """Return the stacks that have not failed, with their positions."""
+        """Return the runs that have not failed and the positions of their networks."""
         return [
             (run, chunk)
             for run, chunk in self._runs
@@ -86,7 +93,7 @@ class Race:
                 raise KeyboardInterrupt
 
     def drop(self, positions):
-        """Stop networks where they are."""
+        """Stop the training of the networks at the given positions."""
         for position in positions:
             self.trackers[position].halted = True
         for run, _ in self._going():
@@ -95,7 +102,7 @@ class Race:
             run.retire(keep)
 
     def state(self, position):
-        """Return the best state so far of a network, or its present one."""
+        """Return the best state of a network so far, or else its current state."""
         tracker = self.trackers[position]
         if tracker.best_state is not None:
             return tracker.best_state
@@ -106,7 +113,7 @@ class Race:
         return run.stack.state_of(run.course.trackers.index(tracker))
 
     def finish(self):
-        """End the race and return a `FitResult` for each network."""
+        """End the training and return a `FitResult` for each network."""
         results = dict(self._failed)
         for run, chunk in self._going():
             results.update(zip(chunk, run.finish()))

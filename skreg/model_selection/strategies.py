@@ -1,4 +1,4 @@
-"""Which candidates a search tries, and for how long."""
+"""The search strategies: which candidates are trained, and for how many epochs."""
 
 import math
 
@@ -11,16 +11,16 @@ from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.model_selection.space import OffOr
 from skreg.parameters.regularisers import regularisers
 
-# How many times a Bayesian search asks for candidates.
+# Number of times that a Bayesian search asks for new candidates.
 BATCHES = 4
 
 
 def halving_plan(n_candidates, n_final, max_iter):
-    """Return how many candidates take part in each rung, and until which epoch.
+    """Plan the rungs of a search by successive halving.
 
-    Each rung has half of the candidates of the one before, and ends after twice as
-    many epochs; the last has `n_final` candidates at least (if there are so many) and
-    ends after `max_iter`.
+    Each rung has half as many candidates as the previous one and ends after twice as
+    many epochs. The last rung ends after `max_iter` epochs. It has at least `n_final`
+    candidates, unless there are fewer candidates altogether.
 
     Parameters
     ----------
@@ -28,7 +28,10 @@ def halving_plan(n_candidates, n_final, max_iter):
 
     Returns
     -------
-    counts, epochs : list of int
+    counts : list of int
+        Number of candidates in each rung.
+    epochs : list of int
+        Number of epochs after which each rung ends.
 
     Examples
     --------
@@ -44,10 +47,10 @@ def halving_plan(n_candidates, n_final, max_iter):
 
 
 def halving(space, n_candidates, n_final, max_iter, rng, evaluate):
-    """Start all candidates and drop the worse half of them at each rung."""
+    """Train all candidates and drop the worse half of them at each rung."""
     candidates = drawn(space, n_candidates, rng)
     counts, epochs = halving_plan(len(candidates), n_final, max_iter)
-    # Each of the last to its own end, which may be another than that of the network.
+    # The last rung has no limit: each candidate may have its own number of epochs.
     return evaluate(candidates, [*epochs[:-1], math.inf], counts[1:])
 
 
@@ -62,14 +65,14 @@ def grid(space, n_candidates, n_final, max_iter, rng, evaluate):
         if hasattr(values, "rvs"):
             raise ValueError(
                 "strategy='grid' needs param_distributions with a list of values for "
-                f"each parameter, got a distribution for {name!r}. Give a dict of "
-                "lists, or use strategy='halving'."
+                f"each parameter, got a distribution for {name!r}. Pass a dict of "
+                "lists, or set strategy='halving'."
             )
     return evaluate(list(ParameterGrid(space)), [math.inf], [])
 
 
 def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
-    """Let Optuna's TPE propose candidates from the scores so far, some at a time."""
+    """Train candidates that Optuna's TPE proposes in batches from earlier scores."""
     dimensions = {name: translate(name, values) for name, values in space.items()}
     size, seed, trials = math.ceil(n_candidates / BATCHES), rng.randint(2**31 - 1), []
     study = new_study("tpe", int(seed), size)
@@ -84,7 +87,7 @@ def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
             tell(study, trial, found.scores.mean())
             found.number += len(trials)
         trials += batch
-        if not batch:  # the time is over
+        if not batch:  # the time limit has passed
             break
     return trials
 
@@ -93,11 +96,25 @@ STRATEGIES = {"halving": halving, "random": random, "grid": grid, "bayes": bayes
 
 
 def drawn(space, n_candidates, rng):
-    """Return candidates drawn at random.
+    """Draw candidates at random.
 
-    A Latin hypercube (McKay, Beckman and Conover 1979), in which the candidates share
-    out the range of each parameter, so that few of them leave no gaps. From lists
-    alone, and from distributions without an inverse, draws are independent.
+    Candidates form a Latin hypercube (McKay, Beckman and Conover 1979): the range of
+    each parameter is divided into as many intervals as there are candidates, and each
+    interval has one candidate. So even a few candidates cover the whole range. Draws
+    are independent if all parameters have lists of values, or if a distribution has no
+    inverse cumulative distribution function.
+
+    Parameters
+    ----------
+    space : dict
+        A distribution or a list of values for each parameter.
+    n_candidates : int
+    rng : RandomState
+
+    Returns
+    -------
+    list of dict
+        At most as many as there are different combinations of lists.
     """
     if not space:
         return [{}]
@@ -121,7 +138,7 @@ def _has_inverse(values):
 
 
 def _inverse(values, u):
-    """Return the value below which a share `u` of a distribution lies."""
+    """Return the quantile `u` of a distribution or of a list of values."""
     if isinstance(values, OffOr):
         p = values.probability
         return values.off if u < p else _inverse(values.distribution, (u - p) / (1 - p))
@@ -132,9 +149,10 @@ def _inverse(values, u):
 
 
 def ranked(trials):
-    """Return trials from the best on: those that went on longest, then by score.
+    """Sort trials from best to worst.
 
-    Those that failed are the last.
+    Trials that reached a higher rung come first. Within a rung, trials are sorted by
+    score. Failed trials come last.
     """
     order = np.lexsort(
         [
@@ -147,15 +165,20 @@ def ranked(trials):
 
 
 def most_regularised(trials):
-    """Return the trial whose penalties have the highest mean rank among the trials.
+    """Return the most strongly regularised trial.
 
-    Of equally penalised ones it is that with the most dropout and the like, by mean
-    rank, too.
+    It is the trial whose penalties have the highest mean rank among the trials. Among
+    ties, the trial whose noise (dropout and similar regularisers) has the highest mean
+    rank is chosen.
 
     Parameters
     ----------
     trials : list of Trial
-        The best first; of equally strong ones, the best is taken.
+        In order from best to worst. Among remaining ties, the best trial is chosen.
+
+    Returns
+    -------
+    Trial
     """
 
     def total_rank(names):

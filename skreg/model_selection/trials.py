@@ -1,4 +1,4 @@
-"""Candidates of a search on the folds of a cross-validation, trained as one network."""
+"""Training and scoring of the candidates of a search on cross-validation folds."""
 
 import copy
 import math
@@ -26,12 +26,12 @@ from skreg.training.train import train
 
 
 class Deadline:
-    """The time at which training is to end.
+    """The time at which training must end.
 
     Parameters
     ----------
     seconds : float or None
-        From now on; None is never.
+        Seconds from now. None sets no limit.
     """
 
     def __init__(self, seconds):
@@ -48,14 +48,14 @@ class Deadline:
 
 @dataclass
 class Data:
-    """Checked data of a search, and its folds.
+    """The validated data of a search and its folds.
 
     Parameters
     ----------
     checked : CheckedData
     sample_weight : ndarray of shape (n_samples,) or None
     folds : list of (ndarray, ndarray)
-        Rows to train on and rows to judge by.
+        The indices of the training rows and of the held-out rows.
     """
 
     checked: CheckedData
@@ -72,14 +72,20 @@ class Data:
         return self.checked.y
 
     def rows_for(self, model, fold):
-        """Return rows to train on, and rows to judge by or None.
+        """Return the training rows and the held-out rows of a fold.
 
-        The same objects for all candidates with the same class weights, so that what
-        is learned of them is learned once.
+        Candidates with the same class weights get the same objects, so that results
+        that depend on the rows only are computed once.
+
+        Returns
+        -------
+        train : Rows
+        held_out : Rows or None
+            None if there are none.
         """
         key = id(fold), repr(getattr(model, "class_weight", None))
         if key not in self._rows:
-            # With the fold, whose identity would else be another's when it is gone.
+            # Keep a reference to the fold, so that its id is not reused.
             self._rows[key] = fold, self._weighted_rows(model, *fold)
         return self._rows[key][1]
 
@@ -100,7 +106,7 @@ class Entry:
     ----------
     model : BaseNetwork
     prepared : Prepared
-        Its validation rows are those held out, of which there may be none.
+        The prepared data. Its validation rows are the held-out rows, if there are any.
     request : FitRequest
     """
 
@@ -109,35 +115,38 @@ class Entry:
     request: FitRequest
 
     def fitted(self, result):
-        """Return the model with the network that came of its training, or raise."""
+        """Return the model with its trained network, or raise the training error."""
         fit = fit_alone(result, self.prepared)
         return self.model._become(self.prepared.layout, self.prepared.device, [fit])
 
 
 @dataclass
 class Trial:
-    """What became of one candidate.
+    """The result of the training of one candidate.
 
     Parameters
     ----------
     number : int
-        Its place in the order in which candidates were drawn.
+        Its index in the order in which candidates were drawn.
     params : dict
     entries : list of Entry
         One for each fold.
     scores : ndarray of shape (n_folds,)
-        Of the held-out rows, greater is better; nan if training failed.
+        Scores on the held-out rows. Greater is better. nan if training failed.
     rung : int
-        How many times it was not dropped.
+        The last rung in which it took part, counted from 0.
     is_finalist : bool
         Whether it was trained to the end.
-    n_epochs, best_epochs : list of int
-        How long it was trained, and when it was best, on each fold.
+    n_epochs : list of int
+        Number of epochs that it was trained for on each fold.
+    best_epochs : list of int
+        Number of epochs after which it was best on each fold.
     curves : list of list of float
-        Loss on the held-out rows after each epoch.
+        Loss on the held-out rows of each fold after each epoch.
     seconds : ndarray of shape (n_folds,)
+        Training time on each fold.
     results : list of FitResult
-        What its models are to be, as soon as they are asked for.
+        Training results from which `keep` makes fitted models.
     error : Exception or None
         The first error of its fits.
     """
@@ -157,19 +166,20 @@ class Trial:
 
     @property
     def models(self):
-        """The estimators, one for each fold; fitted if it reached the last rung."""
+        """The estimators, one for each fold. They are fitted in a finalist."""
         return [entry.model for entry in self.entries]
 
     @property
     def mean_score(self):
-        """Mean over folds, minus infinity if there is none."""
+        """Mean score over the folds, minus infinity if it is not finite."""
         mean = self.scores.mean()
         return mean if np.isfinite(mean) else -math.inf
 
     def keep(self):
-        """Make its models fitted, those of a dropped candidate with their best state.
+        """Make its models fitted estimators.
 
-        What went wrong becomes its error.
+        The models of a dropped candidate get their best state so far. If this fails,
+        the error is stored in the trial.
         """
         results, self.results = self.results, []
         try:
@@ -179,24 +189,24 @@ class Trial:
             self.fail(error)
 
     def fail(self, error):
-        """Take it out of the choice."""
+        """Mark the trial as failed, so that it is not chosen."""
         self.error, self.is_finalist = error, False
         self.scores = np.full(len(self.scores), math.nan)
 
 
 class Heat:
-    """Candidates that train together on all folds and are judged at rungs.
+    """Candidates that train together on all folds and are compared at each rung.
 
     Parameters
     ----------
     prototype : MLPClassifier or MLPRegressor
-        Has seen the data, and has the settings that candidates do not change.
+        An estimator with validated data and the settings that all candidates share.
     candidates : list of dict
     data : Data
     scoring : str, callable or None
-        None judges by the loss on the held-out rows.
+        The score of a candidate. None is the negative loss on the held-out rows.
     seeds : list of int
-        One for each fold.
+        The seed of the networks for each fold.
     deadline : Deadline
     """
 
@@ -213,16 +223,17 @@ class Heat:
         self.rungs = np.zeros(len(candidates), int)
 
     def run(self, epochs, n_kept, report):
-        """Train up to the epochs of each rung and drop all but the best each time.
+        """Train up to the end of each rung, and drop all but the best candidates there.
 
         Parameters
         ----------
         epochs : list of float
+            Number of epochs after which each rung ends.
         n_kept : list of int
-            How many candidates go on after each rung but the last.
+            Number of candidates that continue after each rung except the last.
         report : callable
-            Called after each rung with its number, how many took part, the epoch, and
-            their scores.
+            Called after each rung with its number, its number of candidates, the epoch,
+            and the scores.
 
         Returns
         -------
@@ -239,7 +250,7 @@ class Heat:
         return self._trials(set(racing.tolist()))
 
     def _drop_the_worst(self, racing, scores, n_kept):
-        """Return the candidates that go on; failed ones, of score nan, come last."""
+        """Return the best candidates and drop the others. Scores of nan rank last."""
         order = racing[np.argsort(-scores, kind="stable")]
         self.race.drop([p for c in order[n_kept:] for p in self._positions(c)])
         return np.sort(order[:n_kept])
@@ -248,7 +259,7 @@ class Heat:
         return range(candidate * self.n_folds, (candidate + 1) * self.n_folds)
 
     def _scores(self, candidate):
-        """Return the score of each fold."""
+        """Return the score of a candidate on each fold."""
         return np.array([self._score(p) for p in self._positions(candidate)])
 
     def _score(self, position):
@@ -257,7 +268,7 @@ class Heat:
             return math.nan
         if self.scorers[position] is not None:
             return self.scorers[position](self.race.state(position))
-        # The network's monitor may be another one than its loss.
+        # The tracker's best score may be of another metric than the loss.
         return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
 
     def _trials(self, finalists):
@@ -284,7 +295,7 @@ class Heat:
             if errors:
                 trial.fail(errors[0])
             elif not np.isfinite(scores[c]).all():
-                trial.fail(ValueError(f"Its scores are {scores[c]}."))
+                trial.fail(ValueError(f"Its scores are not finite: {scores[c]}."))
             elif trial.is_finalist:
                 trial.keep()
             trials.append(trial)
@@ -292,20 +303,21 @@ class Heat:
 
 
 def _length(tracker):
-    """Return after how many epochs a network was as it is now."""
+    """Return the number of epochs that led to the current state of a network."""
     return tracker.best_iter if tracker.request.restore_best else tracker.n_iter
 
 
 def entered(prototype, params, data, fold, seed):
-    """Return the network of a candidate for a fold.
+    """Prepare the network of a candidate for a fold.
 
     Parameters
     ----------
     prototype : MLPClassifier or MLPRegressor
     params : dict
+        The parameters of the candidate.
     data : Data
     fold : tuple of ndarray
-        Rows to train on and rows to judge by, of which there may be none.
+        The indices of the training rows and of the held-out rows, which may be empty.
     seed : int
 
     Returns
@@ -314,21 +326,21 @@ def entered(prototype, params, data, fold, seed):
     """
     model = copy.copy(prototype).set_params(**params, random_state=seed)
     validate_parameters(model)
-    check_single(model, "A search by cross-validation trains for each fold")
+    check_single(model, "For each fold, a search by cross-validation trains")
     rows, held_out = data.rows_for(model, fold)
-    # Candidates may have other convolutions, over the same images.
+    # Candidates may have different convolutions, but the images are the same.
     inputs = model._make_inputs().continued(data.checked.inputs)
     checked = replace(data.checked, inputs=inputs)
     prepared = prepare_rows(model, checked, rows, held_out)
-    # Without rows to judge by, the number of epochs is known from the folds.
+    # Without held-out rows, the number of epochs is known from the folds.
     score = validation_score(model, prepared) if held_out is not None else None
     return Entry(model, prepared, make_request(model, prepared, seed, score=score))
 
 
 def _scorer(entry, data, scoring):
-    """Return a function from a network's state to its score, or None for the loss.
+    """Return a function that scores a state of a network, or None for the loss.
 
-    As in GridSearchCV, class weights are none of its business.
+    As in GridSearchCV, class weights do not enter the score.
     """
     if scoring is None:
         return None
@@ -349,15 +361,16 @@ def _scorer(entry, data, scoring):
 
 
 def refitted(prototype, trials, data, seed):
-    """Return networks of the given candidates, trained on all rows.
+    """Train the networks of the given candidates on all rows.
 
-    Each trains for as many epochs as were best on the mean of the folds.
+    Candidates with early stopping train for the mean over the folds of the best number
+    of epochs.
     """
     everything, entries = np.arange(data.X.shape[0]), []
     fold = everything, everything[:0]
     for trial in trials:
         entry = entered(prototype, trial.params, data, fold, seed)
-        # The held-out rows decided on the number of epochs, if anything did.
+        # With early stopping, the held-out rows determined the number of epochs.
         if entry.model.early_stopping:
             request, n_epochs = entry.request, float(np.mean(trial.best_epochs))
             request.on_epoch = _end_after(max(1, round(n_epochs)))
@@ -369,17 +382,17 @@ def refitted(prototype, trials, data, seed):
 
 
 def _end_after(n_epochs):
-    """Return a hook that ends a training."""
+    """Return a hook that ends training after a number of epochs."""
     return lambda tracker, state: tracker.n_iter >= n_epochs
 
 
 def in_precision(model, dtype):
-    """Let a trained network predict in a precision."""
+    """Convert a trained network to a precision, in place."""
 
     def cast(state):
         return [array.astype(dtype) for array in state]
 
-    model.dtype = None  # that of X
+    model.dtype = None  # use the precision of X
     fits = [
         replace(
             fit,
@@ -392,7 +405,7 @@ def in_precision(model, dtype):
 
 
 def results_table(trials, best_first):
-    """Return a table as GridSearchCV's `cv_results_`, in the order of the trials."""
+    """Return a table like `cv_results_` of GridSearchCV, in the order of the trials."""
     n_trials = len(trials)
     rank = {trial.number: 1 + place for place, trial in enumerate(best_first)}
     scores = np.array([trial.scores for trial in trials])

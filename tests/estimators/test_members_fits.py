@@ -278,14 +278,14 @@ class TestRefusals:
     @pytest.mark.parametrize("settings", [{"n_estimators": 2}, {"bootstrap": True}])
     def test_path(self, settings):
         X, y = data(MLPRegressor)
-        with pytest.raises(ValueError, match=r"regularization_path trains .* one net"):
+        with pytest.raises(ValueError, match="regularization_path trains one net"):
             regularization_path(MLPRegressor(**settings), X, y, n=3)
 
     @pytest.mark.parametrize("settings", [{"n_estimators": 2}, {"max_samples": 0.5}])
     def test_tuned(self, settings):
         X, y = data(MLPClassifier)
         net = MLPClassifier(**(QUICK | settings))
-        with pytest.raises(ValueError, match="A search by cross-validation trains"):
+        with pytest.raises(ValueError, match="a search by cross-validation trains"):
             MLPClassifierCV(net, n_candidates=2, cv=2).fit(X, y)
 
     def test_convolutional_networks_have_no_other_ensemble(self):

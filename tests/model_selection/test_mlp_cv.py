@@ -244,7 +244,7 @@ def test_without_refit_there_is_the_choice_alone(kind):
     X, y = rows(kind)
     search = fitted(kind).set_params(refit=False).fit(X, y)
     assert search.best_params_ and not hasattr(search, "estimators_")
-    with pytest.raises(NotFittedError, match="refit=False and does not predict"):
+    with pytest.raises(NotFittedError, match="refit=False and cannot predict"):
         search.predict(X)
     with pytest.raises(NotFittedError, match="refit=False"):
         _ = search.feature_importances_

@@ -85,7 +85,7 @@ def test_a_failure_leaves_what_was_fitted(error, monkeypatch):
 
 def test_seeds_are_not_searched():
     X, y = rows()
-    with pytest.raises(ValueError, match="must not have 'random_state'"):
+    with pytest.raises(ValueError, match="must not contain 'random_state'"):
         MLPClassifierCV(param_distributions={"random_state": [0, 1]}).fit(X, y)
 
 
