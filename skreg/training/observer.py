@@ -36,7 +36,7 @@ class Observer:
         """Called after an epoch with its duration and losses."""
 
     def follow(self, stack):
-        """Called after an epoch with the stack of the models that go on."""
+        """Called after an epoch with the stack of the remaining models."""
 
     def end(self):
         """Called when training has ended."""
