@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import warnings
 from unittest import mock
 
@@ -175,25 +173,6 @@ def test_rows_of_a_prediction_are_the_users():
     expected = estimator.predict_proba(X).copy()
     estimator.predict_proba(X)[:] = 0
     np.testing.assert_array_equal(estimator.predict_proba(X), expected)
-
-
-IMPORTS = """
-import sys
-import sklearn, sklearn.base, torch, skorch
-import sklearn.metrics, sklearn.model_selection
-before = set(sys.modules)
-import skreg
-print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
-"""
-
-
-def test_import_brings_in_nothing_heavy():
-    result = subprocess.run(
-        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
-    )
-    heavy = {"pandas", "polars", "matplotlib", "rich", "skrub", "optuna", "mlxtend"}
-    heavy |= {"nltk", "wn"}
-    assert not heavy & set(result.stdout.split())
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

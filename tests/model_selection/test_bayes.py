@@ -9,6 +9,7 @@ import optuna
 import pytest
 import sklearn
 import torch
+from _checks import is_nightly
 from _searches import BOX, ROWS, Surface, candidates, search_surface
 from _versions import ProgressBar, needs_callbacks
 from optuna.distributions import FloatDistribution
@@ -75,7 +76,9 @@ def exemption(search):
 
 # Labels that are not finite, which scikit-learn's stratified folds cast to integers.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
-@parametrize_with_checks(SEARCHES, expected_failed_checks=exemption)
+@parametrize_with_checks(
+    SEARCHES if is_nightly() else SEARCHES[:2], expected_failed_checks=exemption
+)
 def test_scikit_learn_check(estimator, check):
     # scikit-learn 1.6 skips it only if torch is no build for CUDA.
     if check.keywords.get("device") == "cuda" and not torch.cuda.is_available():

@@ -1,7 +1,5 @@
 """What becomes of the models of a stack when they leave it."""
 
-import subprocess
-import sys
 import traceback
 
 import numpy as np
@@ -112,24 +110,3 @@ def test_seconds_without_a_step():
     training.advance()
     one, two = training.finish()
     assert one.seconds == two.seconds > 0
-
-
-FIT = """
-import sys
-import numpy as np
-from skreg import MLPClassifier
-X = np.random.default_rng(0).standard_normal((20, 3))
-MLPClassifier((4,), max_iter=2, tol=0).fit(X, X[:, 0] > 0)
-print(*sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
-"""
-
-
-def test_a_fit_does_not_import_torchs_compiler():
-    """Which takes longer than a fit."""
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FIT],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.split() == []
