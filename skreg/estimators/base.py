@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg.compatibility import CallbackSupportMixin
-from skreg.estimators.checks import check_parameters
+from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
-from skreg.estimators.fits import Fit
+from skreg.estimators.fits import Fit, early_end, fits_of
 from skreg.estimators.fitted import FittedNetwork, fitted_attributes
 from skreg.estimators.inputs import Table
 from skreg.estimators.layout import dense_only
@@ -20,7 +20,6 @@ from skreg.estimators.members import draws_rows, n_trained
 from skreg.estimators.monitoring import validation_score
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import member_requests
-from skreg.estimators.results import early_end, fits_of
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.fusion.scheduler import train_fit
 

@@ -11,7 +11,8 @@ from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
 from skreg.data.sample_weights import SampleWeights, check_weights
 from skreg.data.splitting import split_validation
-from skreg.estimators.checks import check_parameters
+from skreg.estimators.class_weights import class_weights
+from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.layout import Layout, continued_layout, learn_layout
@@ -165,7 +166,7 @@ def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=Fa
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None:
         return SampleWeights()
-    return data.targets.weigh(class_weight, data.y[rows], weight, incremental)
+    return class_weights(class_weight, data.targets, data.y[rows], weight, incremental)
 
 
 def _sets_aside(estimator):

@@ -21,13 +21,12 @@ from skreg.data.sample_weights import check_weights
 from skreg.estimators.preparation import check_data, row_weights
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
+from skreg.model_selection.halving import Deadline, Heat
 from skreg.model_selection.prediction_averages import forward_selection, mean_over
 from skreg.model_selection.space import search_space
 from skreg.model_selection.strategies import STRATEGIES, most_regularised, ranked
 from skreg.model_selection.trials import (
     Data,
-    Deadline,
-    Heat,
     in_precision,
     refitted,
     results_table,

@@ -22,11 +22,11 @@ from skreg.compatibility import (
     validate_params,
 )
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.fits import fit_alone
 from skreg.estimators.members import check_single
 from skreg.estimators.monitoring import validation_score
 from skreg.estimators.preparation import prepare, validate_parameters
 from skreg.estimators.request import layer_settings, make_request
-from skreg.estimators.results import fit_alone
 from skreg.model_selection.simplest import first_within_one_standard_error
 from skreg.penalties.combined import Penalties, Sum
 from skreg.penalties.kinds import L2, PENALTIES

@@ -7,43 +7,13 @@ from scipy.stats import rankdata
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg.compatibility import latin_hypercube
+from skreg.model_selection.halving import halving_plan
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.model_selection.space import OffOr
 from skreg.parameters.regularisers import regularisers
 
 # Number of times that a Bayesian search asks for new candidates.
 BATCHES = 4
-
-
-def halving_plan(n_candidates, n_final, max_iter):
-    """Plan the rungs of a search by successive halving.
-
-    Each rung has half as many candidates as the previous one and ends after twice as
-    many epochs. The last rung ends after `max_iter` epochs. It has at least `n_final`
-    candidates, unless there are fewer candidates altogether.
-
-    Parameters
-    ----------
-    n_candidates, n_final, max_iter : int
-
-    Returns
-    -------
-    counts : list of int
-        Number of candidates in each rung.
-    epochs : list of int
-        Number of epochs after which each rung ends.
-
-    Examples
-    --------
-    >>> from skreg.model_selection.strategies import halving_plan
-    >>> halving_plan(16, 4, 60)
-    ([16, 8, 4], [15, 30, 60])
-    """
-    counts = [n_candidates]
-    while math.ceil(counts[-1] / 2) >= n_final and counts[-1] > 1:
-        counts.append(math.ceil(counts[-1] / 2))
-    last = len(counts) - 1
-    return counts, [math.ceil(max_iter / 2 ** (last - i)) for i in range(last + 1)]
 
 
 def halving(space, n_candidates, n_final, max_iter, rng, evaluate):

@@ -11,10 +11,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import Interval, validate_params
-from skreg.estimators.fits import sparsity
+from skreg.estimators.fits import fits_of, sparsity
 from skreg.estimators.preparation import prepare, validate_parameters
 from skreg.estimators.request import make_request
-from skreg.estimators.results import fits_of
 from skreg.fusion.scheduler import train_fit
 from skreg.sparsity.surgery import (
     check_own_weights,

@@ -25,8 +25,8 @@ from sklearn.utils import get_tags
 
 import skreg
 from skreg import MLPClassifier, MLPRegressor
+from skreg.estimators.fits import fits_of
 from skreg.estimators.preparation import prepare
-from skreg.estimators.results import fits_of
 from skreg.fusion.checkpoint import COURSE, Checkpoint
 from skreg.training.request import FitResult
 from skreg.training.train import train

@@ -26,13 +26,13 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skreg import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.halving import halving_plan
 from skreg.model_selection.prediction_averages import (
     best_temperature,
     forward_selection,
     mean_over,
     tempered,
 )
-from skreg.model_selection.strategies import halving_plan
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -122,12 +122,6 @@ def test_halving_judges_by_the_best_so_far():
     assert_allclose(search.scores_, expected, **TOLERANCE)
     assert_allclose(search.cv_results_["mean_test_score"], np.mean(expected, axis=1))
     assert_allclose(search.cv_results_["std_test_score"], np.std(expected, axis=1))
-
-
-def test_halving_plan():
-    assert halving_plan(16, 4, 60) == ([16, 8, 4], [15, 30, 60])
-    assert halving_plan(1, 4, 60) == ([1], [60])
-    assert halving_plan(3, 1, 8) == ([3, 2, 1], [2, 4, 8])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import skreg.estimators.results
+import skreg.estimators.fits
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg.model_selection.race import Race
 
@@ -134,13 +134,13 @@ def test_all_candidates_diverge(kind):
 def test_the_best_that_fails_at_the_last_moment(monkeypatch, refit):
     """What turns out when a network is looked at is a failure of its candidate."""
     best = fitted(MLPClassifierCV, strategy="random").best_params_
-    usable = skreg.estimators.results._is_usable
+    usable = skreg.estimators.fits._is_usable
 
     def is_usable(result, *args):
         strengths = result.tracker.request.settings["l2"]
         return strengths[0] != best["l2"] and usable(result, *args)
 
-    monkeypatch.setattr(skreg.estimators.results, "_is_usable", is_usable)
+    monkeypatch.setattr(skreg.estimators.fits, "_is_usable", is_usable)
     with pytest.warns(FitFailedWarning, match="1 of 3 candidates"):
         search = fitted(MLPClassifierCV, strategy="random", refit=refit)
     assert search.best_params_ != best

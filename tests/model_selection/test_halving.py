@@ -6,6 +6,7 @@ from _tuned import KINDS, NETWORKS
 from scipy.stats import loguniform, randint, uniform
 
 from skreg import MLPClassifierCV, OffOr
+from skreg.model_selection.halving import halving_plan
 from skreg.model_selection.race import Race
 from skreg.model_selection.strategies import drawn
 
@@ -17,6 +18,12 @@ def rows(n_samples=60):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_samples, 4))
     return X, (X[:, 0] + 0.3 * rng.normal(size=n_samples) > 0).astype(int)
+
+
+def test_halving_plan():
+    assert halving_plan(16, 4, 60) == ([16, 8, 4], [15, 30, 60])
+    assert halving_plan(1, 4, 60) == ([1], [60])
+    assert halving_plan(3, 1, 8) == ([3, 2, 1], [2, 4, 8])
 
 
 @pytest.mark.parametrize("hidden", [(), (8,)])
