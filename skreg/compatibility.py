@@ -1,17 +1,17 @@
-"""What depends on the versions of scikit-learn, scipy and torch, in one place.
+"""Code that depends on the versions of scikit-learn, scipy and torch.
 
-What these packages have without a public name is imported from here only, so that a
-release which moves it is answered here. What only newer releases have is used where it
-is there, and done here where it is not:
+Private names of these packages are imported from here only, so that a release that
+moves one requires a change in a single place. Features of newer releases are used if
+they are available, and replaced here otherwise:
 
-- scikit-learn 1.9 has callbacks. With an older one estimators have no `set_callbacks`,
-  and a fit or a search calls none.
+- scikit-learn 1.9 has callbacks. In older versions, estimators have no `set_callbacks`,
+  and fits and searches call no callbacks.
 - scikit-learn 1.9 lets a search check its folds once, for all candidates.
 - scikit-learn 1.9 rejects sample weights that are all zero.
-- From scikit-learn 1.8 on, `LogisticRegressionCV` has its penalty from `l1_ratios` and
-  warns unless it is told what shape its fitted attributes are to have.
-- scikit-learn 1.7 counts sample weights when it balances classes.
-- scipy 1.15 calls a random generator `rng`.
+- From scikit-learn 1.8 on, `LogisticRegressionCV` takes its penalty from `l1_ratios`,
+  and warns if `use_legacy_attributes` is not set.
+- scikit-learn 1.7 uses sample weights to balance classes.
+- From scipy 1.15 on, the parameter for a random generator is called `rng`.
 """
 
 from collections.abc import Callable
@@ -67,13 +67,13 @@ __all__ = [
 
 
 def _minor_version(package):
-    """Return the major and the minor version, such as (1, 9)."""
+    """Return the major and minor version of a package, such as (1, 9)."""
     return tuple(int(number) for number in package.__version__.split(".")[:2])
 
 
 SKLEARN = _minor_version(sklearn)
 
-# How LogisticRegressionCV is asked for an l2 penalty.
+# The parameters of LogisticRegressionCV for an l2 penalty.
 RIDGE_LOGISTIC_CV = (
     {"l1_ratios": (0,), "use_legacy_attributes": False} if SKLEARN >= (1, 8) else {}
 )
@@ -85,18 +85,18 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 
 
 class _Decorator(Protocol):
-    """A decorator that leaves the type of a function as it is."""
+    """A decorator that does not change the type of a function."""
 
     def __call__(self, function: _Decorated, /) -> _Decorated:
         """Return the decorated function."""
 
 
-# Without a type, they would hide those of what they decorate.
+# Without these annotations, decorated functions would lose their types.
 available_if: Callable[..., _Decorator] = metaestimators.available_if
 fit_context: Callable[..., _Decorator] = base._fit_context
 validate_params: Callable[..., _Decorator] = _param_validation.validate_params
 
-# The kernels behind torch.optim, which change many tensors in one call.
+# The kernels of torch.optim, which update many tensors in one call.
 foreach_addcmul_ = torch._foreach_addcmul_
 foreach_lerp_ = torch._foreach_lerp_
 foreach_mul_ = torch._foreach_mul_
@@ -112,7 +112,7 @@ def latin_hypercube(d, rng):
 
 
 def check_sample_weight(sample_weight, X):
-    """Return sample weights as scikit-learn checks them.
+    """Return sample weights after the checks of scikit-learn.
 
     Parameters
     ----------
@@ -122,12 +122,13 @@ def check_sample_weight(sample_weight, X):
     Returns
     -------
     ndarray of shape (n_samples,)
-        Of type float64.
+        The weights as float64.
 
     Raises
     ------
     ValueError
-        If weights are negative, not finite, all zero, or not one for each row.
+        If weights are negative, not finite or all zero, or if there is not one weight
+        for each row.
     """
     weight = validation._check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -145,9 +146,9 @@ def compute_class_weight(class_weight, *, classes, y, sample_weight=None):
     class_weight : dict or "balanced"
     classes : ndarray of shape (n_classes,)
     y : ndarray of shape (n_samples,)
-        With "balanced", all classes are among them.
+        Labels of the rows. With "balanced", they must include all classes.
     sample_weight : ndarray of shape (n_samples,) or None, default=None
-        How much the rows count when classes are balanced.
+        Sample weights. They are only used to balance classes.
 
     Returns
     -------
@@ -165,7 +166,7 @@ def compute_class_weight(class_weight, *, classes, y, sample_weight=None):
 
 
 class NoCallbacks:
-    """The context of a fit or a search that calls no callbacks of scikit-learn."""
+    """The callback context of a fit or a search without callbacks of scikit-learn."""
 
     max_subtasks = None
 
@@ -178,7 +179,7 @@ class NoCallbacks:
         return self
 
     def call_on_fit_task_end(self, **about):
-        """Return False: no callback asks to stop."""
+        """Return False, because no callback asks to stop."""
         return False
 
 
@@ -189,15 +190,15 @@ if SKLEARN >= (1, 9):
 else:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's mixin, without `set_callbacks`."""
+        """Replaces scikit-learn's mixin. It has no `set_callbacks`."""
 
         def _init_callback_context(self, **about):
             return NoCallbacks()
 
     class BaseSearchCV(_search.BaseSearchCV):  # type: ignore[no-redef]
-        """Lets a search check its folds, as scikit-learn 1.9 does.
+        """Base class that lets a search check its folds, as in scikit-learn 1.9.
 
-        Before the candidates are fitted, `_check_input_parameters` is called, which may
+        `_check_input_parameters` is called before the candidates are fitted. It may
         replace the splitter `_checked_cv_orig`.
         """
 
@@ -208,7 +209,7 @@ else:
             self._checked_cv_orig = check_cv(
                 cv, y, classifier=is_classifier(self.estimator)
             )
-            # The folds of a generator can be had but once.
+            # A generator yields its folds only once.
             self.cv = self._checked_cv_orig
             try:
                 routed = self._get_routed_params_for_fit(
@@ -223,20 +224,20 @@ else:
 
 
 def run_search_arguments(search, evaluate_candidates, callback_ctx):
-    """Return the arguments of `BaseSearchCV._run_search` as scikit-learn 1.9 has them.
+    """Return the arguments of `BaseSearchCV._run_search` as in scikit-learn 1.9.
 
     Parameters
     ----------
     search : BaseSearchCV
     evaluate_candidates : callable
-        Takes candidates and, from scikit-learn 1.9 on, a context.
+        Called with candidates and, from scikit-learn 1.9 on, a context.
     callback_ctx : CallbackContext or None
         None before scikit-learn 1.9.
 
     Returns
     -------
     evaluate_candidates : callable
-        ``evaluate_candidates(candidates, callback_ctx=context)``.
+        Called as ``evaluate_candidates(candidates, callback_ctx=context)``.
     callback_ctx : CallbackContext or NoCallbacks
     """
     if callback_ctx is not None:

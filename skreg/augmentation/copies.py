@@ -1,4 +1,4 @@
-"""Estimators that are trained on more rows than they are given."""
+"""Estimators that are trained on augmented copies of the rows as well."""
 
 import warnings
 from copy import deepcopy
@@ -27,7 +27,8 @@ from skreg.compatibility import (
 
 __all__ = ["Augmented"]
 
-# Beside `early_stopping`, in skreg as in scikit-learn; None holds out no rows.
+# The share of rows that early stopping holds out, in skreg and in scikit-learn. None
+# holds out no rows.
 _FRACTION = "validation_fraction"
 _METHODS = (
     "fit",
@@ -40,7 +41,7 @@ _METHODS = (
 
 
 def _estimator_has(method):
-    """Return a check that the estimator, fitted if it is, has a method."""
+    """Return a check that the estimator has a method, for `available_if`."""
 
     def check(self):
         getattr(getattr(self, "estimator_", self.estimator), method)
@@ -50,48 +51,49 @@ def _estimator_has(method):
 
 
 class Augmented(MetaEstimatorMixin, BaseEstimator):
-    """Train an estimator on the rows and on copies of them.
+    """Train an estimator on the rows and on augmented copies of them.
 
-    Copies are made in `fit` alone, of the rows that `fit` is given: in a
-    cross-validation no copy of a row meets the fold that holds the row, and what is
-    predicted or scored is never augmented. So it is `Augmented` that goes into a
-    search or a cross-validation, and not the other way round: inside, a row and its
-    copies would come to lie on both sides of a split.
+    Copies are made only in `fit`, and only of the rows that are passed to it. Rows to
+    predict or to score are never augmented. In a cross-validation, the copies of
+    held-out rows are therefore not trained on. Pass `Augmented` to the search or
+    cross-validation, and not a search to `Augmented`, because a row and its copies
+    could then be on different sides of a split.
 
-    Targets, and weights or other metadata of one value for each row, are repeated for
-    the copies. Metadata whose name ends in ``_val`` describe other rows and are passed
-    on as they are.
+    Targets, sample weights and other metadata with one value for each row are repeated
+    for the copies. Metadata whose name ends in ``_val`` describe other rows and are
+    passed on unchanged.
 
     Parameters
     ----------
     estimator : estimator object
-        What is trained, such as a pipeline that begins with a vectoriser of texts. It
-        is cloned.
+        The estimator to train, such as a pipeline that begins with a vectoriser of
+        texts. It is cloned.
     augmenter : object with a method `augment`, or None
-        ``augment(X)`` returns all rows to train on, and for each the position of the
-        row of X that it comes from; `TextAugmenter` is one. None trains on the rows
-        alone.
+        ``augment(X)`` returns all rows to train on and, for each of them, the index of
+        its original in X, as `TextAugmenter` does. With None, the estimator is trained
+        on the rows without copies.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted estimator.
     classes_ : ndarray of shape (n_classes,)
-        Labels of the classes, if the estimator has them.
+        The class labels, if the estimator has them.
     n_features_in_ : int
-        Number of features seen during fit, if the estimator tells it.
+        Number of features seen during fit, if the estimator has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if the estimator has them.
+        Names of features seen during fit, if the estimator has them.
 
     See Also
     --------
-    TextAugmenter : Copies of texts in other words.
+    TextAugmenter : Makes copies of texts in which some words are changed.
 
     Notes
     -----
-    An estimator that minimises a mean, as those of skreg, keeps its strengths of
-    regularisation. One that minimises a sum has more rows and is regularised less: C of
-    LogisticRegression counts (1 + n_copies) times.
+    If an estimator minimises a mean over the rows, as those of skreg do, its
+    regularisation keeps its strength. If it minimises a sum, more rows make the
+    regularisation weaker: C of LogisticRegression is effectively multiplied by
+    (1 + n_copies).
 
     Examples
     --------
@@ -125,11 +127,11 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of length n_samples
-            Whatever the augmenter and the estimator take.
+            Training rows, of any type that the augmenter and the estimator accept.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets.
         **params : dict
-            Passed on to the estimator's `fit`, by metadata routing if it is enabled.
+            Passed to the estimator's `fit`, by metadata routing if it is enabled.
 
         Returns
         -------
@@ -149,7 +151,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _warn_of_inner_splits(self, params):
-        """Say where copies of training rows would be among rows that are held out."""
+        """Warn if the estimator would hold out copies of training rows."""
         settings = getattr(self.estimator, "get_params", dict)()
         own_rows = any(name.endswith("X_val") for name in params)
         splits = [
@@ -159,10 +161,11 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         ]
         if splits:
             warnings.warn(
-                f"{', '.join(splits)}: rows are held out after augmentation, copies of "
-                "training rows are among them, and their scores will be too good. Put "
-                "Augmented inside a search or a cross-validation; for early stopping, "
-                "give fit X_val and y_val, or set how long it trains.",
+                f"{', '.join(splits)}: rows are held out after augmentation. They "
+                "include copies of training rows, so their scores will be too good. "
+                "Put Augmented inside the search or cross-validation. For early "
+                "stopping, pass X_val and y_val to fit, or turn it off and set the "
+                "number of iterations.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -174,9 +177,9 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of length n_samples
-            Rows, which are not augmented.
+            Rows. They are not augmented.
         **params : dict
-            Passed on to the estimator, by metadata routing if it is enabled.
+            Passed to the estimator, by metadata routing if it is enabled.
 
         Returns
         -------
@@ -192,70 +195,70 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of length n_samples
-            Rows, which are not augmented.
+            Rows. They are not augmented.
         **params : dict
-            Passed on to the estimator, by metadata routing if it is enabled.
+            Passed to the estimator, by metadata routing if it is enabled.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            The probabilities, with the classes in the order of `classes_`.
         """
         return self._call("predict_proba", params, X)
 
     @available_if(_estimator_has("predict_log_proba"))
     def predict_log_proba(self, X, **params):
-        """Predict the logarithm of each class's probability.
+        """Predict the logarithm of the probability of each class.
 
         Parameters
         ----------
         X : array-like of length n_samples
-            Rows, which are not augmented.
+            Rows. They are not augmented.
         **params : dict
-            Passed on to the estimator, by metadata routing if it is enabled.
+            Passed to the estimator, by metadata routing if it is enabled.
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            The log-probabilities, with the classes in the order of `classes_`.
         """
         return self._call("predict_log_proba", params, X)
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X, **params):
-        """Return the estimator's confidence in the classes.
+        """Return the confidence scores of the estimator.
 
         Parameters
         ----------
         X : array-like of length n_samples
-            Rows, which are not augmented.
+            Rows. They are not augmented.
         **params : dict
-            Passed on to the estimator, by metadata routing if it is enabled.
+            Passed to the estimator, by metadata routing if it is enabled.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            As the estimator returns them.
+            The scores as the estimator returns them.
         """
         return self._call("decision_function", params, X)
 
     @available_if(_estimator_has("score"))
     def score(self, X, y=None, **params):
-        """Return the estimator's own score, of rows that are not augmented.
+        """Return the score of the estimator on rows that are not augmented.
 
         Parameters
         ----------
         X : array-like of length n_samples
-            Rows, which are not augmented.
+            Rows. They are not augmented.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets.
+            True targets.
         **params : dict
-            Passed on to the estimator, by metadata routing if it is enabled.
+            Passed to the estimator, by metadata routing if it is enabled.
 
         Returns
         -------
         score : float
-            Accuracy for most classifiers, R² for most regressors.
+            The score: accuracy for most classifiers, R² for most regressors.
         """
         return self._call("score", params, X, y)
 
@@ -269,12 +272,12 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return getattr(process_routing(self, method, **params).estimator, method)
 
     def get_metadata_routing(self):
-        """Say that metadata go to the estimator's method of the same name.
+        """Return the routing of metadata to the same method of the estimator.
 
         Returns
         -------
         routing : MetadataRouter
-            As scikit-learn's metadata routing reads it.
+            The routing.
         """
         mapping = MethodMapping()
         for method in _METHODS:
@@ -285,24 +288,24 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
 
     @property
     def classes_(self):
-        """Labels of the classes, if the estimator has them."""
-        return self._of_fitted("classes_")
+        """The class labels, if the estimator has them."""
+        return self._fitted_attribute("classes_")
 
     @property
     def n_features_in_(self):
-        """Number of features seen during fit, if the estimator tells it."""
-        return self._of_fitted("n_features_in_")
+        """Number of features seen during fit, if the estimator has it."""
+        return self._fitted_attribute("n_features_in_")
 
     @property
     def feature_names_in_(self):
-        """Names of the features, if the estimator has them."""
-        return self._of_fitted("feature_names_in_")
+        """Names of features seen during fit, if the estimator has them."""
+        return self._fitted_attribute("feature_names_in_")
 
-    def _of_fitted(self, attribute):
+    def _fitted_attribute(self, attribute):
         if not hasattr(self, "estimator_"):
             raise AttributeError(
-                f"{attribute} is there after fit; this {type(self).__name__} is not "
-                "fitted."
+                f"This {type(self).__name__} is not fitted yet. Call fit before using "
+                f"{attribute}."
             )
         return getattr(self.estimator_, attribute)
 
@@ -319,17 +322,17 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
 
 
 def _holds_out(name, value, settings, own_rows):
-    """Tell whether a parameter makes an estimator hold rows out of those of `fit`.
+    """Return whether a parameter makes an estimator hold out some of its training rows.
 
     Parameters
     ----------
     name : str
-        With the names of the steps in front.
+        Name of the parameter, including the names of the steps.
     value : object
     settings : dict
-        All parameters.
+        All parameters of the estimator.
     own_rows : bool
-        Whether the user gives the rows to validate on.
+        Whether the user passes validation rows.
     """
     prefix, separator, last = name.rpartition("__")
 
@@ -337,12 +340,12 @@ def _holds_out(name, value, settings, own_rows):
         return settings.get(f"{prefix}{separator}{parameter}")
 
     if last == "cv":
-        return not isinstance(value, str)  # which is "prefit"
+        return not isinstance(value, str)  # a str is "prefit"
     if last == "oob_score":
         return bool(value)
     if last == "early_stopping":
         return value is True and bool(other(_FRACTION)) and not own_rows
-    # Gradient boosting stops early by this alone.
+    # In gradient boosting, this parameter alone turns on early stopping.
     is_alone = f"{prefix}{separator}early_stopping" not in settings
     return (
         last == "n_iter_no_change"
@@ -353,41 +356,40 @@ def _holds_out(name, value, settings, own_rows):
 
 
 def _augmented(augmenter, X):
-    """Return what an augmenter makes of `X`, and where each row comes from."""
+    """Return the augmented rows of `X` and the index of the original of each."""
     if isinstance(augmenter, type):
         raise TypeError(
-            f"augmenter must be an object, got the class {augmenter.__name__}. Give "
+            f"augmenter must be an object, got the class {augmenter.__name__}. Pass "
             f"{augmenter.__name__}()."
         )
     found = augmenter.augment(X)
     if not isinstance(found, tuple) or len(found) != 2:
         raise TypeError(
-            "augmenter.augment(X) must return a tuple of two: rows and, for each of "
-            "them, the position of the row of X that it comes from; got "
-            f"{type(found).__name__}."
+            "augmenter.augment(X) must return a tuple of two: rows and the index of "
+            f"the original of each row in X, got {type(found).__name__}."
         )
     _check_rows(found[1], found[0], X)
     return found
 
 
 def _check_rows(rows, X_augmented, X):
-    """Raise if an augmenter does not say of each row where it comes from."""
+    """Check that an augmenter returned a valid index for each row."""
     rows, n_rows = np.asarray(rows), num_samples(X)
     n_augmented = num_samples(X_augmented)
     if rows.shape != (n_augmented,) or rows.dtype.kind not in "iu":
         raise ValueError(
-            "augmenter.augment(X) must return rows and, for each of them, the position "
-            f"of the row of X that it comes from; got {n_augmented} rows and positions "
-            f"of shape {rows.shape} and type {rows.dtype}."
+            "augmenter.augment(X) must return rows and the index of the original of "
+            f"each row in X, got {n_augmented} rows and indices of shape {rows.shape} "
+            f"and type {rows.dtype}."
         )
     if len(rows) and not 0 <= rows.min() <= rows.max() < n_rows:
         raise ValueError(
-            f"augmenter.augment(X) must return positions of the {n_rows} rows of X, "
+            f"augmenter.augment(X) must return indices of the {n_rows} rows of X, "
             f"got {rows.min()} to {rows.max()}."
         )
 
 
 def _repeated(params, X, rows):
-    """Return metadata of one value for each row with the values of all rows."""
+    """Return the metadata, with values for each row of `X` repeated for its copies."""
     own = {name: value for name, value in params.items() if not name.endswith("_val")}
     return params | check_method_params(X, own, rows)

@@ -1,4 +1,4 @@
-"""The parameter `augment`: what it may be, and what it comes down to."""
+"""The parameter `augment` of the networks: its type, checks and effects."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def augmenters(augment):
 
 
 def check_augment(estimator):
-    """Raise an error that names what is wrong with the parameter `augment`."""
+    """Raise an error if the parameter `augment` is invalid."""
     given = {}
     for augmenter in augmenters(estimator.augment):
         if isinstance(augmenter, ImageAugmenter | TableAugmenter):
@@ -44,18 +44,20 @@ def _check_given_once(name, value, parameter, estimator, given):
     if own or name in given:
         there = f"{parameter}={own!r}" if own else given[name]
         raise ValueError(
-            f"{here} and {there} are the same strength. Give one of them only."
+            f"{here} and {there} set the same strength. Use only one of them."
         )
     given[name] = here
 
 
 def table_strengths(estimator):
-    """Return what an estimator and its augmenters say of the changes of tables.
+    """Return the strengths of mixup, CutMix, cutout and input noise.
+
+    They are set by the parameters of an estimator or by a `TableAugmenter`.
 
     Returns
     -------
-    dict of float
-        By the name of the estimator's parameter.
+    dict of str to float
+        The keys are the names of the estimator's parameters.
     """
     found = {name: getattr(estimator, name) for name in STRENGTHS.values()}
     for augmenter in augmenters(estimator.augment):
@@ -66,14 +68,14 @@ def table_strengths(estimator):
 
 
 def batch_changes(augment, n_features, image_shape=None):
-    """Return what becomes of the rows of one model's batches, step by step.
+    """Return the changes of the batches of one model, in the order of their steps.
 
     Parameters
     ----------
     augment : augmenter, list of augmenters or None
     n_features : int
     image_shape : tuple of int or None, default=None
-        That of the network's inputs, if they are images.
+        Shape of the network's inputs, if they are images.
 
     Returns
     -------
@@ -89,12 +91,12 @@ def batch_changes(augment, n_features, image_shape=None):
 
 
 def is_random(changes):
-    """Tell whether the changes of `batch_changes` depend on chance."""
+    """Return whether the changes returned by `batch_changes` are random."""
     return any(getattr(change, "is_random", True) for change in changes)
 
 
 def n_channels(changes):
-    """Return the number of channels of the images, None if there are none."""
+    """Return the number of channels of the images, or None without images."""
     for change in changes:
         if isinstance(change, ImageChanges):
             return change.layout.shape[2]
@@ -102,10 +104,13 @@ def n_channels(changes):
 
 
 def layouts(changes):
-    """Return what models must have in common to change their batches together."""
+    """Return the layout of each step.
+
+    Models with equal layouts can change their batches together.
+    """
     return tuple(getattr(change, "layout", "callable") for change in changes)
 
 
 def has_functions(changes):
-    """Tell whether functions of the user's are among the changes."""
+    """Return whether some of the changes are functions of the user."""
     return "callable" in layouts(changes)

@@ -1,4 +1,4 @@
-"""What `augment` does to the training batches of a stack, in the units of the data."""
+"""Augmentation of the training batches of a stack, in the units of the data."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ class Augmentation:
     Parameters
     ----------
     changes : list of tuple
-        What `batch_changes` returned for each model, with equal `layouts`.
+        The return value of `batch_changes` for each model. The `layouts` must be equal.
     streams : list of Streams
     """
 
@@ -36,16 +36,16 @@ class Augmentation:
         return Augmentation(*([part[m] for m in models] for part in parts))
 
     def apply(self, x, rows, size):
-        """Return the changed rows of one batch, or of several of the same size.
+        """Return the changed rows of one batch or of several batches of equal size.
 
         Parameters
         ----------
         x : Tensor of shape (k, n_rows, n_features)
-            Of the first models. Left as it is.
+            Rows of the first k models. They are not changed in place.
         rows : list of int
-            Number of true rows of each model.
+            Number of rows of each model, without padding.
         size : int
-            Number of rows in each of the batches.
+            Number of rows in each batch.
         """
         for purpose, step in self._steps:
             if any(step.is_random):
@@ -55,7 +55,7 @@ class Augmentation:
 
 
 class StackedFunctions:
-    """The functions of users, of which each changes the batches of one model.
+    """Functions of the user. Each of them changes the batches of one model.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ class StackedFunctions:
         self.functions, self.is_random = functions, [True] * len(functions)
 
     def apply(self, x, generators, rows, size):
-        """Return the changed rows; parameters are those of `Augmentation.apply`."""
+        """Return the changed rows. The parameters are as in `Augmentation.apply`."""
         changed = x.clone()
         for model, n in enumerate(rows):
             for start in range(0, n, size):
                 stop = min(start + size, n)
-                # A copy, with which a function may do what it likes.
+                # The function may change this copy in place.
                 batch = x[model, start:stop].cpu().numpy().copy()
                 found = self._called(model, batch, generators[model])
                 changed[model, start:stop] = torch.from_numpy(found)
@@ -91,7 +91,7 @@ class StackedFunctions:
                 problem = "numbers that are not finite"
         if problem is not None:
             raise ValueError(
-                f"augment={function!r} must return an array of numbers of the shape of "
-                f"its input, {shape}, got {problem}."
+                f"augment={function!r} must return an array of numbers with the shape "
+                f"of its input, {shape}, got {problem}."
             )
         return found

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 
 from skreg.compatibility import Interval
 
-# The parameter of the networks that each strength is the same as.
+# The parameter of the networks with the same effect as each strength.
 STRENGTHS = {
     "mixup": "mixup",
     "cutmix": "cutmix",
@@ -19,9 +19,9 @@ class TableAugmenter(BaseEstimator):
     """Change training rows at random: ``augment=TableAugmenter(...)`` of a network.
 
     The parameters have the same effect as `mixup`, `cutmix`, `cutout` and `input_noise`
-    of the networks. Each may be given in one of the two places only. As an object they
-    can be replaced as a whole, or combined with an `ImageAugmenter` in a list. They act
-    on standardised inputs, after all changes of images.
+    of the networks. Each may be set in only one of the two places. An augmenter can be
+    replaced as a whole in a search, or combined with an `ImageAugmenter` in a list. The
+    changes apply to standardised inputs, after all changes of images.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ class TableAugmenter(BaseEstimator):
         Mix each row of a batch with another one, with a weight drawn from
         Beta(mixup, mixup) [1]_.
     cutmix : float, default=0.0
-        Replace some columns of each row of a batch by those of another row. Their share
-        is drawn from Beta(cutmix, cutmix) [2]_.
+        Replace some columns of each row of a batch by those of another row. The share
+        of columns that are replaced is drawn from Beta(cutmix, cutmix) [2]_.
     cutout : float, default=0.0
-        Set this share of the columns of each row to zero, at random [3]_.
+        Set a random choice of this share of the columns of each row to zero [3]_.
     noise : float, default=0.0
         Standard deviation of Gaussian noise that is added to the standardised inputs.
 

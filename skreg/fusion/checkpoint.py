@@ -163,14 +163,14 @@ def _writable_directory(directory):
         # None is an error. "" would be the current directory, which may change.
         path = Path(directory or None).expanduser().absolute()
         path.mkdir(parents=True, exist_ok=True)
-        # Access bits do not tell enough, so a file is written.
+        # The access bits are not a reliable test, so a file is written.
         trial = path / f"{uuid.uuid4().hex}.part"
         trial.touch(exist_ok=False)
         trial.unlink()
     except (TypeError, ValueError, RuntimeError, OSError) as reason:
         raise ValueError(
-            "checkpoint must be the path of a directory that can be made and written, "
-            f"got {directory!r} ({reason})."
+            "checkpoint must be the path of a directory that can be created and "
+            f"written to, got {directory!r} ({reason})."
         ) from reason
     return path
 
@@ -192,13 +192,13 @@ def _key(request, digests):
 
 
 def _plain(value, digests):
-    """Return the content of a value in types that JSON has, or raise a TypeError.
+    """Convert a value to types of JSON, or raise a TypeError.
 
     Parameters
     ----------
     value : object
     digests : dict
-        The digests of arrays by their identity, which is added to.
+        The digests of arrays by their identity. New digests are added.
     """
     if isinstance(value, str | float | None):
         return value
@@ -272,7 +272,7 @@ def _metadata(content):
 
 
 def _read(path, key, request):
-    """Return the result in a file, or raise an error that says what is wrong.
+    """Return the result in a file, or raise an error if the file is invalid.
 
     The file is not mapped into memory, because a mapped file that shrinks would kill
     the process.

@@ -1,4 +1,4 @@
-"""How the fits of a search are trained: read from disk, here, or in other processes."""
+"""Training of the fits of a search, here or in other processes, or from disk."""
 
 import traceback
 from dataclasses import replace
@@ -84,8 +84,8 @@ class Trainer:
         Returns
         -------
         list of FitResult or None
-            None for networks that were not begun when the user interrupted, as from
-            `training.train`.
+            None for networks that had not started when the user interrupted the
+            training, as in `training.train`.
         """
         if self._kept is None:
             return train(requests)
@@ -99,7 +99,7 @@ class Trainer:
         return results
 
     def _execute(self, train_stack, stacks):
-        """Train stacks and keep their results; used in place of `in_this_process`."""
+        """Train stacks and keep their results. It replaces `in_this_process`."""
         with Progress(stacks, self._progress) as progress:
             for number, results in self._spread(train_stack, stacks, progress):
                 if self._kept is not None:

@@ -1,9 +1,9 @@
 """Tasks that take turns, so that the fits they wait for can train together.
 
 Each task has a thread, but only one task runs at a time. It runs until it asks for a
-fit, starts tasks of its own, or ends. When no task can go on, all fits that are waited
-for are trained together. So a task may be any code that fits estimators, and tasks
-never use what they share at the same time.
+fit, starts tasks of its own, or ends. When no task can continue, all fits that tasks
+wait for are trained together. So a task may be any code that fits estimators, and two
+tasks never use shared objects at the same time.
 """
 
 import contextvars
@@ -153,7 +153,7 @@ class Task:
 
     @property
     def work(self):
-        """Seconds of work of the task, with that it waited for, but without waiting."""
+        """Seconds of work, including the work it waited for, but not the waiting."""
         return self._seconds + sum(wait.work - wait.seconds for wait in self.waits)
 
     def wait_for(self, requests):

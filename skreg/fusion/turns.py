@@ -1,4 +1,4 @@
-"""Threads that take turns: one runs at a time, and then gives the turn back."""
+"""Threads that take turns. Only one runs at a time, until it gives the turn back."""
 
 import contextlib
 import ctypes

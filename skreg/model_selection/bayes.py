@@ -1,4 +1,4 @@
-"""Cross-validated search that learns from what it has tried."""
+"""Cross-validated search that learns from earlier candidates."""
 
 import warnings
 from copy import deepcopy
@@ -23,87 +23,92 @@ __all__ = ["BayesSearchCV"]
 class BayesSearchCV(BaseSearchCV):
     """Search over hyperparameters with the samplers of Optuna.
 
-    GridSearchCV's interface: what changes is where candidates come from. A batch of
-    them is asked from a sampler, cross-validated and told to the sampler, which
-    proposes the next batch near those that scored well. Works with any estimator.
-    Within ``skreg.fused()`` the networks of a batch train as one.
+    The interface is that of GridSearchCV, but a sampler proposes the candidates in
+    batches. Each batch is cross-validated and its scores are reported to the sampler,
+    which proposes the next batch near the candidates that scored well. The search works
+    with any estimator. Within ``skreg.fused()`` the networks of a batch train together.
 
     Parameters
     ----------
     estimator : estimator object
-        What is tuned. It needs a `score`, or `scoring` must be given.
+        The estimator to tune. It needs a `score` method, unless `scoring` is given.
     param_distributions : dict of str to list or distribution
-        Names of parameters and what to draw them from: a list, of which one value is
-        taken; a uniform, loguniform or randint distribution of `scipy.stats`; one of
-        Optuna's distributions; an `OffOr`, which is searched as a switch and a strength
-        that exists where it is on; or an object whose method `to_optuna` returns one
-        of these.
+        The parameters and their values. These are a list of values; a uniform,
+        loguniform or randint distribution of `scipy.stats`; one of Optuna's
+        distributions; an `OffOr`, which becomes a switch and a strength that exists
+        only if the switch is on; or an object whose method `to_optuna` returns one of
+        these.
     n_iter : int, default=32
-        Number of candidates asked for. One that has been scored before is not fitted
-        again, so that a small space gives fewer.
+        Number of candidates to propose. A candidate that was already scored is not
+        fitted again, so a small space may lead to fewer fits.
     batch_size : int, default=8
-        Candidates that are asked for at a time. The sampler learns after each batch:
-        with 1 it learns most from the fits, with `n_iter` nothing.
+        Number of candidates to propose at a time. The sampler learns after each batch.
+        With 1 it learns most from the fits, with `n_iter` it learns nothing.
     sampler : {"tpe", "random", "gp"} or optuna sampler, default="tpe"
-        "tpe" is the tree-structured Parzen estimator [1]_ [2]_, of all parameters
-        jointly, with `batch_size` random candidates (10 at most) first; "gp" a
-        Gaussian process, better for few numeric parameters without switches, and
-        slower; "random" learns nothing. A sampler of Optuna is copied before use, so
-        that fitting again does the same.
+        "tpe" is the tree-structured Parzen estimator [1]_ [2]_, which models all
+        parameters jointly. The first `batch_size` candidates (at most 10) are random.
+        "gp" is a Gaussian process, which is slower, but better for few numeric
+        parameters without switches. "random" learns nothing. A sampler of Optuna is
+        copied before use, so that another fit gives the same result.
     scoring : str, callable, list, tuple or dict, default=None
-        As for GridSearchCV. With several scores, `refit` names the one to maximise.
+        As in GridSearchCV. With several scores, `refit` names the one to maximise.
     n_jobs : int, default=None
         Number of fits that run at the same time, as in joblib.
     refit : bool, str or callable, default=True
-        Fit an estimator with the best candidate on all rows. With several scores, the
-        name of the one that decides, and that the sampler is told.
+        Whether to fit an estimator with the best candidate on all rows. With several
+        scores, the name of the score to maximise, which the sampler also learns from.
     cv : int, cross-validation generator or iterable, default=None
-        The folds, drawn once: all candidates are scored on the same. None is 5 folds.
+        The folds. They are drawn once, so that all candidates are scored on the same
+        folds. None means 5 folds.
     verbose : int, default=0
-        As for GridSearchCV: the higher, the more is printed.
+        The higher, the more messages are printed, as in GridSearchCV.
     pre_dispatch : int or str, default="2*n_jobs"
         Number of fits that are dispatched to joblib at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of the sampler, if it is given by name.
+        Seed of the sampler, if `sampler` is a string.
     error_score : "raise" or numeric, default=np.nan
-        Score of a fit that fails. A candidate whose score is nan is told as failed.
+        Score of a fit that fails. A candidate with a score of nan is reported to the
+        sampler as failed.
     return_train_score : bool, default=False
-        Score the training rows of each fold, too.
+        Whether to compute scores on the training rows of each fold as well.
 
     Attributes
     ----------
     study_ : optuna.Study
-        All trials, in the order in which they were asked for, for Optuna's plots and
-        importances. The switch of an OffOr called ``l2`` is there ``l2 is on``.
+        All trials, in the order in which they were proposed, for Optuna's plots and
+        importances. The switch of an OffOr for ``l2`` is called ``l2 is on``.
     cv_results_ : dict of str to ndarray
-        As GridSearchCV's, in the order of evaluation.
+        As in GridSearchCV, in the order of evaluation.
     best_estimator_ : estimator
-        Fitted with the best candidate on all rows, if `refit`.
+        The estimator fitted with the best candidate on all rows. Present only if
+        `refit` is set.
     best_score_ : float
         Mean score of the best candidate over the folds.
     best_params_ : dict
-        The best candidate.
+        Parameters of the best candidate.
     best_index_ : int
-        Its position in `cv_results_`.
+        Index of the best candidate in `cv_results_`.
     scorer_ : callable or dict of callable
-        The scores.
+        The scorers.
     n_splits_ : int
         Number of folds.
     refit_time_ : float
-        Seconds of the last fit, if `refit`.
+        Seconds that the fit on all rows took. Present only if `refit` is set.
     multimetric_ : bool
         Whether there are several scores.
     classes_ : ndarray of shape (n_classes,)
-        Labels of the classes, if `refit` and the estimator has them.
+        The class labels. Present only if `refit` is set and the estimator has them.
     n_features_in_ : int
-        Number of features seen during fit, if `refit` and the estimator tells it.
+        Number of features seen during fit. Present only if `refit` is set and the
+        estimator has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if `refit` and the estimator has them.
+        Names of features seen during fit. Present only if `refit` is set and the
+        estimator has them.
 
     See Also
     --------
-    fused : Trains the networks of a batch as one.
-    sklearn.model_selection.RandomizedSearchCV : Learns nothing from what it tried.
+    fused : Trains the networks of a batch together.
+    sklearn.model_selection.RandomizedSearchCV : Does not learn from earlier candidates.
 
     References
     ----------
@@ -173,12 +178,12 @@ class BayesSearchCV(BaseSearchCV):
         )
 
     def _check_input_parameters(self, X, y, split_params):
-        """Draw the folds once, so that all batches are scored on the same."""
+        """Draw the folds once, so that all batches are scored on the same folds."""
         splits = list(self._checked_cv_orig.split(X, y, **split_params))
         self._checked_cv_orig = _DrawnFolds(splits)
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
-        """Ask, evaluate and tell, one batch at a time."""
+        """Propose and evaluate one batch of candidates after another."""
         if isinstance(self.scoring, list | tuple | set | dict):
             self._check_refit_is_a_score()
         space = {
@@ -201,7 +206,7 @@ class BayesSearchCV(BaseSearchCV):
                 {name: suggest(trial, name, space[name]) for name in space}
                 for trial in trials
             ]
-            scores = evaluation.of_batch([trial.params for trial in trials], candidates)
+            scores = evaluation.scores([trial.params for trial in trials], candidates)
             for trial, score in zip(trials, scores):
                 tell(self.study_, trial, score)
         if evaluation.n_evaluated == 0:
@@ -211,12 +216,12 @@ class BayesSearchCV(BaseSearchCV):
     def _check_refit_is_a_score(self):
         if not isinstance(self.refit, str):
             raise ValueError(
-                "With several scores refit must name the one to maximise, got "
+                "With several scores, refit must name the one to maximise, got "
                 f"refit={self.refit!r}."
             )
 
     def _scores_of(self, results):
-        """Return the scores that are maximised, of all candidates so far."""
+        """Return the scores to maximise of all candidates so far."""
         for name in (f"mean_test_{self.refit}", "mean_test_score"):
             if name in results:
                 return results[name]
@@ -232,7 +237,7 @@ class BayesSearchCV(BaseSearchCV):
 
 
 class _DrawnFolds:
-    """Folds that are always the same, whatever they are asked with."""
+    """A splitter that always returns the same folds."""
 
     def __init__(self, splits):
         self.splits = splits
@@ -245,7 +250,7 @@ class _DrawnFolds:
 
 
 class _Evaluation:
-    """Scores of candidates, each of which is fitted once."""
+    """Evaluates candidates, and keeps their scores so that each is fitted only once."""
 
     def __init__(self, search, evaluate_candidates, callback_ctx):
         self.search = search
@@ -255,8 +260,8 @@ class _Evaluation:
         self.failure = None
         self._score_of = {}
 
-    def of_batch(self, asked, candidates):
-        """Return the mean score of each candidate; nan where it failed."""
+    def scores(self, asked, candidates):
+        """Return the mean score of each candidate, nan if it failed."""
         keys = [tuple(params.items()) for params in asked]
         new = {
             key: candidate
@@ -277,8 +282,8 @@ class _Evaluation:
         try:
             results = self.evaluate_candidates(candidates, callback_ctx=batch_ctx)
         except ValueError as error:
-            # scikit-learn gives up where all fits of one call fail. Here that may be
-            # one unlucky batch, from which the sampler learns where not to look.
+            # scikit-learn raises an error if all fits of one call fail. Here this may
+            # be one unlucky batch, from which the sampler learns where not to search.
             is_failure_of_all = str(error).startswith("\nAll the ")
             if not is_failure_of_all:
                 raise

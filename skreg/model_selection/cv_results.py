@@ -1,16 +1,16 @@
-"""Reading the `cv_results_` of a search."""
+"""Functions that read the `cv_results_` of a search."""
 
 import numpy as np
 
 from skreg.parameters.suggestions import suggest
 
-# In which searches count the stages that a candidate reached: scikit-learn's halving,
-# and the networks that tune themselves.
+# Columns that count the stages which a candidate reached: "iter" in scikit-learn's
+# halving searches, "rung" in MLPClassifierCV and MLPRegressorCV.
 STAGES = ("iter", "rung")
 
 
 def score_names(cv_results):
-    """Return the names of the scores of a search; a single one is called "score"."""
+    """Return the names of the scores of a search. A single score is called "score"."""
     start = "mean_test_"
     return [key[len(start) :] for key in cv_results if key.startswith(start)]
 
@@ -30,7 +30,7 @@ def scores_of_folds(cv_results, scoring="score"):
     Raises
     ------
     ValueError
-        If there are none of this name.
+        If there are no test scores of this name.
 
     Examples
     --------
@@ -41,29 +41,29 @@ def scores_of_folds(cv_results, scoring="score"):
     """
     end = f"_test_{scoring}"
     folds = [key for key in cv_results if key.startswith("split") and key.endswith(end)]
-    # A score may be called as the end of another's name.
+    # The name of one score may be the end of the name of another.
     folds = [key for key in folds if key[len("split") : -len(end)].isdecimal()]
     if not folds:
         known = score_names(cv_results)
         if not known:
             raise ValueError(
-                "cv_results must be the cv_results_ of a search, with test scores of "
-                f"each fold, got {sorted(map(str, cv_results))!r}."
+                "cv_results must be the cv_results_ of a search, with the test scores "
+                f"of each fold, got {sorted(map(str, cv_results))!r}."
             )
         raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
     return np.column_stack([np.asarray(cv_results[key], float) for key in folds])
 
 
 def reached_last_stage(cv_results, among=None):
-    """Tell which candidates were trained as long as any.
+    """Return which candidates reached the last stage of a search.
 
-    Where all have the same length, all were.
+    In a search without stages, all candidates did.
 
     Parameters
     ----------
     cv_results : dict of str to array-like
     among : ndarray of bool of shape (n_candidates,), default=None
-        Those whose stages count. None is all.
+        The candidates to compare. None means all.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def reached_last_stage(cv_results, among=None):
 
 
 def is_as_far_as(cv_results, candidate):
-    """Tell which candidates reached the same stage as one of them."""
+    """Return which candidates reached the same stage as the given one."""
     is_equal = np.ones(len(cv_results["params"]), bool)
     for name in STAGES:
         if name in cv_results:
@@ -89,7 +89,10 @@ def is_as_far_as(cv_results, candidate):
 
 
 def last_rows(cv_results):
-    """Return the last row of each candidate, as halving has one for each stage."""
+    """Return the index of the last row of each candidate.
+
+    A halving search has a row for each stage of a candidate.
+    """
     if "iter" not in cv_results:
         return list(range(len(cv_results["params"])))
     last = {repr(params): row for row, params in enumerate(cv_results["params"])}

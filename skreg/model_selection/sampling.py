@@ -1,4 +1,4 @@
-"""Distributions of hyperparameters in Optuna's terms."""
+"""Conversion of hyperparameter distributions to those of Optuna."""
 
 import logging
 import warnings
@@ -11,20 +11,20 @@ import numpy as np
 
 from skreg.model_selection.space import OffOr
 
-# What Optuna keeps as it is; anything else stands under its position in the list.
+# Values that Optuna can store. Other values are replaced by their index in the list.
 _PLAIN = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """One of several values."""
+    """A list of values, of which one is chosen."""
 
     values: tuple
 
 
 @dataclass(frozen=True)
 class _Switched:
-    """Off in `n_off` of `n_all` equally likely cases, else a strength."""
+    """A strength that is off in `n_off` of `n_all` equally likely cases."""
 
     strength: Any
     off: Any
@@ -33,32 +33,32 @@ class _Switched:
 
 
 def translate(name, distribution):
-    """Turn what RandomizedSearchCV takes into what `suggest` takes.
+    """Convert a distribution of RandomizedSearchCV to a dimension for `suggest`.
 
     Parameters
     ----------
     name : str
-        The hyperparameter, for the error message.
+        Name of the hyperparameter, for the error message.
     distribution : sequence, scipy.stats frozen distribution, OffOr or optuna one
-        An object of another class says by its method `to_optuna` which of Optuna's
-        distributions it is.
+        Objects of other classes need a method `to_optuna` that returns one of these.
 
     Returns
     -------
     object
-        To be given to `suggest`.
+        The dimension.
 
     Raises
     ------
     ValueError
-        If Optuna cannot draw from it.
+        If Optuna cannot draw from the distribution.
     """
     from optuna.distributions import BaseDistribution
 
     if isinstance(distribution, BaseDistribution):
         return distribution
     if isinstance(distribution, OffOr):
-        # As many equally likely cases, so that its odds are the sampler's first ones.
+        # A sampler chooses between cases with equal probability at first. So the switch
+        # has as many cases as its probability requires.
         odds = Fraction(distribution.probability).limit_denominator(20)
         strength = translate(name, distribution.distribution)
         return _Switched(strength, distribution.off, *odds.as_integer_ratio())
@@ -74,22 +74,23 @@ def translate(name, distribution):
 
 
 def suggest(trial, name, dimension):
-    """Ask a trial for the value of a hyperparameter.
+    """Return the value of a hyperparameter that a trial suggests.
+
+    If a strength is switched off, the trial is not asked for its value. So the sampler
+    learns about a strength only from trials in which it has an effect.
 
     Parameters
     ----------
     trial : optuna.Trial
-        The trial.
     name : str
-        The hyperparameter.
+        Name of the hyperparameter.
     dimension : object
-        What `translate` returned.
+        The return value of `translate`.
 
     Returns
     -------
     object
-        The value. A strength that is off is not asked for, so that the sampler learns
-        of strengths only from trials in which they acted.
+        The value.
     """
     if isinstance(dimension, _Switched):
         case = trial.suggest_categorical(f"{name} is on", range(dimension.n_all))
@@ -101,7 +102,7 @@ def suggest(trial, name, dimension):
 
 
 def _suggest_listed(trial, name, values):
-    # Optuna finds a choice by equality, and 1 equals True.
+    # Optuna looks up a choice by equality, and 1 equals True.
     is_plain = all(isinstance(value, _PLAIN) for value in values)
     if is_plain and len(set(values)) == len(values):
         return trial.suggest_categorical(name, values)
@@ -130,7 +131,8 @@ def _from_scipy(name, frozen):
         return IntDistribution(int(low), int(high))
     if kind == "uniform":
         return FloatDistribution(low, high)
-    # The median of a shifted one is not the geometric mean of its bounds.
+    # If a loguniform distribution is shifted, its median is not the geometric mean of
+    # its bounds.
     if low <= 0 or not np.isclose(frozen.median(), np.sqrt(low) * np.sqrt(high)):
         raise ValueError(
             f"param_distributions[{name!r}] is a shifted loguniform distribution, "
@@ -141,22 +143,22 @@ def _from_scipy(name, frozen):
 
 def _cannot_use(name, distribution):
     return ValueError(
-        f"param_distributions[{name!r}] must be a list that is not empty, a uniform, "
+        f"param_distributions[{name!r}] must be a non-empty list, a uniform, "
         "loguniform or randint distribution of scipy.stats, one of Optuna's "
-        "distributions, a skreg.OffOr, or have a method to_optuna that "
+        "distributions, a skreg.OffOr, or an object with a method to_optuna that "
         f"returns one of these, got {distribution!r}."
     )
 
 
 def new_study(sampler, seed=None, n_random=1):
-    """Return a study that maximises, without a word of Optuna's.
+    """Return a study that maximises a score, without messages from Optuna.
 
     Parameters
     ----------
     sampler : {"tpe", "random", "gp"} or optuna sampler
     seed : int, default=None
     n_random : int, default=1
-        Trials at random before a sampler learns, 10 at most.
+        Number of random trials before the sampler learns. At most 10 are used.
 
     Returns
     -------
@@ -183,10 +185,11 @@ def _make_sampler(name, seed, n_random):
     from optuna.samplers import GPSampler, RandomSampler, TPESampler
 
     if name == "tpe":
-        # The trials of a batch keep away from one another, by default from Optuna 5 on.
+        # With constant_liar, the trials of a batch keep away from one another. This is
+        # the default from Optuna 5 on.
         return TPESampler(seed=seed, n_startup_trials=n_random, constant_liar=True)
     if name == "gp":
-        # It draws strengths beside a switch at random, and would say so each time.
+        # The sampler draws conditional strengths at random, and would warn each time.
         return GPSampler(
             seed=seed, n_startup_trials=n_random, warn_independent_sampling=False
         )
@@ -194,7 +197,7 @@ def _make_sampler(name, seed, n_random):
 
 
 def tell(study, trial, score):
-    """Tell a study of a score; nan is a trial that failed."""
+    """Report the score of a trial to its study. nan means that the trial failed."""
     from optuna.trial import TrialState
 
     if np.isnan(score):
@@ -205,9 +208,10 @@ def tell(study, trial, score):
 
 @contextmanager
 def _quiet_optuna():
-    """Keep Optuna from announcing the study, and leave its logging as it was.
+    """Silence the message about a new study and warnings about experimental features.
 
-    What older versions call experimental, newer ones do not.
+    Older versions of Optuna warn about features that are no longer experimental in
+    newer versions.
     """
     from optuna.exceptions import ExperimentalWarning
 

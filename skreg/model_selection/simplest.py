@@ -13,15 +13,15 @@ from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 
 __all__ = ["one_standard_error"]
 
-# Strengths that make a model simpler as they grow, and those that do as they shrink,
-# of which None is no bound at all.
+# A model is simpler if a strength is larger, or if a bound is smaller. A bound of None
+# is no bound.
 _STRENGTHS = (
     *("l1", "l2", "group_l1", "weight_decay", "alpha"),
     *("dropout", "input_dropout", "input_noise", "pruning"),
 )
 _BOUNDS = ("C", "max_norm")
-# Of convolutional networks, with the defaults.
-_OF_CONVOLUTIONS = {"channels": (32, 64), "kernel_size": 3, "pool": 2}
+# The default parameters of the convolutions of a network.
+_CONVOLUTIONS = {"channels": (32, 64), "kernel_size": 3, "pool": 2}
 
 
 def one_standard_error(
@@ -33,76 +33,83 @@ def one_standard_error(
 ) -> int:
     """Choose the simplest candidate within one standard error of the best.
 
-    The rule of Breiman et al. [1]_: the scores of the folds say how uncertain the best
-    mean score is, and what is nearer to it than that is as good. For the `refit` of a
-    search; options are given by `functools.partial`.
+    This is the rule of Breiman et al. [1]_. The best mean score has a standard error,
+    which is estimated from the scores of the folds. Candidates whose mean score is
+    within this error are as good as the best. The function can be the `refit` of a
+    search, with options set by `functools.partial`.
 
     Parameters
     ----------
     cv_results : dict of str to array-like
-        The `cv_results_` of a search: "params" and the test scores of each fold. Of
-        candidates that were trained in stages ("iter" of scikit-learn's halving, "rung"
-        of ``MLPClassifierCV``), those of the last stage are looked at.
+        The `cv_results_` of a search, with "params" and the test scores of each fold.
+        If candidates were trained in stages ("iter" in scikit-learn's halving searches,
+        "rung" in ``MLPClassifierCV``), only those of the last stage are compared.
     complexity : callable, default=None
-        Takes the parameters of a candidate, a dict, and returns a number that is less
-        for a simpler one, or a tuple of them, of which the first decides. None is by
-        the number of weights and the strengths, see Notes.
+        Maps the parameters of a candidate, a dict, to a number that is smaller for
+        simpler candidates, or to a tuple of numbers that are compared in order. With
+        None, the number of weights and the strength of the regularisation are compared
+        (see Notes).
     scoring : str, default="score"
-        Which of several scores decides. With one score it is called "score".
+        Name of the score to use if the search has several. A single score is called
+        "score".
     n_features : int, default=20
-        Number of inputs, to count weights by; a search does not tell it. It matters
-        only between wide and deep networks.
+        Number of inputs, from which the number of weights is computed, because
+        `cv_results_` does not contain it. It matters only for the choice between wide
+        and deep networks.
 
     Returns
     -------
     int
-        Position of the chosen candidate, `best_index_`.
+        Index of the chosen candidate, which becomes `best_index_`.
 
     Warns
     -----
     UserWarning
-        If nothing that differs between the candidates is known to make one simpler.
-        The best candidate is then chosen.
+        If the candidates differ only in parameters that are not known to make a model
+        simpler. The best candidate is then chosen.
 
     See Also
     --------
-    search_space : Makes architectures to choose from.
-    RegularizationPath : Has the same choice of a strength.
+    search_space : Returns architectures to choose from.
+    RegularizationPath : Can choose a strength by the same rule.
 
     Notes
     -----
-    With the scores :math:`s_{ik}` of candidate :math:`i` on the :math:`K` folds, their
-    means :math:`\\bar s_i` and the best mean :math:`\\bar s_b`, it is the simplest
-    :math:`i` that has
+    Let :math:`s_{ik}` be the scores of candidate :math:`i` on the :math:`K` folds,
+    :math:`\\bar s_i` their mean and :math:`\\bar s_b` the best mean. The function
+    chooses the simplest candidate with
 
     .. math::
 
         \\bar s_i \\ge \\bar s_b
             - \\sqrt{\\frac{1}{K (K - 1)} \\sum_k (s_{bk} - \\bar s_b)^2}
 
-    as in [1]_ and [2]_, section 7.10. The variance is divided by :math:`K - 1`, as that
-    of a sample is; ``std_test_score`` of a search is divided by :math:`K`. Folds share
-    training rows, so that the standard error is an estimate that is rather too small.
-    Of the best mean scores that are equal, the simplest candidate's is taken.
+    as in [1]_ and [2]_, section 7.10. This is the variance of a sample, divided by
+    :math:`K - 1`, whereas ``std_test_score`` of a search is divided by :math:`K`. The
+    folds share training rows, so the estimate of the standard error is rather too
+    small. If several candidates have the best mean score, :math:`b` is the simplest of
+    them.
 
-    Simple are, in this order:
+    A candidate is simpler than another if it has
 
-    1. few weights, of `hidden_layer_sizes`, for `n_features` inputs and one output; of
-       convolutional networks, of `channels`, `kernel_size` and `pool`, too, for images
-       of `n_features` pixels, and their defaults where candidates do not tell;
-    2. strong regularisation: large `l1`, `l2`, `group_l1`, `weight_decay`, `dropout`,
-       `input_dropout`, `input_noise`, `pruning` and `alpha`, small `max_norm` and `C`.
-       Where several of them differ, each counts by its rank among the candidates, and
-       the mean of the ranks decides. Of one number per layer, it is their sum.
+    1. fewer weights. They are computed from `hidden_layer_sizes`, for `n_features`
+       inputs and one output. For convolutional networks, `channels`, `kernel_size` and
+       `pool` are also used, for images of `n_features` pixels. Parameters that a
+       candidate does not contain have their defaults.
+    2. as many weights, but stronger regularisation: larger `l1`, `l2`, `group_l1`,
+       `weight_decay`, `dropout`, `input_dropout`, `input_noise`, `pruning` and `alpha`,
+       smaller `max_norm` and `C`. If several of these differ between the candidates,
+       the mean of their ranks among the candidates is compared. If a parameter has a
+       number for each layer, their sum is used.
 
-    Of equally simple candidates the one with the best mean score is chosen. The names
-    of pipeline steps in front of a parameter's are ignored. Candidates without a score
-    are not chosen. What else makes a model larger, such as `n_estimators`, is for
-    `complexity` to say.
+    Among equally simple candidates, the one with the best mean score is chosen. Names
+    of pipeline steps before the name of a parameter are ignored. Candidates without a
+    score are not chosen. If other parameters make a model larger, such as
+    `n_estimators`, use `complexity`.
 
-    scikit-learn's searches do not set `best_score_` if `refit` is a callable, and
-    HalvingGridSearchCV and HalvingRandomSearchCV ignore it: call this with their
-    `cv_results_`.
+    scikit-learn's searches do not set `best_score_` if `refit` is a callable.
+    HalvingGridSearchCV and HalvingRandomSearchCV ignore a callable `refit`. Call this
+    function with their `cv_results_` instead.
 
     References
     ----------
@@ -128,10 +135,10 @@ def one_standard_error(
     """
     scores = scores_of_folds(cv_results, scoring)
     if scores.shape[1] < 2:
-        raise ValueError("A standard error takes 2 folds at least, got 1.")
+        raise ValueError("A standard error needs at least 2 folds, got 1.")
     usable = np.isfinite(scores.mean(axis=1)) & reached_last_stage(cv_results)
     if not usable.any():
-        raise ValueError("No candidate has a score in all folds, so that none is best.")
+        raise ValueError("No candidate has a score in all folds, so none is the best.")
     places = np.flatnonzero(usable)
     scores = scores[places]
     params = [cv_results["params"][place] for place in places]
@@ -145,17 +152,17 @@ def one_standard_error(
 
 
 def first_within_one_standard_error(scores):
-    """Find the first candidate whose mean is within a standard error of the best.
+    """Return the first candidate whose mean is within a standard error of the best.
 
     Parameters
     ----------
     scores : ndarray of shape (n_candidates, n_folds)
-        The candidates come in order, the simplest first.
+        Scores of the candidates, in order from the simplest.
 
     Returns
     -------
     int
-        Its position.
+        Index of the candidate.
 
     Examples
     --------
@@ -172,21 +179,23 @@ def first_within_one_standard_error(scores):
 
 
 def _complexities_by(complexity, params):
-    """Return a user's numbers, of shape (n_numbers, n_candidates)."""
+    """Return the values of a user's function, of shape (n_values, n_candidates)."""
     values = [np.ravel(complexity(candidate)) for candidate in params]
     if len({len(value) for value in values}) != 1:
-        raise ValueError("complexity must return as many numbers for each candidate.")
+        raise ValueError(
+            "complexity must return the same number of values for each candidate."
+        )
     values = np.array(values)
     if values.dtype.kind not in "iufb" or np.isnan(values).any():
         raise ValueError(
-            "complexity must return a number, or a tuple of numbers, and not nan; got "
+            "complexity must return a number or a tuple of numbers, without nan, got "
             f"{complexity(params[0])!r} for {params[0]!r}."
         )
     return values.T.astype(float)
 
 
 def _complexities(params, n_features):
-    """Return the number of weights, and minus the mean rank of the strengths."""
+    """Return the numbers of weights and the negative mean ranks of the strengths."""
     named = [{name.rpartition("__")[2]: v for name, v in p.items()} for p in params]
     weights = np.array([_n_weights(candidate, n_features) for candidate in named])
     ranks = [
@@ -195,27 +204,27 @@ def _complexities(params, n_features):
         if len(np.unique(strengths)) > 1
     ]
     if not ranks and len(np.unique(weights)) < 2 and len(params) > 1:
-        _warn_of_nothing_known(params)
+        _warn_of_unknown_complexity(params)
     return weights, -np.mean(ranks, axis=0) if ranks else np.zeros(len(params))
 
 
-def _warn_of_nothing_known(params):
+def _warn_of_unknown_complexity(params):
     names = sorted({name for candidate in params for name in candidate})
     varied = [n for n in names if len({repr(p.get(n)) for p in params}) > 1]
     warnings.warn(
-        f"Of the parameters {varied} none is known to make a model simpler, so that "
-        "the best candidate is chosen. Give complexity, which takes a candidate's "
-        "parameters and returns a number.",
+        f"None of the parameters {varied} is known to make a model simpler, so the "
+        "best candidate is chosen. Pass complexity, a function that maps the "
+        "parameters of a candidate to a number.",
         UserWarning,
         stacklevel=4,
     )
 
 
 def _n_weights(candidate, n_features):
-    """Count the weights between the layers; without sizes no network is larger."""
+    """Return the number of weights between layers, infinity if it is not known."""
     sizes, n_weights = candidate.get("hidden_layer_sizes"), 0
-    if any(name in candidate for name in _OF_CONVOLUTIONS):
-        found, n_in = _OF_CONVOLUTIONS | candidate, 1
+    if any(name in candidate for name in _CONVOLUTIONS):
+        found, n_in = _CONVOLUTIONS | candidate, 1
         sizes = found.get("hidden_layer_sizes", (100,))
         channels = per_convolution("channels", found["channels"])
         kernels, pools = (
@@ -232,7 +241,7 @@ def _n_weights(candidate, n_features):
 
 
 def _strengths(named):
-    """Yield what makes candidates simpler as it grows, of all of them at a time."""
+    """Yield lists of a number for each candidate, larger for simpler candidates."""
     for name in _STRENGTHS:
         yield [_total(candidate.get(name), off=0.0) for candidate in named]
     for name in _BOUNDS:
@@ -240,7 +249,7 @@ def _strengths(named):
 
 
 def _total(strength, off):
-    """Return a strength, or the sum of one per layer; `off` for what is no number."""
+    """Return a strength, summed over the layers, or `off` if it is not a number."""
     if isinstance(strength, Real) and not isinstance(strength, bool):
         return float(strength)
     if isinstance(strength, list | tuple | np.ndarray) and len(strength):

@@ -23,20 +23,20 @@ __all__ = ["OffOr", "search_space"]
 class OffOr:
     """Distribution of a strength that may be off.
 
-    So that each regulariser can be off, whatever the others are.
+    In a search, each regulariser can then be off, whatever the others are.
 
     Parameters
     ----------
     distribution : scipy.stats frozen distribution
-        Distribution of the strength where it is on.
+        Distribution of the strength if it is on.
     off : object, default=0.0
-        The value that switches it off.
+        The value that switches the regulariser off.
     probability : float, default=0.5
         Probability of `off`.
 
     See Also
     --------
-    search_space : Makes these for the regularisers of a network.
+    search_space : Returns such distributions for the regularisers of a network.
 
     Examples
     --------
@@ -58,27 +58,29 @@ class OffOr:
             )
 
     def rvs(self, *, random_state: RandomState = None) -> Any:
-        """Draw the value for off, or a strength.
+        """Draw a strength or the value of `off`.
 
         Parameters
         ----------
         random_state : int, RandomState instance or None, default=None
-            Where the random numbers come from.
+            Source of the random numbers.
 
         Returns
         -------
         object
-            The draw.
+            The value.
         """
         rng = check_random_state(random_state)
-        # Drawn in either case, so that one draw always uses the same numbers.
+        # A strength is drawn even if it is not used, so that each draw takes the same
+        # number of random numbers.
         strength = np.asarray(self.distribution.rvs(random_state=rng)).item()
         return strength if rng.random() < 1 - self.probability else self.off
 
 
-# What a linear model does not have, and all that solver="lbfgs" can use.
-_OF_HIDDEN_LAYERS = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
-_OF_LBFGS = {
+# Parameters without effect on a linear model.
+_HIDDEN_LAYERS_ONLY = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
+# All parameters that solver="lbfgs" can use.
+_USED_BY_LBFGS = {
     *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
     "numeric_embedding",
 }
@@ -89,42 +91,44 @@ def search_space(
     kind: Literal["regularization", "cocktail", "architecture"] = "regularization",
     n_samples: int | None = None,
 ) -> dict[str, Any]:
-    """Make distributions of the regularisers of a network, to be searched.
+    """Return distributions of the regularisers of a network for a search.
 
-    What the estimator does not have, what its solver cannot use, and what has no effect
-    on a linear model is left out.
+    Parameters that the estimator does not have, that its solver cannot use, or that
+    have no effect on a linear model, are left out.
 
     Parameters
     ----------
     estimator : network, pipeline or wrapper
-        An MLPClassifier, a CNNClassifier or a regressor of these kinds; or a pipeline
-        that ends in one, or a TransformedTargetRegressor or the like around one, whose
-        names then stand before the parameters'.
+        An MLPClassifier, a CNNClassifier or one of the corresponding regressors; or a
+        pipeline that ends in one, or a wrapper such as TransformedTargetRegressor. The
+        names of the parameters then begin with the names of the steps.
     kind : {"regularization", "cocktail", "architecture"}, default="regularization"
-        "regularization" is what most of the gain comes from, few enough parameters for
-        a dozen candidates; "cocktail" has those, the other penalties, and what Kadra et
-        al. [1]_ search, which takes more candidates. "architecture" has the depth and
-        the width alone, from simple to larger, those of the convolutions if there are
-        any; ``|`` puts it beside one of the others.
+        "regularization" has the parameters that give most of the gain. They are few
+        enough for a dozen candidates. "cocktail" adds the other penalties and the
+        parameters that Kadra et al. [1]_ search, and needs more candidates.
+        "architecture" has depth and width only, from simple to larger networks. For a
+        convolutional network they are those of the convolutions. It can be merged with
+        one of the others by ``|``.
     n_samples : int, default=None
-        Number of training rows. The penalties then shrink with it, as does what the
-        same prior asks for, and no layer has more units than rows.
+        Number of training rows. If it is given, the ranges of the penalties are
+        inversely proportional to it, as the penalty of a fixed prior is, and no layer
+        has more units than there are rows.
 
     Returns
     -------
     dict of str to list or distribution
-        For RandomizedSearchCV, BayesSearchCV and their like.
+        The space, for RandomizedSearchCV, BayesSearchCV and similar searches.
 
     See Also
     --------
-    BayesSearchCV : Searches the space by Optuna's samplers.
+    BayesSearchCV : Searches the space with Optuna's samplers.
     one_standard_error : Chooses the simplest architecture that is good enough.
     sklearn.model_selection.RandomizedSearchCV : Draws from the space.
 
     Notes
     -----
-    l2 and skip_l2 are always on; other strengths are off with a probability of one
-    half, and have these ranges where they are on. "log" is uniform on the logarithm.
+    l2 and skip_l2 are always on. Other strengths are off with a probability of one
+    half, and otherwise have the ranges below. "log" means uniform on a log scale.
 
     =================  ==============================  ============================
     Parameter          Values                          Source of the range
@@ -135,7 +139,7 @@ def search_space(
     numeric_embedding  None, "piecewise_linear"        [11]_
     =================  ==============================  ============================
 
-    "cocktail" has these besides:
+    "cocktail" also has these parameters:
 
     =================  ==============================  ============================
     Parameter          Values                          Source of the range
@@ -146,7 +150,7 @@ def search_space(
     input_dropout      0.05 to 0.3                     about 0.2 [2]_
     batchnorm          False, True                     as [1]_
     skip               None, "linear", "residual"      on or off in [1]_; "linear"
-                       (for layers of one size)        is of [3]_
+                       (for layers of equal size)      is from [3]_
     input_noise        log 0.01 to 0.5                 around 0.1 [12]_
     max_norm           log 0.5 to 5                    3 to 4 [2]_
     label_smoothing    log 0.005 to 0.1                0.1 [4]_
@@ -154,14 +158,13 @@ def search_space(
     cutmix             0.05 to 1                       0 to 1 in [1]_
     cutout             0.05 to 0.5                     0 to 1 in [1]_
     adversarial        log 1e-3 to 0.1                 0.007 [5]_
-    stochastic_depth   0.05 to 0.5, where the          0.5 [6]_
-                       estimator has a skip, which
-                       then is not searched
+    stochastic_depth   0.05 to 0.5, if the estimator   0.5 [6]_
+                       has a skip (which is not
+                       searched then)
     swa_fraction       0.1 to 0.5                      0.25 [7]_
-    n_snapshots        1, 3, 5, where learning_rate    5 [8]_
-                       is "cosine", which then is not
-                       searched, and nothing stops
-                       a fit early
+    n_snapshots        1, 3, 5, if learning_rate is    5 [8]_
+                       "cosine" (which is not searched
+                       then) without early stopping
     clip_norm          log 0.1 to 10                   around 1 [9]_
     learning_rate      "constant", "cosine",           "cosine" [1]_, "flat_cosine"
                        "onecycle", "flat_cosine"       [10]_
@@ -169,22 +172,24 @@ def search_space(
                        "periodic"
     =================  ==============================  ============================
 
-    "architecture" has `hidden_layer_sizes` alone, for GridSearchCV as for the others:
-    (), which is a linear model, then one, two and three layers of 8, 16, 32, 64, 128
-    or 256 units each, up to the size that RealMLP has by default for any table [10]_.
-    Widths double, as scores change with the order of magnitude of a size. With as many
-    units as rows one layer can fit any labels [13]_, so that wider ones are left out
-    where `n_samples` is given.
+    "architecture" has `hidden_layer_sizes` only, as a list that also suits
+    GridSearchCV. It begins with (), a linear model, followed by one, two and three
+    layers of 8, 16, 32, 64, 128 or 256 units each. The largest is the default size of
+    RealMLP for any table [10]_. Widths double, because scores depend on the order of
+    magnitude of a size. One layer with as many units as rows can fit any labels [13]_,
+    so wider layers are left out if `n_samples` is given.
 
-    Of a convolutional network "architecture" has `channels` alone: (), which is its
-    dense layers, then one, two and three convolutions, of which the first has 8, 16 or
-    32 filters and each other one twice as many as that before, as in VGG [14]_. Those
-    that pool more than `image_shape` has, or images of 8 × 8 pixels without one, are
-    left out, and where `kernel_size` or `pool` is a sequence, those of other lengths.
+    For a convolutional network, "architecture" has `channels` only. It begins with (),
+    the dense layers alone, followed by one, two and three convolutions. The first has
+    8, 16 or 32 filters, and each further one has twice as many as the one before, as in
+    VGG [14]_. Candidates that pool more often than images of `image_shape` (or 8 × 8
+    pixels, if it is not given) allow are left out. If `kernel_size` or `pool` is a
+    sequence, only candidates of the same length are kept.
 
-    Early stopping is not searched: the number of epochs is what successive halving
-    decides. `ema_decay` is not, as `swa_fraction` is, and no network has both. Sparse
-    inputs cannot have all of "numeric_embedding": take it out of the dictionary.
+    Early stopping is not searched, because successive halving decides on the number of
+    epochs. `ema_decay` is not searched, because `swa_fraction` is, and no network has
+    both. For sparse inputs, remove "numeric_embedding" from the dictionary, because not
+    all of its values are possible.
 
     References
     ----------
@@ -270,14 +275,14 @@ _FILTERS = (8, 16, 32)
 
 
 def _architectures(n_samples):
-    """Return layer sizes: a linear model, then one layer, two and three."""
+    """Return layer sizes: a linear model, then one, two and three layers."""
     most = np.inf if n_samples is None else n_samples
     widths = [width for width in _WIDTHS if width <= most]
     return [(), *((width,) * depth for depth in _DEPTHS for width in widths)]
 
 
 def _channels(network, n_samples):
-    """Return numbers of filters: none, then one convolution, two and three."""
+    """Return numbers of filters: none, then one, two and three convolutions."""
     most = np.inf if n_samples is None else n_samples
     candidates = [(), *(_doubling(n, depth) for depth in _DEPTHS for n in _FILTERS)]
     return [
@@ -292,7 +297,7 @@ def _doubling(first, n):
 
 
 def _has_room(network, channels):
-    """Tell whether a network can have so many convolutions."""
+    """Return whether a network can have the given convolutions."""
     shape = network.image_shape
     shape = (8, 8, 1) if shape is None else full_shape(shape)
     try:
@@ -307,7 +312,7 @@ def _has_room(network, channels):
 
 
 def _find_network(estimator):
-    """Return the network inside an estimator, and what its names begin with."""
+    """Return the network in an estimator, after the prefix of its parameters."""
     for prefix, inner in nested(estimator, GIVEN):
         if isinstance(inner, BaseNetwork):
             return prefix, inner
@@ -357,29 +362,30 @@ def _cocktail(n_samples):
 
 
 def _usable(network):
-    """Return the names of the parameters that have an effect on a network."""
+    """Return the names of the parameters to search for a network."""
     params = network.get_params(deep=False)
     names = set(params)
     # Convolutions are hidden layers, too.
     has_convolutions = np.size(params.get("channels", ())) > 0
     sizes = check_hidden_layer_sizes(network.hidden_layer_sizes)
     if not sizes and not has_convolutions:
-        names -= _OF_HIDDEN_LAYERS
+        names -= _HIDDEN_LAYERS_ONLY
     if network.solver == "lbfgs":
-        names &= _OF_LBFGS
-    # Depth is dropped where something skips it, so that both cannot vary freely.
+        names &= _USED_BY_LBFGS
+    # Stochastic depth needs a skip connection, so the two cannot both be searched.
     names.discard("stochastic_depth" if params.get("skip") is None else "skip")
-    # Weights are averaged in one way.
+    # A network averages its weights in one way only.
     if params.get("ema_decay"):
         names.discard("swa_fraction")
-    # Snapshots are taken at the ends of cosines, to which a fit must come.
+    # Snapshots are taken at the end of each cosine cycle, which early stopping could
+    # prevent.
     has_snapshots = network.learning_rate == "cosine" and not network.early_stopping
     names.discard("learning_rate" if has_snapshots else "n_snapshots")
     return names
 
 
 def _fit_to(network, name, distribution):
-    """Leave of a list what a network can have."""
+    """Return a distribution without the values that a network cannot have."""
     if name == "n_snapshots":
         return [
             n

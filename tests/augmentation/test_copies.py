@@ -288,9 +288,9 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("rows", "message"),
         [
-            ([0], r"got 50 rows and positions of shape \(1,\)"),
+            ([0], r"got 50 rows and indices of shape \(1,\)"),
             (np.zeros(50), "type float64"),
-            (np.full(50, 50), r"positions of the 50 rows of X, got 50 to 50"),
+            (np.full(50, 50), r"indices of the 50 rows of X, got 50 to 50"),
             (np.full(50, -1), r"got -1 to -1"),
         ],
     )

@@ -459,14 +459,14 @@ class TestParameters:
     def test_back_translation_of_another_length_or_type(self):
         with pytest.raises(ValueError, match="back_translate must return as many"):
             copies(["a", "b"], back_translate=lambda texts: texts[1:])
-        with pytest.raises(TypeError, match="What back_translate returns must be"):
+        with pytest.raises(TypeError, match="return value of back_translate must be"):
             copies(["a", "b"], back_translate=lambda texts: [1, 2])
         for nothing in (None, "ab"):
             with pytest.raises(TypeError, match="back_translate must return a list"):
                 copies(["a", "b"], back_translate=lambda texts: nothing)
 
     def test_stop_words_that_are_no_words(self):
-        with pytest.raises(TypeError, match="stop_words must be words, got 3 of"):
+        with pytest.raises(TypeError, match="stop_words must contain str only, got 3"):
             copies(["a"], stop_words=["a", 3], random_swap=0.1)
 
     def test_clone_pickle_and_repr(self):

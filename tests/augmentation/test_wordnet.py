@@ -43,12 +43,12 @@ def test_the_words_of_a_line():
         "00002098 00 a 02 unable 0 not_able(p) 0 002 = 05200169 n 0000 ! 00001740 "
         'a 0101 | (usually followed by `to\') not having the means; "unable to"  \n'
     )
-    assert wordnet._words_of(line) == ["unable", "not able"]
+    assert wordnet._synset_words(line) == ["unable", "not able"]
     # The count is hexadecimal.
     many = [f"w{number}" for number in range(17)]
     line = f"1 2 n 11 {' '.join(f'{word} 0' for word in many)} 000 | gloss"
-    assert wordnet._words_of(line) == many
-    assert wordnet._words_of("  1 This software and database is provided") == []
+    assert wordnet._synset_words(line) == many
+    assert wordnet._synset_words("  1 This software and database is provided") == []
 
 
 def test_without_the_files(monkeypatch, anew):

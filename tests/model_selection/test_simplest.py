@@ -187,7 +187,7 @@ def test_a_callable_says_what_is_simple():
     for wrong in (np.nan, None, "simple", (1, np.nan)):
         with pytest.raises(ValueError, match="complexity must return a number"):
             one_standard_error(results, complexity=lambda p: wrong)
-    with pytest.raises(ValueError, match="as many numbers"):
+    with pytest.raises(ValueError, match="same number of values"):
         one_standard_error(results, complexity=lambda p: list(range(p["a"])))
 
 
@@ -195,7 +195,7 @@ def test_nothing_known_to_be_simple():
     params = [{"tol": 1.0, "hidden_layer_sizes": ()}, {"tol": 2.0}]
     params[1]["hidden_layer_sizes"] = ()
     results = table([[0, 1], [0, 2]], params)
-    with pytest.warns(UserWarning, match=r"Of the parameters \['tol'\] none is known"):
+    with pytest.warns(UserWarning, match=r"None of the parameters \['tol'\] is known"):
         assert one_standard_error(results) == 1
     assert one_standard_error(table([[0, 1]], [{}])) == 0
 
@@ -253,7 +253,7 @@ def test_options_survive_clone_and_pickle():
 
 def test_one_fold_has_no_error():
     search = GridSearchCV(Ridge(), {"alpha": [1, 2]}, cv=ShuffleSplit(1))
-    with pytest.raises(ValueError, match="2 folds at least, got 1"):
+    with pytest.raises(ValueError, match="at least 2 folds, got 1"):
         search.set_params(refit=one_standard_error).fit(X, Y)
 
 
