@@ -53,7 +53,7 @@ nightly: export HYPOTHESIS_PROFILE = nightly
 nightly: test
 
 # Fails below the floor in setup.cfg.
-coverage: override PYTEST_ARGS += --cov --cov-report=term
+coverage: override PYTEST_ARGS += --cov
 coverage: test
 
 lint: $(VENV)/.has-test

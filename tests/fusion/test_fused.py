@@ -279,12 +279,13 @@ class TestTimes:
 
     def test_do_not_hold_the_wait(self):
         pipeline = make_pipeline(Sleepy(), classifier(max_iter=1))
-        one = search(pipeline, {"sleepy__seconds": [0.0, 0.2, 0.0]}, refit=False)
+        one = search(pipeline, {"sleepy__seconds": [0.0, 0.8, 0.0]}, refit=False)
         with fused():
             one.fit(X, Y)
         times = one.cv_results_["mean_fit_time"]
-        assert times[1] > 0.2
-        assert max(times[0], times[2]) < 0.15
+        assert times[1] > 0.8
+        # A fit takes some ms; on a busy machine 0.3 s were seen.
+        assert max(times[0], times[2]) < 0.7
 
     def test_of_nested_searches(self):
         start = time.perf_counter()
