@@ -1,4 +1,4 @@
-"""What the studies have in common: MNIST's digits, and intervals of means."""
+"""Helpers of the studies: MNIST's digits, and intervals of means."""
 
 import sys
 

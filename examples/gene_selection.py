@@ -49,7 +49,7 @@ def models(n_samples):
     )
     strengths = [0.02, 0.04, 0.06]
     search = dict(scoring="neg_log_loss", cv=folds)
-    # The strengths of both are those of the mean loss: C = 1 / (n * l1).
+    # Both strengths refer to the mean loss: C = 1 / (n * l1).
     linear = make_pipeline(
         StandardScaler(),
         LogisticRegression(l1_ratio=1, solver="saga", tol=1e-3, max_iter=2000),

@@ -2,8 +2,8 @@
 Does a network beat logistic regression?
 ========================================
 
-The answer depends on the data, so that it has to be measured: on the same splits,
-with both sides tuned, and with a test that knows that the splits overlap.
+The answer depends on the data, so it has to be measured: on the same splits, with both
+sides tuned, and with a test that takes the overlap of the splits into account.
 """
 
 # %%
@@ -45,9 +45,9 @@ result
 # The difference from the baseline
 # --------------------------------
 # Each dot is one split. The interval is that of the corrected resampled t-test of
-# Nadeau and Bengio. It is wider than an ordinary t-test's: the training sets overlap,
-# so that ten splits are less evidence than ten independent samples. An interval that
-# holds 0 means that these splits do not tell the two apart.
+# Nadeau and Bengio. It is wider than that of an ordinary t-test, because the training
+# sets overlap and ten splits are less evidence than ten independent samples. If an
+# interval contains 0, these splits do not show which of the two is better.
 
 import matplotlib.pyplot as plt
 

@@ -2,10 +2,10 @@
 What does each regulariser do?
 ==============================
 
-Every regulariser of skreg, one at a time, from weak to strong: the log loss on rows
-that were held out, against its strength, beside the same network without it. The table
-is one on which a network overfits: 300 rows of ``breast_cancer``, of which a tenth has
-the wrong label.
+This example uses every regulariser of skreg, one at a time, from weak to strong. It
+shows the log loss on held-out rows against the strength, and compares it with the same
+network without the regulariser. The data are chosen such that a network overfits: 300
+rows of ``breast_cancer``, a tenth of which have the wrong label.
 """
 
 # %%
@@ -100,9 +100,9 @@ with warnings.catch_warnings(), skreg.fused():
 results = search.cv_results_
 
 # %%
-# In all pictures, dots are means over the ten splits and bars standard deviations. The
-# line is the network without the regulariser, the dotted line the base rate, which is
-# what a model predicts that knows nothing of the inputs. The axis of the loss is
+# In all pictures, dots are means over the ten splits and bars are standard deviations.
+# The line is the network without the regulariser. The dotted line is the base rate,
+# which a model predicts that does not use the inputs. The axis of the loss is
 # logarithmic.
 
 means, sds = -results["mean_test_score"], results["std_test_score"]

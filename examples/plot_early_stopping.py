@@ -2,9 +2,10 @@
 When to stop, and what to keep
 ==============================
 
-Early stopping with a patience of 5, at most 100 epochs in batches of 32, and the best
-weights at the end: settings that tutorials share. What do they give on a thousand of
-MNIST's digits, what does another patience do, and what if the last weights are kept?
+Many tutorials use early stopping with a patience of 5, at most 100 epochs in batches of
+32, and the best weights at the end. How good are these settings on a thousand of
+MNIST's digits? What does another patience change, and what if the last weights are
+kept?
 """
 
 # %%
@@ -13,10 +14,9 @@ MNIST's digits, what does another patience do, and what if the last weights are 
 # Keras stops when ``patience`` epochs in a row were no better than the best one, skreg
 # after *more* than ``n_iter_no_change`` epochs without an improvement by ``tol``, as
 # scikit-learn does. So Keras's ``patience=5`` is ``n_iter_no_change=4`` with ``tol=0``.
-# (Of an epoch that is exactly as good as the best one skreg says that it has not got
-# worse, Keras that it has not got better: among losses there are no such ties, among
-# accuracies there are.) This function is Keras's rule for losses; below it is compared
-# with where skreg stops.
+# (If an epoch is exactly as good as the best one, skreg counts it as not worse, and
+# Keras as not better. Such ties occur with accuracies, but not with losses.) This
+# function is Keras's rule for losses. Below it is compared with where skreg stops.
 
 import warnings
 

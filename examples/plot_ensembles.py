@@ -2,18 +2,18 @@
 How many networks should be averaged?
 =====================================
 
-An average of networks predicts better than one of them, as far as they err in
-different ways: by initial weights and the order of rows alone, by training rows drawn
-for each, or as members that share most of their weights. This example draws the error
-against the number of networks, and what they take.
+An average of networks predicts better than a single network if their errors differ.
+The networks may differ in their initial weights and the order of rows only, each may
+have its own random training rows, or they may be members that share most of their
+weights. This example plots the error and the time against the number of networks.
 """
 
 # %%
 # Data and networks
 # -----------------
-# Ten handwritten digits of 8 x 8 pixels, 400 of them to train on. One network, trained
-# for 40 epochs, learns these by heart; its errors on others are what an average can
-# even out.
+# Ten handwritten digits of 8 x 8 pixels, with 400 images to train on. One network,
+# trained for 40 epochs, learns these by heart. An average can even out its errors on
+# other images.
 
 import time
 
@@ -70,11 +70,12 @@ for name, values in found.items():
 # %%
 # The picture
 # -----------
-# Points are means over three seeds, bars go from the best to the worst of them. Most of
-# the gain comes from the first few independent networks. Those on rows of their own
-# start behind, for a bootstrap sample holds 63 % of the rows only: averages make up for
-# it, but not beyond what networks on all rows reach. Two members that share weights are
-# no better than one network; sixteen are right as often as independent ones.
+# Points are means over three seeds, and bars go from the best to the worst of them.
+# Most of the gain comes from the first few independent networks. Networks with their
+# own random rows start behind, because a bootstrap sample contains only 63 % of the
+# rows. Averages make up for this, but do not get better than networks on all rows. Two
+# members that share weights are no better than one network; sixteen are right as often
+# as independent ones.
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 labels = ["log loss on new rows", "errors on new rows", "seconds of a fit"]

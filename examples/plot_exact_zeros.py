@@ -2,18 +2,18 @@
 Are the zeros zero?
 ===================
 
-An l1 penalty is used for its zeros: coefficients that are not small but 0, and inputs
-that need not be measured. This example fits one logistic regression with an l1
-penalty in five ways, all in float64, and looks at what becomes of the zeros; then it
-does the same to the inputs of a network.
+An l1 penalty is used for its zeros: coefficients that are not just small but exactly 0,
+and inputs that need not be measured. This example fits a logistic regression with an l1
+penalty in five ways, all in float64, and checks whether the zeros are exact. Then it
+does the same for the inputs of a network.
 """
 
 # %%
 # The problem
 # -----------
-# The mean log loss plus ``l1`` times the sum of the absolute coefficients. Its minimum
-# is known by its derivatives: the loss has slope 0 in the intercept, ``-l1`` times the
-# sign in a coefficient that is not zero, and between ``-l1`` and ``l1`` in one that is.
+# The objective is the mean log loss plus ``l1`` times the sum of the absolute
+# coefficients. At its minimum, the slope of the loss is 0 in the intercept, ``-l1``
+# times the sign in a nonzero coefficient, and between ``-l1`` and ``l1`` in a zero one.
 # The violation is the largest distance from these conditions.
 
 import numpy as np
@@ -135,9 +135,9 @@ plt.show()
 # %%
 # The inputs of a network
 # -----------------------
-# ``group_l1`` penalises the norm of each input's outgoing weights, all of which are
-# then zero or none. ``support_`` says which inputs are used. The others can hold
-# anything: the probabilities do not change.
+# ``group_l1`` penalises the norm of each input's outgoing weights, so that either all
+# of them are zero or none. ``support_`` tells which inputs are used. The values of the
+# other inputs do not change the probabilities.
 
 network = MLPClassifier(
     (16,),

@@ -2,17 +2,17 @@
 Which strength, and which dropout rate?
 =======================================
 
-Regularisers are plain parameters, so that scikit-learn's searches tune them. This
-example searches a grid over ``l2`` and ``dropout`` for a network on the wine data
-and looks at the whole grid, not only at its best point.
+Regularisers are plain parameters, so scikit-learn's searches can tune them. This
+example searches a grid over ``l2`` and ``dropout`` for a network on the wine data, and
+looks at the whole grid and not only at its best point.
 """
 
 # %%
 # The search
 # ----------
-# The network standardises its input inside each fit, so that no scaler is needed and
-# nothing leaks from the held-out fold. Inside ``skreg.fused()`` all 100 fits train side
-# by side, as one network; the scores are those without it.
+# The network standardises its input inside each fit, so no scaler is needed and nothing
+# leaks from the held-out fold. Inside ``skreg.fused()`` all 100 fits train side by side
+# as one network. The scores are the same as without it.
 
 import numpy as np
 from sklearn.datasets import load_wine
@@ -35,8 +35,8 @@ search.best_params_
 # %%
 # The whole grid
 # --------------
-# Many points score nearly alike: the two regularisers substitute for each other, and
-# only the largest ``l2`` does harm. The best point of a grid is one of several good
+# Many points have nearly the same score. The two regularisers can replace each other,
+# and only the largest ``l2`` does harm. The best point of a grid is one of several good
 # ones.
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@
 How large a network?
 ====================
 
-As simple as will do, and larger step by step: from a linear model over one layer of 8
-units to three layers of 256. Cross-validation says which of them is best, and its
-standard error, which of them are as good. This example takes the smallest of those.
+This example starts with a linear model and makes it larger step by step, from one layer
+of 8 units to three layers of 256. Cross-validation shows which size is best, and its
+standard error shows which others are equally good. The smallest of these is chosen.
 """
 
 # %%
@@ -42,10 +42,10 @@ search.best_params_
 # %%
 # What the rule saw
 # -----------------
-# A dot for each network, with a standard error to both sides; the scores of a linear
-# model and of networks of one, two and three layers. The dashed line is one standard
-# error below the best mean. The rule takes the leftmost dot that is on or above it:
-# what is gained to its right, other folds may well take back.
+# There is a dot for each network, with a standard error to both sides: a linear model,
+# and networks of one, two and three layers. The dashed line is one standard error below
+# the best mean. The rule takes the leftmost dot that is on or above it, because gains
+# to its right may well vanish on other folds.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,8 +82,8 @@ plt.show()
 # %%
 # On new rows
 # -----------
-# The two networks on the half of the rows that the search did not see. Their difference
-# in the same rows has a standard error, too.
+# The two networks are scored on the half of the rows that the search did not see. The
+# difference between them on these rows has a standard error, too.
 
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score

@@ -3,9 +3,9 @@ What does image augmentation look like, and what does it gain?
 ==============================================================
 
 A digit that is turned a little, or moved by two pixels, is the same digit. A network
-knows that if it has seen it: ``augment=ImageAugmenter(...)`` changes the images of
-every training batch at random, in another way each time. This example looks at the
-changes, and measures what each of them gains where training rows are few.
+learns this from examples: ``augment=ImageAugmenter(...)`` changes the images of every
+training batch at random, differently each time. This example shows the changes, and
+measures the gain of each when there are few training rows.
 """
 
 # %%
@@ -62,8 +62,8 @@ gallery(
 # %%
 # What is beyond the edges
 # ------------------------
-# A shift or a rotation looks at places outside of the image, and ``fill_mode`` says
-# what is there. The five is cut out to show it.
+# A shift or a rotation needs pixels from outside the image. ``fill_mode`` determines
+# their values. The five is cut out to show this.
 
 inked = np.flatnonzero(five.any(1)), np.flatnonzero(five.any(0))
 cut = five[inked[0][0] : inked[0][-1] + 1, inked[1][0] : inked[1][-1] + 1]
@@ -78,12 +78,13 @@ gallery(cut, modes, rotation_range=30, width_shift_range=9)
 # %%
 # What it gains
 # -------------
-# A network of 128 units learns from 500 images, and is judged by 2,000 others; three
-# times, with other images. A search over the strengths of one augmenter trains all of
-# these networks side by side in one stack, each with changes of its own. Augmented
-# networks need more epochs than the default, so all have 40. The first candidate has an
-# augmenter that changes nothing: with one, all pixels are on one scale, not each on its
-# own, which is worth something here already, and is to be the same for all.
+# A network of 128 units learns from 500 images and is scored on 2,000 others. This is
+# repeated three times with different images. A search over the strengths of one
+# augmenter trains all of these networks side by side in one stack, each with its own
+# changes. Augmented networks need more epochs than the default, so all have 40. The
+# first candidate has an augmenter that changes nothing. With any augmenter, all pixels
+# are on the same scale and not each on its own. This alone is a gain here, so it should
+# be the same for all candidates.
 
 import pandas as pd
 from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
@@ -126,9 +127,9 @@ table = table.sort_values("mean_test_score")
 print(table.round(3).to_string())
 
 # %%
-# The gap between training rows and new ones closes from both sides. What keeps a digit
-# a digit helps, and all of it together helps most; what does not keep it, as a flip,
-# which no other six looks like, costs.
+# The gap between training rows and new ones closes from both sides. Changes after which
+# a digit is still that digit help, and all of them together help most. A flip does
+# harm: no other six looks like a flipped one.
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 axis.hlines(

@@ -2,17 +2,17 @@
 What does a network add to LogisticRegressionCV?
 ================================================
 
-A logistic regression that chooses its own L2 is the baseline that tutorials on
-regularisation begin with. Here it is with their data and settings, the network that
-equals it, and networks that go beyond it.
+Tutorials on regularisation often begin with a logistic regression that chooses its own
+L2. This example fits it with their data and settings, and compares it with an
+equivalent network and with larger networks.
 """
 
 # %%
 # The baseline
 # ------------
-# A thousand rows, twenty columns of which two are informative, seven hundred rows to
-# learn from. ``C_`` is the best of ten strengths by five folds; a large ``C`` is a weak
-# penalty.
+# The data have a thousand rows, seven hundred of them for training, and twenty columns,
+# two of them informative. ``C_`` is the best of ten strengths by five folds. A large
+# ``C`` is a weak penalty.
 
 import numpy as np
 from sklearn.datasets import make_classification

@@ -2,9 +2,9 @@
 How much does each regulariser narrow the gap?
 ==============================================
 
-A network with 250 handwritten digits to learn from has enough weights to learn
-them by heart. This example trains it with one regulariser at a time and compares
-the log loss on its training rows with the log loss on new ones.
+A network that is trained on 250 handwritten digits has enough weights to learn them by
+heart. This example trains it with one regulariser at a time and compares the log loss
+on its training rows with the log loss on new ones.
 """
 
 # %%
@@ -85,7 +85,7 @@ fig.legend(loc="outside upper center", ncols=3)
 plt.show()
 
 # %%
-# Label smoothing and mixup keep probabilities away from 0 and 1 by intention, which
-# costs log loss where the classes are easy to tell apart. Early stopping pays with a
-# tenth of the few training rows. Which regulariser pays off depends on the data:
+# Label smoothing and mixup keep probabilities away from 0 and 1 on purpose, which
+# increases the log loss if the classes are easy to tell apart. Early stopping cannot
+# train on a tenth of the few rows. Which regulariser pays off depends on the data, so
 # search for it.

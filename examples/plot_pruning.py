@@ -2,20 +2,20 @@
 How much of a network can go?
 =============================
 
-Most weights of a trained network can be set to zero. How many depends on how it is
-done: at once, at once and then trained further, more and more of them during training,
-or by an l1 penalty, which decides on the number itself. This example compares the four
-on handwritten digits, and then removes what the zeros have left without a use.
+Most weights of a trained network can be set to zero. How many depends on the method:
+all at once, all at once with further training, gradually during training, or by an l1
+penalty, which determines the number itself. This example compares the four methods on
+handwritten digits, and then removes the units that the zeros have made useless.
 """
 
 # %%
 # Weights
 # -------
-# ``prune`` sets the smallest weights of a fitted network to zero, and trains what is
-# left for ``finetune_epochs``. ``pruning`` does it while the network trains, so that no
-# fine-tuning is needed. Both are exact: a share of 0.9 leaves one weight in ten. Of an
-# l1 penalty one gives the strength, and it finds the share; the fits below end before
-# its optimum is exact, of which they would warn.
+# ``prune`` sets the smallest weights of a fitted network to zero, and trains the others
+# for ``finetune_epochs``. ``pruning`` does it while the network trains, so no
+# fine-tuning is needed. Both are exact: a share of 0.9 leaves one weight in ten. For an
+# l1 penalty, the strength is given and the share results from it. The fits below end
+# before its optimum is exact, so they would warn.
 
 import warnings
 
@@ -63,10 +63,11 @@ for l1, share, score in zip(strengths, np.mean(zeros, axis=0), mean["l1"]):
 # %%
 # Units
 # -----
-# Zeros save no time by themselves: a product with a zero takes as long as any other.
-# Whole units do, and ``structured=True`` prunes these. ``compact`` then returns a
-# smaller network, with the same predictions. It also finds the units that an l1 penalty
-# or the pruning of single weights has left without inputs or without effect.
+# Zeros save no time by themselves, because a product with a zero takes as long as any
+# other. Removing whole units does save time, and ``structured=True`` prunes these.
+# ``compact`` then returns a smaller network with the same predictions. It also finds
+# the units that an l1 penalty or the pruning of single weights has left without inputs
+# or without effect.
 
 for l1, model in zip(strengths, sparse):
     print(

@@ -2,9 +2,10 @@
 Grid, random or Bayesian search?
 ================================
 
-The texts rank them: a grid is complete and slow, random search is often more efficient,
-Bayesian search learns from what it has tried and is usually better than both. Here all
-of them have the same budget, 27 candidates, on the same rows and folds, six times.
+Tutorials rank the searches: a grid search is complete and slow, random search is often
+more efficient, and Bayesian search learns from earlier candidates and is usually better
+than both. Here all of them have the same budget of 27 candidates, on the same rows and
+folds. This is repeated six times.
 """
 
 # %%

@@ -2,10 +2,10 @@
 What do convolutions and augmentation gain on MNIST?
 ====================================================
 
-A dense network looks at each pixel by itself, and must learn anew in every place what a
-stroke is. Convolutions look for the same strokes everywhere. Augmentation shows that a
-digit that is turned or moved a little is the same digit. Both are a parameter or two
-away from an ``MLPClassifier``.
+A dense network treats each pixel separately, and must learn strokes anew in every
+place. Convolutions look for the same strokes everywhere. Augmentation shows the network
+that a digit that is turned or moved a little is the same digit. Both need only a
+parameter or two more than an ``MLPClassifier``.
 """
 
 # %%

@@ -2,10 +2,10 @@
 Do L2 and dropout help on MNIST?
 ================================
 
-A study in the manner of tutorials on regularisation: a network for MNIST's digits
-without a regulariser, with L2 and with dropout. Learning rate and batch size of each
-are tuned by a random search, training loss and validation accuracy are recorded, and
-the runs are repeated.
+This study follows tutorials on regularisation. A network for MNIST's digits is trained
+without a regulariser, with L2 and with dropout. Its learning rate and batch size are
+tuned by a random search for each, training loss and validation accuracy are recorded,
+and the runs are repeated.
 """
 
 # %%

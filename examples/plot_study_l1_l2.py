@@ -2,10 +2,11 @@
 L1 or L2 on the first layer?
 ============================
 
-A study that tutorials on regularisation show, with their settings: MNIST's digits, a
-network of 784, 512 and 10 units, ``l1=0.001`` on the first layer of one and
-``l2=0.001`` on that of another, five epochs, batches of 128. Then a grid over strength
-and kind of the penalty. Which one is better, and are the zeros of L1 zeros?
+This study repeats one from tutorials on regularisation with their settings: MNIST's
+digits, networks of 784, 512 and 10 units, ``l1=0.001`` on the first layer of one and
+``l2=0.001`` on the first layer of another, five epochs, and batches of 128. A grid over
+the strength and the kind of the penalty follows. Which penalty is better, and are the
+zeros of L1 exact?
 """
 
 # %%

@@ -2,10 +2,10 @@
 Do copies of texts in other words help?
 =======================================
 
-With few training texts, copies in which some words are replaced, inserted, swapped or
-deleted may stand in for more. ``TextAugmenter`` makes them as in "EDA" (Wei and Zou,
-2019), and ``Augmented`` sees to it that they are trained on and never scored. Whether
-they help is a question to the data, and here the answer is no.
+If there are few training texts, copies in which some words are replaced, inserted,
+swapped or deleted may help. ``TextAugmenter`` makes them as in "EDA" (Wei and Zou,
+2019), and ``Augmented`` ensures that they are used for training and never for scoring.
+Whether they help depends on the data, and here they do not.
 """
 
 # %%
@@ -38,8 +38,9 @@ for text in wordnet.augment([review])[0]:
     print(text)
 
 # %%
-# A dictionary of one's own knows the field. A function can ask a translator; this one
-# only marks its place, where texts would go to another language and come back.
+# Your own dictionary can contain the terms of the field. A function can call a
+# translator. The one here is only a placeholder, where texts would be translated into
+# another language and back.
 
 groups = [
     ["great", "excellent", "wonderful", "delicious", "amazing", "perfect", "tasty"],
@@ -61,11 +62,11 @@ print(translator.augment([review])[0][1])
 # %%
 # With and without
 # ----------------
-# An epoch over five times the rows has five times the steps, so that part of what
-# augmentation seems to do is longer training. Plain copies, which change no word, set
-# that apart. Each way is trained on ten disjoint parts of the training texts, of 100
-# and of 400 reviews, and scored on the same 1,000 others. The ten networks train as
-# one: the words that they count differ, but not how many these are.
+# An epoch over five times the rows has five times the steps, so part of the apparent
+# effect of augmentation is longer training. Plain copies, which change no word, show
+# this part alone. Each method is trained on ten disjoint parts of the training texts,
+# of 100 and of 400 reviews, and scored on the same 1,000 others. The ten networks train
+# as one, because they count the same number of words, though not the same words.
 
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import TfidfVectorizer

@@ -2,10 +2,9 @@
 What closes the gap between training and validation?
 ====================================================
 
-Overfitting is the gap: good on the rows that were learned, worse on others. This
-example measures it for one network on 500 of MNIST's digits, with one technique at a
-time, and with more digits. Is the technique that closes the gap the one that predicts
-best?
+An overfitted network is good on its training rows and worse on others. This example
+measures this gap for a network on 500 of MNIST's digits, with one technique at a time,
+and with more digits. Does the technique that closes the gap also predict best?
 """
 
 # %%

@@ -2,9 +2,9 @@
 Tuning in one line
 ==================
 
-``MLPClassifierCV`` stands where ``LogisticRegressionCV`` stood: it is given the data,
-chooses its own regularisation by cross-validation, and predicts. Is it better, what did
-it choose, and why?
+``MLPClassifierCV`` can replace ``LogisticRegressionCV``: it chooses its own
+regularisation by cross-validation and predicts. Is it better, what did it choose, and
+why?
 """
 
 # %%
@@ -53,9 +53,9 @@ for name, value in network.best_params_.items():
 print(f"log loss {-network.best_score_:.3f}")
 
 # %%
-# All candidates, the chosen one with a star. A parameter matters where good scores are
-# found in one part of its axis only. Candidates that were dropped on the way have the
-# score of the epoch at which they were, and lie lower for it.
+# The picture shows all candidates. The star is the chosen one. A parameter matters if
+# good scores are found only in one part of its axis. Candidates that were dropped early
+# have the score of the epoch that they had reached, so they are lower.
 
 import matplotlib.pyplot as plt
 

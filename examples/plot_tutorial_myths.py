@@ -2,10 +2,10 @@
 What tutorials get wrong, in pictures
 =====================================
 
-Six sentences about regularisation that are in many tutorials, and what comes of
-believing them. The user guide has these and others with shorter experiments
-(:doc:`/guide/myths`); that l1 gives no exact zeros where an optimiser follows its
-gradient is drawn in :doc:`/gallery/plot_exact_zeros`.
+This example tests six statements about regularisation that are in many tutorials. The
+user guide has these and others with shorter experiments (:doc:`/guide/myths`). Another
+example shows that l1 gives no exact zeros if an optimiser follows its gradient
+(:doc:`/gallery/plot_exact_zeros`).
 """
 
 # %%

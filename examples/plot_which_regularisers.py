@@ -2,9 +2,9 @@
 Which regularisers does this table need?
 ========================================
 
-``skreg.search_space`` has all of them, each with a range from the literature and each
-off in half of the draws. ``BayesSearchCV`` looks for the good ones among them, and two
-pictures show what it found.
+``skreg.search_space`` contains all regularisers, each with a range from the literature
+and off in half of the draws. ``BayesSearchCV`` looks for good combinations, and two
+pictures show the result.
 """
 
 # %%
@@ -33,8 +33,8 @@ with skreg.fused():
 # %%
 # Score against each regulariser
 # ------------------------------
-# The star is the setting that was chosen. What matters has a shape; where good scores
-# are found at all values, the regulariser does not matter beside the others.
+# The star is the chosen setting. If a regulariser matters, the scores depend on its
+# value. If good scores are found at all values, it adds nothing to the others.
 
 import matplotlib.pyplot as plt
 
@@ -44,9 +44,10 @@ plt.show()
 # %%
 # What it does to training
 # ------------------------
-# On rows that are held out, the loss of an unregularised network soon rises again,
-# while it goes on learning its training rows by heart. The chosen one does not. Each
-# dot is the best epoch by what decides when training ends, here the objective.
+# On held-out rows, the loss of an unregularised network soon rises again, while the
+# network goes on learning its training rows by heart. The loss of the chosen one does
+# not. Each dot is the best epoch by the criterion that ends training, here the
+# objective.
 
 from sklearn.model_selection import train_test_split
 

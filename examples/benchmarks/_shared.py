@@ -1,4 +1,4 @@
-"""What the benchmarks of networks have in common: data, skorch's network, tables."""
+"""Helpers of the benchmarks of networks: data, skorch's network, tables."""
 
 import numpy as np
 import torch

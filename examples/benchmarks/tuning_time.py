@@ -3,15 +3,15 @@
     python examples/benchmarks/tuning_time.py [--data NAME ...] [--repeats N]
                                               [--threads N] [--profile]
 
-Both with their defaults, on inputs scaled by StandardScaler, in float64. That of the
-linear model is to choose by log loss, too (`scoring="neg_log_loss"`); without
-`use_legacy_attributes=False` and `l1_ratios=(0,)`, scikit-learn 1.9 warns. The fits
-take turns, and the medians of the repeats are printed, as are the losses and the
+Both have their defaults, on inputs scaled by StandardScaler, in float64. However, the
+linear model also chooses by log loss (`scoring="neg_log_loss"`), and it gets
+`use_legacy_attributes=False` and `l1_ratios=(0,)`, without which scikit-learn 1.9
+warns. The fits take turns. The medians of the repeats are printed, and the losses and
 accuracies on a quarter of the rows that neither has seen. The load is printed because
-it decides: where others compute, too, torch's threads wait for one another. "CPU" is
-the time of all cores together, which suffers less from that.
+it affects the times: while other programs compute, torch's threads wait for one
+another. "CPU" is the time of all cores together, which is affected less.
 
---profile prints, instead, where the time of MLPClassifierCV() goes.
+With --profile, a profile of MLPClassifierCV() is printed instead.
 """
 
 import argparse

@@ -1,32 +1,31 @@
-"""A bounded time, shared among the fits of a comparison."""
+"""Time limit of a comparison, shared among its fits."""
 
 import math
 import time
 from statistics import mean, median
 
-# The least that a fit is given: it trains for a few epochs at least.
+# Minimum seconds of a fit, enough to train for a few epochs.
 LEAST_SHARE = 1.0
-# So many splits are done in any case: there is no spread of one difference.
+# Minimum number of splits: one difference has no spread.
 LEAST_SPLITS = 2
 
 
 class Budget:
-    """Says which fits are begun, and how long each may take.
+    """Time limit that decides which fits are started and how long each may take.
 
-    Fits that can be told how long to take, by a parameter ``max_time``, share the time
-    that the others leave. A split is begun if there is time for all its fits, and then
-    finished.
+    Estimators with a parameter ``max_time`` share the time that the others leave. A
+    split is started only if there is time for all its fits, and is then finished.
 
     Parameters
     ----------
     estimators : dict of str to estimator
     n_splits : int
     seconds : float or None
-        None is without a bound.
+        Seconds for all fits. None sets no limit.
     n_workers : int, default=1
-        How many fits run at the same time.
+        Number of fits that run at the same time.
     clock : callable, default=time.monotonic
-        Returns seconds.
+        Function that returns the current time in seconds.
     """
 
     def __init__(
@@ -46,22 +45,23 @@ class Budget:
         self._over = []
 
     def tasks(self):
-        """Yield the name, split and seconds of each fit, as long as there is time.
+        """Yield the name, split and time limit of each fit while there is time.
 
-        The time of a fit is decided when it is asked for.
+        The time limit of a fit is computed when the fit is requested.
 
         Yields
         ------
         name : str
         split : int
         seconds : float or None
-            None for those that cannot be told.
+            Time limit of the fit. None if there is no limit, or if the estimator has
+            no parameter for it.
         """
         fixed = [name for name in self._times if name not in self.limits]
         for split in range(self.n_splits):
             if split >= LEAST_SPLITS and self._left() < self._needed(fixed):
                 return
-            # First those whose time is to be learnt.
+            # Estimators without a time limit go first, to measure their time.
             for name in fixed:
                 yield name, split, None
             for name in self.limits:
@@ -71,15 +71,15 @@ class Budget:
                 yield name, split, None if math.isinf(seconds) else seconds
 
     def record(self, name, seconds, share):
-        """Learn from a fit.
+        """Record the time that a fit took.
 
         Parameters
         ----------
         name : str
         seconds : float
-            What it and its score took.
+            Time of the fit and of its scoring.
         share : float or None
-            What it was given.
+            Time limit of the fit.
         """
         self._times[name].append(seconds)
         if share is not None and seconds > share:
@@ -89,11 +89,11 @@ class Budget:
         return self._end - self.clock()
 
     def _mean_time(self, names):
-        """Return the expected sum of a fit of each, 0 for what is not known yet."""
+        """Return the expected time of one fit of each, 0 for those not yet measured."""
         return sum(mean(self._times[name] or [0.0]) for name in names)
 
     def _excess(self):
-        """Return by how much a fit that is stopped takes longer than its share."""
+        """Return the median time by which stopped fits exceeded their limit."""
         return median(self._over or [0.0])
 
     def _needed(self, fixed):
@@ -101,7 +101,7 @@ class Budget:
         return self._mean_time(fixed) + of_shares
 
     def _share(self, fixed, n_splits_after):
-        """Return the seconds of the next fit that can be told."""
+        """Return the time limit of the next fit that accepts one."""
         if math.isinf(self._end):
             return math.inf
         of_fixed = self._mean_time(fixed) * n_splits_after / self.n_workers
@@ -112,17 +112,18 @@ class Budget:
 
 
 def time_parameter(estimator):
-    """Find the parameter that bounds the time of a fit.
+    """Find the parameter that limits the time of a fit.
 
     Parameters
     ----------
     estimator : estimator
-        Also a pipeline or wrapper around one that has it.
+        An estimator, or a pipeline or wrapper around one.
 
     Returns
     -------
     str or None
-        ``"max_time"``, or a name that ends in ``"__max_time"``, the outermost.
+        ``"max_time"``, or a name that ends in ``"__max_time"``. The outermost is
+        returned if there are several, and None if there is none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How sure a choice of hyperparameters is: within a search, and over the splits."""
+"""Certainty of a choice of hyperparameters, within a search and over the splits."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -11,30 +11,32 @@ from skreg.comparison.choices import hyperparameters, inner_search
 from skreg.model_selection.cv_results import is_as_far_as, scores_of_folds
 from skreg.parameters.values import is_number, is_off
 
-# On, or off, in so many splits that a coin would agree with itself as often in at most
-# one of eight comparisons: in all of four or five splits, in eight of ten.
+# Highest p-value of a fair coin at which on or off is sure: it must be chosen in all of
+# four or five splits, or in eight of ten.
 MOST_CHANCE = 0.125
-# A value, where it is on.
+# Lowest share of the splits with it on in which a value must be the same.
 SURE_SHARE = 0.8
-# The largest strength over the smallest: beyond it, only the presence is sure.
+# Highest ratio of the largest strength to the smallest at which the strength is sure.
 SURE_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
 class Certainty:
-    """How alike the choices of one hyperparameter were over the splits.
+    """Agreement of the splits on the value of one hyperparameter.
 
     Attributes
     ----------
     name : str
         Name of the hyperparameter.
     n_on, n_splits : int
-        Number of splits in which it was on, of how many.
+        Number of splits in which it was on, and number of all splits.
     median, low, high : float or None
-        Of the strengths that were on, where all of them are numbers; the median is the
-        lower of two, a strength that was chosen.
+        Median, minimum and maximum of the values that are on. The median is the lower
+        of the two middle values, so that it is one that was chosen. None if a value is
+        not a number, or if none is on.
     values : dict of str to int
-        How often each value was chosen, where they are not numbers.
+        Number of splits that chose each value. Empty if the values are numbers, or if
+        none is on.
     """
 
     name: str
@@ -47,29 +49,29 @@ class Certainty:
 
     @property
     def is_sure(self):
-        """Whether it was on, or off, more often than a coin would be."""
+        """Whether the splits agree on whether it is on."""
         return bool(binomtest(self.n_on, self.n_splits).pvalue <= MOST_CHANCE + 1e-9)
 
     @property
     def is_sure_of_strength(self):
-        """Whether the strengths, or the value, are about the same where it is on."""
+        """Whether the splits in which it is on agree on its strength or value."""
         if self.low is not None:
             return self.low > 0 and self.high <= SURE_FACTOR * self.low
         return max(self.values.values(), default=0) >= SURE_SHARE * self.n_on
 
     def to_dict(self):
-        """Return all of it, for JSON."""
+        """Return the attributes as a dictionary that JSON can represent."""
         own = {"is_sure": self.is_sure, "is_sure_of_strength": self.is_sure_of_strength}
         return asdict(self) | own
 
 
 def certainties(chosen):
-    """Summarise how alike the choices of the splits were.
+    """Summarise the agreement of the splits on each hyperparameter.
 
     Parameters
     ----------
     chosen : list of dict
-        What :func:`chosen_hyperparameters` returned for each split.
+        Result of :func:`chosen_hyperparameters` for each split.
 
     Returns
     -------
@@ -90,17 +92,17 @@ def _certainty(name, chosen):
 
 
 def winning_margin(estimator):
-    """Return by how many standard errors a search's best setting beats the next.
+    """Return the lead of a search's best setting over the next, in standard errors.
 
-    The two settings are judged on the same folds, so that their differences :math:`d_k`
-    on the :math:`K` folds are what counts:
+    Both settings are scored on the same :math:`K` folds. With the differences
+    :math:`d_k` of their scores, the lead is
 
     .. math::
 
         m = \\frac{\\bar d}{s_d / \\sqrt K}
 
-    Folds share training rows, so that this is an upper bound of how sure the choice
-    is; below 1 other folds may well choose the other setting.
+    Folds share training rows, so it is an upper bound on the certainty of the choice.
+    If it is below 1, other folds may well choose the other setting.
 
     Parameters
     ----------
@@ -111,8 +113,8 @@ def winning_margin(estimator):
     Returns
     -------
     float or None
-        None where there is no search, no runner-up that came as far, or no spread of
-        the differences; and where the choice is not the best score.
+        None if there is no search, if no other setting was trained as far, if the
+        differences do not vary, or if the chosen setting does not have the best score.
     """
     search = inner_search(estimator)
     table = getattr(search, "cv_results_", None)
@@ -133,7 +135,7 @@ def winning_margin(estimator):
 
 
 def _runner_up(table, best):
-    """Return the best row beside the chosen one, of those that came as far."""
+    """Return the best row apart from the chosen one, among those trained as far."""
     ranks = np.array(table["rank_test_score"], dtype=float)
     ranks[best] = np.inf
     ranks[~is_as_far_as(table, best)] = np.inf

@@ -1,4 +1,4 @@
-"""Which hyperparameters a tuned estimator chose, and which it chose most often."""
+"""Hyperparameters that a tuned estimator chose, and those that it chose most often."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from skreg.estimators.nested import nested
 from skreg.parameters.values import is_number, is_off
 
-# What scikit-learn's own tuned linear models call the strength they chose.
+# Fitted attributes in which scikit-learn's tuned linear models keep their choice.
 _TUNED_ATTRIBUTES = {"C": "C_", "l1_ratio": "l1_ratio_", "alpha": "alpha_"}
 
 
@@ -23,8 +23,8 @@ class Choice:
     name : str
         Name of the hyperparameter.
     value : object
-        The value: for numbers the median of those that are not off (the lower
-        of two), for anything else the most frequent.
+        For numbers, the median of the values that are not off (the lower of the two
+        middle values). For other types, the most frequent value.
     n_chosen : int
         Number of splits in which it was on (numbers) or had this value.
     n_splits : int
@@ -38,7 +38,7 @@ class Choice:
 
 
 def chosen_hyperparameters(estimator):
-    """Read the hyperparameters that a fitted estimator chose by itself.
+    """Return the hyperparameters that a fitted estimator has tuned.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def chosen_hyperparameters(estimator):
     Returns
     -------
     dict of str to object
-        Empty where nothing was tuned.
+        Empty if nothing was tuned.
     """
     estimator = inner_search(estimator)
     if hasattr(estimator, "best_params_"):
         return {key: _plain(value) for key, value in estimator.best_params_.items()}
-    # Only scikit-learn's ...CV estimators choose these; elsewhere, as in
+    # Only the ...CV estimators of scikit-learn tune these. In others, such as
     # BayesianRidge, the same attribute is an estimate.
     if not type(estimator).__name__.endswith("CV"):
         return {}
@@ -64,7 +64,7 @@ def chosen_hyperparameters(estimator):
         for name, attribute in _TUNED_ATTRIBUTES.items()
         if hasattr(estimator, attribute)
     }
-    # One value per class or target is not one choice.
+    # Several values, one per class or target, are not one choice.
     return {
         name: value
         for name, value in values.items()
@@ -73,10 +73,10 @@ def chosen_hyperparameters(estimator):
 
 
 def _of_all_classes(name, value):
-    """Return the one number that `LogisticRegressionCV` chose.
+    """Return the value that `LogisticRegressionCV` chose as one number.
 
-    Before scikit-learn 1.8, and after with `use_legacy_attributes`, it is repeated for
-    each class.
+    Before scikit-learn 1.8, and later with `use_legacy_attributes`, the attribute
+    repeats the value for each class.
     """
     if name in ("C", "l1_ratio") and np.ndim(value) == 1 and len(set(value)) == 1:
         return _plain(value[0])
@@ -84,17 +84,17 @@ def _of_all_classes(name, value):
 
 
 def inner_search(estimator):
-    """Find what may have chosen, inside a fitted estimator.
+    """Find the search inside a fitted estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Also a pipeline or wrapper.
+        An estimator, or a pipeline or wrapper around one.
 
     Returns
     -------
     estimator
-        The search, or the innermost estimator where there is none.
+        The search, or the innermost estimator if there is none.
     """
     for _, inner in nested(estimator):
         if hasattr(inner, "best_params_"):
@@ -103,15 +103,16 @@ def inner_search(estimator):
 
 
 def most_chosen(chosen):
-    """Summarise what was chosen over the splits, one hyperparameter at a time.
+    """Summarise the choices of the splits for each hyperparameter.
 
-    A randomised search never draws the same strength twice, so strengths are
-    summarised by how often they were on and by their median when on.
+    A randomised search never draws the same strength twice. So strengths are
+    summarised by the number of splits in which they are on, and by the median of
+    their values there.
 
     Parameters
     ----------
     chosen : list of dict
-        What :func:`chosen_hyperparameters` returned for each split.
+        Result of :func:`chosen_hyperparameters` for each split.
 
     Returns
     -------
@@ -122,12 +123,12 @@ def most_chosen(chosen):
 
 
 def hyperparameters(chosen):
-    """Return the names of what was chosen, in the order in which they first appear.
+    """Return the names of all hyperparameters, in the order of their first appearance.
 
     Parameters
     ----------
     chosen : list of dict
-        What :func:`chosen_hyperparameters` returned for each split.
+        Result of :func:`chosen_hyperparameters` for each split.
 
     Returns
     -------
@@ -141,13 +142,13 @@ def _summarise(name, chosen):
     on = [value for value in values if not is_off(value)]
     if 2 * len(on) > len(chosen) and all(is_number(value) for value in on):
         return Choice(name, median_low(on), len(on), len(chosen))
-    # Layer sizes and the like need not be hashable: count their text.
+    # Values such as layer sizes may not be hashable, so their text is counted.
     text, n_chosen = Counter(map(repr, values)).most_common(1)[0]
     value = next(value for value in values if repr(value) == text)
     return Choice(name, value, n_chosen, len(chosen))
 
 
 def _plain(value):
-    """Turn numpy's scalars into Python's, which JSON and reprs know."""
+    """Convert NumPy scalars to Python scalars, as JSON and reprs need them."""
     is_scalar = isinstance(value, np.ndarray | np.generic) and np.ndim(value) == 0
     return value.item() if is_scalar else value

@@ -50,12 +50,13 @@ def main(argv=None):
     Parameters
     ----------
     argv : list of str, default=None
-        Arguments after the program's name, by default those of the process.
+        Arguments after the name of the program. None is those of the process.
 
     Returns
     -------
     int
-        Exit code: 0, or 2 where an argument or the data cannot be used.
+        Exit code: 0 on success, 2 if an argument or the data cannot be used, and 130
+        if the user interrupts the comparison.
     """
     parser = _make_parser()
     options = parser.parse_args(argv)
@@ -64,8 +65,8 @@ def main(argv=None):
         return 2
     try:
         _run_comparison(options)
-    # scikit-learn, too, raises a ValueError for what the user can mend: a score
-    # that does not fit the target, say.
+    # scikit-learn also raises a ValueError for errors that the user can correct, such
+    # as a score that does not suit the target.
     except (ValueError, OSError, MissingExtraError) as error:
         notes = [f"({note})" for note in getattr(error, "__notes__", [])]
         print("skreg: error:", *str(error).split(), *notes, file=sys.stderr)
@@ -90,8 +91,8 @@ def _make_parser():
     command = commands.add_parser(
         "compare",
         help="does a regularised network beat the linear baseline on a data set?",
-        description="Compare LogisticRegressionCV (RidgeCV for a regression) with"
-        " the default network and one that tunes its regularisation inside each fold"
+        description="Compare LogisticRegressionCV (RidgeCV for regression) with the"
+        " default network and with one that tunes its regularisation inside each fold"
         " (MLPClassifierCV or MLPRegressorCV), by repeated cross-validation.",
     )
     _add_data(command)
@@ -101,7 +102,7 @@ def _make_parser():
 
 
 def _add_data(command):
-    """Add the arguments that say what is predicted, and how it is scored."""
+    """Add the arguments for the data set, its target and the score."""
     command.add_argument(
         "data",
         metavar="DATA",
@@ -110,12 +111,12 @@ def _add_data(command):
     command.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column to predict (default: target, label, class or y, else the last)",
+        help="column to predict (default: target, label, class or y, or else the last)",
     )
     command.add_argument(
         "--scoring",
         metavar="S",
-        help="a scikit-learn score (default: accuracy, or r2 for a regression)",
+        help="a scikit-learn score (default: accuracy, or r2 for regression)",
     )
 
 
@@ -123,7 +124,7 @@ def _add_numbers(command):
     """Add the arguments that are whole numbers."""
     for option, default, least, text in [
         ("--cv K", 5, 2, "number of folds"),
-        ("--repeats R", 2, 1, "how often the folds are drawn"),
+        ("--repeats R", 2, 1, "number of times that the folds are drawn"),
         ("--n-candidates N", N_CANDIDATES, 1, "settings that the tuned network tries"),
         ("--seed S", 0, 0, "seed of the folds, the networks and the search"),
     ]:
@@ -137,21 +138,22 @@ def _add_numbers(command):
 
 
 def _add_limits(command):
-    """Add the arguments for the time that it may take, and where results go."""
+    """Add the arguments for the time limit and the output folder."""
     command.add_argument(
         "--budget",
         type=_positive_number,
         metavar="SECONDS",
-        help="time for all of it: the tuned network gets a share in each fold, of a"
-        " second at least, and if that is not enough fewer folds are done, but two at"
-        " least; what is under way at the end is finished (default: no limit)",
+        help="time for the whole comparison: the tuned network gets a share of at least"
+        " one second in each fold; if the time is too short, fewer folds are done, but"
+        " at least two; fits that are running at the end are finished (default: no"
+        " limit)",
     )
     command.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for report.html, comparison.csv and comparison.json, made if need"
-        " be",
+        help="folder for report.html, comparison.csv and comparison.json, created if"
+        " needed",
     )
 
 
@@ -159,7 +161,7 @@ def _integer_from(least):
     def integer(text):
         if not text.isdecimal() or int(text) < least:
             raise argparse.ArgumentTypeError(
-                f"expected an integer from {least} on, got {text!r}"
+                f"expected an integer of at least {least}, got {text!r}"
             )
         return int(text)
 
@@ -177,27 +179,29 @@ def _positive_number(text):
 
 
 class Clock:
-    """The seconds that are left of a budget.
+    """Remaining time of a budget.
 
     Parameters
     ----------
     budget : float or None
-        Seconds from now on; None is no limit.
+        Seconds from now. None sets no limit.
     """
 
     def __init__(self, budget):
         self._end = None if budget is None else time.monotonic() + budget
 
     def left(self, share=1.0):
-        """Return a share of the seconds that are left, of a second at least, or None.
+        """Return a share of the remaining time.
 
         Parameters
         ----------
         share : float, default=1.0
+            Share, between 0 and 1.
 
         Returns
         -------
         float or None
+            Seconds, at least 1. None if there is no limit.
         """
         if self._end is None:
             return None
@@ -208,7 +212,7 @@ def _run_comparison(options):
     clock = Clock(options.budget)
     _check_extra()
     if options.output is not None:
-        # Now rather than after the comparison, should it not be possible.
+        # Before the comparison, so that an error comes early.
         try:
             options.output.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -258,7 +262,7 @@ def _compare(estimators, table, options, clock):
     folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
     n_splits = options.cv * options.repeats
     n_jobs = min(joblib.cpu_count(), len(estimators) * n_splits)
-    # The networks of the page take as long as one more round of splits.
+    # Fitting the networks of the HTML page takes as long as one more round of splits.
     n_rounds = math.ceil(n_splits / n_jobs)
     share = min(n_rounds / (n_rounds + 1), 0.85) if options.output else 1.0
     with _expected_warnings(), _progress_bar() as progress:
@@ -281,8 +285,8 @@ def _compare(estimators, table, options, clock):
 @contextmanager
 def _expected_warnings():
     with warnings.catch_warnings():
-        # The networks train for a fixed number of epochs at most, and that is
-        # what is compared; an unseen category is encoded as none.
+        # The comparison is about networks with a limited number of epochs, so that
+        # they need not converge. Unknown categories are encoded as no category.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "Found unknown categories")
         yield
@@ -302,7 +306,7 @@ def _progress_bar():
 
 
 def _notes(result, options):
-    """Return what there is to know of the choices and of the time, a line each."""
+    """Return notes on the certainty of the choices and on the time, as lines."""
     notes = certainty_lines(result, TUNED_NETWORK)
     if options.budget is not None:
         notes.append(budget_line(result, options.budget))
@@ -321,10 +325,10 @@ def _print_report(result, answer, notes):
     from rich.console import Console
     from rich.table import Table
 
-    # Narrow, so that the last column has room in a terminal of 80 characters.
+    # A narrow table, so that the last column has room in a terminal of 80 characters.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     for header in headers:
-        # What was chosen can be long; numbers broken in two cannot be read.
+        # Only the choices, in the last column, may be broken into several lines.
         table.add_column(header, no_wrap=header != headers[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
@@ -359,7 +363,7 @@ def _write_numbers(result, answer, notes, table, options):
 
 
 def _write_page(result, answer, notes, estimators, table, options, clock):
-    """Write report.html, for which the networks are fitted on all rows."""
+    """Write report.html with networks that are fitted on all rows."""
     networks = {"default": DEFAULT_NETWORK, "tuned": TUNED_NETWORK}
     fitted = {}
     for name in networks.values():

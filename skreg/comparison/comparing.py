@@ -67,57 +67,59 @@ def compare(
     """Compare estimators with a baseline on the same cross-validation splits.
 
     Each estimator is cloned, fitted and scored on every split with
-    :func:`sklearn.model_selection.cross_validate`. Its difference from the
-    baseline is judged by the corrected resampled t-test of Nadeau and Bengio
-    [1]_, because the training sets of the splits overlap and an ordinary t-test
-    would be overconfident:
+    :func:`sklearn.model_selection.cross_validate`. The training sets of the splits
+    overlap, so an ordinary t-test would be overconfident. The difference from the
+    baseline is therefore tested by the corrected resampled t-test of Nadeau and
+    Bengio [1]_:
 
     .. math::
 
         t = \\frac{\\bar d}{\\sqrt{(1/J + n_{test}/n_{train})\\, s_d^2}}
 
     with the differences :math:`d_j` of the scores on the :math:`J` splits, their
-    mean :math:`\\bar d` and variance :math:`s_d^2`, and Student's distribution of
+    mean :math:`\\bar d` and variance :math:`s_d^2`, and Student's t-distribution with
     :math:`J - 1` degrees of freedom. :math:`n_{test}/n_{train}` is taken from
     the splits. p-values are not adjusted for the number of estimators.
 
     Parameters
     ----------
     estimators : dict of str to estimator, or list of (str, estimator)
-        At least two, all classifiers or all regressors; pipelines and searches
-        included.
+        At least two estimators, either all classifiers or all regressors. They may be
+        pipelines and searches.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-        Input, passed to the estimators as it is.
+        Input, passed to the estimators unchanged.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Target.
     baseline : str, default=None
-        Name of the estimator that the others are compared with. By default the
-        first.
+        Name of the estimator that the others are compared with. ``None`` is the first
+        one.
     cv : int, cross-validation generator or iterable, default=None
         The splits, at least two. ``None`` is 5 folds, drawn twice at random and
-        stratified for classes; an int or anything else means what it means in
+        stratified for classification. Other values are used as in
         :func:`~sklearn.model_selection.cross_validate`.
     scoring : str or callable, default=None
-        One score, greater is better. ``None`` is ``"accuracy"`` for classifiers
-        and ``"r2"`` for regressors; it is never the estimators' own ``score``,
-        which differs between them: ``LogisticRegressionCV`` scores by what it
-        was tuned for.
+        One score, where greater is better. ``None`` is ``"accuracy"`` for classifiers
+        and ``"r2"`` for regressors. The ``score`` method of the estimators is never
+        used, because it may differ between them: ``LogisticRegressionCV`` uses the
+        score that it was tuned for.
     confidence_level : float, default=0.95
         Level of the confidence intervals, between 0 and 1.
     random_state : int, RandomState instance or None, default=None
-        Draws the default `cv`. The estimators keep their own ``random_state``.
+        Controls the randomness of the default `cv`. The estimators keep their own
+        ``random_state``.
     n_jobs : int, default=None
         Number of fits that run at the same time, as in joblib. ``None`` is 1
-        unless a :func:`joblib.parallel_config` says otherwise.
+        unless in a :func:`joblib.parallel_config` context.
     max_time : float, default=None
-        Seconds for all fits together. Estimators that have a parameter ``max_time``,
-        such as :class:`MLPClassifierCV`, also inside a pipeline, share what the others
-        leave, evenly over the fits to come and of at least one second each. If that is
-        not enough, the last splits are left out; two are done in any case. What is
-        under way when the time is over is finished.
+        Seconds for all fits together. Estimators with a parameter ``max_time``, such
+        as :class:`MLPClassifierCV`, alone or inside a pipeline, share the time that
+        the others leave. It is divided evenly among the remaining fits, which get at
+        least one second each. If the time is too short, the last splits are left out,
+        but at least two are done. Fits that are running when the time is over are
+        finished.
     progress : callable, default=None
-        Called as ``progress(n_done, n_fits)`` after each fit, with the number of fits
-        of all splits.
+        Called as ``progress(n_done, n_fits)`` after each fit. `n_fits` is the number of
+        fits of all splits.
 
     Returns
     -------
@@ -128,9 +130,9 @@ def compare(
     Raises
     ------
     ValueError
-        If a parameter is not as described, if `X` and `y` differ in length, or
-        if a score is not finite. An estimator that fails to fit or score raises
-        its own error, with a note that names the estimator and the split.
+        If a parameter is not as described, if `X` and `y` differ in length, or if a
+        score is not finite. If the fit or the scoring of an estimator fails, its own
+        error is raised, with a note that names the estimator and the split.
 
     References
     ----------
@@ -154,8 +156,8 @@ def compare(
     >>> result.statistics["logistic"].p_value < 0.001
     True
     """
-    # Not the decorator of the same name: it would claim an estimator's own
-    # parameter errors for this function, and lose whose they are.
+    # scikit-learn's decorator would report an estimator's own parameter errors as
+    # errors of this function, without the name of the estimator.
     validate_parameter_constraints(_PARAMETER_CONSTRAINTS, locals(), "compare")
     estimators = _check_estimators(estimators)
     baseline = _check_baseline(baseline, estimators)
@@ -166,27 +168,47 @@ def compare(
     evaluations = _evaluate_all(
         estimators, X, y, splits, scoring, n_jobs, max_time, progress
     )
-    n_planned, splits = len(splits), splits[: len(evaluations[baseline])]
     return ComparisonResult(
         baseline=baseline,
         scoring=_scoring_name(scoring),
-        scores=_arrays("score", evaluations),
-        fit_times=_arrays("fit_time", evaluations),
-        score_times=_arrays("score_time", evaluations),
-        chosen=_lists("chosen", evaluations),
-        n_train=np.array([len(train) for train, _ in splits]),
-        n_test=np.array([len(test) for _, test in splits]),
         confidence_level=confidence_level,
-        n_planned=n_planned,
-        margins=_lists("margin", evaluations),
-        time_limits=_lists("max_time", evaluations),
+        n_planned=len(splits),
+        **_counts(splits[: len(evaluations[baseline])]),
+        **_measured(evaluations),
     )
 
 
+def _counts(splits):
+    """Return the number of training and test rows, as fields of the result."""
+    return {
+        "n_train": np.array([len(train) for train, _ in splits]),
+        "n_test": np.array([len(test) for _, test in splits]),
+    }
+
+
+def _measured(evaluations):
+    """Return the scores, times and choices of the fits, as fields of the result."""
+    return {
+        "scores": _arrays("score", evaluations),
+        "fit_times": _arrays("fit_time", evaluations),
+        "score_times": _arrays("score_time", evaluations),
+        "chosen": _lists("chosen", evaluations),
+        "margins": _lists("margin", evaluations),
+        "time_limits": _lists("max_time", evaluations),
+    }
+
+
 def _evaluate_all(estimators, X, y, splits, scoring, n_jobs, max_time, progress):
-    """Fit and score every estimator on every split: name -> one per split."""
+    """Fit and score every estimator on every split.
+
+    Returns
+    -------
+    dict of str to list of dict
+        For each estimator, the results of `_evaluate` in the order of the splits.
+    """
     budget = Budget(estimators, len(splits), max_time, effective_n_jobs(n_jobs))
-    # With a bound, no fit is decided on before there is a worker for it.
+    # With a time limit, a fit is dispatched only when a worker is free, because its
+    # own limit depends on the time that is left then.
     ahead = {} if max_time is None else {"pre_dispatch": "n_jobs", "batch_size": 1}
     finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered", **ahead)(
         delayed(_evaluate)(name, estimators[name], X, y, i, splits[i], scoring, limit)
@@ -208,6 +230,7 @@ def _evaluate_all(estimators, X, y, splits, scoring, n_jobs, max_time, progress)
 
 
 def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
+    """Fit and score an estimator on one split, and return what the result needs."""
     estimator = clone(estimator)
     if max_time is not None:
         estimator.set_params(**{time_parameter(estimator): max_time})
@@ -224,24 +247,27 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
     except Exception as error:
         error.add_note(f"raised by {name!r} on split {i} of the comparison")
         raise
-    score = scored["test_score"][0]
-    if not np.isfinite(score):
-        raise ValueError(
-            f"scoring={_scoring_name(scoring)!r} gave {score} for {name!r} on split"
-            f" {i}: a score must be finite; use another score, or splits whose test"
-            " rows hold every class."
-        )
-    # The fitted estimator stays in its process: only what it chose goes back.
+    _check_score(scored["test_score"][0], scoring, name, i)
+    # The fitted estimator is not returned, as it would be copied between processes.
     return {
         "name": name,
         "split": i,
-        "score": score,
+        "score": scored["test_score"][0],
         "fit_time": scored["fit_time"][0],
         "score_time": scored["score_time"][0],
         "max_time": max_time,
         "chosen": chosen_hyperparameters(scored["estimator"][0]),
         "margin": winning_margin(scored["estimator"][0]),
     }
+
+
+def _check_score(score, scoring, name, i):
+    if not np.isfinite(score):
+        raise ValueError(
+            f"scoring={_scoring_name(scoring)!r} gave {score} for {name!r} on split"
+            f" {i}: a score must be finite; use another score, or splits whose test"
+            " rows hold every class."
+        )
 
 
 def _lists(key, evaluations):
@@ -313,9 +339,9 @@ def _scoring_name(scoring):
 
 
 def _make_splits(cv, X, y, classify, random_state):
-    """Draw the splits once, so that every estimator gets the same rows."""
+    """Return the row numbers of the splits, which are the same for every estimator."""
     if cv is None:
-        # Several labels per row cannot be stratified.
+        # Targets with several labels per row cannot be stratified.
         stratify = classify and type_of_target(y) in ("binary", "multiclass")
         splitter = RepeatedStratifiedKFold if stratify else RepeatedKFold
         cv = splitter(n_splits=5, n_repeats=2, random_state=random_state)
@@ -325,6 +351,7 @@ def _make_splits(cv, X, y, classify, random_state):
             f"cv must give at least two splits, got {len(splits)}: the spread of"
             " the differences cannot be estimated from one."
         )
-    # An iterable may hold boolean masks, whose length is not their size.
+    # An iterable may hold boolean masks, whose length is not the number of rows in
+    # them.
     rows = np.arange(num_samples(X))
     return [(rows[train], rows[test]) for train, test in splits]

@@ -13,7 +13,7 @@ from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"
-# Of the baseline and of the tuned network: the same, to be fair.
+# The baseline and the tuned network have the same number of folds, to be fair.
 N_INNER_FOLDS = N_FOLDS
 N_CANDIDATES = MLPClassifierCV().n_candidates
 
@@ -24,10 +24,10 @@ def contenders(table, *, scoring, n_candidates, seed):
     Parameters
     ----------
     table : Table
-        The data set that they are made for.
+        The data set.
     scoring : str or None
-        What the baseline and the tuned network are tuned for. ``None`` is the
-        log loss for classes and the squared error for numbers.
+        Score that the baseline and the tuned network optimise. ``None`` is the log
+        loss for classification and the squared error for regression.
     n_candidates : int
         Number of settings that the tuned network starts with.
     seed : int
@@ -36,10 +36,10 @@ def contenders(table, *, scoring, n_candidates, seed):
     Returns
     -------
     dict of str to Pipeline
-        The baseline first, under its class's name. Each takes the table's
-        columns as they are: skrub turns them into numbers.
+        The baseline comes first, under the name of its class. Each pipeline takes the
+        raw columns of the table, which skrub turns into numbers.
     """
-    # skrub takes seconds to import, and only a comparison needs it.
+    # skrub takes seconds to import, and only the command line needs it.
     from skrub import tabular_pipeline
 
     if table.task == "classification":

@@ -1,4 +1,4 @@
-"""Tables to learn from: scikit-learn's bundled data sets, CSV and Parquet files."""
+"""Loading of tables: scikit-learn's bundled data sets, CSV and Parquet files."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -14,32 +14,32 @@ __all__ = ["DataError", "Table", "load_table"]
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 _TARGET_NAMES = ("target", "label", "class", "y")
-# More values than this, or fewer rows per value than that, and an integer
-# target is a count or a measurement, not a class.
+# An integer target with more values, or with fewer rows per value, is a count or a
+# measurement and not a class.
 _MAX_CLASSES = 20
 _MIN_ROWS_PER_CLASS = 5
 
 
 class DataError(ValueError):
-    """Data that cannot be used, with a message of one line that says why."""
+    """Data cannot be used. The message is one line and gives the reason."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
-    """A data set with its target set apart.
+    """A data set with its inputs and its target.
 
     Attributes
     ----------
     name : str
         Name of the data set, or of the file without its folder.
     X : pandas.DataFrame of shape (n_samples, n_features)
-        Columns of any type, missing values included.
+        Columns of any type, which may have missing values.
     y : ndarray of shape (n_samples,)
         Target without missing values.
     target : str
         Name of the target's column.
     task : {"classification", "regression"}
-        What kind of target it is.
+        Type of the target.
     """
 
     name: str
@@ -49,27 +49,26 @@ class Table:
     task: str
 
     def check_folds(self, n_folds, n_inner_folds=1):
-        """Raise if there are too few rows for stratified nested folds.
+        """Check that there are enough rows for stratified nested folds.
 
         Parameters
         ----------
         n_folds : int
             Number of outer folds.
         n_inner_folds : int, default=1
-            Number of folds inside each training part. They leave at least two
-            rows of each class, one to train on and one to validate on.
+            Number of folds inside each training part. They need at least two rows of
+            each class, one for training and one for validation.
 
         Raises
         ------
         DataError
-            If a class (classification) or the table (regression) has fewer rows
-            than that needs.
+            If a class (classification) or the table (regression) has too few rows.
         """
         needed = next(
             n for n in count(n_folds) if n - -(-n // n_folds) >= n_inner_folds + 1
         )
         if self.task == "regression":
-            # Two rows per fold: R2 is not defined on one.
+            # R2 is not defined on fewer than two rows.
             needed = max(needed, 2 * n_folds)
             if len(self.y) < needed:
                 raise DataError(
@@ -88,7 +87,7 @@ class Table:
 
 
 def load_table(source, target=None):
-    """Load a bundled data set or a file and set its target apart.
+    """Load a bundled data set or a file, and separate its target.
 
     Parameters
     ----------
@@ -96,22 +95,22 @@ def load_table(source, target=None):
         Name of a data set that scikit-learn bundles ("breast_cancer",
         "diabetes", "digits", "iris", "wine"), or path of a CSV or Parquet file.
     target : str, default=None
-        Column to predict. By default the column called target, label, class or
-        y, in whatever case, else the last.
+        Column to predict. None is the column called target, label, class or y, in
+        upper or lower case, or the last column if there is none.
 
     Returns
     -------
     Table
-        The data set. Text, booleans, categories and whole numbers of two values,
-        or of at most 20 values and 5 rows per value, are classes; other numbers
-        are a regression target.
+        The data set. Text, booleans and categories are classes. So are whole numbers
+        with two values, or with at most 20 values and at least 5 rows per value on
+        average. Other numbers are a regression target.
 
     Raises
     ------
     DataError
-        If the source or the target is not found, or the target is constant, has
-        missing values or is a date, or a text column is an identifier: as many
-        values as rows.
+        If the source or the target is not found, if the target is constant, has
+        missing or infinite values or is a date, or if a text column is an identifier,
+        with as many values as rows.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def load_table(source, target=None):
 
 def _read(source):
     if source in _BUNDLED:
-        # It takes scipy.io with it, which nothing else needs.
+        # This imports scipy.io, which nothing else needs.
         from sklearn import datasets
 
         return source, getattr(datasets, f"load_{source}")(as_frame=True).frame
@@ -163,7 +162,7 @@ def _read_file(path):
         return pd.read_csv(path) if is_csv else pd.read_parquet(path)
     except ImportError as error:
         raise DataError("reading Parquet needs pyarrow: pip install pyarrow") from error
-    # What pandas and pyarrow raise on a broken file are all of these.
+    # pandas and pyarrow raise any of these on a broken file.
     except (ValueError, OSError, EOFError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise DataError(f"file {str(path)!r} cannot be read: {reason}") from error
@@ -180,7 +179,7 @@ def _find_target(columns, target):
 
 
 def _target_values(column):
-    """Check the target and return it as numbers, booleans or strings."""
+    """Check the target and return it as an array of numbers, booleans or strings."""
     from pandas.api import types
 
     n_missing = int(column.isna().sum())
@@ -216,7 +215,7 @@ def _task_of(y):
 
 
 def _check_no_identifier(X):
-    """Raise on a text column with as many values as rows that are not dates."""
+    """Raise if a text column, dates excluded, has as many values as rows."""
     from pandas.api import types
     from skrub import Cleaner
 
@@ -225,7 +224,7 @@ def _check_no_identifier(X):
         for name in X.columns
         if not types.is_numeric_dtype(X[name]) and X[name].nunique() == len(X)
     ]
-    # Numbers and dates written as text have many values, too.
+    # Numbers and dates that are stored as text also have many values.
     cleaned = Cleaner(parse_numbers=True).fit_transform(X[suspects])
     for name in cleaned.columns:
         if types.is_string_dtype(cleaned[name]) or types.is_object_dtype(cleaned[name]):

@@ -1,4 +1,4 @@
-"""The comparison as one HTML file that needs no other."""
+"""Comparison as a self-contained HTML file."""
 
 import base64
 import io
@@ -94,8 +94,8 @@ _PAGE = """\
 """
 
 _NO_PICTURES = (
-    '<p class="faint">The pictures are left out, as matplotlib is not installed:'
-    " <code>pip install 'skreg[plot]'</code>, and compare again.</p>"
+    '<p class="faint">There are no pictures, because matplotlib is not installed. Run'
+    " <code>pip install 'skreg[plot]'</code> and compare again.</p>"
 )
 
 
@@ -110,32 +110,34 @@ def html_report(
     fitted=None,
     codes=None,
 ):
-    """Write a comparison as an HTML page without external resources.
+    """Return a comparison as an HTML page without external resources.
 
     Parameters
     ----------
     result : ComparisonResult
         The comparison.
     answer : str
-        The sentence that answers what it was run for.
+        The sentence that answers the question in the title.
     title : str
         Heading of the page.
     description : str, default=""
-        What was compared, and how.
+        The data and the method of the comparison.
     legend : str, default=""
-        What the columns of the table are, a line each.
+        Explanation of the columns of the table, in lines.
     notes : sequence of str, default=()
-        What there is to know of the choices and of the time.
+        Notes on the certainty of the choices and on the time.
     fitted : dict of str to estimator, default=None
-        Estimators fitted on all rows, by name: their losses are drawn, and the scores
-        of the first that is a search, or a pipeline that ends in one.
+        Estimators fitted on all rows, by name. Their learning curves are drawn, and
+        the scores of the first search among them, alone or at the end of a pipeline.
     codes : dict of str to str, default=None
-        Programs that make the model that is advised, by what is to be said of each.
+        Programs that fit the recommended model. The keys are explanations of the
+        programs.
 
     Returns
     -------
     str
-        The page. Without matplotlib it has no pictures, and says how to get them.
+        The page. If matplotlib is not installed, it has no pictures, but a hint to
+        install it.
     """
     return _PAGE.format(
         style=_STYLE,
@@ -156,12 +158,12 @@ def html_report(
 
 
 def model_codes(estimator, data, target=None):
-    """Write programs that make a network of the command line anew.
+    """Return programs that fit a network of the command line again.
 
     Parameters
     ----------
     estimator : estimator
-        The fitted pipeline of a network, or of a search that holds one.
+        A fitted pipeline that ends in a network or in a search over networks.
     data : str
         Name or file of the data set.
     target : str, default=None
@@ -170,15 +172,15 @@ def model_codes(estimator, data, target=None):
     Returns
     -------
     dict of str to str
-        By what it makes, a program that leaves the fitted `model`. For networks that
-        are averaged there are two: the average, tuned again, and one network alone with
-        the settings that were best.
+        Programs that define the fitted `model`. The keys are explanations of the
+        programs. For a search that averages networks there are two: one tunes the
+        average again, and one fits a single network with the best settings.
     """
     last = estimator.steps[-1][1]
     if not hasattr(last, "estimators_") or not hasattr(last, "best_params_"):
         try:
             last = find_network(estimator)
-        except ValueError:  # what made it makes it again
+        except ValueError:  # without a network inside, the last step is shown
             pass
         return {_FITTED: _program(last, data, target)}
     codes = {_AVERAGED: _program(_without_limit(last), data, target)}
@@ -186,18 +188,19 @@ def model_codes(estimator, data, target=None):
 
 
 _FITTED = (
-    "Fitted on all rows, for which a search may choose other settings than in most of"
+    "Fitted on all rows. A search may choose other settings on all rows than in most of"
     " the folds:"
 )
 _AVERAGED = (
-    "The networks of all folds of the best settings, averaged; tuned on all rows, for"
-    " which other settings may be best than in most of the comparison's folds:"
+    "The average of the networks of all folds with the best settings, tuned on all"
+    " rows. The best settings on all rows may differ from those in most of the"
+    " comparison's folds:"
 )
-_ALONE = "One network alone, with the settings that were best on all rows:"
+_ALONE = "A single network with the settings that were best on all rows:"
 
 
 def _without_limit(search):
-    """Leave a limit of the time out: unless it was reached, the result is the same."""
+    """Remove the time limit. The result is the same unless it was reached."""
     return clone(search).set_params(max_time=None)
 
 
@@ -226,9 +229,9 @@ def _program(estimator, data, target):
 
 
 def _expression(value, imports, indent=""):
-    """Write a value; an estimator with the parameters that are not its defaults.
+    """Return the code of a value. Estimators show only non-default parameters.
 
-    What has to be imported for it is added to `imports`.
+    The imports that the code needs are added to `imports`.
     """
     if not hasattr(value, "get_params"):
         return repr(value.item() if isinstance(value, np.generic) else value)
@@ -246,8 +249,9 @@ def _expression(value, imports, indent=""):
 
 
 def _home(kind):
-    """Return the module that a class is to be imported from."""
-    # All of ours are exported, and so are others from the package of a private module.
+    """Return the public module from which to import a class."""
+    # skreg exports all of its own. Other libraries export the classes of a private
+    # module from its package.
     if kind.__module__.startswith("skreg."):
         return "skreg"
     return kind.__module__.partition("._")[0]
@@ -278,7 +282,7 @@ def _code_block(explanation, code):
 
 
 def _choices(result, notes):
-    """Make the section on how sure the choices are."""
+    """Make the section on the certainty of the choices."""
     tables = [
         _choices_table(name, result.certainties(name))
         for name in result.scores
@@ -288,7 +292,7 @@ def _choices(result, notes):
         return ""
     paragraphs = [f"<p>{escape(note)}</p>" for note in notes]
     tables = '<div class="wide">\n' + "\n".join(tables) + "\n</div>" if tables else ""
-    return _section("What was chosen, and how sure that is", *paragraphs, tables)
+    return _section("Chosen settings and their certainty", *paragraphs, tables)
 
 
 def _choices_table(name, certainties):
@@ -317,7 +321,7 @@ def _pictures(result, fitted):
         import matplotlib
     except ImportError:
         return _NO_PICTURES
-    # The same picture gets the same file.
+    # Without random ids, so that the same picture gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "skreg"}):
         sections = [_comparison_picture(result)]
         searches = [search for search in map(_find_search, fitted.values()) if search]
@@ -333,8 +337,8 @@ def _comparison_picture(result):
         result, ax=_new_axes(5.6, 1.5 + 0.7 * n_compared)
     )
     caption = (
-        f"Right of the line an estimator is better than {result.baseline}. The interval"
-        " is corrected for the training rows that the splits have in common."
+        f"An estimator to the right of the line is better than {result.baseline}. The"
+        " interval is corrected for the overlap of the training rows between splits."
     )
     return _section("Differences", _figure(display.figure_, "Differences", caption))
 
@@ -348,15 +352,15 @@ def _search_picture(search):
     n_panels = len(display.values)
     axes = make_axes(n_panels, Figure(), n_columns=2 if n_panels == 4 else 3)
     figure = display.plot(axes).figure_
-    caption = f"Each dot is a setting that was tried on all rows: {_score_text(search)}"
-    caption += (
-        " over the inner folds, and their standard deviation. The star is the one that"
-        " was chosen."
+    caption = (
+        "Each dot is a setting of the search on all rows. It shows the"
+        f" {_score_text(search)} and the standard deviation over the inner folds. The"
+        " star is the chosen setting."
     )
     if "rung" in search.cv_results_:
         caption += (
-            " Settings that fell behind were dropped early, and have the score that"
-            " they had then."
+            " Settings that fell behind were dropped early. The score at that time is"
+            " shown."
         )
     return _section("Settings tried", _figure(figure, "Settings tried", caption))
 
@@ -364,12 +368,12 @@ def _search_picture(search):
 def _score_text(search):
     scoring = getattr(search, "scoring", None)
     if isinstance(scoring, str):
-        return f"its mean score ({scoring})"
-    return "its mean score"
+        return f"mean score ({scoring})"
+    return "mean score"
 
 
 def _curves_pictures(fitted):
-    """Make the figures of the losses: of single networks, and of each average."""
+    """Make the section with the learning curves of single and averaged networks."""
     alone, averaged = {}, {}
     for name, estimator in fitted.items():
         try:
@@ -383,16 +387,16 @@ def _curves_pictures(fitted):
         figures.append(_curves_figure(alone, "Training", _OF_CURVES))
     for name, folds in averaged.items():
         text = f"Training of the {name}"
-        caption = f"The {name}: its best setting on each fold. {_OF_FOLDS}"
+        caption = f"The best setting of the {name} on each fold. {_OF_FOLDS}"
         figures.append(_curves_figure(folds, text, caption))
     return _section("Training", *figures) if figures else ""
 
 
 _OF_CURVES = (
-    "The training objective has the penalties and the noise of training; the dot is"
-    " the best epoch."
+    "The training objective includes the penalties and the noise of training. The dot"
+    " marks the best epoch."
 )
-_OF_FOLDS = "The validation rows are those of the fold."
+_OF_FOLDS = "The validation rows are the held-out rows of the fold."
 
 
 def _curves_figure(networks, text, caption):
@@ -401,7 +405,7 @@ def _curves_figure(networks, text, caption):
 
 
 def _networks_of_folds(estimator):
-    """Return the networks of an average that are its best setting's, by fold."""
+    """Return the networks of an average that have the best setting, by fold."""
     search = _find_search(estimator)
     networks = getattr(search, "estimators_", [])
     n_folds = search.n_splits_ if getattr(search, "refit", None) == "folds" else 1
@@ -413,24 +417,24 @@ def _networks_of_folds(estimator):
 
 
 def _find_search(estimator):
-    """Return what has `cv_results_` inside a fitted estimator, or None."""
+    """Return the search (with `cv_results_`) inside a fitted estimator, or None."""
     found = (each for _, each in nested(estimator) if hasattr(each, "cv_results_"))
     return next(found, None)
 
 
 def _new_axes(width, height):
-    # Not pyplot's, which may ask for a screen.
+    # Not created by pyplot, which may need a display.
     from matplotlib.figure import Figure
 
     return Figure((width, height), layout="constrained").subplots()
 
 
 def _figure(figure, text, caption):
-    """Make a figure of a page, the picture within."""
+    """Return the HTML of a figure with its picture embedded."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    # A narrow page makes it smaller as long as it can be read, and then scrolls.
+    # On a narrow page the picture shrinks while it is readable, and scrolls below that.
     inches = figure.get_figwidth()
     size = f"min-width: {4 * inches:.0f}rem; max-width: {6.5 * inches:.0f}rem"
     return (

@@ -1,4 +1,4 @@
-"""What a comparison found: scores, choices, and their statistics."""
+"""Result of a comparison: scores, choices and statistics."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from skreg.comparison.ttest import corrected_ttest
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the splits say about one estimator.
+    """Statistics of one estimator over the splits.
 
     Attributes
     ----------
@@ -21,12 +21,12 @@ class Statistics:
     difference : float
         Mean score minus the baseline's; 0 for the baseline itself.
     p_value : float
-        Of the corrected resampled t-test against the baseline; NaN for the
+        p-value of the corrected resampled t-test against the baseline; NaN for the
         baseline itself.
     ci_low, ci_high : float
         Confidence interval of the difference; NaN for the baseline itself.
     fit_time : float
-        Mean seconds of one fit, a search's whole search included.
+        Mean seconds of one fit. The fit of a search includes the whole search.
     """
 
     mean: float
@@ -49,27 +49,28 @@ class ComparisonResult:
     baseline : str
         Name of the estimator that the others are compared with.
     scoring : str
-        Name of the score; greater is better.
+        Name of the score. Greater is better.
     scores : dict of str to ndarray of shape (n_splits,)
-        Test scores per estimator, in the order of the splits.
+        Test scores of each estimator, in the order of the splits.
     fit_times : dict of str to ndarray of shape (n_splits,)
         Seconds of each fit.
     score_times : dict of str to ndarray of shape (n_splits,)
         Seconds of each scoring.
     chosen : dict of str to list of dict
-        Hyperparameters that a search or a ``...CV`` estimator chose on each
-        split; empty dictionaries where nothing was tuned.
+        Hyperparameters that a search or a ``...CV`` estimator chose on each split.
+        The dictionaries are empty if nothing was tuned.
     n_train, n_test : ndarray of shape (n_splits,)
         Number of training and test rows of each split.
     confidence_level : float
         Level of the confidence intervals.
     n_planned : int or None
-        Number of splits that there would have been without `max_time`.
+        Number of splits without the limit of `max_time`.
     margins : dict of str to list of (float or None)
-        On each split, by how many standard errors over its own folds the setting that
-        a search chose is ahead of the next; None where there is no such thing.
+        On each split, the lead of the setting that a search chose over the next, in
+        standard errors over the folds of the search. None if there is no search, or no
+        other setting to compare with.
     time_limits : dict of str to list of (float or None)
-        Seconds that each fit was given, None without a limit.
+        Time limit of each fit in seconds. None if there was no limit.
     test_train_ratio : float
         Number of test rows over number of training rows, over all splits.
     statistics : dict of str to Statistics
@@ -109,14 +110,15 @@ class ComparisonResult:
         Returns
         -------
         list of Choice
-            For each hyperparameter its `name`, `value`, and on `n_chosen` of
-            `n_splits` splits: the most frequent value, or for a strength that
-            was on in most splits its median when on.
+            One for each hyperparameter, with its `name`, its `value`, and the number
+            `n_chosen` of `n_splits` splits that chose it. The value is the most
+            frequent one. For a strength that is on in most splits it is the median
+            over these, and `n_chosen` is their number.
         """
         return most_chosen(self.chosen[name])
 
     def certainties(self, name):
-        """Summarise how alike the choices of an estimator were over the splits.
+        """Summarise the agreement of the splits on each hyperparameter.
 
         Parameters
         ----------
@@ -126,17 +128,19 @@ class ComparisonResult:
         Returns
         -------
         list of Certainty
-            For each hyperparameter its `name`, on how many (`n_on`) of `n_splits`
-            splits it was on, the `median`, lowest and highest strength when on (`low`,
-            `high`), or how often each of its `values` was chosen, and whether these
-            agree: `is_sure` (on, or off, as often as a coin would be in at most one
-            of eight comparisons: on 8 of 10 splits, on 4 of 4) and
-            `is_sure_of_strength` (within a factor of ten, or the same on 80 %).
+            One for each hyperparameter, with its `name`, the number `n_on` of
+            `n_splits` splits in which it was on, and the `median`, minimum (`low`) and
+            maximum (`high`) of its strength there, or the number of splits that chose
+            each of its `values`. `is_sure` tells whether the splits agree on whether
+            it is on: a fair coin would agree as often in at most one of eight
+            comparisons, as on 8 of 10 splits or 4 of 4. `is_sure_of_strength` tells
+            whether the strengths are within a factor of ten, or the values the same on
+            80 % of the splits in which it is on.
         """
         return certainties(self.chosen[name])
 
     def n_stopped(self, name):
-        """Count the fits of an estimator that took all the time they were given.
+        """Count the fits of an estimator that used up their time limit.
 
         Parameters
         ----------
@@ -146,7 +150,7 @@ class ComparisonResult:
         Returns
         -------
         int
-            0 where there was no limit.
+            Number of fits, 0 if there was no limit.
         """
         limits = self.time_limits.get(name, [])
         pairs = zip(limits, self.fit_times[name])
@@ -166,17 +170,16 @@ class ComparisonResult:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimator")
 
     def to_dict(self):
-        """Return everything as a dictionary that JSON can hold.
+        """Return the result as a dictionary that JSON can represent.
 
         Returns
         -------
         dict
-            NaN is None.
-            ``baseline``, ``scoring``, ``confidence_level``,
-            ``test_train_ratio``, ``n_planned``, ``n_train``, ``n_test``, and under
-            ``estimators`` for each name its statistics, ``scores``,
-            ``fit_times``, ``score_times``, ``time_limits``, ``chosen``, ``margins``
-            and ``certainties``.
+            ``baseline``, ``scoring``, ``confidence_level``, ``test_train_ratio``,
+            ``n_planned``, ``n_train``, ``n_test`` and ``estimators``, which holds for
+            each name its statistics, ``scores``, ``fit_times``, ``score_times``,
+            ``time_limits``, ``chosen``, ``margins`` and ``certainties``. NaN is
+            replaced by None.
         """
         statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
         return {

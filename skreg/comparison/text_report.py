@@ -1,16 +1,16 @@
-"""The comparison as a table of text."""
+"""Comparison as plain text."""
 
 import math
 from statistics import median
 
 from skreg.parameters.values import is_off
 
-# In standard errors over the folds; what is nearer is chosen by chance as well.
+# Standard errors over the folds. With a smaller lead, the choice may be chance.
 CLEAR_MARGIN = 2.0
 
 
 def comparison_table(result):
-    """Lay out a comparison as the cells of a table.
+    """Return the cells of a table that shows a comparison.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def comparison_table(result):
 
 
 def format_table(headers, rows):
-    """Set a table in columns of plain text.
+    """Format a table as plain text in aligned columns.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def format_table(headers, rows):
     Returns
     -------
     str
-        Lines without trailing spaces.
+        The table, without trailing spaces in its lines.
     """
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
     rule = ["-" * width for width in widths]
@@ -76,7 +76,7 @@ def format_table(headers, rows):
 
 
 def format_p(p_value):
-    """Write a p-value to three decimals, and a smaller one as such.
+    """Format a p-value with three decimals, or as ``"<0.001"`` if it is smaller.
 
     Parameters
     ----------
@@ -92,18 +92,18 @@ def format_p(p_value):
 
 
 def format_choices(choices):
-    """Write the hyperparameters that are on, and in how many splits if not all.
+    """Format the hyperparameters that are on, with the share of splits if not all.
 
     Parameters
     ----------
     choices : list of Choice
-        What an estimator chose most often.
+        The most frequent choices of an estimator.
 
     Returns
     -------
     str
-        Such as ``"l2=0.01, dropout=0.3 (7/10)"``; ``"none"`` where all are off,
-        ``"-"`` where nothing was tuned.
+        Such as ``"l2=0.01, dropout=0.3 (7/10)"``. ``"none"`` if all are off, and
+        ``"-"`` if nothing was tuned.
     """
     if not choices:
         return "-"
@@ -112,19 +112,19 @@ def format_choices(choices):
 
 
 def format_choice(choice):
-    """Write one hyperparameter, by its name alone where its value is True.
+    """Format one hyperparameter, by its name alone if its value is True.
 
     Parameters
     ----------
     choice : Choice
-        What an estimator chose most often.
+        The most frequent choice of an estimator.
 
     Returns
     -------
     str
         Such as ``"l2=0.01"`` or ``"batchnorm"``.
     """
-    # Inside a pipeline the name is step__name.
+    # In a pipeline the name is step__name.
     name = choice.name.rpartition("__")[-1]
     if choice.value is True:
         return name
@@ -134,7 +134,7 @@ def format_choice(choice):
 
 
 def format_signed(number, decimals):
-    """Write a difference with its sign, and without one where it rounds to 0.
+    """Format a difference with its sign, or without one if it rounds to 0.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def format_signed(number, decimals):
 
 
 def score_decimals(result):
-    """Find the decimals that show two digits of the spread of the scores.
+    """Return the number of decimals that show two digits of the scores' spread.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def score_decimals(result):
     spreads = [values.sd for values in result.statistics.values()]
     if max(spreads) == 0:
         return 3
-    # Of the smallest spread, but not of one that is nothing beside the largest.
+    # The smallest spread, unless it is negligible beside the largest.
     spread = max(min(spreads), max(spreads) / 10)
     return min(max(1 - math.floor(math.log10(spread)), 0), 6)
 
@@ -180,7 +180,7 @@ def _with_share(choice):
 
 
 def certainty_lines(result, name):
-    """Say how sure the choices of a tuned estimator are.
+    """Describe the certainty of a tuned estimator's choices.
 
     Parameters
     ----------
@@ -192,8 +192,8 @@ def certainty_lines(result, name):
     Returns
     -------
     list of str
-        A line about the hyperparameters, and one about the settings as a whole if the
-        searches tell how near the next best was; empty where nothing was tuned.
+        One line about the hyperparameters, and one about the lead of the best setting
+        over the next if the searches have it. Empty if nothing was tuned.
     """
     found = result.certainties(name)
     if not found:
@@ -212,18 +212,18 @@ def certainty_lines(result, name):
 
 
 def describe_certainty(certainty):
-    """Write how alike the choices of one hyperparameter were.
+    """Describe the agreement of the splits on one hyperparameter.
 
     Parameters
     ----------
     certainty : Certainty
-        What the splits chose.
+        The choices of the splits.
 
     Returns
     -------
     str
-        Such as ``"l2 between 0.001 and 0.008 in 10 of 10 folds"``, or
-        ``"dropout 0.1 in 6 of 10: not sure"``.
+        Such as ``"l2 between 0.001 and 0.008 in 10 of 10 folds"`` or
+        ``"dropout 0.1 in 6 of 10 folds: not sure"``.
     """
     name = certainty.name.rpartition("__")[-1]
     share = f"in {certainty.n_on} of {certainty.n_splits} folds"
@@ -238,7 +238,7 @@ def describe_certainty(certainty):
 
 
 def _spread(certainty):
-    """Write the strengths, or the value where it is always the same."""
+    """Format the range of the strengths, or the values that are not numbers."""
     if certainty.low is None:
         values = list(certainty.values)
         return "" if values == ["True"] else f" {' or '.join(values)}"
@@ -247,18 +247,19 @@ def _spread(certainty):
 
 
 def budget_line(result, seconds):
-    """Say what a bound on the time changed.
+    """Describe the effect of a time limit.
 
     Parameters
     ----------
     result : ComparisonResult
         The comparison.
     seconds : float
-        The bound.
+        The time limit.
 
     Returns
     -------
     str
+        The number of splits done, and of the fits that used up their share.
     """
     n_done, n_planned = len(result.n_train), result.n_planned
     end = f"all {n_done} splits were done"
@@ -273,7 +274,7 @@ def budget_line(result, seconds):
 
 
 def format_number(number):
-    """Write a number with two digits.
+    """Format a number with two significant digits.
 
     Parameters
     ----------
@@ -285,5 +286,5 @@ def format_number(number):
     str
         Such as ``"0.0048"`` or ``"1e-05"``.
     """
-    # Rounded first, so that 100.0 is 100 rather than 1e+02.
+    # Round first, so that 100.0 becomes 100 and not 1e+02.
     return f"{float(f'{number:.2g}'):g}"

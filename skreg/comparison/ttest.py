@@ -7,23 +7,22 @@ from scipy import stats
 def corrected_ttest(differences, test_train_ratio, *, confidence_level=0.95):
     """Corrected resampled t-test of Nadeau and Bengio.
 
-    The scores of repeated cross-validation share training rows, so the
-    ordinary t-test finds differences that are not there. The correction adds
-    the ratio of test to training rows to the variance of the mean:
+    The splits of repeated cross-validation share training rows, so the ordinary
+    t-test finds differences where there are none. The correction adds the ratio of
+    test rows to training rows to the variance of the mean:
 
     .. math::
 
         t = \\frac{\\bar d}{\\sqrt{(1/J + n_{test}/n_{train})\\, s_d^2}}
 
     with :math:`J` differences :math:`d_j`, their mean :math:`\\bar d` and their
-    variance :math:`s_d^2` (with :math:`J - 1` in the denominator); :math:`t` is
-    compared with Student's distribution of :math:`J - 1` degrees of freedom.
+    variance :math:`s_d^2` (with :math:`J - 1` in the denominator). :math:`t` is
+    compared with Student's t-distribution with :math:`J - 1` degrees of freedom.
 
     Parameters
     ----------
     differences : array-like of shape (..., n_splits)
-        Score of the model minus score of the baseline on each split;
-        at least two splits.
+        Score of the model minus score of the baseline on each of at least two splits.
     test_train_ratio : float
         Number of test rows over number of training rows of a split.
     confidence_level : float, default=0.95
@@ -32,8 +31,8 @@ def corrected_ttest(differences, test_train_ratio, *, confidence_level=0.95):
     Returns
     -------
     p_value : ndarray of shape (...)
-        Two-sided p-value. It is 1 where all differences are zero, and 0 where
-        they are equal but not zero.
+        Two-sided p-value. It is 1 if all differences are zero, and 0 if they are equal
+        but not zero.
     ci_low, ci_high : ndarray of shape (...)
         Confidence interval of the mean difference.
 
@@ -53,8 +52,8 @@ def corrected_ttest(differences, test_train_ratio, *, confidence_level=0.95):
     n_splits = differences.shape[-1]
     mean = differences.mean(axis=-1)
     sd = differences.std(axis=-1, ddof=1)
-    # Differences of equal scores, such as 0.93 - 0.91 on every split, vary in
-    # their last bits: that spread is rounding, not evidence.
+    # Equal differences, such as 0.93 - 0.91 on every split, may vary in their last
+    # bits. This spread is a rounding error.
     sd = np.where(sd <= 1e-12 * np.abs(differences).max(axis=-1), 0.0, sd)
     standard_error = np.sqrt((1 / n_splits + test_train_ratio) * sd**2)
     t = np.full_like(mean, np.inf)

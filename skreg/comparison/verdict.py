@@ -1,4 +1,4 @@
-"""The one sentence that answers what the comparison was run for."""
+"""Answer of a comparison in one sentence."""
 
 from skreg.comparison.text_report import (
     format_choice,
@@ -18,12 +18,12 @@ _IN_WORDS = {
 
 
 def verdict(result, data_name, *, default, tuned):
-    """Say whether a regularised network beats the baseline, and which.
+    """Describe whether a regularised network beats the baseline, and which one.
 
     Parameters
     ----------
     result : ComparisonResult
-        The comparison of a baseline, a default and a tuned network.
+        The comparison of a baseline, a default network and a tuned network.
     data_name : str
         Name of the data set.
     default, tuned : str
@@ -32,9 +32,9 @@ def verdict(result, data_name, *, default, tuned):
     Returns
     -------
     str
-        One sentence. It speaks of the network with the better mean score, and
-        calls a difference one where its p-value is below 0.05. Of a setting on which
-        the splits disagree it says that it is not sure.
+        One sentence about the network with the better mean score. A difference counts
+        if its p-value is below 0.05. Settings on which the splits disagree are marked
+        as not sure.
     """
     best = better_network(result, default=default, tuned=tuned)
     advice = _advice(result, best, default, tuned)
@@ -42,7 +42,7 @@ def verdict(result, data_name, *, default, tuned):
 
 
 def better_network(result, *, default, tuned):
-    """Find the network that the answer speaks of.
+    """Return the name of the network with the better mean score.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def better_network(result, *, default, tuned):
     Returns
     -------
     str
-        The name with the better mean score, of `tuned` among equals.
+        `default` or `tuned`. `tuned` if the scores are equal.
     """
     return max((tuned, default), key=lambda name: result.statistics[name].mean)
 
@@ -65,7 +65,7 @@ def _answer(result, data_name, network):
     baseline, p = result.baseline, _p_text(values.p_value)
     if values.p_value >= _SIGNIFICANCE_LEVEL:
         side = "above" if values.difference > 0 else "below"
-        # "0.000 above" would read as a mistake.
+        # "0.000 above" would look like a mistake.
         place = (
             f"{size} {side} {baseline} in {result.scoring}, no more than chance gives"
             if float(size)
@@ -108,7 +108,7 @@ def _in_words(choice):
 
 
 def _doubt(certainty):
-    """Say how far the splits disagree, if they do."""
+    """Describe the disagreement of the splits, if there is any."""
     if not certainty.is_sure:
         return f" (in {certainty.n_on} of {certainty.n_splits} folds: not sure)"
     if certainty.is_sure_of_strength:

@@ -78,7 +78,7 @@ class Architecture:
     ----------
     layer_sizes : tuple of int
         Number of inputs of the first dense layer, of units in each dense hidden layer,
-        and of outputs. Each embedded input counts as often as it has numbers.
+        and of outputs. An embedded input counts once for each of its values.
     activation : str, default="relu"
         A key of `ACTIVATIONS`.
     batchnorm : {None, "before", "after"}, default=None
@@ -87,9 +87,9 @@ class Architecture:
         "linear" connects the inputs with the outputs. "residual" adds a hidden layer's
         input to its output where both have the same number of units.
     embedding : {None, "piecewise_linear", "periodic"}, default=None
-        How the inputs are embedded, if at all.
+        Embedding of the inputs.
     embedding_sizes : tuple of int, default=()
-        How many numbers each input is embedded in. Empty without an embedding.
+        Number of values that each input is embedded in. Empty without an embedding.
     convolutions : tuple of ConvolutionShape, default=()
         The hidden layers that come before the dense ones.
     n_members : int, default=1
@@ -112,7 +112,7 @@ class Architecture:
 
     @property
     def n_weights(self):
-        """Number of tensors that penalties act on, which a state begins with."""
+        """Number of tensors that penalties act on, which come first in a state."""
         return self.n_hidden + 1 + (self.skip == "linear")
 
     @property
@@ -124,13 +124,13 @@ class Architecture:
 
     @property
     def hidden_widths(self):
-        """Number of units (or channels) of each hidden layer, which dropout drops."""
+        """Number of units (or channels) that dropout acts on, by hidden layer."""
         channels = tuple(shape.n_out for shape in self.convolutions)
         return channels + self.layer_sizes[1:-1]
 
     @property
     def fans(self):
-        """The fans of each layer: weights that lead to a unit, or leave an input."""
+        """Number of weights that lead to a unit and that leave an input, by layer."""
         convolutions = [shape.fans for shape in self.convolutions]
         return convolutions + list(pairwise(self.layer_sizes))
 
@@ -147,9 +147,9 @@ class Architecture:
         return max(self.embedding_sizes, default=1)
 
     def embedding_columns(self):
-        """Return which of the embedded numbers exist.
+        """Return a mask of the embedded values that exist.
 
-        Inputs may have fewer numbers than `embedding_size`.
+        An input may have fewer values than `embedding_size`.
 
         Returns
         -------
@@ -160,20 +160,20 @@ class Architecture:
 
     @property
     def input_width(self):
-        """How many numbers the inputs of a row take, embedding included."""
+        """Number of values in memory for the inputs of a row and their embedding."""
         if self.embedding == "periodic":  # angles and their cosines
             return self.layer_sizes[0] + 2 * N_FREQUENCIES * self.n_inputs
         return self.n_inputs if self.convolutions else self.layer_sizes[0]
 
     @property
     def widest(self):
-        """The largest number of values of a row anywhere in the network."""
+        """Largest number of values of a row in any layer."""
         images = (shape.n_units for shape in self.convolutions)
         return max(self.input_width, *self.layer_sizes, *images)
 
     @property
     def largest_product(self):
-        """The largest number of multiplications that a layer needs for a row."""
+        """Largest number of multiplications of any layer for a row."""
         products = [shape.n_units * shape.fans[0] for shape in self.convolutions]
         products += [n_in * n_out for n_in, n_out in pairwise(self.layer_sizes)]
         if self.skip == "linear":
@@ -210,12 +210,12 @@ class Architecture:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """How the initial state of a network is made, apart from its random numbers.
+    """Settings of the initial state of a network, apart from its random numbers.
 
     Parameters
     ----------
     init : {"glorot", "scaled"}, default="glorot"
-        How initial weights are drawn.
+        Distribution of the initial weights.
     embedding_scale : float, default=0.1
         Standard deviation of the frequencies of a periodic embedding.
     edges : ndarray of shape (n_inputs, embedding_size + 1) or None, default=None
@@ -245,7 +245,7 @@ def state_shapes(architecture):
     widths, n_members = (*hidden, n_outputs), architecture.n_members
     n_in = [fan_in for fan_in, _ in architecture.fans]
     shapes = {f"weight_{i}": pair for i, pair in enumerate(zip(n_in, widths))}
-    # Each member has outputs of its own, which lie side by side.
+    # Each member has its own outputs, which lie side by side.
     shapes[f"weight_{architecture.n_hidden}"] = n_in[-1], n_members * n_outputs
     if architecture.skip == "linear":
         shapes["weight_skip"] = architecture.n_inputs, n_outputs
@@ -285,7 +285,7 @@ def state_names(architecture):
     return list(state_shapes(architecture))
 
 
-# The names by which users know the fields of an architecture.
+# The names of the estimators' parameters for the fields of an architecture.
 _PARAMETERS = {
     "layer_sizes": "hidden_layer_sizes, between inputs and outputs,",
     "embedding": "numeric_embedding",
@@ -349,7 +349,8 @@ def architecture_of(
         As in `Architecture`.
     """
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
-    # These belong to hidden layers, and without them have no place in the network.
+    # Without hidden layers, their activation, normalisation and connections do not
+    # apply.
     if not hidden_layer_sizes and not convolutions:
         activation, norm = "identity", None
         skip = "linear" if embedding and skip == "linear" else None

@@ -28,8 +28,8 @@ def build_layers(architecture, tensors):
     ----------
     architecture : Architecture
     tensors : dict of {str: Tensor}
-        The tensors of the stack by the names of `state_names`. The layers hold them and
-        not copies.
+        The tensors of the stack by the names of `state_names`. The layers use them
+        without copies.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def build_layers(architecture, tensors):
 
 
 def _embedding(architecture, tensors):
-    """Return the layer that embeds the inputs, in a list, or an empty list."""
+    """Return a list with the embedding layer, or an empty list without embedding."""
     if architecture.embedding is None:
         return []
     if architecture.embedding == "piecewise_linear":
@@ -86,8 +86,8 @@ def _dense(architecture, tensors, i):
 def _convolution(architecture, tensors, i):
     """Return the layers of the convolution number `i`.
 
-    Pooling comes after the activation and its batch normalisation. Where the result is
-    the same it comes before them, so that they have less to do.
+    Pooling comes after the activation and its batch normalisation. If the order does
+    not change the result, pooling comes first, which saves work.
     """
     shape, norm = architecture.convolutions[i], architecture.batchnorm
     tail = [Activation(architecture.activation)]

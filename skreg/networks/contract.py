@@ -1,4 +1,4 @@
-"""The contract of the layers that a stacked network is a chain of."""
+"""The contract of the layers that form a stacked network."""
 
 from abc import ABC, abstractmethod
 
@@ -11,9 +11,9 @@ class Layer(ABC):
     uses the first `k` of its parameters, which are contiguous views.
 
     The derivatives are written by hand, because automatic differentiation costs several
-    times the arithmetic of networks of this size. For the same reason training may
-    overwrite memory: `forward` its input, and `backward` its gradient and what
-    `forward` saved, so that each tape serves for one backward pass.
+    times the arithmetic of networks of this size. For the same reason, training may
+    overwrite memory: `forward` may overwrite its input, and `backward` its gradient and
+    the tensors that `forward` saved. So each tape is good for one backward pass only.
 
     Attributes
     ----------

@@ -15,11 +15,11 @@ from skreg.networks.products import first
 
 
 class PiecewiseLinear(Layer):
-    """The piecewise linear encoding of each input over bins of its own.
+    """The piecewise linear encoding of each input over its own bins.
 
-    Number t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, clipped to the range
-    from 0 to 1. The first bin is not clipped below, nor the last bin above. Nothing is
-    trained.
+    Value t of an input is ``(x - b[t-1]) / (b[t] - b[t-1])``, clipped to the range
+    from 0 to 1. The first bin is not clipped below, and the last bin is not clipped
+    above. The layer has no trained parameters.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class PiecewiseLinear(Layer):
         The numbers `b`, in ascending order. An input with fewer bins repeats its last
         edge, and the empty bins between equal edges give 0.
     columns : ndarray of bool of shape (n_inputs, n_bins)
-        Which of the bins the next layer sees.
+        Whether each bin is passed on to the next layer.
     """
 
     def __init__(self, edges, columns):
@@ -43,9 +43,9 @@ class PiecewiseLinear(Layer):
         upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
         inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
         self._inputs, self._n_inputs = inputs, edges.size(1)
-        # The number of bins if all inputs have as many, else 0.
+        # The number of bins if it is the same for all inputs, else 0.
         self._n_bins = columns.shape[1] if columns.all() else 0
-        # The second axis, of length 1, is that of the rows of a batch.
+        # The second axis, of length 1, broadcasts over the rows of a batch.
         self._parts = [
             part[:, inputs, bins].unsqueeze(1) for part in (low, width, lower, upper)
         ]
@@ -77,10 +77,10 @@ class PiecewiseLinear(Layer):
 
 
 class Periodic(Layer):
-    """``[x, A.T @ cos(2 pi w x + b) + c]`` for each input, with all of it trained.
+    """``[x, A.T @ cos(2 pi w x + b) + c]`` for each input, with trained parameters.
 
-    The PBLD embedding of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, "Better by
-    Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data").
+    This is the PBLD embedding of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024,
+    "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on Tabular Data").
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     zero.
 
     A network without hidden layers starts at zero, and so does a linear skip
-    connection. Members that share weights start with the same biases, but each has a
-    last layer of its own.
+    connection. Members that share weights start with the same biases, but each has its
+    own last layer.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     rng : numpy.random.Generator
     dtype : numpy.dtype
     start : Start, default=DEFAULT_START
-        The default is that of the estimators' default parameters.
+        The default corresponds to the default parameters of the estimators.
 
     Returns
     -------

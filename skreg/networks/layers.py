@@ -1,6 +1,6 @@
 """The layers of dense and convolutional networks, for a stack of models.
 
-`Layer` says what a layer is and what it may overwrite.
+See `Layer` for their interface, and for the memory that a layer may overwrite.
 """
 
 import torch
@@ -23,8 +23,8 @@ aten = torch.ops.aten
 
 
 # Name: (function of the input, gradient from (gradient, input, output)).
-# The gradient may be computed in place: new memory is not in the caches, and costs as
-# much as the arithmetic.
+# The gradient may be computed in place, because new memory is not in the caches and
+# costs as much as the arithmetic.
 ACTIVATIONS = {
     "identity": (lambda x: x, lambda g, x, y: g),
     "relu": (
@@ -47,10 +47,10 @@ ACTIVATIONS = {
     ),
 }
 
-# Functions that overwrite their input, because their gradients need the output alone.
+# Functions that overwrite their input, because their gradients only need the output.
 IN_PLACE = {"relu": torch.relu_}
-# Functions whose gradients need the output as it was before dropout. So does that of
-# relu, but where dropout makes the output zero the gradient is zero in any case.
+# Functions whose gradients need the output before dropout. The gradient of relu can use
+# the output after it, because it is zero wherever dropout makes the output zero.
 NEED_OUTPUT = ("tanh", "logistic")
 # Functions that never decrease, so that they can be swapped with maximum pooling.
 MONOTONE = ("identity", "relu", "tanh", "logistic", "elu", "selu", "leaky_relu")
@@ -212,8 +212,8 @@ class BatchNorm(Layer):
 def _weighted_sum(x, share):
     """Return ``(x * share).sum(1, keepdim=True)``.
 
-    The sum is multiplied where the share is one number, which saves a pass over the
-    batch. For images each pass counts.
+    If the share is a single number, it multiplies the sum, which saves a pass over the
+    batch. This matters for images.
     """
     if isinstance(share, float):
         return x.sum(1, keepdim=True).mul_(share)
@@ -263,9 +263,9 @@ class Convolution(Layer):
 
 
 class MaxPool(Layer):
-    """The largest value of each window, for pooling with a layer before it.
+    """Maximum pooling that does not directly follow a convolution.
 
-    Where a convolution comes directly before, it does the pooling itself.
+    If it directly follows a convolution, the convolution includes it.
 
     Parameters
     ----------
@@ -286,10 +286,10 @@ class MaxPool(Layer):
 
 
 class ChannelDropout(Dropout):
-    """Dropout of whole channels, all pixels of one together (Tompson et al. 2015).
+    """Dropout of whole channels, with all their pixels (Tompson et al. 2015).
 
-    Neighbouring pixels are alike, so that a network could make up for pixels that are
-    dropped one by one.
+    Neighbouring pixels are similar, so dropout of single pixels would have little
+    effect.
     """
 
     def forward(self, x, row_weight, drawn):
@@ -303,7 +303,7 @@ class ChannelDropout(Dropout):
     def backward(self, gradient, mask, needs_input):
         if mask is None:
             return gradient
-        # The gradient that a dense layer passes on need not be contiguous.
+        # The gradient from a dense layer may not be contiguous.
         pixels = gradient.reshape(*gradient.shape[:2], -1, mask.size(3))
         return pixels.mul_(mask).view(gradient.shape)
 

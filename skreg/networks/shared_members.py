@@ -78,10 +78,10 @@ def mean_of_members(score, n_members, loss):
 
 
 class RepeatedRows(Layer):
-    """Rows of a batch repeated for the members, where a prediction begins.
+    """Repeat the rows of a batch for the members at prediction.
 
-    In training the rows are repeated before anything is drawn for them (`for_members`),
-    and this layer changes nothing.
+    In training the rows are repeated earlier, before the random draws (see
+    `for_members`), and this layer changes nothing.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class RepeatedRows(Layer):
 
 
 class SharedLinear(Layer):
-    """``((x * r) @ W) * s + b`` with one W for all members, and r, s and b of each.
+    """``((x * r) @ W) * s + b`` with one W for all members, but their own r, s and b.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class SharedLinear(Layer):
 
 
 class Heads(Layer):
-    """``x @ W + b`` with W and b of each member: the last layer.
+    """The last layer: ``x @ W + b`` with separate W and b for each member.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Residual(Layer):
 
 
 class LinearSkip(Layer):
-    """``f(x) + x @ S``: a network, and its inputs connected with its outputs.
+    """``f(x) + x @ S``: a network with a linear connection from inputs to outputs.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class LinearSkip(Layer):
     weight : Parameter of shape (n_models, n_inputs, n_outputs)
         The matrix S.
     n_members : int, default=1
-        How often `f` repeats each row at prediction.
+        Number of times that `f` repeats each row at prediction.
     """
 
     is_trained = True

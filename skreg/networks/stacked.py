@@ -1,4 +1,4 @@
-"""The networks of a stack, as one module: every parameter's first axis is the model."""
+"""The networks of a stack as one module, whose tensors have the model as first axis."""
 
 import torch
 
@@ -28,8 +28,8 @@ class StackedNetwork(torch.nn.Module):
 
     Notes
     -----
-    Training and prediction use a network through these members, which are the contract
-    of any other network that could take its place:
+    Training and prediction use only the following members of a network. Any other
+    network that has them could take its place:
 
     - `weights` and `free_parameters`, which together are `parameters()`, and
       `buffers()`, which training changes without gradients;
@@ -38,9 +38,9 @@ class StackedNetwork(torch.nn.Module):
     - `forward_training` and `backward`, for a step, `input_gradient` for adversarial
       rows, and `forward` for predictions.
 
-    What must be known of a network before it exists is asked of the architecture: the
-    shapes of its state (`state_shapes`), initial weights (`initial_state`), the sizes
-    that memory is estimated from, and the widths of the masks.
+    The architecture provides what is needed before a network exists: the shapes of its
+    state (`state_shapes`), initial weights (`initial_state`), the sizes from which
+    memory is estimated, and the widths of the masks.
 
     Examples
     --------
@@ -83,9 +83,9 @@ class StackedNetwork(torch.nn.Module):
 
     @property
     def state(self):
-        """What a trained network consists of: parameters and running statistics.
+        """The parameters and running statistics of the networks.
 
-        A list of tensors, each with the leading axis, in the order of `state_names`.
+        A list of tensors, whose first axis is the model, in the order of `state_names`.
         """
         return [getattr(self, name) for name in self.state_names]
 

@@ -1,4 +1,4 @@
-"""Plot of a comparison: the differences from the baseline."""
+"""Plot of the differences from the baseline in a comparison."""
 
 import numpy as np
 
@@ -6,30 +6,31 @@ from skreg.compatibility import check_matplotlib_support
 
 
 class ComparisonDisplay:
-    """Differences of each estimator's scores from the baseline's.
+    """Differences between the scores of each estimator and those of the baseline.
 
-    A dot for each split, their mean with its confidence interval, corrected for the
-    overlap of the training rows, and a line where there is no difference.
+    The plot shows a dot for each split, and the mean with its confidence interval,
+    which is corrected for the overlap of the training rows. A vertical line marks no
+    difference.
 
     Parameters
     ----------
     result : ComparisonResult
-        What `compare` returned.
+        Result of `compare`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes with the differences.
+        Axes with the differences.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        The dots of each estimator, the baseline left out.
+        Dots of each estimator except the baseline.
     errorbars_ : list of matplotlib ErrorbarContainer
-        The mean and interval of each of them.
+        Mean and confidence interval of each estimator except the baseline.
 
     See Also
     --------
-    compare : Computes what is drawn.
+    compare : Compare estimators with a baseline.
 
     Examples
     --------
@@ -51,34 +52,34 @@ class ComparisonDisplay:
 
     @classmethod
     def from_result(cls, result, *, ax=None, **line_kw):
-        """Draw a comparison.
+        """Plot a comparison.
 
         Parameters
         ----------
         result : ComparisonResult
-            What `compare` returned.
+            Result of `compare`.
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot` for the dots.
+            Keyword arguments passed to matplotlib's `plot` for the dots.
 
         Returns
         -------
         ComparisonDisplay
-            The display, drawn.
+            The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_result")
         return cls(result).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw the differences.
+        """Plot the differences.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot` for the dots.
+            Keyword arguments passed to matplotlib's `plot` for the dots.
 
         Returns
         -------
@@ -119,8 +120,8 @@ class ComparisonDisplay:
         """Draw the dots of an estimator below its mean and interval."""
         result, values = self.result, self.result.statistics[name]
         differences = result.scores[name] - result.scores[result.baseline]
-        # Spread over some height, to be told apart; in order they would look like a
-        # trend, while multiples of the golden ratio are far apart.
+        # Spread the dots vertically to separate them. Multiples of the golden ratio
+        # are far apart and have no order, which would look like a trend.
         shifts = np.arange(len(differences)) * 0.6180339887498949 % 1
         heights = row + 0.07 + 0.16 * shifts
         style = {"color": "C0", "marker": "o", "markersize": 4, "alpha": 0.5}

@@ -6,36 +6,34 @@ from sklearn.utils.validation import check_is_fitted
 from skreg.compatibility import check_matplotlib_support
 from skreg.estimators.nested import nested
 
-# Where fitted wrappers keep what they fitted.
-
 
 class LearningCurvesDisplay:
     """Training and validation loss of each epoch, with the best epoch marked.
 
-    The training curve is what is minimised, penalties included, as the mean over the
-    batches of an epoch: with penalties, dropout or mixup it may be above the validation
-    loss, which has none of them.
+    The training curve shows the objective that is minimised, including penalties, as
+    the mean over the batches of each epoch. The validation loss has no penalties,
+    dropout or mixup, so the training curve may be above it.
 
     Parameters
     ----------
     loss_curves : dict of str to array-like of shape (n_epochs,)
         Training losses by name.
     validation_loss_curves : dict of str to array-like, default=None
-        Validation losses by name, of those that have them.
+        Validation losses by name. Estimators without them are left out.
     best_points : dict of str to (int, float), default=None
-        What to mark by name: the best epoch, counted from 1, and its loss.
+        Best epoch, counted from 1, and its loss, by name. These points are marked.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes with the curves.
+        Axes with the curves.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        The training curve of each estimator, each followed by its validation curve if
-        it has one.
+        Training curve of each estimator, followed by its validation curve if it has
+        one.
     best_lines_ : list of matplotlib Line2D
-        The mark of each estimator that has one.
+        Mark of the best epoch of each estimator in `best_points`.
 
     See Also
     --------
@@ -61,22 +59,22 @@ class LearningCurvesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **line_kw):
-        """Draw the curves of fitted estimators.
+        """Plot the learning curves of fitted estimators.
 
         Parameters
         ----------
         estimator : estimator, list of estimator or dict of str to estimator
-            Fitted networks; or fitted pipelines that end in one, or searches. A list
-            is named by position.
+            Fitted networks, or fitted pipelines or searches that contain one. The
+            estimators of a list are named by their position.
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot`.
+            Keyword arguments passed to matplotlib's `plot`.
 
         Returns
         -------
         LearningCurvesDisplay
-            The display, drawn.
+            The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if isinstance(estimator, dict):
@@ -100,17 +98,17 @@ class LearningCurvesDisplay:
         return cls(curves, validation, best).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw the curves.
+        """Plot the learning curves.
 
-        The axis of the loss is logarithmic where losses are positive and span more than
-        a decade.
+        The axis of the loss is logarithmic if all losses are positive and span more
+        than a decade.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot`.
+            Keyword arguments passed to matplotlib's `plot`.
 
         Returns
         -------
@@ -140,14 +138,14 @@ class LearningCurvesDisplay:
         if len(self.loss_curves) == 1:
             ax.legend()
         else:
-            # Above the axes, as there may be many, and curves everywhere below.
+            # The legend is above the axes, because it may be long and cover curves.
             place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
             ax.legend(**place, frameon=False, fontsize="small", borderaxespad=0.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _plot_one(self, ax, name, position, line_kw):
-        """Draw the curves of one estimator: in two colours if there is no other."""
+        """Plot the curves of one estimator, in two colours if it is the only one."""
         is_only = len(self.loss_curves) == 1
         color = f"C{position % 10}"
         validation = (self.validation_loss_curves or {}).get(name)
@@ -178,17 +176,22 @@ def _best_point(network):
 
 
 def find_network(estimator):
-    """Return what has a curve of its losses inside a fitted estimator.
+    """Return the network (with a `loss_curve_`) inside a fitted estimator.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted network, or a pipeline or search that holds one.
+        A fitted network, or a pipeline or search that contains one.
 
     Returns
     -------
     estimator
         The network.
+
+    Raises
+    ------
+    ValueError
+        If the estimator contains no network.
     """
     check_is_fitted(estimator)
     for _, inner in nested(estimator):
@@ -196,5 +199,5 @@ def find_network(estimator):
             return inner
     raise ValueError(
         "estimator must be a network with a loss_curve_, or a pipeline or search that "
-        f"holds one, got {estimator!r}."
+        f"contains one, got {estimator!r}."
     )

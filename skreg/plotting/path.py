@@ -1,4 +1,4 @@
-"""Plots in the manner of scikit-learn's Display classes."""
+"""Plot of a regularisation path."""
 
 import numpy as np
 
@@ -7,28 +7,28 @@ from skreg.model_selection.path import regularization_path
 
 
 class RegularizationPathDisplay:
-    """The weights of the inputs against the strength of a penalty.
+    """Weights of the inputs against the strength of a penalty.
 
-    As glmnet draws it: one line for each input, the number of inputs in use along the
-    top, and the chosen strength marked.
+    The plot is similar to that of glmnet. It has one line for each input, shows the
+    number of inputs in use along the top, and marks the chosen strength.
 
     Parameters
     ----------
     path : RegularizationPath
-        What `regularization_path` returned.
+        Result of `regularization_path`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes with the lines.
+        Axes with the lines.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
         One line for each input.
 
     See Also
     --------
-    regularization_path : Computes what is drawn.
+    regularization_path : Compute the path.
 
     Examples
     --------
@@ -62,39 +62,39 @@ class RegularizationPathDisplay:
         ax=None,
         **line_kw,
     ):
-        """Compute the path of an estimator and draw it.
+        """Compute the path of an estimator and plot it.
 
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
-            Its own strength of the penalty is not used.
+            The estimator. Its own strength of the penalty is ignored.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training inputs.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         penalty : {"l1", "l2", "group_l1"}, default="l1"
-            The parameter that varies.
+            Penalty parameter to vary.
         n : int, default=50
             Number of strengths.
         ratio : float, default=0.01
-            The smallest strength over the largest.
+            Ratio of the smallest strength to the largest.
         strengths : array-like, default=None
-            Strengths to use instead.
+            Strengths to use instead of those given by `n` and `ratio`.
         cv : int, cross-validation splitter, iterable or None, default=5
-            The folds to score in.
+            Folds on which the strengths are scored.
         scoring : str, callable or None, default=None
-            A scorer; None is the estimator's own `score`.
+            Score to choose the strength by. None is the estimator's own `score`.
         sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts.
+            Sample weights.
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot`.
+            Keyword arguments passed to matplotlib's `plot`.
 
         Returns
         -------
         RegularizationPathDisplay
-            The display, drawn.
+            The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         path = regularization_path(
@@ -112,17 +112,17 @@ class RegularizationPathDisplay:
         return cls(path).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
-        """Draw the path.
+        """Plot the path.
 
-        With one weight for each input the lines are the weights, and with several
-        their Euclidean norm.
+        The lines are the weights if each input has one weight, and otherwise the
+        Euclidean norm of its weights.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None is a new figure.
+            Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
-            Passed to matplotlib's `plot`.
+            Keyword arguments passed to matplotlib's `plot`.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class RegularizationPathDisplay:
         return self
 
     def _count_inputs(self, ax):
-        """Write the number of inputs in use along the top."""
+        """Show the number of inputs in use along the top."""
         path = self.path
         at = np.unique(np.linspace(0, len(path.strengths) - 1, 7).round().astype(int))
         top = ax.secondary_xaxis("top")

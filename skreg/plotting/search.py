@@ -1,4 +1,4 @@
-"""Plot of a search: the score against each hyperparameter."""
+"""Plot of the scores of a search against each hyperparameter."""
 
 from dataclasses import dataclass
 
@@ -18,34 +18,35 @@ _DECADES_OF_LOG = 1.5
 class SearchDisplay:
     """Scores of a search against each of its hyperparameters.
 
-    A dot for each candidate, with the standard deviation over the folds, in one axes
-    for each hyperparameter. The chosen candidate is marked in all of them. A parameter
-    that spans more than 1.5 decades has a logarithmic axis, with a place for zero and
-    None, which is off, at its left.
+    There is one plot for each hyperparameter, with a dot for each candidate and the
+    standard deviation over the folds. The chosen candidate is marked in all plots. A
+    hyperparameter that spans more than 1.5 decades has a logarithmic axis. Zero and
+    None, which switch it off, are shown at the left end of the axis.
 
     Parameters
     ----------
     values : dict of str to list
-        For each hyperparameter its value in every candidate; a masked one is not drawn.
+        Values of the candidates, by name of the hyperparameter. Masked values are not
+        drawn.
     scores : array-like of shape (n_candidates,)
         Mean test scores.
     sds : array-like of shape (n_candidates,)
-        Their standard deviations over the folds.
+        Standard deviations of the test scores over the folds.
     best_index : int
-        Position of the chosen candidate.
+        Index of the chosen candidate.
     metric : str, default="score"
         Name of the score.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes of shape (n_params,)
-        One for each hyperparameter.
+        Axes of each hyperparameter.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        The dots of all candidates in each of the axes.
+        Dots of the candidates in each axes.
     best_lines_ : list of matplotlib Line2D
-        The mark of the chosen one in each of the axes.
+        Mark of the chosen candidate in each axes.
 
     See Also
     --------
@@ -82,32 +83,34 @@ class SearchDisplay:
         ax=None,
         **line_kw,
     ):
-        """Draw the `cv_results_` of a search.
+        """Plot the `cv_results_` of a search.
 
-        Of a candidate that a halving search has scored several times, the last score
-        counts.
+        If a halving search has scored a candidate several times, its last score is
+        shown.
 
         Parameters
         ----------
         cv_results : dict of str to array-like
-            As GridSearchCV, RandomizedSearchCV, BayesSearchCV, MLPClassifierCV,
-            MLPRegressorCV and halving searches leave it.
+            The `cv_results_` of a GridSearchCV, RandomizedSearchCV, BayesSearchCV,
+            MLPClassifierCV, MLPRegressorCV or halving search.
         params : list of str, default=None
-            The hyperparameters to draw. None is all that were varied.
+            Hyperparameters to plot. None is all that were varied.
         metric : str, default="score"
-            Which of several scores.
+            Name of the score, for a search with several.
         best_index : int, default=None
-            Row of the chosen candidate in `cv_results`, a search's `best_index_`. None
-            is the best score, of a halving search in its last iteration or rung.
+            Row of the chosen candidate in `cv_results`, such as the `best_index_` of
+            the search. None is the candidate with the best score. In a halving search
+            it is the best of the last iteration or rung.
         ax : array-like of matplotlib Axes or matplotlib Axes, default=None
-            Where to draw, one for each hyperparameter; None is a new figure.
+            Axes to plot on, one for each hyperparameter. If None, a new figure and
+            axes are created.
         **line_kw : dict
-            Passed to matplotlib's `errorbar`.
+            Keyword arguments passed to matplotlib's `errorbar`.
 
         Returns
         -------
         SearchDisplay
-            The display, drawn.
+            The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_cv_results")
         display = cls._read(cv_results, params, metric, best_index)
@@ -115,7 +118,7 @@ class SearchDisplay:
 
     @classmethod
     def _read(cls, cv_results, params=None, metric="score", best_index=None):
-        """Make a display that is not drawn yet."""
+        """Return a display without a plot."""
         _check_metric(cv_results, metric)
         scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
         if best_index is None:
@@ -134,14 +137,15 @@ class SearchDisplay:
         return cls(values, scores[rows], sds[rows], best, metric)
 
     def plot(self, ax=None, **line_kw):
-        """Draw the scores.
+        """Plot the scores.
 
         Parameters
         ----------
         ax : array-like of matplotlib Axes or matplotlib Axes, default=None
-            Where to draw, one for each hyperparameter; None is a new figure.
+            Axes to plot on, one for each hyperparameter. If None, a new figure and
+            axes are created.
         **line_kw : dict
-            Passed to matplotlib's `errorbar`.
+            Keyword arguments passed to matplotlib's `errorbar`.
 
         Returns
         -------
@@ -194,7 +198,7 @@ class SearchDisplay:
         )
 
     def _limit_scores(self, axes):
-        """Leave out of the picture what is so bad that it would hide the rest."""
+        """Cut off scores that are so low that the differences of the others vanish."""
         is_finite = np.isfinite(self.scores)
         scores, sds = (
             np.asarray(self.scores)[is_finite],
@@ -221,7 +225,7 @@ class SearchDisplay:
 
 @dataclass
 class _Scale:
-    """Where the values of a hyperparameter are on its axis."""
+    """Positions of the values of a hyperparameter on its axis."""
 
     x: np.ndarray
     is_log: bool = False
@@ -244,7 +248,7 @@ class _Scale:
 
     @classmethod
     def _of_strengths(cls, values, on, is_log):
-        """Make an axis of numbers, with a place for off at its left if one is."""
+        """Make an axis of numbers, with a place for off at the left if needed."""
         off = [
             value is not np.ma.masked and is_off(value) and (is_log or _is_none(value))
             for value in values
@@ -271,7 +275,7 @@ class _Scale:
         present = [value for value in values if value is not np.ma.masked]
         try:
             present = sorted(present)
-        except TypeError:  # in the order of the candidates, where there is no other
+        except TypeError:  # values without an order stay in that of the candidates
             pass
         order = list(dict.fromkeys(map(str, present)))
         x = np.full(len(values), np.nan)
@@ -283,7 +287,7 @@ class _Scale:
         return cls(x, False, tuple(range(len(order))), tuple(order))
 
     def set_up(self, ax):
-        """Set scale and ticks of the axis."""
+        """Set the scale and the ticks of the axis."""
         if self.is_log:
             ax.set_xscale("log")
         if self.ticks:
@@ -304,9 +308,9 @@ def _check_metric(cv_results, metric):
 
 
 def _find_best(cv_results, scores):
-    """Return the row with the best score, of the last stage if there are several.
+    """Return the row with the best score among those that reached the last stage.
 
-    A candidate that was dropped early was not chosen.
+    A candidate that was dropped early cannot be the chosen one.
     """
     allowed = reached_last_stage(cv_results, np.isfinite(scores))
     return int(np.where(allowed, scores, -np.inf).argmax())
@@ -323,8 +327,8 @@ def _varied(cv_results, rows):
     names = [key[6:] for key in cv_results if key.startswith("param_")]
     if not names:
         raise ValueError(
-            "cv_results has no columns 'param_...': nothing was searched that could be "
-            "drawn."
+            "cv_results has no columns 'param_...': nothing was searched, so there is "
+            "nothing to plot."
         )
     varied = [
         name
@@ -335,16 +339,16 @@ def _varied(cv_results, rows):
 
 
 def make_axes(n_panels, figure=None, n_columns=4):
-    """Make axes in rows that share the axis of the score.
+    """Make axes in a grid that share the axis of the score.
 
     Parameters
     ----------
     n_panels : int
-        How many.
+        Number of axes.
     figure : matplotlib Figure, default=None
-        Where, None is a new one of pyplot.
+        Figure that gets the axes. If None, pyplot creates a new one.
     n_columns : int, default=4
-        The most beside one another.
+        Maximum number of columns.
 
     Returns
     -------
@@ -365,13 +369,13 @@ def make_axes(n_panels, figure=None, n_columns=4):
 
 
 def _short_names(names):
-    """Leave the steps of a pipeline out of names that are told apart without."""
+    """Remove the steps of a pipeline from the names if these stay unique."""
     short = [name.rpartition("__")[-1] for name in names]
     return short if len(set(short)) == len(short) else list(names)
 
 
 def _ticks_between(low, high, is_log):
-    """Return a few round numbers between two."""
+    """Return a few round numbers between two limits."""
     if not is_log:
         from matplotlib.ticker import MaxNLocator
 
@@ -393,15 +397,16 @@ def _tick_labels(ticks, is_log):
 
 
 def _spread(n, width):
-    """Return places for `n` dots side by side, around 0, in no order.
+    """Return positions around 0 for `n` dots side by side, in no order.
 
-    Multiples of the golden ratio are far apart; in order they would look like a trend.
+    Positions in order would look like a trend. Multiples of the golden ratio are far
+    apart and have no order.
     """
     return width * (2 * (np.arange(1, n + 1) * 0.6180339887498949 % 1) - 1)
 
 
 def _is_none(value):
-    """Tell whether a value is off and not a number, which has no place on an axis."""
+    """Return whether a value is off and not a number, so has no place on the axis."""
     return is_off(value) and not is_number(value)
 
 

@@ -1,7 +1,7 @@
 """Stochastic regularisers of training batches: dropout, noise and mixing of rows.
 
-Each model has its own random streams, one for each purpose, which depend on its seed
-only. So its random numbers depend neither on the other models of the stack nor on the
+Each model has its own random streams, one for each purpose, which depend only on its
+seed. So its random numbers do not depend on the other models of the stack or on the
 other regularisers that it uses.
 """
 

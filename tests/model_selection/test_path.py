@@ -1,4 +1,4 @@
-"""The regularisation path: where it begins, what it holds, and how it is drawn.
+"""The regularisation path: where it begins and what it holds.
 
 Fits of linear models end where the optimality conditions are violated by 1e-6 at most.
 Divided by the curvature this is the error of the coefficients, on these standardised
@@ -7,7 +7,6 @@ problems some five times as much: `TOLERANCE` allows for ten. References are clo
 
 from functools import cache
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,11 +23,8 @@ from skreg import (
     MLPClassifier,
     MLPRegressor,
     RegularizationPath,
-    RegularizationPathDisplay,
     regularization_path,
 )
-
-matplotlib.use("Agg")
 
 TOLERANCE = 1e-5
 TWO_FOLDS = KFold(2, shuffle=True, random_state=0)
@@ -261,36 +257,3 @@ def test_inputs_of_all_kinds(kind):
     np.testing.assert_allclose(path.coefs, dense.coefs, rtol=0, atol=TOLERANCE)
     if kind == "frame":
         assert path.estimators[0].feature_names_in_.tolist() == list(frame)
-
-
-@pytest.fixture
-def plt():
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
-def test_the_display_draws_the_weights(plt):
-    (figure, ax), path = plt.subplots(), lasso()
-    display = RegularizationPathDisplay(path).plot(ax, linewidth=3)
-    assert display.ax_ is ax and display.figure_ is figure and len(display.lines_) == 10
-    for feature, line in enumerate(display.lines_):
-        np.testing.assert_array_equal(line.get_xdata(), path.strengths)
-        np.testing.assert_array_equal(line.get_ydata(), path.coefs[:, feature, 0])
-        assert line.get_label() == str(feature) and line.get_linewidth() == 3
-    (vertical,) = [line for line in ax.lines if line not in display.lines_]
-    assert list(vertical.get_xdata()) == [path.best_strength] * 2
-    assert ax.get_xscale() == "log" and ax.get_xlabel() == "l1"
-
-
-def test_the_display_of_an_estimator_with_several_outputs(plt):
-    X, y = pd.DataFrame(numbers()[0]).add_prefix("x"), numbers(3)[1]
-    display = RegularizationPathDisplay.from_estimator(
-        MLPRegressor(()), X, y, penalty="group_l1", strengths=[0, 0.1, 0.5], cv=2
-    )
-    assert [line.get_label() for line in display.lines_] == X.columns.tolist()
-    lines = np.array([line.get_ydata() for line in display.lines_])
-    np.testing.assert_array_equal(lines.T, np.linalg.norm(display.path.coefs, axis=2))
-    assert display.ax_.get_xscale() == "symlog" and "norm" in display.ax_.get_ylabel()
-    display.figure_.canvas.draw()

@@ -1,155 +1,18 @@
-"""The displays draw the numbers that they are given, where they should be."""
+"""The dots are the scores of the candidates, at the values of their hyperparameters."""
 
 import sys
 
-import matplotlib
 import numpy as np
 import pytest
 from _searches import BOX, ROWS, Surface
-from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris
-from sklearn.dummy import DummyRegressor
-from sklearn.exceptions import NotFittedError
+from sklearn.datasets import load_iris
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from skreg import (
-    BayesSearchCV,
-    ComparisonDisplay,
-    LearningCurvesDisplay,
-    MLPClassifier,
-    OffOr,
-    SearchDisplay,
-    compare,
-)
-
-matplotlib.use("Agg")
+from skreg import BayesSearchCV, OffOr, SearchDisplay
 
 X, Y = load_iris(return_X_y=True)
-# Few epochs on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(autouse=True)
-def plt():
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
-def network(**options):
-    options = {"max_iter": 6, "random_state": 0} | options
-    return MLPClassifier((4,), **options)
-
-
-def points(line):
-    return np.column_stack([line.get_xdata(), line.get_ydata()])
-
-
-# LearningCurvesDisplay
-
-
-def test_curves_are_the_losses(plt):
-    model = network(early_stopping=True, learning_rate_init=0.3, max_iter=60).fit(X, Y)
-    figure, ax = plt.subplots()
-    display = LearningCurvesDisplay.from_estimator(model, ax=ax, linewidth=3)
-    assert display.ax_ is ax and display.figure_ is figure
-    training, validation = display.lines_
-    epochs = np.arange(1, model.n_iter_ + 1)
-    np.testing.assert_array_equal(
-        points(training), np.column_stack([epochs, model.loss_curve_])
-    )
-    np.testing.assert_array_equal(
-        points(validation), np.column_stack([epochs, model.validation_loss_curve_])
-    )
-    (best,) = display.best_lines_
-    at_best = model.validation_loss_curve_[model.best_iter_ - 1]
-    assert points(best).tolist() == [[model.best_iter_, at_best]]
-    assert 1 < model.best_iter_ < model.n_iter_
-    assert training.get_linewidth() == 3
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    best_text = f"best epoch, {model.best_iter_}"
-    assert texts == ["training objective", "validation loss", best_text]
-
-
-def test_without_validation_rows_the_training_curve_has_the_mark():
-    model = network().fit(X, Y)
-    display = LearningCurvesDisplay.from_estimator(model)
-    (line,) = display.lines_
-    assert line.get_ydata().tolist() == model.loss_curve_
-    (best,) = display.best_lines_
-    assert points(best).tolist() == [[6, min(model.loss_curve_)]]
-
-
-def test_the_mark_is_on_the_curve_that_decided():
-    """Validation rows without early stopping give a curve and decide nothing."""
-    model = network(max_iter=30, learning_rate_init=0.3)
-    model.fit(X[::2], Y[::2], X_val=X[1::2], y_val=Y[1::2])
-    display = LearningCurvesDisplay.from_estimator(model)
-    assert len(display.lines_) == 2
-    best = model.best_iter_
-    expected = [[best, model.loss_curve_[best - 1]]]
-    assert points(display.best_lines_[0]).tolist() == expected
-    assert model.loss_curve_[best - 1] == min(model.loss_curve_)
-
-
-@pytest.mark.parametrize("as_dict", [True, False])
-def test_curves_of_several(as_dict):
-    models = [network(l2=l2, early_stopping=l2 == 0).fit(X, Y) for l2 in (0.0, 0.1)]
-    given = dict(zip("ab", models)) if as_dict else models
-    display = LearningCurvesDisplay.from_estimator(given)
-    expected = [
-        models[0].loss_curve_,
-        models[0].validation_loss_curve_,
-        models[1].loss_curve_,
-    ]
-    assert [line.get_ydata().tolist() for line in display.lines_] == expected
-    first, second = "ab" if as_dict else "01"
-    labels = [line.get_label() for line in display.lines_]
-    assert labels == [
-        f"{first} training objective",
-        f"{first} validation loss",
-        f"{second} training objective",
-    ]
-    colors = [line.get_color() for line in display.lines_]
-    assert colors[0] == colors[1] != colors[2]
-
-
-@pytest.mark.parametrize(
-    ("losses", "scale"),
-    [([3.0, 0.5, 0.2], "log"), ([3.0, 2.0, 0.9], "linear"), ([3.0, -0.1], "linear")],
-)
-def test_the_axis_is_logarithmic_where_that_helps(losses, scale):
-    display = LearningCurvesDisplay({"": losses}).plot()
-    assert display.ax_.get_yscale() == scale
-    display.figure_.canvas.draw()
-
-
-def test_curves_of_what_holds_a_network():
-    pipeline = make_pipeline(StandardScaler(), network())
-    search = GridSearchCV(pipeline, {"mlpclassifier__l2": [0.0, 0.1]}, cv=2)
-    pipeline = clone(pipeline).fit(X, Y)
-    search.fit(X, Y)
-    for whole, inner in [
-        (pipeline, pipeline[-1]),
-        (search, search.best_estimator_[-1]),
-    ]:
-        (line,) = LearningCurvesDisplay.from_estimator(whole).lines_
-        assert line.get_ydata().tolist() == inner.loss_curve_
-
-
-def test_what_has_no_curves():
-    with pytest.raises(NotFittedError):
-        LearningCurvesDisplay.from_estimator(network())
-    with pytest.raises(ValueError, match="must be a network with a loss_curve_"):
-        LearningCurvesDisplay.from_estimator(Ridge().fit(*ROWS))
-
-
-# SearchDisplay
 
 
 def results(**columns):
@@ -174,7 +37,7 @@ def test_a_grid_search_is_drawn():
     strength, intercept = display.axes_
     assert strength.get_xscale() == "log" and intercept.get_xscale() == "linear"
     assert (strength.get_xlabel(), intercept.get_xlabel()) == ("C", "fit_intercept")
-    dots = points(display.lines_[0])
+    dots = display.lines_[0].get_xydata()
     np.testing.assert_array_equal(dots[:, 0], found["param_C"].astype(float))
     np.testing.assert_array_equal(dots[:, 1], found["mean_test_score"])
     # False and True in this order.
@@ -184,8 +47,8 @@ def test_a_grid_search_is_drawn():
     labels = [label.get_text() for label in intercept.get_xticklabels()]
     assert labels == ["False", "True"]
     for line, best in zip(display.lines_, display.best_lines_, strict=True):
-        chosen = points(line)[search.best_index_].tolist()
-        assert points(best).tolist() == [chosen]
+        chosen = line.get_xydata()[search.best_index_].tolist()
+        assert best.get_xydata().tolist() == [chosen]
 
 
 def test_error_bars_are_the_spread_over_the_folds():
@@ -261,12 +124,12 @@ def test_of_a_halving_search_the_last_score_counts():
     ).fit(X, Y)
     found = search.cv_results_
     display = SearchDisplay.from_cv_results(found)
-    drawn = dict(points(display.lines_[0]))
+    drawn = dict(display.lines_[0].get_xydata())
     assert len(drawn) == 9
     last = {row["C"]: i for i, row in enumerate(found["params"])}
     assert len(last) < len(found["params"])
     assert drawn == {c: found["mean_test_score"][i] for c, i in last.items()}
-    ((at, score),) = points(display.best_lines_[0])
+    ((at, score),) = display.best_lines_[0].get_xydata()
     assert at == search.best_params_["C"] and score == search.best_score_
 
 
@@ -278,14 +141,14 @@ def test_a_bayesian_search_with_a_switch_is_drawn():
     (ax,) = display.axes_
     assert ax.get_xlabel() == "b"
     np.testing.assert_array_equal(
-        points(display.lines_[0]),
+        display.lines_[0].get_xydata(),
         np.column_stack([found["param_b"].astype(float), found["mean_test_score"]]),
     )
 
 
 def test_the_chosen_one_may_be_another_than_the_best():
     display = SearchDisplay.from_cv_results(results(a=[1, 2, 3]), best_index=1)
-    assert points(display.best_lines_[0]).tolist() == [[2, 0.1]]
+    assert display.best_lines_[0].get_xydata().tolist() == [[2, 0.1]]
 
 
 def test_only_what_was_varied_is_drawn():
@@ -313,7 +176,7 @@ def test_of_several_scores_one_is_drawn():
     }
     display = SearchDisplay.from_cv_results(found, metric="loss")
     assert display.lines_[0].get_ydata().tolist() == [-0.4, -0.7]
-    assert points(display.best_lines_[0]).tolist() == [[1.0, -0.4]]
+    assert display.best_lines_[0].get_xydata().tolist() == [[1.0, -0.4]]
     assert display.axes_[0].get_ylabel() == "loss"
 
 
@@ -345,55 +208,15 @@ def test_unknown_names():
         SearchDisplay.from_cv_results(found, metric="r2")
 
 
-# ComparisonDisplay
-
-
-def test_a_comparison_is_drawn(plt):
-    models = {"mean": DummyRegressor(), "ridge": Ridge(), "weak": Ridge(1e-6)}
-    result = compare(
-        models, *load_diabetes(return_X_y=True), confidence_level=0.9, random_state=0
-    )
-    figure, ax = plt.subplots()
-    display = ComparisonDisplay.from_result(result, ax=ax, color="C4")
-    assert display.ax_ is ax and display.figure_ is figure
-    for row, name in enumerate(("ridge", "weak")):
-        dots = points(display.lines_[row])
-        np.testing.assert_array_equal(
-            dots[:, 0], result.scores[name] - result.scores["mean"]
-        )
-        assert (np.abs(dots[:, 1] - row) < 0.5).all()
-        values = result.statistics[name]
-        mean, _, (interval,) = display.errorbars_[row].lines
-        assert mean.get_xdata().tolist() == [values.difference]
-        ((start, end),) = interval.get_segments()
-        np.testing.assert_allclose(
-            [start[0], end[0]], [values.ci_low, values.ci_high], rtol=1e-12
-        )
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["ridge", "weak"]
-    assert any(list(line.get_xdata()) == [0.0, 0.0] for line in ax.lines)
-    assert ax.get_xlabel() == "r2, difference from mean"
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["each split", "mean and 90 % interval"]
-    assert display.lines_[0].get_color() == "C4"
-    display.figure_.canvas.draw()
-
-
-# all
+def test_a_search_without_parameters():
+    search = GridSearchCV(Ridge(), {}).fit(X, Y)
+    with pytest.raises(ValueError, match="nothing was searched"):
+        SearchDisplay.from_cv_results(search.cv_results_)
 
 
 def test_without_matplotlib_the_error_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for draw in (
-        lambda: LearningCurvesDisplay.from_estimator(network()),
-        lambda: SearchDisplay.from_cv_results(results(a=[1, 2])),
-        lambda: ComparisonDisplay.from_result(None),
-        LearningCurvesDisplay({"": [1.0]}).plot,
-    ):
-        with pytest.raises(ImportError, match="requires matplotlib"):
-            draw()
-
-
-def test_a_search_without_parameters():
-    search = GridSearchCV(Ridge(), {}).fit(*load_diabetes(return_X_y=True))
-    with pytest.raises(ValueError, match="nothing was searched"):
-        SearchDisplay.from_cv_results(search.cv_results_)
+    with pytest.raises(ImportError, match="requires matplotlib"):
+        SearchDisplay.from_cv_results(results(a=[1, 2]))
+    with pytest.raises(ImportError, match="requires matplotlib"):
+        SearchDisplay([], [], [], 0).plot()
