@@ -1,6 +1,5 @@
 """The networks inside fitted estimators, and the requests that lead to them."""
 
-from skreg.estimators.monitoring import validation_score
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
 
@@ -8,8 +7,7 @@ from skreg.estimators.request import make_request
 def prepared_request(estimator, X, y, sample_weight=None, validation=(), *, seed=0):
     """Return the request of a fit of a single network, without its callbacks."""
     prepared = prepare(estimator, X, y, sample_weight, validation, seed=seed)
-    score = validation_score(estimator, prepared)
-    return make_request(estimator, prepared, seed, score=score)
+    return make_request(estimator, prepared, seed)
 
 
 def states_of(estimator):

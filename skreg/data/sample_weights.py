@@ -30,24 +30,3 @@ def check_weights(weight, X):
     weight = check_sample_weight(weight, X)
     exponent = np.frexp(weight.max())[1]
     return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)
-
-
-class SampleWeights:
-    """How much each row counts if nothing but sample weights decides it."""
-
-    def of_rows(self, X, y, weight):
-        """Return the weight of each row, or None if all count the same.
-
-        Parameters
-        ----------
-        X : {ndarray, CSR} of shape (n_samples, n_features)
-        y : ndarray
-            Checked targets of the rows.
-        weight : ndarray of shape (n_samples,) or None
-            Checked sample weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or None
-        """
-        return weight

@@ -4,24 +4,26 @@ import warnings
 from abc import ABC, abstractmethod
 from inspect import signature
 from numbers import Integral
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg.compatibility import CallbackSupportMixin
+from skreg.compatibility import CallbackSupportMixin, fit_context
+from skreg.estimators.callbacks import begin_callbacks, watch
 from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
-from skreg.estimators.fits import Fit, early_end, fits_of
-from skreg.estimators.fitted import FittedNetwork, fitted_attributes
+from skreg.estimators.continuation import Continuation
+from skreg.estimators.fits import early_end, fits_of
+from skreg.estimators.fitted import FittedNetwork
 from skreg.estimators.inputs import Table
 from skreg.estimators.layout import dense_only
-from skreg.estimators.members import draws_rows, n_trained
-from skreg.estimators.monitoring import validation_score
+from skreg.estimators.members import draws_rows
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import member_requests
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.fusion.scheduler import train_fit
+from skreg.typing import ArrayLike, MatrixLike
 
 
 def takes_steps(estimator):
@@ -130,7 +132,44 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             return "l1"
         return "l2" if any(np.any(np.asarray(s) != 0) for s in l2) else None
 
-    def _fit(self, X, y, sample_weight, validation=(), incremental=False, classes=None):
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs. Convolutional networks also take images in all methods:
+            dense arrays of shape (n_samples, height, width) or (n_samples, height,
+            width, channels).
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. A weight of 2 equals a row given twice, and a weight
+            of 0 a row left out.
+        X_val, y_val : array-like, default=None
+            Validation rows for early stopping, instead of a share of X. Without
+            early stopping, they only give `validation_loss_curve_`.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _fit(self, X, y, sample_weight, validation=(), is_step=False, classes=None):
         """Fit, or continue a fit, and return self.
 
         Parameters
@@ -139,46 +178,42 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             As the user gave them.
         validation : tuple, default=()
             ``X_val, y_val, sample_weight_val`` or nothing.
-        incremental : bool, default=False
-            Do one epoch from where the last call ended.
+        is_step : bool, default=False
+            Whether this is a call of partial_fit: one epoch, continuing the last call.
         classes : array-like, default=None
             All classes, for the first call of partial_fit.
         """
-        goes_on = self.__sklearn_is_fitted__() and (incremental or self.warm_start)
-        known, before = (self._layout, self._fits) if goes_on else (None, [])
-        if goes_on and incremental:
+        earlier = self._earlier(is_step, classes)
+        if is_step and earlier.fits:
             # scikit-learn checks the parameters in the first call only.
             self._validate_params()
         check_parameters(self)
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             about["metadata"] = {"sample_weight": sample_weight}
-        context = self._begin_callbacks(about)
-        seed = self._draw_seed(before)
+        context = begin_callbacks(self, about)
+        seed = self._draw_seed(earlier.fits)
         with fit_kept_on_failure(self):
             prepared = prepare(
-                self,
-                X,
-                y,
-                sample_weight,
-                validation,
-                seed=seed,
-                known=known,
-                incremental=incremental,
-                classes=classes,
+                self, X, y, sample_weight, validation, seed=seed, earlier=earlier
             )
-            score = validation_score(self, prepared, incremental)
-            requests = member_requests(self, prepared, seed, before, incremental, score)
-            self._watch(requests, prepared, context, about)
+            requests = member_requests(self, prepared, seed, earlier)
+            watch(self, requests, prepared, context, about)
             results = train_fit(requests)
-            fits, interrupted = fits_of(results, requests, prepared, before)
+            fits, interrupted = fits_of(results, requests, prepared, earlier.fits)
             self._become(prepared.layout, prepared.device, fits)
             if interrupted:
                 raise KeyboardInterrupt
-            if not incremental:
+            if not is_step:
                 self._warn_of_an_early_end([result.tracker for result in results])
         context.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
+
+    def _earlier(self, is_step, classes):
+        """Return the `Continuation` of this call."""
+        if self.__sklearn_is_fitted__() and (is_step or self.warm_start):
+            return Continuation(is_step, classes, self._layout, self._fits)
+        return Continuation(is_step, classes)
 
     def _draw_seed(self, before=()):
         """Return the seed of this call; only a RandomState instance is advanced.
@@ -195,49 +230,6 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         if self.random_state is None:
             return np.random.SeedSequence().entropy
         return int(self.random_state.randint(2**31 - 1))
-
-    def _begin_callbacks(self, about):
-        """Tell scikit-learn's callbacks that a fit begins; return their context."""
-        is_known = self.max_iter != "auto"
-        context = self._init_callback_context(
-            max_subtasks=self.max_iter * n_trained(self) if is_known else None
-        )
-        context.call_on_fit_task_begin(**about)
-        return context
-
-    def _watch(self, requests, prepared, context, about):
-        """Let scikit-learn's callbacks and `verbose` see each epoch."""
-        if self.verbose or getattr(self, "_skl_callbacks", None):
-            for number, request in enumerate(requests, start=1):
-                label = f"Network {number}: " if len(requests) > 1 else ""
-                request.on_epoch = self._epoch_hook(prepared, context, about, label)
-        # Progress bars have read it, and a fit that is polished has more epochs.
-        context.max_subtasks = None
-
-    def _epoch_hook(self, prepared, context, about, label):
-        """Return the hook that is called after each epoch of one network."""
-        layout, device = prepared.layout, prepared.device
-
-        def hook(tracker, state):
-            if self.verbose:
-                print(label + tracker.summary(), flush=True)
-            epoch = context.subcontext(task_name="epoch")
-            epoch.call_on_fit_task_begin(**about)
-            return epoch.call_on_fit_task_end(
-                **about,
-                reconstruction_attributes=lambda: fitted_attributes(
-                    layout, device, [Fit(state())]
-                ),
-            )
-
-        return hook
-
-    def _with_state(self, prepared, state):
-        """Return this estimator as it would be fitted with a network's state."""
-        estimator = self._with_networks(prepared.layout, prepared.device, [Fit(state)])
-        # It predicts rows that are an array by now, which is no reason to warn.
-        vars(estimator).pop("feature_names_in_", None)
-        return estimator
 
     def _warn_of_an_early_end(self, trackers):
         """Warn that training did not converge, if that was to be expected of it."""

@@ -6,46 +6,65 @@ import numpy as np
 from sklearn.utils import compute_sample_weight
 
 from skreg.compatibility import compute_class_weight
-from skreg.data.sample_weights import SampleWeights, check_weights
+from skreg.data.sample_weights import check_weights
 from skreg.estimators.labels import Labels
 
 
 @dataclass(frozen=True, eq=False)
-class ClassWeights(SampleWeights):
+class ClassWeights:
     """Weights of the classes, which multiply the sample weights.
 
     Parameters
     ----------
-    labels : Labels
-    class_weight : dict, list of dict or "balanced"
+    class_weight : dict, list of dict, "balanced" or None
+        None leaves sample weights as they are.
+    labels : Labels or None
     weights : ndarray of shape (n_classes,) or None
         None for multilabel targets.
     """
 
-    labels: Labels
-    class_weight: object
+    class_weight: object = None
+    labels: Labels | None = None
     weights: np.ndarray | None = None
 
     def of_rows(self, X, y, weight):
+        """Return the weight of each row, or None if all rows count the same.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR} of shape (n_samples, n_features)
+        y : ndarray
+            Checked targets of the rows.
+        weight : ndarray of shape (n_samples,) or None
+            Checked sample weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or None
+        """
+        if self.class_weight is None:
+            return weight
         if self.labels.is_multilabel:
             of_class = compute_sample_weight(self.class_weight, y)
         else:
             of_class = self.weights[np.searchsorted(self.labels.classes, y)]
+        # Products may be all zero or out of range, even if no factor is.
         return check_weights(of_class if weight is None else weight * of_class, X)
 
 
-def class_weights(class_weight, labels, y, sample_weight=None, incremental=False):
+def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=False):
     """Compute the weights of the classes from the rows of a fit.
 
     Parameters
     ----------
-    class_weight : dict, list of dict or "balanced"
-    labels : Labels
+    class_weight : dict, list of dict, "balanced" or None
+    targets : Labels
+        Anything else if `class_weight` is None.
     y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Checked targets of the training rows, which "balanced" counts.
     sample_weight : ndarray of shape (n_samples,), default=None
-    incremental : bool, default=False
-        Whether more rows may follow.
+    is_step : bool, default=False
+        Whether more rows may follow, in further calls of partial_fit.
 
     Returns
     -------
@@ -57,19 +76,21 @@ def class_weights(class_weight, labels, y, sample_weight=None, incremental=False
         If there are several dicts for a single label in each row, or if classes are to
         be balanced before all rows are known.
     """
-    if labels.is_multilabel:
-        return ClassWeights(labels, class_weight)
+    if class_weight is None:
+        return ClassWeights()
+    if targets.is_multilabel:
+        return ClassWeights(class_weight, targets)
     if isinstance(class_weight, list):
         raise ValueError(
             "class_weight can be a list, of one dict for each label, only if y is "
             f"multilabel, got {class_weight!r}."
         )
-    if incremental and class_weight == "balanced":
+    if is_step and class_weight == "balanced":
         raise ValueError(
             "class_weight='balanced' needs all rows at once and cannot be used "
             "with partial_fit. Give a dict of weights instead."
         )
-    classes, weights = labels.classes, np.ones(len(labels.classes))
+    classes, weights = targets.classes, np.ones(len(targets.classes))
     present = slice(None)
     if class_weight == "balanced":
         # A fold may lack a class, whose rows then count as they are.
@@ -80,4 +101,4 @@ def class_weights(class_weight, labels, y, sample_weight=None, incremental=False
     weights[present] = compute_class_weight(
         class_weight, classes=classes[present], y=y, sample_weight=sample_weight
     )
-    return ClassWeights(labels, class_weight, weights)
+    return ClassWeights(class_weight, targets, weights)

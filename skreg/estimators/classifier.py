@@ -1,15 +1,15 @@
 """What makes a network a classifier: labels, class weights and probabilities."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from skreg.compatibility import StrOptions
-from skreg.estimators.base import BaseNetwork
+from skreg.compatibility import StrOptions, available_if, fit_context
+from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.class_predictions import ClassPredictionsMixin
 from skreg.estimators.constraints import SHARE
 from skreg.estimators.labels import learn_labels
-from skreg.typing import MatrixLike, NDArray
+from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 
 class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
@@ -38,6 +38,38 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
     @property
     def _labels(self):
         return self._layout.targets
+
+    @available_if(takes_steps)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one epoch, continuing where the last call ended.
+
+        The first call learns the classes and the standardising. Early stopping does
+        not apply.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs, as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Targets.
+        classes : array-like of shape (n_classes,), default=None
+            All classes. Needed in the first call if `y` lacks some of them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, is_step=True, classes=classes)
 
     def decision_function(self, X: MatrixLike) -> NDArray[Any]:
         """Return the raw outputs of the network.

@@ -38,6 +38,15 @@ def check_parameters(estimator):
     check_callbacks(estimator.callbacks or (), estimator.solver)
 
 
+def validate_parameters(estimator):
+    """Raise an error if a parameter is invalid, or if some contradict each other.
+
+    This is for estimators that are trained without their `fit`, which checks both.
+    """
+    estimator._validate_params()
+    check_parameters(estimator)
+
+
 def check_members(estimator, sizes):
     """Raise if the members of an ensemble cannot honour a parameter.
 

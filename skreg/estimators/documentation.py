@@ -404,28 +404,23 @@ REFERENCES = """
     .. [33] Breiman (1996), "Bagging Predictors".
 """
 
-FIT = """
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs. Convolutional networks take images, too, dense arrays of
-            shape (n_samples, height, width) or (n_samples, height, width, channels), in
-            all methods.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts in every mean. A weight of 2 is a row given twice, one
-            of 0 a row not given.
-        X_val, y_val : array-like, default=None
-            Validation rows for early stopping, instead of a share of X. Without
-            early_stopping they give `validation_loss_curve_` and nothing else.
-        sample_weight_val : array-like, default=None
-            Weights of the validation rows.
+DENSE_LAYERS = """
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units in each hidden layer. () is a linear model.
+    activation : str, default="relu"
+        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
+        "leaky_relu".
+"""
 
-        Returns
-        -------
-        self : object
-            The fitted estimator.
+LABEL_SMOOTHING = """
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over the classes.
+"""
+
+CLASS_WEIGHT = """
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, which multiply the sample weights. "balanced" is
+        ``n_samples / (n_classes * np.bincount(y))``.
 """
 
 SECTIONS = {
@@ -443,7 +438,9 @@ SECTIONS = {
     "attributes": ATTRIBUTES,
     "image_attributes": IMAGE_ATTRIBUTES,
     "references": REFERENCES,
-    "fit": FIT,
+    "dense_layers": DENSE_LAYERS,
+    "label_smoothing": LABEL_SMOOTHING,
+    "class_weight": CLASS_WEIGHT,
 }
 
 

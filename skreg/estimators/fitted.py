@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.estimators.fits import CURVES, sparsity
+from skreg.estimators.fits import CURVES, Fit, sparsity
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
 from skreg.typing import NDArray
@@ -206,6 +206,21 @@ class FittedNetwork(BaseEstimator):
         if layout.offset is not None:
             intercept = intercept - coef @ layout.offset
         return coef, intercept
+
+
+def with_state(estimator, prepared, state):
+    """Return a copy of an estimator that is fitted with the state of a network.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    prepared : Prepared
+    state : list of ndarray
+    """
+    copied = estimator._with_networks(prepared.layout, prepared.device, [Fit(state)])
+    # It predicts rows that are already an array, without names to warn of.
+    vars(copied).pop("feature_names_in_", None)
+    return copied
 
 
 def fitted_attributes(layout, device, fits):

@@ -7,7 +7,7 @@ import numpy as np
 from skreg.data.random_streams import DRAWN_ROWS, MEMBERS, Streams
 from skreg.data.rows import Rows
 
-# What makes an estimator one of a single network that sees all rows.
+# The parameters of an estimator with a single network that sees all rows.
 ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}
 
 
@@ -42,31 +42,6 @@ def member_seeds(seed, n_members):
     rng = Streams(seed)[MEMBERS]
     others = [int(rng.integers(2**31)) for _ in range(n_members - 1)]
     return [seed, *others]
-
-
-def course_fields(fit, incremental):
-    """Return the fields of a request that say where training starts.
-
-    Parameters
-    ----------
-    fit : Fit or None
-        The fit to continue; None starts anew.
-    incremental : bool
-        Whether to continue with the state of the optimiser, too.
-    """
-    if fit is None:
-        return {
-            "initial": None,
-            "epochs_seen": 0,
-            "samples_seen": 0,
-            "optimizer_state": None,
-        }
-    return {
-        "initial": fit.state,
-        "epochs_seen": fit.epochs_seen,
-        "samples_seen": fit.samples_seen,
-        "optimizer_state": fit.optimizer_state if incremental else None,
-    }
 
 
 def drawn_rows(estimator, architecture, rows, seed):

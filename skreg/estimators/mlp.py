@@ -1,20 +1,17 @@
 """Multilayer perceptrons: the public estimators."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 
 from skreg.augmentation.parameter import Augment
-from skreg.compatibility import available_if, fit_context
-from skreg.estimators.base import store_parameters, takes_steps
+from skreg.estimators.base import store_parameters
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.typing import (
-    ArrayLike,
     ClassWeight,
-    MatrixLike,
     PerLayer,
     RandomState,
     Sizes,
@@ -38,21 +35,14 @@ class MLPClassifier(BaseClassifierNetwork):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Number of units in each hidden layer; () is a linear model.
-    activation : str, default="relu"
-        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
-        "leaky_relu".
+    {dense_layers}
     {regularisation}
-    label_smoothing : float, default=0.0
-        Share of each target that is spread evenly over the classes.
+    {label_smoothing}
     {mixup}
     {structure}
     {members}
     {training}
-    class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes, which multiply the sample weights. "balanced" is
-        ``n_samples / (n_classes * np.bincount(y))``.
+    {class_weight}
     {run}
 
     Attributes
@@ -150,56 +140,6 @@ class MLPClassifier(BaseClassifierNetwork):
     ) -> None:
         store_parameters(self, locals())
 
-    @fit_context(prefer_skip_nested_validation=True)
-    @fill_docstring
-    def fit(
-        self,
-        X: MatrixLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: MatrixLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train the network.
-
-        {fit}
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-
-    @available_if(takes_steps)
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: MatrixLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Train for one epoch, going on where the last call ended.
-
-        The first call learns the classes and the standardising. Early stopping does
-        not apply.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Targets.
-        classes : array-like of shape (n_classes,), default=None
-            All classes there are, needed in the first call if `y` lacks some.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts in every mean.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
-
 
 @fill_docstring
 class MLPRegressor(BaseRegressorNetwork):
@@ -218,11 +158,7 @@ class MLPRegressor(BaseRegressorNetwork):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Number of units in each hidden layer; () is a linear model.
-    activation : str, default="relu"
-        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
-        "leaky_relu".
+    {dense_layers}
     {losses}
     {regularisation}
     {mixup}
@@ -327,46 +263,3 @@ class MLPRegressor(BaseRegressorNetwork):
         verbose: bool | int = False,
     ) -> None:
         store_parameters(self, locals())
-
-    @fit_context(prefer_skip_nested_validation=True)
-    @fill_docstring
-    def fit(
-        self,
-        X: MatrixLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: MatrixLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train the network.
-
-        {fit}
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-
-    @available_if(takes_steps)
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Train for one epoch, going on where the last call ended.
-
-        The first call learns the standardising. Early stopping does not apply.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            What each row counts in every mean.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        return self._fit(X, y, sample_weight, incremental=True)

@@ -7,28 +7,30 @@ from numbers import Real
 
 from sklearn.metrics import get_scorer
 
+from skreg.estimators.fitted import with_state
 
-def validation_score(estimator, prepared, incremental=False):
+
+def validation_score(estimator, prepared, is_step=False):
     """Return a function from a network's state to the monitored score.
 
     Parameters
     ----------
     estimator : BaseNetwork
     prepared : Prepared
-    incremental : bool, default=False
+    is_step : bool, default=False
         Whether this is a call of partial_fit, which does not stop early.
 
     Returns
     -------
     callable or None
-        None where the loss is monitored, or nothing.
+        None if the loss is monitored, or nothing.
 
     Raises
     ------
     ValueError
         If there are no validation rows to score.
     """
-    if incremental or not estimator.early_stopping or estimator.monitor == "loss":
+    if is_step or not estimator.early_stopping or estimator.monitor == "loss":
         return None
     if prepared.validation is None:
         raise ValueError(
@@ -52,13 +54,13 @@ def scorer_of_states(estimator, scoring, prepared, rows):
     """
     scorer, bare = get_scorer(scoring), copy.copy(estimator)
     X, y, options = rows.X[rows.index], rows.y[rows.index], {}
-    # A scorer takes any keyword; what it can use is its metric's to say.
+    # A scorer accepts any keyword, but its metric may not.
     metric = getattr(scorer, "_score_func", scorer)
     if rows.weight is not None and "sample_weight" in signature(metric).parameters:
         options["sample_weight"] = rows.weight[rows.index]
 
     def score(state):
-        value = scorer(bare._with_state(prepared, state), X, y, **options)
+        value = scorer(with_state(bare, prepared, state), X, y, **options)
         if not isinstance(value, Real) or math.isnan(value):
             raise ValueError(
                 f"monitor={scoring!r} must give a number for the validation rows, got "

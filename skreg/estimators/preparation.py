@@ -9,10 +9,10 @@ from sklearn.utils.validation import validate_data
 
 from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
-from skreg.data.sample_weights import SampleWeights, check_weights
+from skreg.data.sample_weights import check_weights
 from skreg.data.splitting import split_validation
-from skreg.estimators.class_weights import class_weights
-from skreg.estimators.conflicts import check_parameters
+from skreg.estimators.class_weights import learn_class_weights
+from skreg.estimators.continuation import NEW
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.layout import Layout, continued_layout, learn_layout
@@ -65,9 +65,7 @@ def prepare(
     validation=(),
     *,
     seed=0,
-    known=None,
-    incremental=False,
-    classes=None,
+    earlier=NEW,
 ):
     """Prepare the fit of an estimator.
 
@@ -83,49 +81,47 @@ def prepare(
         ``X_val, y_val, sample_weight_val`` or nothing.
     seed : int, default=0
         Seed of the validation split.
-    known : Layout or None, default=None
-        The layout of the fit to continue.
-    incremental : bool, default=False
-        Whether this is a call of partial_fit.
-    classes : array-like, default=None
-        All classes, for the first call of partial_fit.
+    earlier : Continuation, default=NEW
+        The fit to continue.
 
     Returns
     -------
     Prepared
     """
-    data = check_data(estimator, X, y, known=known, classes=classes)
+    data = check_data(estimator, X, y, earlier)
     weight = check_weights(sample_weight, data.X)
-    weights = row_weights(estimator, data, weight, incremental=incremental)
+    weights = learn_weights(estimator, data, weight, is_step=earlier.is_step)
     weight = weights.of_rows(data.X, data.y, weight)
     index = np.arange(data.X.shape[0]) if weight is None else np.flatnonzero(weight)
     # Rows of weight zero are left out: they are rows that were not given.
     train, held_out = Rows(data.X, data.y, weight, index), None
     if any(part is not None for part in validation):
         held_out = _given_validation(estimator, data, weights, *validation)
-    elif _sets_aside(estimator) and not incremental:
+    elif _sets_aside(estimator) and not earlier.is_step:
         train, held_out = _split(estimator, data.targets, train, seed)
-    return prepare_rows(estimator, data, train, held_out, known)
+    return prepare_rows(estimator, data, train, held_out, earlier.layout)
 
 
-def check_data(estimator, X, y, *, known=None, classes=None):
+def check_data(estimator, X, y, earlier=NEW):
     """Check inputs and targets, as scikit-learn does.
 
-    Parameters are those of `prepare`.
+    The parameters are those of `prepare`.
 
     Returns
     -------
     CheckedData
     """
-    inputs = estimator._make_inputs()
+    inputs, known = estimator._make_inputs(), earlier.layout
     if known is not None:
         inputs = inputs.continued(known.inputs)
     X, inputs = inputs.rows_of(X)
     X, y = _validated(estimator, X, y, reset=known is None)
     inputs = inputs.sized(X.shape[1])
     if known is not None:
-        return CheckedData(X, known.targets.check(y, classes), inputs, known.targets)
-    y, targets = estimator._learn_targets(y, classes)
+        return CheckedData(
+            X, known.targets.check(y, earlier.classes), inputs, known.targets
+        )
+    y, targets = estimator._learn_targets(y, earlier.classes)
     return CheckedData(X, y, inputs, targets)
 
 
@@ -145,8 +141,8 @@ def _validated(estimator, X, y, reset):
     return X, y.toarray() if sp.issparse(y) else y
 
 
-def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=False):
-    """Return the weights of rows, with classes balanced over the training rows.
+def learn_weights(estimator, data, sample_weight, rows=slice(None), is_step=False):
+    """Learn the weights of the classes from the training rows.
 
     Parameters
     ----------
@@ -155,18 +151,18 @@ def row_weights(estimator, data, sample_weight, rows=slice(None), incremental=Fa
     sample_weight : ndarray of shape (n_samples,) or None
     rows : index, default=slice(None)
         The training rows.
-    incremental : bool, default=False
-        Whether more rows may follow.
+    is_step : bool, default=False
+        Whether more rows may follow, in further calls of partial_fit.
 
     Returns
     -------
-    SampleWeights
+    ClassWeights
     """
     weight = None if sample_weight is None else sample_weight[rows]
     class_weight = getattr(estimator, "class_weight", None)
-    if class_weight is None:
-        return SampleWeights()
-    return class_weights(class_weight, data.targets, data.y[rows], weight, incremental)
+    return learn_class_weights(
+        class_weight, data.targets, data.y[rows], weight, is_step
+    )
 
 
 def _sets_aside(estimator):
@@ -234,12 +230,3 @@ def prepare_rows(estimator, data, train, validation, known=None):
     else:
         layout = continued_layout(estimator, known, data.inputs, loss, train)
     return Prepared(layout, check_device(estimator.device), train, validation)
-
-
-def validate_parameters(estimator):
-    """Raise an error that names the parameter if one is invalid, or some disagree.
-
-    For estimators that are trained without their `fit`, which checks both.
-    """
-    estimator._validate_params()
-    check_parameters(estimator)

@@ -1,16 +1,16 @@
 """What makes a network a regressor: losses and standardised targets."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from skreg.compatibility import Interval, StrOptions
-from skreg.estimators.base import BaseNetwork
+from skreg.compatibility import Interval, StrOptions, available_if, fit_context
+from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.numeric_targets import learn_numbers, regression_loss
 from skreg.networks.losses import REGRESSION_LOSSES
-from skreg.typing import MatrixLike, NDArray
+from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 
 class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
@@ -29,6 +29,31 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
 
     def _loss_of(self, targets):
         return regression_loss(self.loss, self.quantile)
+
+    @available_if(takes_steps)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train for one epoch, continuing where the last call ended.
+
+        The first call learns the standardising. Early stopping does not apply.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training inputs, as in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, is_step=True)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the predicted mean, median or quantile.

@@ -12,12 +12,12 @@ from skreg.data.quantiles import bin_edges, quantiles
 from skreg.estimators.fits import sparsity
 from skreg.estimators.layout import image_changes
 from skreg.estimators.members import (
-    course_fields,
     drawn_rows,
     draws_rows,
     member_seeds,
     n_trained,
 )
+from skreg.estimators.monitoring import validation_score
 from skreg.networks.architecture import Start, state_names
 from skreg.parameters.checks import per_layer
 from skreg.training.request import FitRequest
@@ -31,7 +31,7 @@ MOST_EPOCHS = 200
 FEWEST_STEPS = 50
 
 
-def make_request(estimator, prepared, seed, before=None, incremental=False, score=None):
+def make_request(estimator, prepared, seed, before=None, is_step=False, is_scored=True):
     """Return the request to train the network of an estimator.
 
     Parameters
@@ -42,10 +42,11 @@ def make_request(estimator, prepared, seed, before=None, incremental=False, scor
     seed : int
     before : Fit or None, default=None
         The fit to continue.
-    incremental : bool, default=False
+    is_step : bool, default=False
         Whether this is a call of partial_fit.
-    score : callable or None, default=None
-        Maps a state to the monitored score; None monitors the loss.
+    is_scored : bool, default=True
+        Whether to compute the score that `monitor` names. Without it, training must
+        end in another way.
 
     Returns
     -------
@@ -65,19 +66,19 @@ def make_request(estimator, prepared, seed, before=None, incremental=False, scor
         validation=prepared.validation and layout.encoded(prepared.validation, dtype),
         scaling=None if layout.scale is None else (layout.offset, layout.scale),
         smooth_clip=layout.clips,
-        settings=settings | pruning_setting(estimator, before, n_layers, incremental),
+        settings=settings | pruning_setting(estimator, before, n_layers, is_step),
         batch_size=n_batch_rows(estimator),
         shuffle=estimator.shuffle,
         nesterov=estimator.nesterovs_momentum,
         seed=seed,
         start=_start(estimator, layout, rows, dtype, before),
         augment=image_changes(estimator, layout.inputs, rows.X.shape[1]),
-        keep_optimizer=incremental,
+        keep_optimizer=is_step,
         callbacks=list(estimator.callbacks or ()),
-        **_length(estimator, layout.architecture, len(rows.index), incremental),
-        **_stopping(estimator, prepared, incremental, score),
-        **_averages(estimator, incremental),
-        **course_fields(before, incremental),
+        **_length(estimator, layout.architecture, len(rows.index), is_step),
+        **_stopping(estimator, prepared, is_step, is_scored),
+        **_averages(estimator, is_step),
+        **_continued(before, is_step),
     )
 
 
@@ -149,13 +150,13 @@ def step_settings(estimator):
     }
 
 
-def pruning_setting(estimator, before, n_layers, incremental):
+def pruning_setting(estimator, before, n_layers, is_step):
     """Return the share of weights to prune, where it is not that of the parameter.
 
     A call of partial_fit does not know how many follow. It keeps the zeros of the
     network that it continues, and prunes no more.
     """
-    if not (incremental and estimator.pruning):
+    if not (is_step and estimator.pruning):
         return {}
     if before is None:
         return {"pruning": 0.0}
@@ -187,29 +188,30 @@ def n_epochs(estimator, n_rows):
     return max(estimator._n_scheduled_epochs, fewest, estimator.n_snapshots)
 
 
-def _length(estimator, architecture, n_rows, incremental):
+def _length(estimator, architecture, n_rows, is_step):
     """Return the fields that say how long training takes at most, and its rates."""
     is_auto = estimator.max_iter == "auto"
     # A call of partial_fit does not know how many there will be.
-    without_schedule = incremental and estimator.learning_rate in SCHEDULES
+    without_schedule = is_step and estimator.learning_rate in SCHEDULES
     return {
-        "max_iter": 1 if incremental else n_epochs(estimator, n_rows),
+        "max_iter": 1 if is_step else n_epochs(estimator, n_rows),
         "max_polish": MOST_EPOCHS if is_auto else estimator.max_iter,
         "learning_rate": "constant" if without_schedule else estimator.learning_rate,
-        "n_snapshots": 1 if incremental else estimator.n_snapshots,
+        "n_snapshots": 1 if is_step else estimator.n_snapshots,
         # An optimum of one network is none of several.
         "may_polish": not (
             estimator.early_stopping
-            or incremental
+            or is_step
             or estimator.n_snapshots > 1
             or architecture.n_members > 1
         ),
     }
 
 
-def _stopping(estimator, prepared, incremental, score):
+def _stopping(estimator, prepared, is_step, is_scored):
     """Return the fields that say what ends training early, and which weights stay."""
-    watches = estimator.early_stopping and not incremental
+    watches = estimator.early_stopping and not is_step
+    score = validation_score(estimator, prepared, is_step) if is_scored else None
     return {
         "stops_early": watches,
         "watch_validation": watches and prepared.validation is not None,
@@ -235,11 +237,31 @@ def _monitored(estimator, prepared):
     return estimator.monitor, seen
 
 
-def _averages(estimator, incremental):
+def _averages(estimator, is_step):
     """Return the fields that say which weights are averaged."""
     return {
-        "swa_fraction": 0.0 if incremental else estimator.swa_fraction,
-        "ema_decay": 0.0 if incremental else estimator.ema_decay,
+        "swa_fraction": 0.0 if is_step else estimator.swa_fraction,
+        "ema_decay": 0.0 if is_step else estimator.ema_decay,
+    }
+
+
+def _continued(fit, is_step):
+    """Return the fields that say where training starts.
+
+    Only a call of partial_fit continues with the state of the optimiser, too.
+    """
+    if fit is None:
+        return {
+            "initial": None,
+            "epochs_seen": 0,
+            "samples_seen": 0,
+            "optimizer_state": None,
+        }
+    return {
+        "initial": fit.state,
+        "epochs_seen": fit.epochs_seen,
+        "samples_seen": fit.samples_seen,
+        "optimizer_state": fit.optimizer_state if is_step else None,
     }
 
 
@@ -261,34 +283,37 @@ def _start(estimator, layout, rows, dtype, before):
     return Start(estimator.init, float(estimator.embedding_scale), edges)
 
 
-def member_requests(
-    estimator, prepared, seed, before=(), incremental=False, score=None
-):
+def member_requests(estimator, prepared, seed, earlier):
     """Return the requests of all networks of a fit.
 
     Members have the seeds of `member_seeds`. If the fit continues another one, its
-    members are continued, and further ones are new. Parameters are those of
-    `make_request`, but `before` is a list of Fit, which may be shorter than the list of
-    networks.
+    members are continued, and further ones are new.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    prepared : Prepared
+    seed : int
+    earlier : Continuation
 
     Returns
     -------
     list of FitRequest
     """
-    first = before[0] if before else None
-    request = make_request(estimator, prepared, seed, first, incremental, score)
+    is_step = earlier.is_step
+    request = make_request(estimator, prepared, seed, earlier.fit_of(0), is_step)
     if n_trained(estimator) == 1 and not draws_rows(estimator):
         return [request]
     requests, n_layers = [], len(request.settings["l1"])
     for number, own_seed in enumerate(member_seeds(seed, n_trained(estimator))):
-        member = before[number] if number < len(before) else None
-        own = {"seed": own_seed} | course_fields(member, incremental)
-        pruning = pruning_setting(estimator, member, n_layers, incremental)
+        before = earlier.fit_of(number)
+        own = {"seed": own_seed} | _continued(before, is_step)
+        pruning = pruning_setting(estimator, before, n_layers, is_step)
         own["settings"] = request.settings | pruning
         if draws_rows(estimator):
             architecture, rows = request.architecture, request.train
             own["train"] = drawn_rows(estimator, architecture, rows, own_seed)
-            if not incremental:
+            if not is_step:
                 own["max_iter"] = n_epochs(estimator, len(own["train"].index))
         requests.append(replace(request, **own))
     return requests

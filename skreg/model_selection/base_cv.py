@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
 from skreg.data.quantiles import has_two_values
 from skreg.data.sample_weights import check_weights
-from skreg.estimators.preparation import check_data, row_weights
+from skreg.estimators.preparation import check_data, learn_weights
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.model_selection.halving import Deadline, Heat
@@ -244,7 +244,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         for trial in chosen:
             if trial.results:  # not a finalist, so its models are not fitted yet
                 trial.keep()
-        weights = row_weights(prototype, data.checked, data.sample_weight)
+        weights = learn_weights(prototype, data.checked, data.sample_weight)
         weight = weights.of_rows(data.X, data.y, data.sample_weight)
         parts = [test for _, test in data.folds]
         rows = np.concatenate(parts)

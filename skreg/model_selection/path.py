@@ -22,10 +22,10 @@ from skreg.compatibility import (
     validate_params,
 )
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.conflicts import validate_parameters
 from skreg.estimators.fits import fit_alone
 from skreg.estimators.members import check_single
-from skreg.estimators.monitoring import validation_score
-from skreg.estimators.preparation import prepare, validate_parameters
+from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
 from skreg.model_selection.simplest import first_within_one_standard_error
 from skreg.penalties.combined import Penalties, Sum
@@ -284,8 +284,7 @@ class _Run:
             sample_weight,
             seed=seed,
         )
-        score = validation_score(self.model, self.prepared)
-        self.request = make_request(self.model, self.prepared, seed, score=score)
+        self.request = make_request(self.model, self.prepared, seed)
 
     @property
     def is_convex(self):

@@ -8,15 +8,14 @@ import numpy as np
 
 from skreg.data.rows import Rows
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.conflicts import validate_parameters
 from skreg.estimators.fits import fit_alone
 from skreg.estimators.members import check_single
-from skreg.estimators.monitoring import validation_score
 from skreg.estimators.preparation import (
     CheckedData,
     Prepared,
+    learn_weights,
     prepare_rows,
-    row_weights,
-    validate_parameters,
 )
 from skreg.estimators.request import make_request
 from skreg.training.request import FitRequest
@@ -67,7 +66,7 @@ class Data:
         return self._rows[key][1]
 
     def _weighted_rows(self, model, train, test):
-        weights = row_weights(model, self.checked, self.sample_weight, train)
+        weights = learn_weights(model, self.checked, self.sample_weight, train)
         weight = weights.of_rows(self.X, self.y, self.sample_weight)
         if weight is not None:
             train, test = train[weight[train] > 0], test[weight[test] > 0]
@@ -197,8 +196,8 @@ def entered(prototype, params, data, fold, seed):
     checked = replace(data.checked, inputs=inputs)
     prepared = prepare_rows(model, checked, rows, held_out)
     # Without held-out rows, the number of epochs is known from the folds.
-    score = validation_score(model, prepared) if held_out is not None else None
-    return Entry(model, prepared, make_request(model, prepared, seed, score=score))
+    request = make_request(model, prepared, seed, is_scored=held_out is not None)
+    return Entry(model, prepared, request)
 
 
 def refitted(prototype, trials, data, seed):

@@ -11,8 +11,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import Interval, validate_params
+from skreg.estimators.conflicts import validate_parameters
+from skreg.estimators.continuation import Continuation
 from skreg.estimators.fits import fits_of, sparsity
-from skreg.estimators.preparation import prepare, validate_parameters
+from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
 from skreg.fusion.scheduler import train_fit
 from skreg.sparsity.surgery import (
@@ -183,7 +185,8 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
     # Early stopping would hold out validation rows.
     tuned = copy.copy(estimator).set_params(early_stopping=False)
     validate_parameters(tuned)
-    prepared = prepare(tuned, X, y, sample_weight, known=estimator._layout)
+    earlier = Continuation(layout=estimator._layout)
+    prepared = prepare(tuned, X, y, sample_weight, earlier=earlier)
     requests = [
         [
             _finetuning(

@@ -1,0 +1,65 @@
+"""Notification of scikit-learn's callbacks, and printing of epochs under `verbose`."""
+
+from skreg.estimators.fits import Fit
+from skreg.estimators.fitted import fitted_attributes
+from skreg.estimators.members import n_trained
+
+
+def begin_callbacks(estimator, about):
+    """Notify scikit-learn's callbacks that a fit begins.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    about : dict
+        The estimator and its data, as callbacks receive them.
+
+    Returns
+    -------
+    CallbackContext
+    """
+    is_known = estimator.max_iter != "auto"
+    context = estimator._init_callback_context(
+        max_subtasks=estimator.max_iter * n_trained(estimator) if is_known else None
+    )
+    context.call_on_fit_task_begin(**about)
+    return context
+
+
+def watch(estimator, requests, prepared, context, about):
+    """Let callbacks see each epoch, and print it if `verbose` is set.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    requests : list of FitRequest
+        Their `on_epoch` is set.
+    prepared : Prepared
+    context : CallbackContext
+    about : dict
+        The estimator and its data, as callbacks receive them.
+    """
+    if estimator.verbose or getattr(estimator, "_skl_callbacks", None):
+        for number, request in enumerate(requests, start=1):
+            label = f"Network {number}: " if len(requests) > 1 else ""
+            request.on_epoch = _epoch_hook(estimator, prepared, context, about, label)
+    # Progress bars have read it by now, and a polished fit has more epochs.
+    context.max_subtasks = None
+
+
+def _epoch_hook(estimator, prepared, context, about, label):
+    """Return the hook that is called after each epoch of one network."""
+
+    def hook(tracker, state):
+        if estimator.verbose:
+            print(label + tracker.summary(), flush=True)
+        epoch = context.subcontext(task_name="epoch")
+        epoch.call_on_fit_task_begin(**about)
+        return epoch.call_on_fit_task_end(
+            **about,
+            reconstruction_attributes=lambda: fitted_attributes(
+                prepared.layout, prepared.device, [Fit(state())]
+            ),
+        )
+
+    return hook
