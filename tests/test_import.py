@@ -1,4 +1,4 @@
-"""What `import skreg` loads: torch and scikit-learn, and nothing that few need."""
+"""`import skreg` loads torch and scikit-learn, and nothing that few users need."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ BASE = "sklearn.base, sklearn.model_selection, sklearn.pipeline, torch"
 
 
 def loaded(what):
-    """Return the names of the packages that a new process has after an import."""
+    """Return the names of the packages that an import loads in a new process."""
     command = [sys.executable, "-c", LOADED.format(what)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(found.stdout.split())
