@@ -1,4 +1,4 @@
-"""Which of scikit-learn's checks run on what."""
+"""The selection of scikit-learn's checks for each estimator."""
 
 import os
 
@@ -27,7 +27,7 @@ CAN_DIFFER = {
 
 
 def is_nightly():
-    """Tell whether the tests are to be as broad as they can be."""
+    """Return whether the tests run with the nightly profile, which is the broadest."""
     return os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
@@ -44,7 +44,7 @@ def some_checks(names, estimators, **options):
     names : set of str
     estimators : list of estimator
     **options
-        As those of `parametrize_with_checks`.
+        Passed to `parametrize_with_checks`.
     """
     mark = parametrize_with_checks(estimators, **options)
     arguments, pairs = mark.args

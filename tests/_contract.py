@@ -1,4 +1,4 @@
-"""The tests that run on the oldest versions, too, whenever tests do."""
+"""The tests that every test run also runs on the oldest versions."""
 
 # What scikit-learn and users rely on, from end to end: `make contract-oldest`.
 CONTRACT = {

@@ -1,4 +1,4 @@
-"""The one list of estimators and configurations that the contract tests run over."""
+"""The list of estimators and configurations for the contract tests."""
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -140,7 +140,7 @@ def configurations(kind):
 
 
 def is_most_different(kind, name):
-    """Tell whether all checks run on a configuration whenever tests do."""
+    """Return whether all checks run on a configuration in every test run."""
     chosen = MOST_DIFFERENT_CONVOLUTIONS if kind in CONVOLUTIONAL else MOST_DIFFERENT
     return name in chosen
 
@@ -164,7 +164,7 @@ def every_checked_estimator():
 
 
 def data(kind, n_samples=60, n_features=5, seed=0, n_classes=3):
-    """Return unscaled inputs and targets that can be learnt, if not perfectly."""
+    """Return unscaled inputs and targets that can be learnt, but not perfectly."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, n_features)) * 3 + np.arange(n_features)
     signal = X[:, 0] - 0.5 * X[:, 1] + rng.normal(size=n_samples)

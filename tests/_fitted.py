@@ -21,7 +21,7 @@ def weights_of(estimator):
 
 
 def others_of(estimator):
-    """Return what the first network has besides weights and biases."""
+    """Return the tensors of the first network other than weights and biases."""
     architecture = estimator._layout.architecture
     n_first = architecture.n_weights + architecture.n_hidden + 1
     return estimator._fits[0].state[n_first:]

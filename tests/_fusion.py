@@ -1,4 +1,4 @@
-"""What the tests of fused training share: the same call with and without it."""
+"""Helpers of the tests of fused training: the same call with and without it."""
 
 from contextlib import contextmanager
 from unittest import mock
@@ -31,14 +31,14 @@ def regressor(hidden_layer_sizes=(4,), **parameters):
 
 
 def search(network=None, grid=None, **options):
-    """Return a grid search over l2, or another grid, of three folds."""
+    """Return a grid search over l2, or over another grid, with three folds."""
     options = {"scoring": "neg_log_loss"} | options
     grid = grid or {"l2": [0.0, 0.03, 0.3]}
     return GridSearchCV(network or classifier(), grid, cv=3, **options)
 
 
 def classes(n_rows=50, n_classes=3, n_features=4, seed=0):
-    """Return noisy blobs in random order, on scales of their own."""
+    """Return noisy blobs in random order, with features on different scales."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n_rows) % n_classes)
     X = rng.normal(size=(n_rows, n_features)) + np.eye(n_classes, n_features)[y]
@@ -68,16 +68,16 @@ def counted():
 
 
 def compare(work, stacks=None, tolerance=TOLERANCE, **options):
-    """Run a function alone and fused, compare what it returns.
+    """Run a function alone and fused, and compare the results.
 
     Parameters
     ----------
     work : callable
-        Without arguments; returns arrays, numbers, texts, in lists or dicts.
+        Takes no arguments. Returns lists or dicts of arrays, numbers and texts.
     stacks : list of int, default=None
-        The numbers of models that must have trained together, stack by stack.
+        The expected number of models of each stack.
     **options
-        Of `fused`.
+        Passed to `fused`.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def compare(work, stacks=None, tolerance=TOLERANCE, **options):
 
 
 def assert_same(result, expected, tolerance=TOLERANCE, where="result"):
-    """Compare nested lists and dicts of arrays; times are left out."""
+    """Compare nested lists and dicts of arrays, except for times."""
     assert type(result) is type(expected), where
     if isinstance(expected, dict):
         assert list(result) == list(expected), where
@@ -122,7 +122,7 @@ def assert_same(result, expected, tolerance=TOLERANCE, where="result"):
 
 
 def outcome(search, X, y, **fit_params):
-    """Fit a search and return all that it has found."""
+    """Fit a search and return its results."""
     search.fit(X, y, **fit_params)
     found = {
         # Ranks of candidates that are equally good depend on rounding.

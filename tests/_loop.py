@@ -177,7 +177,7 @@ class Reference:
         return loss.item()
 
     def draw_masks(self, n_rows):
-        """Take the masks from the model's streams; what they do is torch's business."""
+        """Take the masks from the model's streams. Torch applies them."""
         rates = np.broadcast_to(self.params["dropout"], len(self.masks)).tolist()
         if not any(rates):
             return
@@ -241,7 +241,7 @@ def data(n_classes=3, n_rows=N_ROWS):
 
 
 def assert_same_fit(estimator, X, y, weight=None, tolerance=1e-10):
-    """Fit both and compare curves and all arrays; return the loss curve and rates."""
+    """Fit both and compare curves and all arrays. Return the loss curve and rates."""
     # In float64 the rounding of some hundred steps of networks as small as these stays
     # near 1e-13; Adam divides it by the root of a second moment, which can be small.
     with unpolished():

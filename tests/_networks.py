@@ -1,4 +1,4 @@
-"""Random tensors, layers and networks, and derivatives to check them by."""
+"""Random tensors, layers and networks, and checks of their derivatives."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ N_MODELS, N_ROWS = 2, 6
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
-    """Return standard normal numbers, the same for the same seed."""
+    """Return standard normal numbers that depend on the seed only."""
     return torch.randn(
         shape, generator=torch.Generator().manual_seed(seed), dtype=dtype
     )
@@ -27,7 +27,7 @@ def parameter(*shape, seed=0):
 
 
 def random_weight(seed=0, ragged=True):
-    """Return weights of rows that sum to one, the last row of the second model off."""
+    """Return row weights that sum to one. The last row of the second model has none."""
     weight = normal(N_MODELS, N_ROWS, 1, seed=seed).exp()
     if ragged:
         weight[1, -1] = 0
@@ -35,7 +35,7 @@ def random_weight(seed=0, ragged=True):
 
 
 def check_layer(layer, x, weight=None, drawn=(), parameters=()):
-    """Compare a layer's backward with derivatives of a random functional.
+    """Compare a layer's `backward` with numerical derivatives of a random functional.
 
     `drawn` has a tensor or None for each name that the layer takes.
     """
@@ -75,7 +75,7 @@ def network(architecture, dtype=torch.float64, n_models=N_MODELS, initial=None):
 
 
 def loss_of(module, loss, x, target, weight, masks):
-    """Return the loss of each model, its gradient in the outputs, and the tape."""
+    """Return the loss of each model, its gradient by the outputs, and the tape."""
     score, tape = module.forward_training(x.clone(), weight, masks)
     value, gradient = loss.value_and_gradient(score, target, weight)
     return value, gradient, tape

@@ -1,4 +1,4 @@
-"""What the tests of the numerics share."""
+"""Helpers of the tests of the numerics."""
 
 from dataclasses import replace
 from unittest import mock
@@ -39,7 +39,7 @@ class _Captured(Exception):
 
 
 def request_of(estimator, X, y, **fit_params):
-    """Return the `FitRequest` that an estimator's fit comes down to."""
+    """Return the `FitRequest` of an estimator's fit."""
     with mock.patch("skreg.estimators.base.train_fit", side_effect=_Captured) as train:
         try:
             estimator.fit(X, y, **fit_params)
@@ -49,10 +49,10 @@ def request_of(estimator, X, y, **fit_params):
 
 
 def steps_only(request):
-    """Return a request whose fit ends where Adam or SGD leave it, without L-BFGS."""
+    """Return a request whose fit ends after Adam or SGD, without L-BFGS."""
     return replace(request, may_polish=False)
 
 
 def unpolished():
-    """Return a context in which fits end where Adam or SGD leave them."""
+    """Return a context in which fits end after Adam or SGD."""
     return mock.patch("skreg.training.train._needs_polish", return_value=False)

@@ -1,9 +1,9 @@
-"""Penalised linear problems, their solutions by scikit-learn, and how sure those are.
+"""Penalised linear problems, their solutions by scikit-learn, and the error of these.
 
-A problem is inputs, a kind of target and strengths in skreg's terms; its reference is
-scikit-learn's estimator at the strength that the design says is the same, or, for
-penalties that scikit-learn lacks, a proximal gradient method in numpy. Neither shares
-code with skreg, and the optimality conditions that judge them are written once more.
+A problem has inputs, a kind of target, and strengths in skreg's terms. Its reference is
+scikit-learn's estimator at the equivalent strength, or, for penalties that scikit-learn
+lacks, a proximal gradient method in numpy. Neither shares code with skreg, and the
+optimality conditions that check them are written independently.
 """
 
 from functools import cache
@@ -64,7 +64,7 @@ class Problem(NamedTuple):
 
     @property
     def class_weights(self):
-        """What scikit-learn takes as ``class_weight``."""
+        """The value of scikit-learn's parameter ``class_weight``."""
         weights = self.class_weight
         return dict(enumerate(weights)) if isinstance(weights, tuple) else weights
 
@@ -121,7 +121,7 @@ def correlated():
 
 
 def constant():
-    """Return inputs with a column that the intercept makes superfluous."""
+    """Return inputs with a constant column, which the intercept makes superfluous."""
     X, score = synthetic(80, 8)
     X[:, 2] = 3.0
     return X, score
@@ -141,7 +141,7 @@ INPUTS = {
 
 
 def cut(quantiles):
-    """Return a function from a score to classes, of which "balanced" is not a no-op."""
+    """Return a function from a score to classes, whose sizes make "balanced" matter."""
     return lambda score, rng: np.searchsorted(
         np.quantile(noisy(score, rng), quantiles), score
     )
@@ -183,7 +183,7 @@ class Solution(NamedTuple):
 
 
 def weights_of_classes(problem):
-    """Return what a row of each class counts; "balanced" is as scikit-learn has it."""
+    """Return the weight of a row of each class, with scikit-learn's "balanced"."""
     if problem.class_weight != "balanced":
         return np.array(problem.class_weight)
     _, y, s = problem.data()
@@ -199,7 +199,7 @@ def class_weight_before_1_7(problem):
 
 
 class Objective:
-    """What a problem minimises, in numpy: loss plus l2, and the other penalties."""
+    """The objective of a problem in numpy: loss plus l2, and the other penalties."""
 
     def __init__(self, problem):
         X, y, s = problem.data()
@@ -227,7 +227,7 @@ class Objective:
         return Solution(smooth, residual.sum(0))
 
     def prox(self, coef, step):
-        """Return the proximal operator of the penalties but l2, an input a column."""
+        """Apply the proximal operator of all penalties but l2. Inputs are columns."""
         size = coef if self.problem.positive else abs(coef)
         shrunk = np.sign(coef) * np.maximum(size - step * self.problem.l1, 0)
         norm = np.linalg.norm(shrunk, axis=0)
@@ -235,10 +235,10 @@ class Objective:
         return shrunk * np.maximum(1 - step * self.problem.group_l1 / positive, 0)
 
     def violation(self, solution):
-        """Return how far a solution is from the fixed point of a proximal step of one.
+        """Return the distance between a solution and its proximal step of length one.
 
-        Zero at the optimum alone, and for the lasso the distance of the gradient to the
-        subdifferential where that is smaller than the coefficient.
+        It is zero only at the optimum. For the lasso it is the distance of the gradient
+        to the subdifferential if that is smaller than the coefficient.
         """
         gradient = self.gradient(solution)
         moved = self.prox(solution.coef - gradient.coef, 1.0)
@@ -247,9 +247,9 @@ class Objective:
     def margins(self, solution):
         """Return how far each coefficient is from changing between zero and nonzero.
 
-        A nonzero one is as far as it is large. A zero one is as far as its gradient,
-        and for groups the norm of what its input's gradients exceed l1 by, stays below
-        the strength.
+        For a nonzero coefficient, it is the absolute value. For a zero one, it is the
+        strength minus the absolute gradient, or for groups minus the norm of the excess
+        of the gradients of its input over l1.
         """
         l1, group_l1 = self.problem.l1, self.problem.group_l1
         slope = -self.gradient(solution).coef
@@ -262,7 +262,7 @@ class Objective:
 
 @cache
 def solve(problem):
-    """Return the reference, made of arrays that must not be changed."""
+    """Return the reference. Its arrays must not be changed."""
     objective = Objective(problem)
     if not in_scikit_learn(problem):
         return proximal_gradient(objective)
@@ -275,7 +275,7 @@ def solve(problem):
 
 
 def in_scikit_learn(problem):
-    """Tell whether one of its estimators solves a problem, and precisely."""
+    """Return whether an estimator of scikit-learn solves a problem precisely."""
     if problem.group_l1:
         return problem.kind == "tasks" and not (problem.l1 or problem.weighted)
     if problem.positive:  # coordinate descent stops at a duality gap, of l1
@@ -316,8 +316,8 @@ def reference(problem, total):
 def proximal_gradient(objective, accuracy=1e-11, max_iter=200_000):
     """Return the minimum by proximal gradient steps (Beck and Teboulle 2009).
 
-    Accelerated, and restarted where the momentum points uphill (O'Donoghue and Candès
-    2015).
+    The steps are accelerated, and restarted if the momentum points uphill (O'Donoghue
+    and Candès 2015).
     """
     n_outputs, n_features = objective.target.shape[1], objective.X.shape[1]
     # The curvature of the log loss is 1/2 at most, that of half the squared error 1; a

@@ -27,7 +27,7 @@ def network(kind, **own):
 
 
 def rows(kind, n_samples=90, **options):
-    """Return rows from which there is something to learn."""
+    """Return rows with a relation that can be learnt."""
     return data(NETWORKS[kind], n_samples, **options)
 
 
@@ -42,7 +42,7 @@ def fitted(kind, own=(), **parameters):
 
 
 def numbers(estimator, X):
-    """Return what is averaged: probabilities, or numbers."""
+    """Return the averaged predictions: probabilities, or numbers."""
     return getattr(estimator, "predict_proba", estimator.predict)(X)
 
 
@@ -51,7 +51,7 @@ FOLDS = list(KFold(3, shuffle=True, random_state=1).split(np.zeros(90)))
 
 
 def without_early_stopping(kind, cv):
-    """Return an estimator whose networks train for all epochs, as alone."""
+    """Return an estimator whose networks train for all epochs, as they do alone."""
     return make(
         kind, {"early_stopping": False, "tol": 0.0}, cv=cv, scoring=SCORING[kind]
     )

@@ -1,4 +1,4 @@
-"""Networks whose settings all differ, for stacks of them."""
+"""Networks whose settings all differ, for tests of stacks."""
 
 import numpy as np
 from _estimators import STEADY
@@ -10,7 +10,7 @@ SCHEDULES = ["constant", "invscaling", "adaptive"]
 
 
 def classes(n_rows, seed, n_classes=3, n_features=5):
-    """Return noisy blobs, whose features have other scales and means in each set."""
+    """Return noisy blobs. The scales and means of the features differ between sets."""
     rng = np.random.default_rng(seed)
     y = np.arange(n_rows) % n_classes
     X = (

@@ -1,4 +1,4 @@
-"""What newer versions have than the oldest that skreg supports, for the tests of it."""
+"""Differences between the supported versions of scikit-learn, for the tests."""
 
 import pytest
 
@@ -17,7 +17,7 @@ needs_callbacks = pytest.mark.skipif(
 
 
 def elastic_net(l1_ratio):
-    """Return the arguments by which LogisticRegression has an elastic net.
+    """Return the arguments that give LogisticRegression an elastic net.
 
     From scikit-learn 1.8 on, `penalty` is deprecated.
     """

@@ -1,4 +1,4 @@
-"""What all tests share: how many random examples are tried, and the contract."""
+"""Settings of all tests: the number of random examples, and the contract."""
 
 import os
 from pathlib import Path

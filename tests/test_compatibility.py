@@ -1,4 +1,4 @@
-"""What is done where scikit-learn is older than what skreg uses of it."""
+"""Behaviour with versions of scikit-learn that lack newer features."""
 
 import importlib.util
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from skreg import MLPRegressor, compatibility
 
 @pytest.fixture
 def before_callbacks(monkeypatch):
-    """The module as it is with scikit-learn 1.7, whichever is installed."""
+    """Return the module as with scikit-learn 1.7, whichever version is installed."""
     monkeypatch.setattr(sklearn, "__version__", "1.7.2")
     spec = importlib.util.find_spec("skreg.compatibility")
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Pages of the gallery: they compile, have a title, and use what is public alone."""
+"""Pages of the gallery: they compile, have a title, and use public names only."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The benchmark of public tables: its arithmetic, and that it runs and goes on."""
+"""The benchmark of public tables: its arithmetic, a run, and a continued run."""
 
 import importlib
 import json

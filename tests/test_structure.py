@@ -186,10 +186,10 @@ IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
 
 
 def place(dotted):
-    """Return where a module stands, as numbers that grow from the ground up.
+    """Return the place of a module, as numbers that grow from the ground up.
 
-    What stands in the package itself is below all (the version, what depends on the
-    versions of others, and types) or above all.
+    The modules of the package itself are below all subpackages (version, compatibility
+    and types) or above all.
     """
     packages = list(ORDER)
     match dotted.split("."):
@@ -239,7 +239,7 @@ def test_imports_point_down(path):
 
 
 def private_names(path):
-    """Return what a file uses of scikit-learn, skorch and torch without public name."""
+    """Return the private names of scikit-learn, skorch and torch that a file uses."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

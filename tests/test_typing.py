@@ -1,7 +1,7 @@
 """The types of the public interface, as a user's type checker sees them.
 
-mypy reads this file, too (`make lint`): it reports a type that is not the one asserted,
-and an ignored error that is none.
+mypy also checks this file (`make lint`). It reports types that differ from the asserted
+ones, and ignored errors that do not occur.
 """
 
 import inspect
@@ -85,13 +85,13 @@ def test_types_of_results() -> None:
 
 
 def parameters(function):
-    """Return the parameters that a user gives, without `self`."""
+    """Return the parameters of a function without `self`."""
     found = inspect.signature(function).parameters
     return [name for name in found if name not in ("self", "args", "kwargs")]
 
 
 def public_functions(exported):
-    """Yield a function, or the methods of skreg that a class has."""
+    """Yield the function itself, or the methods of a class that skreg defines."""
     if not inspect.isclass(exported):
         yield exported
         return
@@ -112,7 +112,7 @@ def test_every_parameter_has_a_type(exported):
 
 
 def options_of(hint):
-    """Return the strings that a type names, and whether it takes others."""
+    """Return the strings that a type lists, and whether it allows others."""
     if get_origin(hint) is Literal:
         return set(get_args(hint)), False
     is_union = get_origin(hint) in (Union, types.UnionType)

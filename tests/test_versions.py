@@ -1,4 +1,4 @@
-"""What the metadata say of versions is what is tested."""
+"""The versions in the metadata are the tested ones."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ def pins(file):
 
 
 def requirements(*extras):
-    """Return what skreg needs with some extras."""
+    """Return the requirements of skreg with some extras."""
     texts = list(PROJECT["dependencies"])
     for extra in extras:
         texts += PROJECT["optional-dependencies"][extra]

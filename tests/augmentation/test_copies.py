@@ -1,4 +1,4 @@
-"""Estimators that are trained on copies, too: who sees what, and the contract."""
+"""Estimators that are also trained on copies: who sees what, and the contract."""
 
 import pickle
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class Repeat(BaseEstimator):
-    """All rows some times, which a mean loss does not notice."""
+    """Repeats all rows several times, which does not change a mean loss."""
 
     def __init__(self, times=2):
         self.times = times
@@ -47,7 +47,7 @@ class Repeat(BaseEstimator):
 
 
 class Recorder:
-    """A user's own augmenter, without parameters; keeps what it is given."""
+    """A user's own augmenter without parameters. It records its input."""
 
     seen: list = []
 
@@ -57,7 +57,7 @@ class Recorder:
 
 
 class Memory(BaseEstimator):
-    """A classifier that keeps what it is trained on and asked for."""
+    """A classifier that records its training rows and the rows to predict."""
 
     fitted: list = []
     asked: list = []

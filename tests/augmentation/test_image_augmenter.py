@@ -1,4 +1,4 @@
-"""Which random numbers become which changes of images, and what is refused."""
+"""The random numbers of each change of images, and invalid parameters."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def draws(n, seed=0):
 
 
 def values(n=4000, seed=0, **parameters):
-    """Return what is drawn for each of many images."""
+    """Return the random draws for each of many images."""
     found = StackedImages([changes(**parameters)]).values(draws(n, seed))
     return {name: array[0] for name, array in found.items()}
 

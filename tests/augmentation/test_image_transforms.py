@@ -27,7 +27,7 @@ def images_of(shape, n=6, seed=0, dtype=np.float64):
 
 
 def changed(images, matrices, *args):
-    """Return resampled numpy images, and check that the input is left as it is."""
+    """Return resampled numpy images, and check that the input does not change."""
     before = images.copy()
     matrices = np.broadcast_to(matrices, (len(images), 2, 3))
     found = resample(torch.from_numpy(images), matrices, *args).numpy()
@@ -54,7 +54,7 @@ def by_scipy(images, matrices, mode, cval, order):
 
 @pytest.fixture(params=[1, 2**16], ids=["image by image", "all at once"])
 def _at_a_time(request, monkeypatch):
-    """How many images are resampled at a time must not matter."""
+    """The number of images resampled at a time must not matter."""
     monkeypatch.setattr(
         skreg.augmentation.image_transforms, "PIXELS_AT_A_TIME", request.param
     )
@@ -151,7 +151,7 @@ def test_half_turns_of_images_that_are_not_square_are_exact():
 
 
 def keras_matrix(shape, theta, tx, ty, shear, zx, zy):
-    """Return what Keras's `apply_affine_transform` gives scipy, by its own steps."""
+    """Return the matrix that Keras's `apply_affine_transform` passes to scipy."""
     theta, shear = np.deg2rad(theta), np.deg2rad(shear)
     c, s = np.cos(theta), np.sin(theta)
     rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""`augment` of an estimator: which rows it changes, in which units, by what draws."""
+"""`augment` of an estimator: the rows that it changes, their units, and its draws."""
 
 import pickle
 
@@ -41,7 +41,7 @@ def image_augmenter(**parameters):
 
 
 def data(n=50, seed=0):
-    """Return images in which rows of pixels tell the class, in units of their own."""
+    """Return unscaled images whose second row of pixels depends on the class."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n) % 2)
     X = rng.normal(size=(n, *SHAPE))
@@ -66,7 +66,7 @@ def same(one, other, tolerance=0.0):
 
 
 class Recorder:
-    """An augmenter of a user's own that changes nothing and remembers all."""
+    """A user's own augmenter that changes nothing and records its input."""
 
     def __init__(self):
         self.batches, self.draws = [], []

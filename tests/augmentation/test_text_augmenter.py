@@ -1,4 +1,4 @@
-"""Augmented texts: what each technique may change, and by how much."""
+"""Augmented texts: the changes that each technique makes, and their number."""
 
 import pickle
 import re
@@ -32,7 +32,7 @@ MANY = 200
 
 
 def copies(texts, *, n_copies=1, synonyms=SYNONYMS, random_state=0, **parameters):
-    """Return the copies alone, of techniques that are off unless they are given."""
+    """Return only the copies, by the given techniques. The others are off."""
     augmenter = TextAugmenter(
         n_copies=n_copies,
         synonyms=synonyms,

@@ -1,4 +1,4 @@
-"""WordNet's files: where they are found, and what is read from them."""
+"""WordNet's files: how they are found and read."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from skreg.augmentation import wordnet
 
 @pytest.fixture
 def anew():
-    """Let the files be looked for again, before and after."""
+    """Make the files be searched for again, before and after each test."""
     wordnet._synonyms.cache_clear()
     yield
     wordnet._synonyms.cache_clear()
@@ -61,7 +61,7 @@ def test_without_the_files(monkeypatch, anew):
 
 
 class Pointer:
-    """What nltk finds: joined with a name, it opens a stream of bytes."""
+    """The result of nltk's search: joined with a name, it opens a stream of bytes."""
 
     files = {
         f"data.{kind}": f"  1 licence\n1 2 n 02 {kind} 0 other_word 0 000 | gloss\n"

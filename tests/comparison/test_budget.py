@@ -1,4 +1,4 @@
-"""The time of a comparison: who gets how much, what is left out, and the wall clock."""
+"""The time limit of a comparison: shares, splits that are left out, and the clock."""
 
 import json
 import time
@@ -20,7 +20,7 @@ X, Y = load_diabetes(return_X_y=True)
 
 
 class Sleeper(RegressorMixin, BaseEstimator):
-    """Takes all the time that it is given, and `excess` seconds more."""
+    """Takes its whole time limit, and `excess` seconds more."""
 
     def __init__(self, max_time=None, excess=0.0):
         self.max_time = max_time

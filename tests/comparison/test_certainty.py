@@ -1,4 +1,4 @@
-"""How sure a choice is: the margin inside a search, the agreement over the splits."""
+"""Certainty of a choice: the margin inside a search, the agreement of the splits."""
 
 import json
 from itertools import product

@@ -24,13 +24,13 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
-    """Fit in this process: starting others takes longer than these fits."""
+    """Fit in this process, because starting others takes longer than these fits."""
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
 
 
 @pytest.fixture
 def mixed_table(tmp_path):
-    """A CSV file with text, dates and missing values, and a number to predict."""
+    """Write a CSV file with text, dates and missing values, and a number to predict."""
     rng = np.random.default_rng(0)
     n = 60
     size = rng.normal(size=n)
@@ -48,7 +48,7 @@ def mixed_table(tmp_path):
 
 
 def run(capsys, *arguments):
-    """Run the command line: its exit code, its output and its errors."""
+    """Run the command line and return its exit code, output and errors."""
     code = main(list(map(str, arguments)))
     captured = capsys.readouterr()
     return code, captured.out, captured.err
@@ -196,7 +196,7 @@ def test_unusable_files(arguments, match, capsys):
 
 
 def assert_one_line_error(outcome, match):
-    """Check for exit code 2 and one line that has the parts of `match`."""
+    """Check for exit code 2 and a one-line error that contains the parts of `match`."""
     code, _, err = outcome
     assert code == 2
     assert err.startswith("skreg: error: ")

@@ -46,7 +46,7 @@ REGRESSORS = {"mean": DummyRegressor(), "ridge": Ridge()}
 
 
 def make_result(scores, chosen=None, baseline="base"):
-    """A comparison of given scores: 4 splits of 80 and 20 rows."""
+    """Return a comparison of given scores on splits of 80 and 20 rows."""
     scores = {name: np.asarray(values, dtype=float) for name, values in scores.items()}
     n_splits = len(scores[baseline])
     times = {name: np.full(n_splits, 0.5) for name in scores}

@@ -1,4 +1,4 @@
-"""load_table: bundled data sets, files, targets, and what is refused."""
+"""load_table: bundled data sets, files, targets and errors."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ N = 40
 
 @pytest.fixture
 def frame():
-    """A table of every type of column, with an unremarkable last one."""
+    """Return a table with columns of all types, whose last column has plain labels."""
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {

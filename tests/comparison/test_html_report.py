@@ -1,4 +1,4 @@
-"""The page of a comparison: valid, complete in itself, and its code runs."""
+"""The page of a comparison is valid and self-contained, and its code runs."""
 
 import base64
 import re
@@ -34,7 +34,7 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """Reads a page, and fails where an element is not closed in its place."""
+    """Parses a page, and fails if an element is not closed in its place."""
 
     def __init__(self, text):
         super().__init__()
@@ -89,7 +89,7 @@ def page_of(result, **options):
 
 
 def pictures(page):
-    """Return the parsed pictures of a page by their alternative texts."""
+    """Return the parsed pictures of a page, by their alternative texts."""
     found = {}
     for image in page.of("img"):
         kind, _, data = image["src"].partition(",")
@@ -215,7 +215,7 @@ def test_the_code_makes_the_average_again_and_one_network_alone(data, result):
 
 
 def run_shown(made, data, result):
-    """Run the programs of a page: the models that they make."""
+    """Run the programs of a page and return their models."""
     page = Page(page_of(result, codes=model_codes(made, data)))
     return [run(shown) for shown in page.text_of("code")]
 

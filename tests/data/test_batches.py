@@ -1,4 +1,4 @@
-"""Batches: which rows, in which order, and what each counts."""
+"""Batches: their rows, the order, and the weights."""
 
 from itertools import chain
 
@@ -54,7 +54,7 @@ LENGTHS = [[12], [13], [12, 12], [37, 16, 12, 3], [13, 12, 5, 4, 1], [8, 8, 7]]
 
 @pytest.fixture(params=[1, 10_000_000], ids=["step by step", "many steps at a time"])
 def gathered(request, monkeypatch):
-    """How many steps are gathered at a time must not matter."""
+    """The number of steps gathered at a time must not matter."""
     monkeypatch.setattr(skreg.data.batches, "GATHERED_ELEMENTS", request.param)
 
 

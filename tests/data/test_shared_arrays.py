@@ -1,4 +1,4 @@
-"""Equal arrays are one array, and others are left alone."""
+"""Equal arrays become one array, and others do not change."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Convolutional estimators: images, settings, and what only they have."""
+"""Convolutional estimators: images, settings, and their own attributes."""
 
 import pickle
 
@@ -139,7 +139,7 @@ def test_wrong_images():
 
 
 def reference_network(state, architecture):
-    """Return what maps rows to outputs by torch's own layers, of a list of tensors."""
+    """Return the outputs by torch's own layers as a function of the rows."""
     n = architecture.n_hidden + 1
     weights, biases = state[:n], state[n:]
 

@@ -1,4 +1,4 @@
-"""What standardising and regularisers do to convolutions, alone and in stacks."""
+"""Standardising and regularisers of convolutions, alone and in stacks."""
 
 import numpy as np
 import pytest

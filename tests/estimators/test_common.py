@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def in_full(kind, name):
-    """Tell whether all checks run on a configuration; at night they do on each."""
+    """Return whether all checks run on a configuration. In nightly tests they do."""
     return is_nightly() or is_most_different(kind, name)
 
 

@@ -1,4 +1,4 @@
-"""What trains by default: what "auto" stands for, and what follows from it."""
+"""The default training: the values of "auto", and their consequences."""
 
 import inspect
 
@@ -17,7 +17,7 @@ N_ROWS = {MLPClassifier: 5 * 32, MLPRegressor: 4 * 32}
 
 
 def n_epochs(estimator, n_samples, **fit_params):
-    """Return the length that the fit of an estimator is planned for."""
+    """Return the planned number of epochs of an estimator's fit."""
     X, y = data(type(estimator), n_samples=n_samples)
     return request_of(estimator, X, y, **fit_params).max_iter
 
@@ -38,7 +38,7 @@ def test_the_values():
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
 class TestEpochs:
-    """Of max_iter="auto"."""
+    """Tests of max_iter="auto"."""
 
     @pytest.mark.parametrize("n_samples", [320, 3200])
     @pytest.mark.parametrize("name", SCHEDULES)

@@ -1,4 +1,4 @@
-"""Early stopping: what is watched, when it stops, and whose weights come back."""
+"""Early stopping: the watched metric, when it stops, and the restored weights."""
 
 import math
 
@@ -33,7 +33,7 @@ def split(kind, n_classes=2, n_samples=120):
 
 
 def margin(estimator, X, y):
-    """Return the distance of the decision function from the labels: a user's own."""
+    """Return minus the mean error of the probabilities, as a user's own metric."""
     return -float(np.abs(estimator.predict_proba(X)[:, 1] - y).mean())
 
 
@@ -124,7 +124,7 @@ def test_lbfgs_gives_back_its_best_iterate(kind):
 
 
 def epochs_until_patience_ends(scores, tol, n_iter_no_change):
-    """Return when scikit-learn's rule stops on a curve: its own words in python."""
+    """Return the epoch in which scikit-learn's rule stops on a curve."""
     best, no_improvement = -math.inf, 0
     for epoch, score in enumerate(scores, start=1):
         if score < best + tol:

@@ -1,4 +1,4 @@
-"""Bad input: each with an error that says what came and what to do."""
+"""Bad input: each error tells what was given and what to do."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def check(kind, match, X=None, y=None, error=ValueError, fit=None, **parameters):
-    """Check that a fit raises what it should; X and y replace the good data."""
+    """Check that a fit raises the expected error. X and y replace the good data."""
     good_X, good_y = data(kind)
     estimator = kind(**({"max_iter": 3} | parameters))
     with pytest.raises(error, match=match):

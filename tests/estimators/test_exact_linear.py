@@ -1,9 +1,9 @@
-"""Linear models have scikit-learn's coefficients and zeros; and what zeros are for.
+"""Linear models have scikit-learn's coefficients and zeros, and the uses of zeros.
 
-Whichever solver it began with, a fit ends where the optimality conditions are violated
-by its `tol` of 1e-9, or by 1e-8 where rounding hides all further progress. Divided by
-the curvature this is the error of the coefficients: on these problems some hundred
-times as much, which `TOLERANCE` allows for. The references are closer by far.
+With any solver, a fit ends when the violation of the optimality conditions is at most
+its `tol` of 1e-9, or 1e-8 if rounding hides all further progress. Divided by the
+curvature, this is the error of the coefficients. It is about a hundred times as large
+on these problems, which `TOLERANCE` allows for. The references are much closer.
 """
 
 from functools import cache
@@ -114,14 +114,14 @@ def selects(problem):
 
 
 def centred(problem, intercept):
-    """Return what is determined: of a softmax's intercepts, only the differences."""
+    """Centre the intercepts of a softmax. Only their differences are determined."""
     return intercept - intercept.mean() * (problem.kind == "multinomial")
 
 
 def agree(problem, solution, tolerance):
-    """Tell whether a solution is the reference, with the same zeros.
+    """Return whether a solution equals the reference, with the same zeros.
 
-    An intercept adds up the errors of the coefficients of inputs that are not centred.
+    An intercept sums up the errors of the coefficients if inputs are not centred.
     """
     reference = solve(problem)
     error = abs(solution.coef - reference.coef).max()
@@ -171,7 +171,7 @@ def test_the_comparison_can_fail(problem):
 
 
 def null_model(problem):
-    """Return the optimum of the intercepts alone."""
+    """Return the optimum of a model with intercepts only."""
     objective = Objective(problem)
     mean = (objective.row * objective.target).sum(0)
     link = {"binary": logit, "multinomial": np.log, "counts": np.log}
@@ -209,7 +209,7 @@ every_sparsity = pytest.mark.parametrize("name", SPARSE)
 
 
 def noisy_data(kind):
-    """Return twelve inputs on different scales, of which three count."""
+    """Return twelve inputs on different scales, three of which are informative."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 12))
     signal = X[:, INFORMATIVE] @ [1.0, -1.0, 0.8] + 0.2 * rng.standard_normal(150)
@@ -228,7 +228,7 @@ def fitted(kind, name, standardize=True):
 
 
 def forward(model, X, inputs):
-    """Return the raw outputs of a network with only these of its inputs."""
+    """Return the raw outputs of a network that has only the given inputs."""
     x = X[:, inputs]
     if model.standardize:
         x = (x - model.feature_offset_[inputs]) / model.feature_scale_[inputs]

@@ -35,7 +35,7 @@ def short(kind, configuration, **parameters):
 
 
 def bits(estimator):
-    """Return every number that a fit ends with, as bytes."""
+    """Return all numbers of a fitted estimator as bytes."""
     return b"".join(array.tobytes() for array in estimator._fits[0].state)
 
 
@@ -79,7 +79,7 @@ def test_numpy_integer_is_a_seed(kind):
 
 
 def global_state():
-    """Return everything global that a fit could touch, in comparable form."""
+    """Return all global state that a fit could change, in a comparable form."""
     keys, *position = np.random.get_state()[1:]
     return {
         "numpy": (keys.tobytes(), *position),

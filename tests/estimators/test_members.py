@@ -226,7 +226,7 @@ class TestPredictions:
 
 class TestRows:
     def drawn(self, kind=MLPClassifier, n_samples=60, **settings):
-        """Return the rows of each member, and the request of one that sees all."""
+        """Return the rows of each member, and the request of a fit to all rows."""
         X, y = data(kind, n_samples=n_samples)
         net = kind(**(QUICK | settings))
         with mock.patch(

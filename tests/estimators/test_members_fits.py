@@ -1,4 +1,4 @@
-"""Fits of independent networks: in one stack, on and on, and what goes wrong."""
+"""Fits of independent networks: in one stack, continued, and with errors."""
 
 from unittest import mock
 
@@ -148,7 +148,7 @@ class TestWhatGoesOn:
 
 
 class Interrupt(Callback):
-    """Raises in an epoch of a training, both counted from 1."""
+    """Raises an error in one epoch of one training, both counted from 1."""
 
     n_trainings = n_epochs = 0
 
@@ -273,7 +273,7 @@ class TestWhatGoesWrong:
 
 
 class TestRefusals:
-    """What trains one network takes no other; it would leave them out in silence."""
+    """What trains one network refuses several, and does not silently ignore them."""
 
     @pytest.mark.parametrize("settings", [{"n_estimators": 2}, {"bootstrap": True}])
     def test_path(self, settings):

@@ -1,7 +1,7 @@
 """scikit-learn's ensembles of our networks: right, and fused where joblib allows.
 
-test_fusion_meta.py has ensembles of single networks with default settings; these are
-of networks that are ensembles themselves, of pipelines, and what comes out of them.
+fusion/test_meta_estimators.py has ensembles of single networks with default settings.
+These are ensembles of networks that are ensembles themselves, and of pipelines.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Fits that go on: partial_fit and warm_start."""
+"""Continued fits: partial_fit and warm_start."""
 
 import pickle
 from dataclasses import replace
@@ -260,7 +260,7 @@ def test_warm_start_from_a_minimum_stays_there(kind):
 
 
 def everything(estimator):
-    """Return all that an estimator holds, as bytes that do not depend on identities."""
+    """Return the content of an estimator as bytes that do not depend on identities."""
     state = pickle.loads(pickle.dumps(estimator)).__getstate__()
     return {name: pickle.dumps(value) for name, value in state.items()}
 

@@ -1,4 +1,4 @@
-"""Copies of a fitted estimator, by whatever way, predict the same bits."""
+"""Copies of a fitted estimator, however they are made, predict the same bits."""
 
 import copy
 import pickle

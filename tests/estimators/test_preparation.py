@@ -1,4 +1,4 @@
-"""One way to prepare a fit, whoever asks for it."""
+"""The preparation of a fit is the same for all its callers."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ WRONG = [
 
 
 def equal(one, other):
-    """Tell whether two fields of a request are equal in content."""
+    """Return whether two fields of a request have equal contents."""
     if hasattr(one, "__dataclass_fields__"):
         names = [n for n in one.__dataclass_fields__ if not n.startswith("_")]
         return all(equal(getattr(one, n), getattr(other, n)) for n in names)

@@ -1,4 +1,4 @@
-"""Any data and any parameters: a fit that predicts, or an error raised on purpose."""
+"""Any data and any parameters give a fit that predicts, or an intended error."""
 
 import traceback
 from inspect import signature
@@ -139,7 +139,7 @@ OF_IMAGES = {
 
 
 def table_of(kind):
-    """Return what values each parameter of a kind may have."""
+    """Return the possible values of each parameter of a kind."""
     if kind in OF_KIND:
         return COMMON | OF_KIND[kind]
     dense = {CNNClassifier: MLPClassifier, CNNRegressor: MLPRegressor}[kind]
@@ -203,7 +203,7 @@ def innermost_file(error):
 
 
 def on_purpose(error):
-    """Tell an error that was raised for the user to read from an accident inside."""
+    """Return whether an error was raised on purpose, for the user to read."""
     if not isinstance(error, (ValueError, TypeError)):
         return False
     file = innermost_file(error).replace("\\", "/")
@@ -211,7 +211,7 @@ def on_purpose(error):
 
 
 def check_values(estimator, X):
-    """Check that all that is predicted can be used."""
+    """Check that all predictions are valid."""
     prediction = estimator.predict(X)
     assert len(prediction) == X.shape[0]
     if isinstance(estimator, RegressorMixin):

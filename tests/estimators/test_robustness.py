@@ -1,4 +1,4 @@
-"""What must not be lost, ignored or misread when something unusual happens."""
+"""Unusual situations, in which nothing must be lost, ignored or misread."""
 
 import copy
 import pickle

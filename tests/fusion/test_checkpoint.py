@@ -1,4 +1,4 @@
-"""A kept fit is the fit itself, bit for bit, and nothing else passes for it."""
+"""A stored fit equals the fit bit for bit, and no other file is taken for it."""
 
 import errno
 import json
@@ -68,7 +68,7 @@ def prepared(name, sparse=False):
 
 
 def preparation(name, sparse):
-    """Return what the fit of the same name has learned of its data."""
+    """Return the preparation of the data by the fit of the same name."""
     estimator, options = clone(FITS[name][0]), FITS[name][1]
     X, y = data(type(estimator))
     if sparse:
@@ -77,7 +77,7 @@ def preparation(name, sparse):
 
 
 def kept(folder, name="r2"):
-    """Train a fit and keep it; return checkpoint, key, request, result and file."""
+    """Train a fit and store it. Return checkpoint, key, request, result and file."""
     checkpoint, (_, request) = Checkpoint(folder), prepared(name)
     (result,) = train([request])
     result.seconds = 0.1
@@ -87,7 +87,7 @@ def kept(folder, name="r2"):
 
 
 def bits(value):
-    """Return a value in a form in which only equal bits are equal."""
+    """Return a value in a form that is equal only if all bits are equal."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, float):
@@ -102,7 +102,7 @@ def bits(value):
 
 
 def outcome(estimator, result, request, prepared):
-    """Return what an estimator that keeps a result is then, and what it warns of."""
+    """Return the attributes of an estimator that gets a result, and its warnings."""
     fits, _ = fits_of([result], [request], prepared)
     estimator._become(prepared.layout, prepared.device, fits)
     with warnings.catch_warnings(record=True) as caught:
@@ -113,7 +113,7 @@ def outcome(estimator, result, request, prepared):
 
 
 def same(one, other):
-    """Tell whether two results are equal in every bit of all that is kept."""
+    """Return whether two results are equal in every bit that is stored."""
     names = ("kkt_violation", "history", "optimizer_state", "interrupted", "seconds")
     trackers = (*COURSE, "snapshots", "halted", "error")
     return (
@@ -259,7 +259,7 @@ def test_files_are_weights_and_text(tmp_path):
 
 
 def with_state(change):
-    """Return a function that puts other arrays beside the metadata of a file."""
+    """Return a function that replaces the arrays of a file and keeps its metadata."""
 
     def changed(content):
         header, start = header_of(content)
@@ -393,7 +393,7 @@ def test_a_directory_that_cannot_be_written(tmp_path):
 
 
 def write_and_read(folder, n_times):
-    """Keep one fit and read it again many times; return how often it was right."""
+    """Store a fit and read it many times. Return how often it was right."""
     warnings.simplefilter("error", UserWarning)
     checkpoint, key, request, result, _ = kept(folder)
     right = 0

@@ -1,4 +1,4 @@
-"""The key of a fit: equal for equal fits, another for all that decides the result."""
+"""Keys of fits: equal for equal fits, and different if the results may differ."""
 
 import pickle
 from dataclasses import dataclass, fields, replace
@@ -220,7 +220,7 @@ def test_arrays_that_requests_share_are_hashed_once(checkpoint, base):
 
 @dataclass(frozen=True)
 class OwnLoss(SquaredError):
-    """A loss whose code nobody knows."""
+    """A loss that is not one of skreg's."""
 
 
 def test_what_has_no_content_is_not_kept(checkpoint, base):

@@ -1,4 +1,4 @@
-"""Uses of fused searches that are rare and must not go wrong in silence."""
+"""Rare uses of fused searches, which must not go wrong silently."""
 
 import multiprocessing
 import random
@@ -45,7 +45,7 @@ def counted(monkeypatch):
 
 
 class Undecided(MLPClassifier):
-    """Predicts the last class whatever comes."""
+    """Predicts the last class for any input."""
 
     def predict(self, X):
         return np.full(len(X), 2)

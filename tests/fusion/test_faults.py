@@ -1,6 +1,6 @@
-"""What goes wrong inside a fused search: errors, interrupts, crashes, late tasks.
+"""Faults inside a fused search: errors, interrupts, crashes and late tasks.
 
-Every test here has a time limit, for what it would fail with is a deadlock.
+Every test here has a time limit, because a failure would be a deadlock.
 """
 
 import gc
@@ -41,7 +41,7 @@ LIMIT = 60  # seconds; each takes one or two
 
 @pytest.fixture(autouse=True)
 def watchdog():
-    """Fail what takes too long, and what leaves threads behind."""
+    """Fail tests that take too long or leave threads behind."""
 
     def bark(*args):
         raise TimeoutError(f"a deadlock: {LIMIT} s have passed")
@@ -63,7 +63,7 @@ def network(**params):
 
 
 class Stumbling(TransformerMixin, BaseEstimator):
-    """Fails in the place it is told."""
+    """Fails in a given place."""
 
     def __init__(self, at=None):
         self.at = at
@@ -185,7 +185,7 @@ class TestErrors:
 
 
 class TestTasks:
-    """Functions that joblib runs, whatever they do."""
+    """Arbitrary functions that joblib runs."""
 
     @staticmethod
     def fit(seed):

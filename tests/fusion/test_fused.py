@@ -46,7 +46,7 @@ LOSS = "neg_log_loss"
 
 
 def state():
-    """Return what a call might change for the rest of the process."""
+    """Return the state of the process that a call might change."""
     return {
         "filters": list(warnings.filters),
         "show": [warnings.showwarning, warnings._showwarnmsg_impl],
@@ -108,7 +108,7 @@ class TestState:
 
 
 def where(caught):
-    """Return what warnings say, and where they were raised."""
+    """Return the messages of warnings, and where they were raised."""
     return [(w.category, str(w.message), w.filename, w.lineno) for w in caught]
 
 
@@ -176,7 +176,7 @@ setting = contextvars.ContextVar("setting", default="outside")
 
 
 class Reporter(TransformerMixin, BaseEstimator):
-    """Keep what the context of a fit is."""
+    """Record the context of a fit."""
 
     def fit(self, X, y=None):
         self.seen_ = [sklearn.get_config()["assume_finite"], setting.get()]
@@ -343,7 +343,7 @@ class Epochs(Callback):
 
 
 class Events:
-    """Keep what scikit-learn tells a callback that goes down to the networks."""
+    """Record the calls of a callback that scikit-learn propagates to the networks."""
 
     def __init__(self, max_propagation_depth):
         self.max_propagation_depth = max_propagation_depth
@@ -366,7 +366,7 @@ class Events:
 
 
 def logs(monitor):
-    """Return the logged numbers without what names a run."""
+    """Return the logged numbers without the name of the run."""
     return [
         {name: row[name] for name in row if name != "run_id"}
         for row in monitor.get_logs().data

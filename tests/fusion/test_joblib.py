@@ -1,4 +1,4 @@
-"""Fused calls of joblib itself, of any function, and among other threads."""
+"""Fused calls of joblib itself, with any function, and beside other threads."""
 
 import asyncio
 import threading

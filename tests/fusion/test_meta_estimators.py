@@ -1,4 +1,4 @@
-"""Whatever scikit-learn fits through joblib: fused equals unfused, in few stacks."""
+"""Meta-estimators that fit through joblib: fused equals unfused, in few stacks."""
 
 import numpy as np
 import pytest
@@ -361,7 +361,7 @@ SEQUENTIAL = {
 
 
 def fitted(estimator, X, y):
-    """Return what a fitted estimator says of all rows."""
+    """Return the predictions of a fitted estimator for all rows."""
     estimator.fit(X, y)
     for name in ("predict_proba", "predict", "transform"):
         if hasattr(estimator, name):

@@ -34,13 +34,13 @@ LOSS = "neg_log_loss"
 
 
 def fitted(estimator, X, y):
-    """Return what a fitted estimator predicts for all rows."""
+    """Return the predictions of a fitted estimator for all rows."""
     estimator.fit(X, y)
     return getattr(estimator, "predict_proba", estimator.predict)(X)
 
 
 def table():
-    """Return a data frame of numbers with gaps and of categories."""
+    """Return a data frame of numbers, some of them missing, and categories."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(X.copy(), columns=list("abcd"))
     frame.loc[::7, "a"] = np.nan

@@ -1,4 +1,4 @@
-"""What the progress of a training shows."""
+"""The display of the progress of training."""
 
 import io
 import re
@@ -21,7 +21,7 @@ def stack(*epochs):
 
 
 class View:
-    """Notes what is shown."""
+    """Records the displayed progress."""
 
     def __init__(self, *first):
         self.seen, self.is_closed = [first], False

@@ -46,7 +46,7 @@ STOPPING = {"early_stopping": True, "max_iter": 12, "n_iter_no_change": 2}
 
 
 def confidence(network, X, y):
-    """Return a score as a user would write it."""
+    """Return a score, as a user's scorer."""
     return float(np.mean(network.predict_proba(X)[np.arange(len(y)), y]))
 
 

@@ -67,7 +67,7 @@ SEARCHES = [
 
 
 def exemption(search):
-    """Return what scikit-learn exempts its own searches over Ridge from."""
+    """Return the checks from which scikit-learn exempts its own searches over Ridge."""
     # Of the others the check is lenient, as they are classifiers.
     if isinstance(search.estimator, Ridge):
         return {"check_supervised_y_2d": "DataConversionWarning not caught"}
@@ -347,7 +347,7 @@ def test_metadata_is_routed():
 
 
 class Recorder:
-    """A callback of scikit-learn that notes what begins."""
+    """A callback of scikit-learn that records the tasks that begin."""
 
     def __init__(self):
         self.tasks = []
@@ -356,7 +356,7 @@ class Recorder:
         """Nothing to prepare."""
 
     def on_fit_task_begin(self, estimator, context, **kwargs):
-        """Note the task."""
+        """Record the task."""
         self.tasks.append((context.task_name, context.max_subtasks))
 
     def on_fit_task_end(self, estimator, context, **kwargs):
@@ -364,7 +364,7 @@ class Recorder:
         return False
 
     def teardown(self, estimator, context):
-        """Nothing to clear away."""
+        """Nothing to clean up."""
 
 
 @needs_callbacks

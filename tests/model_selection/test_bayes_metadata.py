@@ -1,4 +1,4 @@
-"""scikit-learn's own tests of metadata routing, over BayesSearchCV."""
+"""scikit-learn's own tests of metadata routing, run on BayesSearchCV."""
 
 import pytest
 import sklearn

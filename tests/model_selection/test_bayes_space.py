@@ -1,4 +1,4 @@
-"""What BayesSearchCV draws from: Optuna's distributions, and what becomes of others."""
+"""The space of BayesSearchCV: Optuna's distributions, and translations of others."""
 
 import warnings
 
@@ -13,7 +13,7 @@ from skreg import OffOr
 
 
 class Dice:
-    """A distribution that only it can translate."""
+    """A distribution that defines its own translation to Optuna."""
 
     def rvs(self, random_state=None):
         return 4

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, over the estimators that tune themselves."""
+"""scikit-learn's own checks, run on the estimators that tune themselves."""
 
 import pytest
 from _checks import CAN_DIFFER, is_nightly, some_checks
@@ -34,7 +34,7 @@ CONFIGURATIONS = {
 
 
 def make(kind, configuration):
-    """Return an estimator; all but the default tune a small network."""
+    """Return an estimator. All except the default tune a small network."""
     parameters = CONFIGURATIONS[configuration]
     if configuration != "default":
         parameters = parameters | {"estimator": KINDS[kind](**NETWORK)}
@@ -57,7 +57,7 @@ def expected_failures(estimator):
 
 
 def made(is_full):
-    """Return the estimators on which all checks run, or those on which some do."""
+    """Return the estimators on which all checks run, or those on which some run."""
     full = CONFIGURATIONS if is_nightly() else ["default"]
     names = [name for name in CONFIGURATIONS if (name in full) == is_full]
     return [make(kind, name) for kind in KINDS for name in names]

@@ -1,4 +1,4 @@
-"""The table of a search, read as scikit-learn writes it."""
+"""Reading of `cv_results_` as scikit-learn writes it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The estimators that tune themselves: strategies, and what is made of the winners."""
+"""The estimators that tune themselves: strategies, and the use of the winners."""
 
 import time
 

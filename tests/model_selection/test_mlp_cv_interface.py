@@ -1,4 +1,4 @@
-"""The estimators that tune themselves: scores, attributes, and their like."""
+"""The estimators that tune themselves: scores and attributes."""
 
 import pickle
 import re

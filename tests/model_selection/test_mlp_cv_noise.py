@@ -1,4 +1,4 @@
-"""The estimators that tune themselves: data in which there is nothing to find."""
+"""The estimators that tune themselves: data with little or nothing to find."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 class Told:
-    """A trial of which only the parameters are known."""
+    """A trial with parameters only."""
 
     def __init__(self, **params):
         self.params = params

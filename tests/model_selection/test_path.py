@@ -1,8 +1,9 @@
-"""The regularisation path: where it begins and what it holds.
+"""The regularisation path: its strengths, weights and scores.
 
-Fits of linear models end where the optimality conditions are violated by 1e-6 at most.
-Divided by the curvature this is the error of the coefficients, on these standardised
-problems some five times as much: `TOLERANCE` allows for ten. References are closer.
+Fits of linear models end when the violation of the optimality conditions is at most
+1e-6. Divided by the curvature, this is the error of the coefficients. On these
+standardised problems it is about five times as large, and `TOLERANCE` allows for ten.
+The references are closer.
 """
 
 from functools import cache

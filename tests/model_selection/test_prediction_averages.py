@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 
 def probabilities(n_rows=200, n_classes=3, sharpness=2.0, seed=0):
-    """Return calibrated probabilities and classes drawn by them."""
+    """Return calibrated probabilities, and classes drawn from them."""
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.full(n_classes, 1 / sharpness), size=n_rows)
     return p, np.array([rng.choice(n_classes, p=row) for row in p])

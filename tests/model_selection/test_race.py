@@ -1,4 +1,4 @@
-"""Races: those who go on, and those who drop out, are as if they had trained alone."""
+"""Races: networks that continue or drop out have the results of training alone."""
 
 from dataclasses import replace
 from unittest import mock
@@ -27,7 +27,7 @@ SETTINGS = [
 
 
 def requests(kind=MLPClassifier, settings=SETTINGS, **common):
-    """Return a request for each of some settings, with rows of its own."""
+    """Return a request for each of the settings, each with its own rows."""
     X, y = data(kind)
     common = {"hidden_layer_sizes": (6,), "max_iter": 12, "batch_size": 16} | common
     common |= {"early_stopping": True, "n_iter_no_change": 12}

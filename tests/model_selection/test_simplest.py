@@ -36,14 +36,14 @@ SIZES = [(), (8,), 16, (8, 8), [64], (16, 16, 16)]
 
 
 def table(scores, params, name="score"):
-    """Make what a search would have, of scores of shape (n_candidates, n_folds)."""
+    """Make `cv_results_` from scores of shape (n_candidates, n_folds)."""
     scores = np.asarray(scores, dtype=float)
     columns = {f"split{k}_test_{name}": fold for k, fold in enumerate(scores.T)}
     return {"params": list(params), **columns, f"mean_test_{name}": scores.mean(1)}
 
 
 def by_definition(scores, complexities):
-    """Return all positions that the rule allows, one candidate at a time."""
+    """Return all candidates that the rule allows, by its definition."""
     n_folds = len(scores[0])
     means = [sum(row) / n_folds for row in scores]
     best = means.index(max(means))
@@ -201,7 +201,7 @@ def test_nothing_known_to_be_simple():
 
 
 def chosen_by_hand(search):
-    """Choose from a search over Ridge's alpha, by the definition."""
+    """Choose from a search over Ridge's alpha by the definition."""
     results = search.cv_results_
     n_folds = search.n_splits_
     scores = np.array([results[f"split{k}_test_score"] for k in range(n_folds)]).T

@@ -1,4 +1,4 @@
-"""The search spaces: what is in them, and that a network takes every value."""
+"""The search spaces: their content, and a network with every value."""
 
 import re
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 class Cocktail(MLPClassifier):
-    """A network that has every parameter of the spaces, to look at only."""
+    """A network that has every parameter of the spaces and is never fitted."""
 
     more = {
         "skip": None,
@@ -49,7 +49,7 @@ class Cocktail(MLPClassifier):
     }
 
     def get_params(self, deep=True):
-        """Return the parameters of the base, and those that it lacks."""
+        """Return the parameters of the base class, and the ones that it lacks."""
         names = MLPClassifier._get_param_names()
         own = {name: getattr(self, name) for name in names}
         return own | {name: value for name, value in self.more.items()}
@@ -126,7 +126,7 @@ def test_what_solvers_and_linear_models_cannot_use():
 
 
 def ranges(space):
-    """Return (low, high, off) of all strengths, nan for what cannot be off."""
+    """Return (low, high, off) of all strengths. `off` is nan if it cannot be off."""
     found = {}
     for name, distribution in space.items():
         if isinstance(distribution, list):

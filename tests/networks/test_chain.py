@@ -1,4 +1,4 @@
-"""The contract of layers: what they take, and which gradients are computed."""
+"""The contract of layers: their random tensors, and the computed gradients."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from skreg.networks.skips import LinearSkip, Residual
 
 
 class Recorder(Layer):
-    """A layer that adds what it takes, and notes the gradients it was asked for."""
+    """A layer that adds its random tensors, and records the requested gradients."""
 
     def __init__(self, takes=(), is_trained=False):
         self.takes, self.is_trained, self.asked = takes, is_trained, []

@@ -1,4 +1,4 @@
-"""Convolutions: every way to compute them, against torch's own and its derivatives."""
+"""Convolutions: every way to compute them, against torch and its derivatives."""
 
 import numpy as np
 import pytest
@@ -34,9 +34,9 @@ def drawn(*size):
 
 
 def reference(x, weight, bias, shape):
-    """Return one model's output by torch, from rows and to rows.
+    """Return one model's output by torch. Input and output are rows.
 
-    Padding is Keras's: of an even number of pixels, the larger half comes last.
+    The padding is that of Keras: for even kernels, the larger half comes last.
     """
     images = x.view(-1, shape.height, shape.width, shape.n_in).permute(0, 3, 1, 2)
     filters = weight.view(shape.n_in, *shape.kernel, shape.n_out).permute(3, 0, 1, 2)

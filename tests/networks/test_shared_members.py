@@ -1,4 +1,4 @@
-"""Members that share weights: their layers, their definition, and fits with them."""
+"""Members that share weights: their layers, their definition, and their fits."""
 
 import pickle
 from dataclasses import replace
@@ -105,7 +105,7 @@ ARCHITECTURES = {
 
 
 def random_states(architecture):
-    """Return states in which no number is as special as the initial ones."""
+    """Return random states, without special numbers such as initial zeros and ones."""
     found = []
     for seed in range(N_MODELS):
         rng = np.random.default_rng(seed)
@@ -234,7 +234,7 @@ def test_members_have_noise_of_their_own():
 
 
 def tabm(state, x, n_outputs):
-    """Return raw outputs of the members by torch, as the paper writes them."""
+    """Return raw outputs of the members by torch, as in the paper."""
     first, heads, bias, own_bias, r, s = state
     hidden = torch.tanh(((x[None] * r[:, None]) @ first) * s[:, None] + bias[:, None])
     heads = heads.unflatten(1, (len(r), n_outputs)).transpose(0, 1)

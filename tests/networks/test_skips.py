@@ -41,7 +41,7 @@ def masks_and_paths(architecture, n_models=2, n_rows=6):
 
 
 class WithPaths:
-    """A network whose training passes draw the same paths always."""
+    """A network whose training passes always draw the same paths."""
 
     def __init__(self, module, paths):
         self.module, self.paths = module, paths

@@ -194,7 +194,7 @@ EVERYTHING = [
 
 
 def everything(architecture):
-    """Return a network of which no number is as special as an initial one."""
+    """Return a network without special numbers such as initial zeros and ones."""
     shapes = state_shapes(architecture).values()
     rng = np.random.default_rng(0)
     states = [[rng.uniform(0.5, 1, shape) for shape in shapes] for _ in range(N_MODELS)]

@@ -1,4 +1,4 @@
-"""The list of the regularisers says of each what the estimators do with it."""
+"""The list of regularisers agrees with the behaviour of the estimators."""
 
 from inspect import signature
 

@@ -1,4 +1,4 @@
-"""What counts as a number, and as off, for the choice, its report and its picture."""
+"""Values that count as numbers or as off in choices, reports and displays."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The check of penalties passes the library's own and fails each kind of mistake."""
+"""The check of penalties accepts the library's own and detects each kind of mistake."""
 
 import pytest
 import torch
@@ -101,7 +101,7 @@ class ReducesAll(L1):
 
 
 class ReducesTooLittle(L1):
-    """It takes a subgradient, and one that leaves nothing where nothing can be left."""
+    """Its subgradient is not the nearest one, except where nothing remains."""
 
     def reduce(self, weight, residual):
         nearest = super().reduce(weight, residual)

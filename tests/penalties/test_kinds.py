@@ -17,9 +17,9 @@ SHAPE = (3, 2)
 
 @dataclass
 class Case:
-    """A sum of penalties, with a point where its proximal operator is just zero.
+    """A sum of penalties, and a point at which its proximal operator just becomes zero.
 
-    Or, under max_norm alone, just on the sphere.
+    Under max_norm alone, it is just on the sphere instead.
     """
 
     strengths: dict
@@ -73,7 +73,7 @@ def tensor(values):
 
 
 def sum_of(strengths):
-    """Return the sum for one model, or for as many as the strengths are long."""
+    """Return the sum for as many models as each strength has elements."""
     return Sum(
         [
             kind(tensor(strengths[kind.parameter]).view(-1))
@@ -94,14 +94,14 @@ def penalties_of(models, n_layers=1):
 
 
 def value_of(strengths, W):
-    """Return the penalty of a matrix by its definition, constraints aside."""
+    """Return the penalty of a matrix by its definition, without the constraints."""
     value = strengths.get("l1", 0) * np.abs(W).sum()
     value += strengths.get("group_l1", 0) * np.linalg.norm(W, axis=1).sum()
     return value + strengths.get("l2", 0) * (W**2).sum()
 
 
 def allowed(strengths, W):
-    """Return a point of the kind of `W` in the interior of the constraints."""
+    """Return a matrix similar to `W` in the interior of the constraints."""
     if "positive" in strengths:
         W = np.abs(W)
     if "max_norm" in strengths:
@@ -112,8 +112,8 @@ def allowed(strengths, W):
 def argmin(strengths, z, step):
     """Return ``argmin_W step * penalty(W) + ||W - z||^2 / 2``, found by scipy.
 
-    In ``W = p - n`` with p, n >= 0 all is smooth, except the norms of groups at zero:
-    group by group, zero is compared by value.
+    With ``W = p - n`` and p, n >= 0, the objective is smooth, except for the norms of
+    groups at zero. So zero is compared by value for each group.
     """
     if "group_l1" in strengths and len(z) > 1:
         return np.vstack([argmin(strengths, row[None], step) for row in z])
@@ -308,7 +308,7 @@ def distance(strengths, W, gradient):
 
 
 def places(strengths, rng):
-    """Yield matrices inside, with zeros, with zero rows, on the sphere, and zero."""
+    """Yield matrices inside, with zeros or zero rows, on the sphere, and all zero."""
     W = allowed(strengths, rng.standard_normal(SHAPE))
     yield W
     some = W.copy()

@@ -23,7 +23,7 @@ def tensor(values):
 def argmin(penalty, z):
     """Return the minimiser of ``penalty(p, n) + ||p - n - z||^2 / 2`` over p, n >= 0.
 
-    In the two parts the norms below are smooth, apart from the norm at zero, which is
+    As functions of the two parts, the norms are smooth except at zero, which is
     compared by value.
     """
 

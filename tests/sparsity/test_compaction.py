@@ -38,7 +38,7 @@ def raw(estimator, X):
 
 
 def changed(estimator, **arrays):
-    """Return the estimator with some elements of its network set, by name."""
+    """Return the estimator with some elements of its network changed, by name."""
     network = named(estimator._layout.architecture, estimator._fits[0].state)
     for name, (index, value) in arrays.items():
         network[name][index] = value

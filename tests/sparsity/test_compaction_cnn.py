@@ -1,4 +1,4 @@
-"""`prune` and `compact` of convolutional networks: channels for units."""
+"""`prune` and `compact` of convolutional networks, whose units are channels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`prune`: what becomes zero, what stays, and what fine-tuning does."""
+"""`prune`: the weights that become zero, those that stay, and fine-tuning."""
 
 import copy
 import math

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 class Adversarial(Reference):
-    """The loop over torch.nn that makes its inputs worse before each step."""
+    """A loop over torch.nn that makes its inputs adversarial before each step."""
 
     def step(self, rows):
         kept = self.X, self.y, self.weight

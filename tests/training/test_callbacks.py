@@ -33,7 +33,7 @@ SMALL |= {"max_iter": 6, "batch_size": 16}
 
 
 class Recorder(Callback):
-    """Writes down which hooks were called."""
+    """Records the hooks that are called."""
 
     def __init__(self):
         self.calls = []
@@ -187,7 +187,7 @@ def test_the_callbacks_are_not_changed(kind):
 
 
 class Interrupt(Callback):
-    """Stands for a user who presses Ctrl-C."""
+    """Simulates a user who presses Ctrl-C."""
 
     def __init__(self, hook, epoch=3):
         self.hook, self.epoch = hook, epoch

@@ -1,4 +1,4 @@
-"""Gradual pruning: the masks, the schedule, and what must not break the zeros."""
+"""Gradual pruning: the masks, the schedule, and the zeros, which nothing may change."""
 
 import math
 from dataclasses import replace

@@ -401,7 +401,7 @@ def test_a_start_at_the_optimum(penalty):
 
 
 def solvers_of(model, X, y, how="fit"):
-    """Return the solvers that a fit goes through, and the fitted model."""
+    """Return the solvers that a fit uses, and the fitted model."""
     seen, original = [], skreg.training.train.run
 
     def watched(requests, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Groups are cut to what the caches and the memory hold."""
+"""Groups are cut to fit into the caches and the memory."""
 
 from dataclasses import replace
 

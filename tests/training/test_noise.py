@@ -1,4 +1,4 @@
-"""Random changes of a batch: their distributions, and whose randomness they use."""
+"""Random changes of a batch: their distributions and their random streams."""
 
 from dataclasses import fields
 from itertools import pairwise
@@ -43,7 +43,7 @@ INPUTS = {
 
 
 def noise(n_models=1, n_hidden=1, **rates):
-    """Return a `Noise` with some rates, each one number or one per model."""
+    """Return a `Noise` with given rates, each one number or one per model."""
 
     def vector(value, *shape):
         value = torch.as_tensor(value, dtype=torch.float64)
@@ -92,7 +92,7 @@ def test_streams():
 
 
 def mask_of_words(bit_generator, rate, n_rows, width):
-    """Return a mask, unit by unit: sixteen bits each, beginning with a new word."""
+    """Return a mask, drawn with sixteen bits per unit and beginning with a new word."""
     n_units, bits = n_rows * width, []
     for _ in range(-(-n_units // 4)):
         word = int(bit_generator.random_raw())
@@ -367,7 +367,7 @@ ALL = ["dropout", *INPUTS, "label_smoothing"]
 
 
 def changed(rates, one, own):
-    """Return all that the noise makes of a batch, with 4 and 2 hidden units."""
+    """Return all changes of a batch by the noise, with 4 and 2 hidden units."""
     result = rates.apply(rates.smooth(one, LogLoss()), own)
     masks = rates.masks(one, own, [4, 2])  # overwritten by the next
     return [result.x, result.target, *(mask.clone() for mask in masks)]

@@ -1,4 +1,4 @@
-"""The full objective: its value by its formula, its gradient by derivatives."""
+"""The full objective: its value by its formula, its gradient by finite differences."""
 
 from dataclasses import replace
 

@@ -120,7 +120,7 @@ class Formula:
             self.parameters[i] = w
 
     def direction(self, i, g, group):
-        """Return what is stepped along, and the metric that divides it."""
+        """Return the direction of a step, and the metric that divides it."""
         if self.kind == "sgd":
             self.m[i] = self.momentum * self.m[i] + g
             # The sum of the powers of the momentum is what a steady gradient has been
@@ -406,7 +406,7 @@ LAMBDA = 0.02
 def steps_alone(estimator, X, y):
     """Return the coefficients, one row for each output, and their violation.
 
-    Those that the optimiser's steps end at, before the full-batch solver goes on.
+    They are those after the optimiser's steps, before the full-batch solver.
     """
     request = replace(request_of(estimator, X, y), may_polish=False)
     (result,) = train([request])

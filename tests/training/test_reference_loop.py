@@ -162,7 +162,7 @@ def test_running_statistics(batchnorm):
 
 
 def with_initial_weights(kind, estimator, X, y, **params):
-    """Return scikit-learn's network with the weights that an estimator starts from."""
+    """Return scikit-learn's network with the initial weights of an estimator."""
     request = request_of(estimator, X, y)
     state = initial_state(request.architecture, Streams(request.seed)[INIT], np.float64)
     mlp = kind(

@@ -1,4 +1,4 @@
-"""What becomes of the models of a stack when they leave it."""
+"""The results of models that leave a stack."""
 
 import traceback
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: their formulas, and when a fit under one of them ends."""
+"""Learning-rate schedules: their formulas, and the end of fits that use them."""
 
 import math
 import warnings
@@ -25,7 +25,7 @@ def half_cosine(start, stop, share):
 
 
 def expected_share(name, t):
-    """Return the schedules as they are defined."""
+    """Return the schedules by their definitions."""
     if name == "cosine":
         return half_cosine(1, 0, t)
     if name == "flat_cosine":

@@ -1,4 +1,4 @@
-"""Snapshot ensembles: whose networks they are, and how they predict together."""
+"""Snapshot ensembles: their networks, and their common predictions."""
 
 import pickle
 from dataclasses import replace

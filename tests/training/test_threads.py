@@ -1,4 +1,4 @@
-"""Small work has one thread, and torch's number comes back."""
+"""Small work gets one thread, and the number of threads of torch is restored."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The central promise: models trained in one stack are the models trained alone."""
+"""The central promise: models trained in one stack equal models trained alone."""
 
 from dataclasses import fields
 from unittest import mock
@@ -35,7 +35,7 @@ def numbers(n_rows, seed, n_features=5):
 def assert_fused_equals_alone(requests, tolerance):
     """Train requests of one group together and one by one, and compare everything.
 
-    The steps, that is; what follows them is the concern of test_isolation.
+    This concerns the steps only. test_isolation.py has tests of later stages.
     """
     requests = [steps_only(request) for request in requests]
     with mock.patch.object(
@@ -75,7 +75,7 @@ def assert_same(results, expected, tolerance):
 
 
 def different(results):
-    """Tell whether no two of the results have the same weights."""
+    """Return whether all results have different weights."""
     first = [np.concatenate([a.ravel() for a in result.state]) for result in results]
     return all(
         np.abs(one - two).max() > 1e-4

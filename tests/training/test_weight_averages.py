@@ -1,4 +1,4 @@
-"""Averages of weights: their definitions, and where they are looked at."""
+"""Averages of weights: their definitions and their uses."""
 
 from dataclasses import replace
 from unittest import mock
@@ -24,7 +24,7 @@ CLOSE = {"rtol": 1e-12, "atol": 1e-13}
 
 
 def states_of(estimator, X, y):
-    """Train without averages; return the states after each epoch and each step."""
+    """Train without averages, and return the states after each epoch and each step."""
     epochs, steps, update = [], [], ProximalOptimizer.update
 
     def watched(self, k):
