@@ -36,6 +36,7 @@ ORDER = {
         "quantiles",
         "random_streams",
         "rows",
+        "scaling",
         "sample_weights",
         "shared_arrays",
         "splitting",

@@ -28,7 +28,7 @@ from skreg.training.tracker import Tracker
 from skreg.version import __version__
 
 # Version of the files and of the keys. It must be raised whenever either changes.
-FORMAT = 2
+FORMAT = 3
 
 # A request with one of these fields is not kept. Callbacks and hooks may do anything,
 # and the other fields belong to fits that are continued.

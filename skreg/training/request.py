@@ -9,6 +9,7 @@ import torch
 from skreg.augmentation.parameter import is_random
 from skreg.data.batches import count_batches
 from skreg.data.rows import Rows
+from skreg.data.scaling import Scaling
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
 from skreg.parameters.regularisers import regularisers
@@ -33,10 +34,8 @@ class FitRequest:
     device : torch.device
     train : Rows
     validation : Rows or None
-    scaling : tuple of ndarray of shape (n_features,) or None
-        Offset (or None) and scale of the inputs.
-    smooth_clip : bool
-        Whether the scaled inputs are clipped smoothly.
+    scaling : Scaling
+        The centring and scaling of the inputs.
     settings : dict of float
         The fields of `StepSettings` and `Noise`, the strengths of the penalties, and
         `pruning`. Settings with one value per layer are sequences.
@@ -93,8 +92,7 @@ class FitRequest:
     device: torch.device
     train: Rows
     validation: Rows | None
-    scaling: tuple | None
-    smooth_clip: bool
+    scaling: Scaling
     settings: dict
     batch_size: int
     max_iter: int

@@ -119,7 +119,7 @@ class Tracker:
                 loss=loss,
                 epoch=self.n_iter,
                 lr=self.request.settings["lr"],
-                standardize=self.request.scaling is not None,
+                standardize=self.request.scaling.scale is not None,
             )
         )
 
