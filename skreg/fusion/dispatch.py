@@ -57,7 +57,7 @@ class Trainer:
         results = [None] * len(requests)
         if self._kept is not None:
             shared = SharedArrays()
-            requests = [shared.request(request) for request in requests]
+            requests = [request.sharing(shared) for request in requests]
             keys = self._kept.keys(requests)
             requests = [replace(r, key=key) for r, key in zip(requests, keys)]
             results = [self._kept.load(r.key, r) for r in requests]

@@ -198,6 +198,16 @@ class FitRequest:
         """
         return 5 * self.train.n_bytes // 2
 
+    def sharing(self, shared):
+        """Return the request with rows that share arrays with earlier equal ones.
+
+        Parameters
+        ----------
+        shared : SharedArrays
+        """
+        validation = self.validation and shared.rows(self.validation)
+        return replace(self, train=shared.rows(self.train), validation=validation)
+
     def without_data(self):
         """Return the request without its data, for use after training."""
         return replace(self, train=None, validation=None, score=None, initial=None)

@@ -46,7 +46,7 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     results = [None] * len(requests)
     if len(requests) > 1:
         shared = SharedArrays()
-        requests = [shared.request(request) for request in requests]
+        requests = [request.sharing(shared) for request in requests]
     chunks = stacks_of(requests, max_bytes, n_jobs)
     stacks = [[requests[p] for p in chunk] for chunk in chunks]
     for number, part in execute(train_stack, stacks):
