@@ -33,9 +33,8 @@ FORMAT = 3
 # A request with one of these fields is not kept. Callbacks and hooks may do anything,
 # and the other fields belong to fits that are continued.
 UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer")
-# Fields that are not part of the key: `monitor` already names `score`, and `key` is the
-# key itself.
-UNHASHED = ("score", "key")
+# Fields that are not part of the key: `monitor` already names `score`.
+UNHASHED = ("score",)
 
 # The attributes kept of a tracker, and those of its request, which a polish replaces.
 COURSE = ("loss_curve", "validation_loss_curve", "validation_scores", "best_score")

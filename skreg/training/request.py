@@ -81,8 +81,6 @@ class FitRequest:
         early stopping.
     monitor : str, callable or tuple
         The metric that `score` computes, and what else the score depends on.
-    key : str or None
-        Key under which the result is stored.
     """
 
     architecture: Architecture
@@ -121,7 +119,6 @@ class FitRequest:
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
     monitor: object = "loss"
-    key: str | None = None
 
     @property
     def is_deterministic(self):

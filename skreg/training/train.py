@@ -17,7 +17,9 @@ def in_this_process(train_stack, stacks):
         yield number, train_stack(requests)
 
 
-def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
+def train(
+    requests, *, max_bytes=None, n_jobs=1, execute=in_this_process, on_result=None
+):
     """Train networks in as few stacks as their settings and the memory allow.
 
     A fit that must end at an optimum and is not accurate enough continues with the
@@ -35,6 +37,9 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
         Trains the stacks. It takes a function that trains the requests of one stack,
         and a list with the requests of each stack. It returns an iterator over the
         number and the results of each stack.
+    on_result : callable, default=None
+        Called with the position of a request and its result, as soon as its stack has
+        been trained.
 
     Returns
     -------
@@ -52,6 +57,8 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     for number, part in execute(train_stack, stacks):
         for position, result in zip(chunks[number], part):
             results[position] = result
+            if on_result is not None:
+                on_result(position, result)
         if any(result.interrupted for result in part):
             break
     return results

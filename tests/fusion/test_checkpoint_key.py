@@ -78,7 +78,7 @@ NOT_KEPT = {
     "optimizer_state": ("adam", [], []),
     "keep_optimizer": True,
 }
-NO_MATTER = {"score": lambda state: 1.0, "key": "x"}
+NO_MATTER = {"score": lambda state: 1.0}
 
 
 @pytest.fixture(scope="module")
