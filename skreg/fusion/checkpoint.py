@@ -301,5 +301,5 @@ def _rebuilt(course, arrays, request):
         setattr(tracker, name, course.pop(name))
     changes = {name: course.pop(name) for name in POLISHED}
     if changes["solver"] != request.solver:
-        tracker.go_on_with(replace(request, **changes))
+        tracker.request = replace(request, **changes)
     return FitResult(state, tracker, **course)

@@ -20,6 +20,8 @@ class Tracker:
 
     Attributes
     ----------
+    request : FitRequest
+        Replaced when another solver takes over.
     loss_curve, validation_loss_curve, validation_scores : list of float
         One value for each epoch. Greater scores are better.
     best_score : float
@@ -57,10 +59,6 @@ class Tracker:
     @property
     def n_iter(self):
         return len(self.loss_curve)
-
-    def go_on_with(self, request):
-        """Continue with the request of the solver that takes over."""
-        self.request = request
 
     def update(self, loss, validation_loss, state):
         """Record an epoch and return whether training continues.

@@ -129,7 +129,7 @@ def _polished(results, watch):
             max_iter=tracker.request.max_polish + tracker.n_iter,
             optimizer_state=None,
         )
-        tracker.go_on_with(request)
+        tracker.request = request
         requests.append(request)
     polished = run(requests, trackers, watch)
     for result, before in zip(polished, results):
