@@ -37,6 +37,7 @@ ORDER = {
         "random_streams",
         "rows",
         "sample_weights",
+        "scaling",
         "shared_arrays",
         "splitting",
         "standardisation",

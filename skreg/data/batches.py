@@ -164,62 +164,6 @@ def _row_getter(arrays, device):
     return take
 
 
-@dataclass
-class Scaling:
-    """The centring and scaling of the inputs of each model.
-
-    Parameters
-    ----------
-    offset, scale : Tensor of shape (n_models, 1, n_features) or None, default=None
-        What is subtracted, and then divided by. None changes nothing. They have the
-        precision of the data, so that large offsets are removed before rounding.
-    smooth_clip : bool, default=False
-        Whether to apply `smooth_clip` at the end.
-    """
-
-    offset: torch.Tensor | None = None
-    scale: torch.Tensor | None = None
-    smooth_clip: bool = False
-
-    def select(self, models):
-        """Return the scaling of the models in the index `models`."""
-        parts = (self.offset, self.scale)
-        parts = (None if part is None else part[models] for part in parts)
-        return Scaling(*parts, self.smooth_clip)
-
-    def apply(self, x, dtype):
-        """Centre and scale a tensor in place, and return it in another precision.
-
-        Parameters
-        ----------
-        x : Tensor of shape (k, n_rows, n_features)
-            Rows of the first `k` models.
-        dtype : torch.dtype
-
-        Returns
-        -------
-        Tensor of shape (k, n_rows, n_features)
-        """
-        k = x.size(0)
-        if self.offset is not None:
-            x.sub_(self.offset[:k])
-        if self.scale is not None:
-            x.div_(self.scale[:k])
-        if self.smooth_clip:
-            smooth_clip(x)
-        return x.to(dtype)
-
-
-def smooth_clip(x):
-    """Replace a tensor by ``x / sqrt(1 + (x / 3)^2)``, which is between -3 and 3.
-
-    Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong Pre-Tuned
-    MLPs and Boosted Trees on Tabular Data".
-    """
-    x.clamp_(-1e9, 1e9)  # the square is finite, and the result still rounds to 3
-    return x.div_((x * x).div_(9).add_(1).sqrt_())
-
-
 class Batches:
     """The batches of a stack of models, each with a set of rows of its own.
 
@@ -232,7 +176,7 @@ class Batches:
     pool : Pool
     indices : list of ndarray
         For each model, the positions of its rows in the pool.
-    scaling : Scaling
+    scaling : StackedScaling
     batch_size : int
     streams : list of Streams, default=None
         The random numbers from which each model draws the order of its rows in each

@@ -1,7 +1,5 @@
 """Arrays with equal contents, stored once."""
 
-from dataclasses import replace
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -25,11 +23,6 @@ class SharedArrays:
 
     def __init__(self):
         self._seen, self._by_sample = {}, {}
-
-    def request(self, request):
-        """Return a `FitRequest` that shares arrays with earlier equal ones."""
-        validation = request.validation and self.rows(request.validation)
-        return replace(request, train=self.rows(request.train), validation=validation)
 
     def rows(self, rows):
         """Return `Rows` that share arrays with earlier equal ones."""

@@ -147,7 +147,8 @@ def _is_usable(result, rows, prepared):
     layout = prepared.layout
     numbers = [np.abs(array).max() for array in result.state]
     numbers += result.tracker.loss_curve[-1:]
-    is_centred, grows = layout.offset is not None, layout.loss.out_activation == "exp"
+    is_centred = layout.scaling.offset is not None
+    grows = layout.loss.out_activation == "exp"
     if is_centred and max(numbers) < USUAL and not grows:
         return True
     inference = Inference(layout, [result.state], prepared.device)

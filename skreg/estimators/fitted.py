@@ -182,7 +182,8 @@ class FittedNetwork(BaseEstimator):
         """
         check_is_fitted(self)
         layout, name = self._layout, type(self).__name__
-        if layout.clips or layout.architecture.embedding:
+        scaling = layout.scaling
+        if scaling.clips or layout.architecture.embedding:
             raise AttributeError(
                 f"{name} has coef_ and intercept_ only where outputs are linear in the "
                 "inputs, without numeric_embedding and standardize='robust'. See "
@@ -201,10 +202,10 @@ class FittedNetwork(BaseEstimator):
             )
         coef = np.mean([fit.state[0] for fit in self._fits], axis=0).T
         intercept = np.mean([fit.state[1][0] for fit in self._fits], axis=0)
-        if layout.scale is not None:
-            coef = coef / layout.scale
-        if layout.offset is not None:
-            intercept = intercept - coef @ layout.offset
+        if scaling.scale is not None:
+            coef = coef / scaling.scale
+        if scaling.offset is not None:
+            intercept = intercept - coef @ scaling.offset
         return coef, intercept
 
 

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import gen_batches
 
+from skreg.data.scaling import scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.training.threads import threads_for
@@ -36,7 +37,7 @@ class Inference:
         ]
         dtype = torch.from_numpy(states[0][0]).dtype
         self.network = StackedNetwork(layout.architecture, states, dtype, device)
-        self._layout, self._scaling = layout, layout.scaling_tensors()
+        self._layout, self._scaling = layout, layout.scaling.tensors()
         self._dtype = states[0][0].dtype
 
     def predict(self, X, link):
@@ -75,7 +76,7 @@ class Inference:
             X = X.copy()  # torch warns of arrays that it could write to
         network, layout = self.network, self._layout
         x, weight = torch.from_numpy(X).unsqueeze(0), network.weights[0]
-        x = layout.standardised(x, *self._scaling)
+        x = scaled(x, *self._scaling)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
         n_models = network.n_models

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from skreg.augmentation.parameter import batch_changes, n_channels
-from skreg.data.batches import smooth_clip
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.data.rows import Rows
+from skreg.data.scaling import Scaling
 from skreg.data.standardisation import channel_standardisation, standardisation
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
@@ -30,50 +29,27 @@ class Layout:
     targets : Labels or Numbers
     architecture : Architecture
     loss : Loss
-    offset, scale : ndarray of shape (n_features,) or None
-        Centre and scale of the inputs.
-    clips : bool
-        Whether inputs are then clipped smoothly.
+    scaling : Scaling
+        The centring and scaling of the inputs.
     """
 
     inputs: Table | Images
     targets: Labels | Numbers
     architecture: Architecture
     loss: Loss
-    offset: np.ndarray | None
-    scale: np.ndarray | None
-    clips: bool
+    scaling: Scaling
 
     @property
     def attributes(self):
         """Public attributes of an estimator with this layout."""
-        own = {"feature_offset_": self.offset, "feature_scale_": self.scale}
+        scaling = self.scaling
+        own = {"feature_offset_": scaling.offset, "feature_scale_": scaling.scale}
         return own | self.inputs.attributes | self.targets.attributes
-
-    def scaling_tensors(self):
-        """Return the offset and the scale of the inputs, each a tensor or None."""
-        arrays = (self.offset, self.scale)
-        return [None if array is None else torch.tensor(array) for array in arrays]
-
-    def standardised(self, x, offset, scale):
-        """Standardise inputs in the precision of the data, if the layout does.
-
-        Parameters
-        ----------
-        x : Tensor of shape (..., n_features)
-        offset, scale : Tensor or None
-            From `scaling_tensors`.
-        """
-        if offset is not None:
-            x = x - offset
-        if scale is not None:
-            x = x / scale if offset is None else x.div_(scale)
-        return smooth_clip(x) if self.clips else x
 
     def encoded(self, rows, dtype):
         """Return rows with encoded targets."""
         # The scaling of targets depends on the loss and the standardising, too.
-        what = "encoded", dtype, self.scale is None, self.loss
+        what = "encoded", dtype, self.scaling.scale is None, self.loss
         encoded = rows.once(what, lambda: self.targets.encode(rows.y, dtype))
         return Rows(rows.X, encoded, rows.weight, rows.index)
 
@@ -95,10 +71,9 @@ def learn_layout(estimator, inputs, targets, loss, rows):
     sizes = _embedding_sizes(estimator, rows)
     architecture = _architecture(estimator, inputs, targets, rows, sizes)
     _check_batchnorm(estimator, architecture, rows)
-    offset, scale = _scaling(estimator, inputs, rows)
+    scaling = _scaling(estimator, inputs, rows)
     targets = targets.learned_from(rows, loss, estimator.standardize)
-    clips = estimator.standardize == "robust"
-    return Layout(inputs, targets, architecture, loss, offset, scale, clips)
+    return Layout(inputs, targets, architecture, loss, scaling)
 
 
 def continued_layout(estimator, known, inputs, loss, rows):
@@ -213,18 +188,19 @@ def _known_embedding_sizes(estimator, known, rows):
 
 
 def _scaling(estimator, inputs, rows):
-    """Return the centre and the scale of the inputs, or None.
+    """Return the scaling of the inputs.
 
-    Pixels have those of their channel, because images move from pixel to pixel.
+    Pixels have that of their channel, because images move from pixel to pixel.
     """
     if not estimator.standardize:
-        return None, None
+        return Scaling()
     channels = _channels(estimator, inputs, rows.X.shape[1])
     data = rows.X, rows.index, rows.weight
     if estimator.standardize == "robust":
-        return rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
+        parts = rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
+        return Scaling(*parts, clips=True)
     with_mean = not sp.issparse(rows.X)
-    return rows.once(
+    parts = rows.once(
         ("standard", channels),
         lambda: (
             channel_standardisation(*data, channels, with_mean)
@@ -232,6 +208,7 @@ def _scaling(estimator, inputs, rows):
             else standardisation(*data, with_mean)
         ),
     )
+    return Scaling(*parts)
 
 
 def _channels(estimator, inputs, n_features):

@@ -9,6 +9,7 @@ import torch
 from skreg.augmentation.parameter import table_strengths
 from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
+from skreg.data.scaling import scaled
 from skreg.estimators.fits import sparsity
 from skreg.estimators.layout import image_changes
 from skreg.estimators.members import (
@@ -64,8 +65,7 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
         device=prepared.device,
         train=layout.encoded(rows, dtype),
         validation=prepared.validation and layout.encoded(prepared.validation, dtype),
-        scaling=None if layout.scale is None else (layout.offset, layout.scale),
-        smooth_clip=layout.clips,
+        scaling=layout.scaling,
         settings=settings | pruning_setting(estimator, before, n_layers, is_step),
         batch_size=n_batch_rows(estimator),
         shuffle=estimator.shuffle,
@@ -277,8 +277,7 @@ def _start(estimator, layout, rows, dtype, before):
             ("bins", len(levels)),
             lambda: quantiles(rows.X, rows.index, rows.weight, levels),
         )
-        edges = torch.from_numpy(edges)
-        edges = layout.standardised(edges, *layout.scaling_tensors())
+        edges = scaled(torch.from_numpy(edges), *layout.scaling.tensors())
         edges = bin_edges(edges.numpy().T.astype(dtype))
     return Start(estimator.init, float(estimator.embedding_scale), edges)
 

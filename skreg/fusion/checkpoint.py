@@ -28,14 +28,13 @@ from skreg.training.tracker import Tracker
 from skreg.version import __version__
 
 # Version of the files and of the keys. It must be raised whenever either changes.
-FORMAT = 2
+FORMAT = 3
 
 # A request with one of these fields is not kept. Callbacks and hooks may do anything,
 # and the other fields belong to fits that are continued.
 UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer")
-# Fields that are not part of the key: `monitor` already names `score`, and `key` is the
-# key itself.
-UNHASHED = ("score", "key")
+# Fields that are not part of the key: `monitor` already names `score`.
+UNHASHED = ("score",)
 
 # The attributes kept of a tracker, and those of its request, which a polish replaces.
 COURSE = ("loss_curve", "validation_loss_curve", "validation_scores", "best_score")
@@ -302,5 +301,5 @@ def _rebuilt(course, arrays, request):
         setattr(tracker, name, course.pop(name))
     changes = {name: course.pop(name) for name in POLISHED}
     if changes["solver"] != request.solver:
-        tracker.go_on_with(replace(request, **changes))
+        tracker.request = replace(request, **changes)
     return FitResult(state, tracker, **course)

@@ -1,7 +1,7 @@
 """Training of the fits of a search, here or in other processes, or from disk."""
 
 import traceback
-from dataclasses import replace
+from functools import partial
 
 import cloudpickle
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
@@ -54,24 +54,12 @@ class Trainer:
         KeyboardInterrupt
             If the user interrupts the training.
         """
-        results = [None] * len(requests)
-        if self._kept is not None:
-            shared = SharedArrays()
-            requests = [shared.request(request) for request in requests]
-            keys = self._kept.keys(requests)
-            requests = [replace(r, key=key) for r, key in zip(requests, keys)]
-            results = [self._kept.load(r.key, r) for r in requests]
-        missing = [p for p, result in enumerate(results) if result is None]
-        trained = train(
-            [requests[p] for p in missing],
-            max_bytes=self._max_bytes,
-            n_jobs=self._n_jobs,
-            execute=self._execute,
+        side_by_side = partial(
+            train, max_bytes=self._max_bytes, n_jobs=self._n_jobs, execute=self._execute
         )
-        for position, result in zip(missing, trained):
-            if result is None or result.interrupted:
-                raise KeyboardInterrupt
-            results[position] = result
+        results = self._completed(requests, side_by_side)
+        if any(result is None or result.interrupted for result in results):
+            raise KeyboardInterrupt
         return results
 
     def train_alone(self, requests):
@@ -87,25 +75,30 @@ class Trainer:
             None for networks that had not started when the user interrupted the
             training, as in `training.train`.
         """
+        return self._completed(requests, train)
+
+    def _completed(self, requests, train):
+        """Read results from disk, and train and keep those that are missing."""
         if self._kept is None:
             return train(requests)
+        shared = SharedArrays()  # which are hashed once
+        requests = [request.sharing(shared) for request in requests]
         keys = self._kept.keys(requests)
         results = [self._kept.load(key, r) for key, r in zip(keys, requests)]
         missing = [p for p, result in enumerate(results) if result is None]
-        for p, result in zip(missing, train([requests[p] for p in missing])):
-            results[p] = result
-            if result is not None:
-                self._kept.save(keys[p], result)
+
+        def keep(number, result):
+            self._kept.save(keys[missing[number]], result)
+
+        trained = train([requests[p] for p in missing], on_result=keep)
+        for position, result in zip(missing, trained):
+            results[position] = result
         return results
 
     def _execute(self, train_stack, stacks):
-        """Train stacks and keep their results. It replaces `in_this_process`."""
+        """Train stacks. It replaces `in_this_process`."""
         with Progress(stacks, self._progress) as progress:
-            for number, results in self._spread(train_stack, stacks, progress):
-                if self._kept is not None:
-                    for request, result in zip(stacks[number], results):
-                        self._kept.save(request.key, result)
-                yield number, results
+            yield from self._spread(train_stack, stacks, progress)
 
     def _spread(self, train_stack, stacks, progress):
         """Train stacks in other processes where possible, and the rest in this one."""

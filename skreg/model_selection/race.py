@@ -27,7 +27,7 @@ class Race:
 
     def __init__(self, requests, max_bytes=None):
         shared = SharedArrays()
-        self.requests = [shared.request(request) for request in requests]
+        self.requests = [request.sharing(shared) for request in requests]
         self.trackers = [None] * len(requests)
         self._places, self._runs = [None] * len(requests), []
         self._failed = {}

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from skreg.augmentation.steps import Augmentation
-from skreg.data.batches import Batches, Pool, Scaling
+from skreg.data.batches import Batches, Pool
 from skreg.data.random_streams import INIT
+from skreg.data.scaling import StackedScaling
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
@@ -82,7 +83,7 @@ def stacked_batches(requests, streams, like):
     parts = [request.train for request in requests]
     parts += [r.validation for r in requests if r.validation is not None]
     pool = Pool(parts, **like)
-    scaling = _stacked_scaling(requests, like["device"])
+    scaling = StackedScaling.of([r.scaling for r in requests], like["device"])
     augmentation = Augmentation([r.augment for r in requests], streams)
     size, order = head.batch_size, streams if head.shuffle else None
     if head.solver == "lbfgs":
@@ -122,20 +123,6 @@ def batches_in_order(architecture, pool, indices, scaling, n_shares=1):
 def rows_at_a_time(architecture):
     """Return the batch size of a pass in a fixed order, at least 64."""
     return max(64, ELEMENTS_AT_A_TIME // (architecture.widest * architecture.n_members))
-
-
-def _stacked_scaling(requests, device):
-    """Return the `Scaling` of several models."""
-    if requests[0].scaling is None:
-        return Scaling()
-    offsets, scales = zip(*(request.scaling for request in requests))
-
-    def stacked(arrays):
-        if arrays[0] is None:
-            return None
-        return torch.from_numpy(np.stack(arrays)).unsqueeze(1).to(device)
-
-    return Scaling(stacked(offsets), stacked(scales), requests[0].smooth_clip)
 
 
 def stacked_optimizer(requests, network, penalties, n_batches, like):

@@ -118,9 +118,15 @@ class SkorchObserver(Observer):
         self._net.notify("on_train_end", X=None, y=None)
 
 
-def observer_of(stack):
-    """Return the observer for the training of a stack."""
-    callbacks = stack.requests[0].callbacks
+def observer_of(stack, callbacks):
+    """Return the observer for the training of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    callbacks : list
+        skorch callbacks, which may be none.
+    """
     return SkorchObserver(stack, callbacks) if callbacks else Observer()
 
 

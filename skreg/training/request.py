@@ -9,6 +9,7 @@ import torch
 from skreg.augmentation.parameter import is_random
 from skreg.data.batches import count_batches
 from skreg.data.rows import Rows
+from skreg.data.scaling import Scaling
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
 from skreg.parameters.regularisers import regularisers
@@ -33,10 +34,8 @@ class FitRequest:
     device : torch.device
     train : Rows
     validation : Rows or None
-    scaling : tuple of ndarray of shape (n_features,) or None
-        Offset (or None) and scale of the inputs.
-    smooth_clip : bool
-        Whether the scaled inputs are clipped smoothly.
+    scaling : Scaling
+        The centring and scaling of the inputs.
     settings : dict of float
         The fields of `StepSettings` and `Noise`, the strengths of the penalties, and
         `pruning`. Settings with one value per layer are sequences.
@@ -82,8 +81,6 @@ class FitRequest:
         early stopping.
     monitor : str, callable or tuple
         The metric that `score` computes, and what else the score depends on.
-    key : str or None
-        Key under which the result is stored.
     """
 
     architecture: Architecture
@@ -93,8 +90,7 @@ class FitRequest:
     device: torch.device
     train: Rows
     validation: Rows | None
-    scaling: tuple | None
-    smooth_clip: bool
+    scaling: Scaling
     settings: dict
     batch_size: int
     max_iter: int
@@ -123,7 +119,6 @@ class FitRequest:
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
     monitor: object = "loss"
-    key: str | None = None
 
     @property
     def is_deterministic(self):
@@ -199,6 +194,16 @@ class FitRequest:
         validation rows.
         """
         return 5 * self.train.n_bytes // 2
+
+    def sharing(self, shared):
+        """Return the request with rows that share arrays with earlier equal ones.
+
+        Parameters
+        ----------
+        shared : SharedArrays
+        """
+        validation = self.validation and shared.rows(self.validation)
+        return replace(self, train=shared.rows(self.train), validation=validation)
 
     def without_data(self):
         """Return the request without its data, for use after training."""

@@ -46,7 +46,7 @@ class Run:
         self.stack.set_rates(self.course.rates)
         self.results, self.interrupted = [None] * len(requests), False
         self._watch, self._seconds = watch, 0.0
-        self._observer = observer_of(self.stack)
+        self._observer = observer_of(self.stack, requests[0].callbacks)
         self._observer.begin()
 
     @torch.no_grad()

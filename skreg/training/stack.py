@@ -29,8 +29,6 @@ class Stack:
 
     Attributes
     ----------
-    requests : list of FitRequest
-        The requests of the models that are still training, in the order of the stack.
     module : StackedNetwork
         The networks that the optimiser updates.
     optimizer : ProximalOptimizer or None
@@ -50,9 +48,9 @@ class Stack:
     """
 
     def __init__(self, requests):
-        head, self.requests = requests[0], requests
+        head = requests[0]
         self.dtype, self.device = compute_dtype(head), head.device
-        self.loss = head.loss
+        self.loss, self._state_dtype = head.loss, head.dtype
         like = {"dtype": self.dtype, "device": self.device}
         self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
         self.noise = stacked_vectors(Noise, requests, like)
@@ -84,9 +82,8 @@ class Stack:
 
     def state_of(self, position):
         """Return a copy of the state of one model, in the requested precision."""
-        dtype = self.requests[position].dtype
         return [
-            tensor[position].to("cpu", dtype, copy=True).numpy()
+            tensor[position].to("cpu", self._state_dtype, copy=True).numpy()
             for tensor in self.network.state
         ]
 
@@ -97,11 +94,11 @@ class Stack:
 
     def optimizer_state_of(self, position):
         """Return the moving averages and the step count of one model's optimiser."""
-        index = torch.tensor([position], device=self.device)
-        module = self.module.select(index).prepare_training()
-        chosen = self.optimizer.select(module, index)
-        buffers = [[b.cpu().numpy() for b in kind] for kind in chosen.buffers]
-        return buffers, chosen.steps.flatten().tolist()
+        buffers = [
+            [b[position : position + 1].to("cpu", copy=True).numpy() for b in kind]
+            for kind in self.optimizer.buffers
+        ]
+        return buffers, [self.optimizer.steps[position].item()]
 
     def objective(self):
         """Return the objective of the models over all training rows, without noise."""
@@ -132,7 +129,6 @@ class Stack:
     def keep(self, positions):
         """Keep only the models at the given positions, in place."""
         index = torch.tensor(positions, device=self.device)
-        self.requests = [self.requests[p] for p in positions]
         self._rates = [self._rates[p] for p in positions]
         self.module = self.module.select(index).prepare_training()
         if self.averages:

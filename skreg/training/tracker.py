@@ -20,6 +20,8 @@ class Tracker:
 
     Attributes
     ----------
+    request : FitRequest
+        Replaced when another solver takes over.
     loss_curve, validation_loss_curve, validation_scores : list of float
         One value for each epoch. Greater scores are better.
     best_score : float
@@ -58,10 +60,6 @@ class Tracker:
     def n_iter(self):
         return len(self.loss_curve)
 
-    def go_on_with(self, request):
-        """Continue with the request of the solver that takes over."""
-        self.request = request
-
     def update(self, loss, validation_loss, state):
         """Record an epoch and return whether training continues.
 
@@ -93,7 +91,10 @@ class Tracker:
             self.snapshots.append(state())
         if request.on_epoch and request.on_epoch(self, state):
             self.halted = True
-        over = self._patience_is_over() or self._is_last_epoch()
+        self._update_rate()
+        ends_early = self._ends_early()
+        self.converged = self.converged or ends_early
+        over = ends_early or self._is_last_epoch()
         return not (over or self.finished or self.halted)
 
     def _is_last_epoch(self):
@@ -119,7 +120,7 @@ class Tracker:
                 loss=loss,
                 epoch=self.n_iter,
                 lr=self.request.settings["lr"],
-                standardize=self.request.scaling is not None,
+                standardize=self.request.scaling.scale is not None,
             )
         )
 
@@ -146,21 +147,28 @@ class Tracker:
             rate *= scheduled_share(name, self.n_iter, length, n_cycles)
         return rate
 
-    def _patience_is_over(self):
-        """Update the learning rate as scikit-learn's MLP and return whether to stop."""
-        request = self.request
-        scheduled = request.learning_rate in SCHEDULES and not self._is_last_epoch()
-        if scheduled or request.learning_rate == "invscaling":
+    def _update_rate(self):
+        """Set the learning rate of the next epoch as scikit-learn's MLP does.
+
+        The adaptive rate is lowered instead of stopping, and patience begins anew.
+        """
+        name = self.request.learning_rate
+        scheduled = name in SCHEDULES and not self._is_last_epoch()
+        if scheduled or name == "invscaling":
             self.lr = self._scheduled_rate()
-        # Without early stopping, L-BFGS stops by the optimality conditions instead.
-        by_gradient = request.solver == "lbfgs" and request.may_polish
-        if by_gradient or self._no_improvement <= request.n_iter_no_change:
-            return False
-        if request.learning_rate == "adaptive" and self.lr > 1e-6:
+        elif name == "adaptive" and self.lr > 1e-6 and self._patience_is_over():
             self.lr /= 5
             self._no_improvement = 0
+
+    def _patience_is_over(self):
+        """Return whether the score has not improved for too many epochs."""
+        request = self.request
+        # Without early stopping, L-BFGS stops by the optimality conditions instead.
+        by_gradient = request.solver == "lbfgs" and request.may_polish
+        return not by_gradient and self._no_improvement > request.n_iter_no_change
+
+    def _ends_early(self):
+        """Return whether training ends because the score no longer improves."""
+        if not self._patience_is_over():
             return False
-        if request.has_fixed_length and not request.stops_early:
-            return False
-        self.converged = True
-        return True
+        return self.request.stops_early or not self.request.has_fixed_length

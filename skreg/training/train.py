@@ -17,7 +17,9 @@ def in_this_process(train_stack, stacks):
         yield number, train_stack(requests)
 
 
-def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
+def train(
+    requests, *, max_bytes=None, n_jobs=1, execute=in_this_process, on_result=None
+):
     """Train networks in as few stacks as their settings and the memory allow.
 
     A fit that must end at an optimum and is not accurate enough continues with the
@@ -35,6 +37,9 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
         Trains the stacks. It takes a function that trains the requests of one stack,
         and a list with the requests of each stack. It returns an iterator over the
         number and the results of each stack.
+    on_result : callable, default=None
+        Called with the position of a request and its result, as soon as its stack has
+        been trained.
 
     Returns
     -------
@@ -46,12 +51,14 @@ def train(requests, *, max_bytes=None, n_jobs=1, execute=in_this_process):
     results = [None] * len(requests)
     if len(requests) > 1:
         shared = SharedArrays()
-        requests = [shared.request(request) for request in requests]
+        requests = [request.sharing(shared) for request in requests]
     chunks = stacks_of(requests, max_bytes, n_jobs)
     stacks = [[requests[p] for p in chunk] for chunk in chunks]
     for number, part in execute(train_stack, stacks):
         for position, result in zip(chunks[number], part):
             results[position] = result
+            if on_result is not None:
+                on_result(position, result)
         if any(result.interrupted for result in part):
             break
     return results
@@ -122,7 +129,7 @@ def _polished(results, watch):
             max_iter=tracker.request.max_polish + tracker.n_iter,
             optimizer_state=None,
         )
-        tracker.go_on_with(request)
+        tracker.request = request
         requests.append(request)
     polished = run(requests, trackers, watch)
     for result, before in zip(polished, results):

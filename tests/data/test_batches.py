@@ -9,9 +9,10 @@ import torch
 from _numeric import derivative
 
 import skreg.data.batches
-from skreg.data.batches import Batches, Pool, Scaling, count_batches
+from skreg.data.batches import Batches, Pool, count_batches
 from skreg.data.random_streams import ORDER, Streams
 from skreg.data.rows import Rows
+from skreg.data.scaling import StackedScaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import SquaredError
@@ -36,7 +37,9 @@ def rows(n, seed=0, weighted=False, index=None):
 def batches(parts, size, shuffled=True, min_rows=1, scaling=None, dtype=torch.float64):
     pool = Pool(parts, dtype, "cpu")
     streams = [Streams(seed) for seed in range(len(parts))] if shuffled else None
-    return Batches(pool, pool.indices, scaling or Scaling(), size, streams, min_rows)
+    return Batches(
+        pool, pool.indices, scaling or StackedScaling(), size, streams, min_rows
+    )
 
 
 def seen(epoch, n_models):
@@ -187,7 +190,7 @@ def test_scaling():
     rng = np.random.default_rng(0)
     parts = [rows(13, 0), rows(9, 1)]
     offset, scale = rng.standard_normal((2, 2, 1, N_FEATURES)) ** 2 + 0.1
-    scaling = Scaling(torch.tensor(offset), torch.tensor(scale))
+    scaling = StackedScaling(torch.tensor(offset), torch.tensor(scale))
     for batch in batches(parts, 4, scaling=scaling).epoch():
         for model, n in enumerate(batch.rows):
             own = batch.target[model, :n, 0].long() - 1000 * model
@@ -199,7 +202,9 @@ def test_offsets_are_removed_before_rounding():
     """In the precision of the data: 1e9 + noise keeps its noise in single precision."""
     part = rows(16)
     far = Rows(part.X + 1e9, part.y, None, part.index)
-    scaling = Scaling(torch.full((1, 1, N_FEATURES), 1e9, dtype=torch.float64), None)
+    scaling = StackedScaling(
+        torch.full((1, 1, N_FEATURES), 1e9, dtype=torch.float64), None
+    )
     (batch,) = batches(
         [far], 16, shuffled=False, scaling=scaling, dtype=torch.float32
     ).epoch()
@@ -235,7 +240,7 @@ def test_all_kinds_of_arrays_give_the_same_batches(tmp_path, dtype, n_parts):
         parts = [Rows(array, part.y, None, np.arange(1, 20))]
         parts += [Rows(o, part.y[:10] + 1000, None, np.arange(10)) for o in like]
         before = array.copy()
-        scaling = Scaling(None, torch.full((n_parts, 1, N_FEATURES), 2.0))
+        scaling = StackedScaling(None, torch.full((n_parts, 1, N_FEATURES), 2.0))
         found = [
             batch.x.clone()
             for _ in range(2)
@@ -308,7 +313,9 @@ def test_selection():
     """The models of a selection go on with their own streams and rows."""
     parts = [rows(13, 0), rows(9, 1, weighted=True), rows(5, 2)]
     scale = torch.arange(1.0, 4).view(3, 1, 1).double().expand(3, 1, N_FEATURES)
-    loader, other = (batches(parts, 4, scaling=Scaling(None, scale)) for _ in range(2))
+    loader, other = (
+        batches(parts, 4, scaling=StackedScaling(None, scale)) for _ in range(2)
+    )
     seen(loader.epoch(), 3)
     seen(other.epoch(), 3)
     chosen = loader.select([0, 2])

@@ -1,15 +1,13 @@
-"""Robust standardising: medians, interquartile ranges and the smooth clipping."""
+"""Robust standardising: medians and interquartile ranges."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import torch
 from _estimators import ESTIMATORS, STEADY, data
 from _numeric import request_of
 from scipy.special import softmax
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.data.batches import Scaling, smooth_clip
 from skreg.data.quantiles import robust_scaling
 from skreg.training.grouping import group_key
 from skreg.training.train import train
@@ -18,19 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 QUICK = STEADY | {"max_iter": 4, "batch_size": 16, "random_state": 0}
 QUICK |= {"standardize": "robust"}
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_smooth_clip_is_its_formula(dtype):
-    x = torch.cat([torch.linspace(-20, 20, 401), torch.tensor([1e6, -1e30, 1e30])])
-    x = x.to(dtype)
-    wide = x.numpy().astype(np.longdouble)
-    expected = wide / np.sqrt(1 + (wide / 3) ** 2)
-    found = smooth_clip(x.clone())
-    # A handful of roundings; the last of them at 3.
-    eps = torch.finfo(dtype).eps
-    np.testing.assert_allclose(found, expected.astype(float), 4 * eps, 0)
-    assert (found.diff()[:400] > 0).all() and found[-1] == 3 == -found[-2]
 
 
 def test_median_and_interquartile_range():
@@ -97,7 +82,7 @@ def test_parameters_set_after_fit_do_not_matter():
         scales = model.feature_scale_
         model.fit(3 * X, y)  # goes on with the standardising that it has
         np.testing.assert_array_equal(model.feature_scale_, scales)
-        assert model._layout.clips == (model is robust)
+        assert model._layout.scaling.clips == (model is robust)
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -113,13 +98,6 @@ def test_a_stack_is_its_models_alone(kind):
     for one, result in zip(alone, train(requests), strict=True):
         for array, other in zip(one, result.state, strict=True):
             np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-10)
-
-
-def test_a_selection_clips_too():
-    offset = torch.zeros(2, 1, 3)
-    scaling = Scaling(offset, offset + 1, True).select([1])
-    found = scaling.apply(torch.full((1, 2, 3), 1e12), torch.float64)
-    assert (found == 3).all()
 
 
 def test_an_outlier_moves_nothing_else():

@@ -93,8 +93,10 @@ def test_the_halves_make_the_whole(kind):
     parts = prepare_rows(estimator, checked, whole.train, None)
     assert equal(parts.layout.architecture, whole.layout.architecture)
     # The mean is summed in another order.
-    np.testing.assert_allclose(parts.layout.offset, X.mean(axis=0), rtol=1e-12)
-    np.testing.assert_array_equal(parts.layout.scale, whole.layout.scale)
+    np.testing.assert_allclose(parts.layout.scaling.offset, X.mean(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(
+        parts.layout.scaling.scale, whole.layout.scaling.scale
+    )
 
 
 def test_weights_of_zero_are_rows_not_given():

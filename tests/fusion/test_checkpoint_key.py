@@ -44,8 +44,9 @@ DECIDES = {
     "device": torch.device("cuda"),
     "train": lambda request: request.validation,
     "validation": lambda request: None,
-    "scaling": lambda request: (request.scaling[0], request.scaling[1] * 2),
-    "smooth_clip": True,
+    "scaling": lambda request: replace(
+        request.scaling, scale=2 * request.scaling.scale
+    ),
     "settings": {},
     "batch_size": 17,
     "max_iter": 18,
@@ -77,7 +78,7 @@ NOT_KEPT = {
     "optimizer_state": ("adam", [], []),
     "keep_optimizer": True,
 }
-NO_MATTER = {"score": lambda state: 1.0, "key": "x"}
+NO_MATTER = {"score": lambda state: 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,11 @@ def test_what_decides_the_result_changes_the_key(field, checkpoint, base):
     other = checkpoint.key(replace(base, **{field: value}))
     assert other is not None
     assert other != checkpoint.key(base)
+
+
+def test_clipping_changes_the_key(checkpoint, base):
+    other = replace(base, scaling=replace(base.scaling, clips=True))
+    assert checkpoint.key(other) not in (None, checkpoint.key(base))
 
 
 @pytest.mark.parametrize("field", NOT_KEPT)

@@ -10,7 +10,7 @@ from _numeric import request_of
 from scipy import stats
 
 from skreg import MLPClassifier
-from skreg.data.batches import Batch, Batches, Pool, Scaling
+from skreg.data.batches import Batch, Batches, Pool
 from skreg.data.random_streams import (
     CUTMIX,
     CUTOUT,
@@ -21,6 +21,7 @@ from skreg.data.random_streams import (
     Streams,
 )
 from skreg.data.rows import Rows
+from skreg.data.scaling import StackedScaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import BinaryLogLoss, LogLoss
@@ -119,7 +120,7 @@ def test_masks_drawn_ahead(monkeypatch, drawn_ahead):
     own, reference = streams(3, 4, 5), streams(3, 4, 5)
     rates = {"dropout": [0.3, 0.0, 0.6], "input_dropout": [0.0, 0.2, 0.1]}
     found = noise(3, 2, **{key: torch.tensor(rate) for key, rate in rates.items()})
-    batches = Batches(pool, pool.indices, Scaling(), 5, own)
+    batches = Batches(pool, pool.indices, StackedScaling(), 5, own)
     purposes = {INPUT_DROPOUT: 3, DROPOUT: 4, DROPOUT + 1: 3}
     for _ in range(2):
         for step in batches.epoch():

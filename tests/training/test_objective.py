@@ -12,9 +12,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.preprocessing import StandardScaler
 
-from skreg.data.batches import Batches, Pool, Scaling
+from skreg.data.batches import Batches, Pool
 from skreg.data.random_streams import Streams
 from skreg.data.rows import Rows
+from skreg.data.scaling import StackedScaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
 from skreg.networks.losses import LogLoss
@@ -42,7 +43,7 @@ def stack(size):
         X, y = rng.standard_normal((n, 3)), np.eye(3)[rng.integers(3, size=n)]
         parts.append(Rows(X, y, rng.uniform(0.1, 3, n), np.arange(1, n)))
     pool = Pool(parts, torch.float64, "cpu")
-    batches = Batches(pool, pool.indices, Scaling(), size)
+    batches = Batches(pool, pool.indices, StackedScaling(), size)
     off = torch.zeros(N_MODELS, dtype=torch.float64)
     smoothing = torch.tensor([0.0, 0.2], dtype=torch.float64)
     noise = Noise(off.view(-1, 1), off, off, smoothing, *[off] * 5)
