@@ -1,5 +1,8 @@
 """Robust standardising: medians and interquartile ranges."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,7 +11,7 @@ from _numeric import request_of
 from scipy.special import softmax
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.data.quantiles import robust_scaling
+from skreg.data.quantiles import quantiles, robust_scaling
 from skreg.training.grouping import group_key
 from skreg.training.train import train
 
@@ -30,6 +33,18 @@ def test_median_and_interquartile_range():
     np.testing.assert_array_equal(scale[:2], (upper - lower)[:2])
     np.testing.assert_array_equal(scale[2:], [0.5, 1])
     assert robust_scaling(X.astype(np.float32), np.arange(101), None)[1].dtype == "f4"
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rounding_does_not_move_a_quantile(weighted):
+    """Products such as 0.55 * 100 are rounded up to just above a whole number."""
+    for n_rows in (20, 60, 100, 180):
+        X = np.arange(n_rows, dtype=float)[:, None]
+        weight = np.full(n_rows, 0.1) if weighted else None
+        shares = [Fraction(k, 20) for k in range(1, 20)]
+        found = quantiles(X, np.arange(n_rows), weight, [k / 20 for k in range(1, 20)])
+        expected = [math.ceil(share * n_rows) - 1 for share in shares]
+        assert found.ravel().tolist() == expected
 
 
 def test_weights_are_repetitions():

@@ -156,6 +156,16 @@ def test_early_stopping_of_skorch_on_validation_rows():
     assert curve == estimator.history_[:, "valid_loss"]
 
 
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_that_a_callback_ends_is_neither_polished_nor_warned_of():
+    X, y = data(MLPClassifier)
+    stopping = EarlyStopping(monitor="train_loss", patience=2, threshold=10, sink=str)
+    settings = SMALL | {"hidden_layer_sizes": (), "l1": 0.01}
+    estimator = MLPClassifier(**settings, callbacks=[stopping]).fit(X, y)
+    assert estimator.n_iter_ == 3
+    assert estimator.kkt_violation_ > 1e-3
+
+
 @pytest.mark.parametrize("monitor", ["train_loss_best", "valid_loss_best"])
 def test_checkpoints(monitor, tmp_path):
     """What is saved last is the network of the epoch with the lowest loss."""

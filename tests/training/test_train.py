@@ -409,3 +409,39 @@ def test_a_stack_of_many_models():
         for seed in range(12)
     ]
     assert_fused_equals_alone(requests, 1e-10)
+
+
+def test_rows_of_another_precision_are_in_another_stack():
+    """Inputs are scaled in their own precision, so that a fit is the same alone."""
+    X, y = numbers(40, 0)
+    precisions = (np.float32, np.float64)
+    requests = [
+        request_of(network(max_iter=3, dtype="float64"), X.astype(dtype), y > 0)
+        for dtype in precisions
+    ]
+    with mock.patch.object(
+        skreg.training.train, "run", wraps=skreg.training.train.run
+    ) as run:
+        together = train(requests)
+    assert run.call_count == 2
+    for result, request in zip(together, requests):
+        (alone,) = train([request])
+        for one, other in zip(result.state, alone.state, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_time_of_a_polished_fit_is_that_of_both_solvers():
+    X, y = numbers(60, 0)
+    settings = {"hidden_layer_sizes": (), "l1": 0.01, "max_iter": 30, "tol": 0.0}
+    request = request_of(network(**settings), X, y > 0)
+    parts, run = [], skreg.training.train.run
+
+    def noted(*args, **options):
+        results = run(*args, **options)
+        parts.append(results[0].seconds)
+        return results
+
+    with mock.patch.object(skreg.training.train, "run", noted):
+        (result,) = train([request])
+    assert len(parts) == 2
+    assert result.seconds == parts[0] + parts[1]
