@@ -27,16 +27,16 @@ from skreg.typing import ArrayLike, MatrixLike
 
 
 def takes_steps(estimator):
-    """Tell whether `partial_fit` is available, as `available_if` asks it."""
+    """Return True if `partial_fit` is available, else raise an AttributeError."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
-            "partial_fit takes up where the last step ended, and solver='lbfgs' keeps "
-            "nothing between calls. Use solver='adam' or 'sgd'."
+            "partial_fit continues from the last step, but solver='lbfgs' keeps no "
+            "state between calls. Use solver='adam' or 'sgd'."
         )
     if draws_rows(estimator):
         raise AttributeError(
-            "partial_fit sees the rows of one call at a time, of which bootstrap and "
-            f"max_samples cannot draw, got bootstrap={estimator.bootstrap!r} and "
+            "partial_fit cannot draw rows, because it sees the rows of one call only, "
+            f"got bootstrap={estimator.bootstrap!r} and "
             f"max_samples={estimator.max_samples!r}. Set bootstrap=False and "
             "max_samples=1.0."
         )
@@ -58,12 +58,12 @@ def store_parameters(estimator, given):
 
 
 class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
-    """The fit that all networks share; subclasses say what their targets are.
+    """The fit that all networks share. Subclasses define the targets.
 
-    A fit is read from top to bottom in `_fit`: parameters are checked, the data
-    prepared, a request made for each network, all of them trained, and the results
-    become the fitted attributes. Each step is a function of the parameters, which
-    `self` holds, and of values; only the last one changes `self`.
+    `_fit` shows all steps of a fit from top to bottom: it checks the parameters,
+    prepares the data, makes a request for each network, trains them, and sets the
+    fitted attributes from the results. Each step is a function of the parameters, which
+    `self` holds, and of values. Only the last step changes `self`.
     """
 
     _doc_link_module = "skreg"
@@ -76,9 +76,9 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
 
     # Whether targets are numbers rather than classes.
     _numeric_targets = False
-    # What max_iter="auto" is where the schedule decides on the length of a fit.
+    # The number of epochs for max_iter="auto" under a schedule.
     _n_scheduled_epochs = 10
-    # The parameters that say how many layers there are.
+    # The parameters that define the number of layers.
     _layers_given_by = "hidden_layer_sizes"
 
     def __init_subclass__(cls, **kwargs):
@@ -106,10 +106,10 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
 
     @abstractmethod
     def _loss_of(self, targets):
-        """Return the loss that the parameters ask for."""
+        """Return the loss of the parameters."""
 
     def _make_inputs(self):
-        """Return the kind of the inputs that the parameters describe."""
+        """Return the kind of the inputs, which depends on the parameters."""
         return Table()
 
     def __sklearn_tags__(self):
@@ -121,8 +121,8 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
     def penalty(self) -> Literal["l1", "l2"] | None:
         """The kind of the penalty: "l1" if it selects, else "l2" or None.
 
-        scikit-learn's SelectFromModel asks for it: by default it keeps what has a
-        weight at all if this is "l1", and what is above the mean otherwise.
+        scikit-learn's SelectFromModel reads it. If it is "l1", all features with
+        non-zero weights are kept by default, and otherwise those above the mean.
         """
         l1, l2 = [self.l1, self.group_l1], [self.l2]
         if self.skip == "linear":
@@ -232,7 +232,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         return int(self.random_state.randint(2**31 - 1))
 
     def _warn_of_an_early_end(self, trackers):
-        """Warn that training did not converge, if that was to be expected of it."""
+        """Warn if training was expected to converge but did not."""
         messages = [
             early_end(tracker, fit.kkt_violation)
             for fit, tracker in zip(self._fits, trackers)

@@ -11,8 +11,8 @@ from skreg.typing import MatrixLike, NDArray
 class ClassPredictionsMixin(ClassifierMixin):
     """`predict` and `predict_log_proba` of a classifier with `predict_proba`.
 
-    Subclasses say what is decided on, in `_decision`, and what it stands for, in
-    `_labels`.
+    Subclasses define `_decision`, which returns scores and their threshold, and
+    `_labels`, the classes that these scores belong to.
     """
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:

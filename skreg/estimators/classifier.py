@@ -1,4 +1,4 @@
-"""What makes a network a classifier: labels, class weights and probabilities."""
+"""The classifier networks: labels, class weights and probabilities."""
 
 from typing import Any, Self
 

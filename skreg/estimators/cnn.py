@@ -168,7 +168,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     {attributes}
     {image_attributes}
     target_offset_, target_scale_ : ndarray of shape (`n_outputs_`,) or None
-        What targets are centred and divided by.
+        The numbers that are subtracted from targets, and by which they are divided.
 
     See Also
     --------

@@ -48,7 +48,7 @@ def validate_parameters(estimator):
 
 
 def check_members(estimator, sizes):
-    """Raise if the members of an ensemble cannot honour a parameter.
+    """Raise if the members of an ensemble cannot use a parameter.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def check_members(estimator, sizes):
 
 
 def _check_shared_members(estimator, sizes):
-    """Raise if members that share weights cannot honour a parameter."""
+    """Raise if members that share weights cannot use a parameter."""
     reason = None
     if not sizes:
         reason = (
@@ -96,7 +96,7 @@ def _check_shared_members(estimator, sizes):
 
 
 def check_full_batch(estimator):
-    """Raise if a parameter is set that solver="lbfgs" cannot honour."""
+    """Raise if a parameter is set that solver="lbfgs" cannot use."""
     params = estimator.get_params(deep=False)
     for name in regularisers(effects={"rows", "optimum", "course"}):
         value, off = params.get(name), REGULARISERS[name].off
@@ -108,7 +108,7 @@ def check_full_batch(estimator):
 
 
 def check_averages(estimator):
-    """Raise if two parameters both say which weights are averaged."""
+    """Raise if two parameters both choose which weights are averaged."""
     swa_fraction, ema_decay = estimator.swa_fraction, estimator.ema_decay
     if swa_fraction and ema_decay:
         raise ValueError(
@@ -141,7 +141,7 @@ def check_snapshots(estimator):
         )
 
 
-# skorch callbacks that cannot do here what they are for, and what can.
+# skorch callbacks that have no effect here, and what to use instead.
 _REPLACED = {
     "EpochScoring": "monitor= with early_stopping=True",
     "BatchScoring": "monitor= with early_stopping=True",
@@ -151,7 +151,7 @@ _OF_STEPS = ("LRScheduler", "GradientNormClipping")
 
 
 def check_callbacks(callbacks, solver):
-    """Raise unless all are skorch callbacks, named or not, that work here."""
+    """Raise if one is not a skorch callback, or has no effect on the networks."""
     for item in callbacks:
         callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
         if not hasattr(callback, "on_epoch_end"):

@@ -1,4 +1,4 @@
-"""What values the parameters that all networks share may have."""
+"""The constraints of the parameters that all networks share."""
 
 from numbers import Integral, Real
 

@@ -1,11 +1,11 @@
-"""What makes a network convolutional: parameters of convolutions over images."""
+"""The parameters and inputs that make a network convolutional."""
 
 from skreg.estimators.constraints import CONSTRAINTS, COUNT
 from skreg.estimators.inputs import Images
 from skreg.parameters.checks import per_convolution
 from skreg.parameters.image_shapes import full_shape
 
-# Parameters of tables, which images do not have.
+# Parameters that networks of images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
 OF_IMAGES = {
     "image_shape": ["array-like", None],
@@ -24,7 +24,7 @@ def image_constraints(constraints=CONSTRAINTS):
 class ConvolutionalMixin:
     """Convolutions before the dense layers of a network."""
 
-    # The parameters of tables, at values that leave their inputs alone.
+    # The parameters of tables, with values that have no effect.
     numeric_embedding, embedding_size, embedding_scale = None, 1, 1.0
     ensemble = "independent"
     _layers_given_by = "channels and hidden_layer_sizes"

@@ -9,15 +9,15 @@ from skreg.estimators.inference import Inference
 from skreg.networks.shared_members import member_states
 
 CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
-# What weights and losses of networks that have not diverged seldom reach.
+# Weights and losses are seldom larger than this unless the network diverges.
 USUAL = 100
-# Rows whose predictions are looked at where they do.
+# Number of rows whose predictions are checked if some are larger.
 JUDGED_ROWS = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained network, and how its training went.
+    """A trained network and the history of its training.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def fit_alone(result, prepared):
 
 
 def _has_network(result, request, prepared):
-    """Tell whether training gave a network. Raise its error, unless interrupted."""
+    """Return whether training gave a network. Raise its error, unless interrupted."""
     tracker = result.tracker
     if tracker.error is None and not _is_usable(result, request.train, prepared):
         tracker.diverged(math.nan)
@@ -138,7 +138,7 @@ def _has_network(result, request, prepared):
 
 
 def _is_usable(result, rows, prepared):
-    """Tell whether the predictions for some training rows are finite.
+    """Return whether the predictions for some training rows are finite.
 
     Losses are computed before each step, so that the last step was not checked yet.
     On centred inputs, weights of the usual size do not overflow in one step, unless

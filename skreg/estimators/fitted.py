@@ -99,7 +99,7 @@ class FittedNetwork(BaseEstimator):
         )
 
     def _is_valid(self, X):
-        """Tell whether scikit-learn's validation would return `X` unchanged.
+        """Return whether scikit-learn's validation would return `X` unchanged.
 
         Its checks take three times as long as predicting a row.
         """

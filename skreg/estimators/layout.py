@@ -179,7 +179,7 @@ def _embedding_sizes(estimator, rows):
 
 
 def _known_embedding_sizes(estimator, known, rows):
-    """Return the same for a continued fit, whatever values its rows have."""
+    """Return the embedding sizes of a continued fit, whatever its rows are."""
     if not (estimator.numeric_embedding and known.architecture.embedding):
         return _embedding_sizes(estimator, rows)
     sizes = np.full(rows.X.shape[1], estimator.embedding_size)

@@ -12,7 +12,7 @@ ALONE = {"n_estimators": 1, "bootstrap": False, "max_samples": 1.0}
 
 
 def is_shared(estimator):
-    """Tell whether the members share weights, and so are one network to train."""
+    """Return whether the members share weights, and so are one network to train."""
     return estimator.ensemble == "shared" and estimator.n_estimators > 1
 
 
@@ -22,7 +22,7 @@ def n_trained(estimator):
 
 
 def draws_rows(estimator):
-    """Tell whether the networks of an estimator see some of the rows only."""
+    """Return whether the networks of an estimator see some of the rows only."""
     max_samples = estimator.max_samples
     is_part = isinstance(max_samples, Integral) or max_samples != 1
     return bool(estimator.bootstrap or is_part)

@@ -1,27 +1,27 @@
 """Estimators inside pipelines, searches and other meta-estimators."""
 
-# Where scikit-learn's meta-estimators keep what they have fitted, and what they were
-# given, in the order in which one looks.
+# The attributes in which scikit-learn's meta-estimators hold the fitted estimator, and
+# the parameters that hold the given one, in the order in which they are tried.
 FITTED = ("best_estimator_", "regressor_", "estimator_")
 GIVEN = ("regressor", "estimator")
 
 
 def nested(estimator, attributes=FITTED):
-    """Yield an estimator, the one inside it, the one inside that, and so on.
+    """Yield an estimator, the estimator inside it, and so on.
 
-    Inside a pipeline is its last step.
+    The estimator inside a pipeline is its last step.
 
     Parameters
     ----------
     estimator : estimator
     attributes : sequence of str, default=FITTED
-        Where to look for what is inside. `GIVEN` takes estimators before they are
-        fitted.
+        Names that may hold the inner estimator. `GIVEN` also works before estimators
+        are fitted.
 
     Yields
     ------
     prefix : str
-        What the names of its parameters begin with in those of the outermost.
+        Prefix of its parameters in the outermost estimator.
     estimator : estimator
 
     Examples

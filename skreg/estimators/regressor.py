@@ -1,4 +1,4 @@
-"""What makes a network a regressor: losses and standardised targets."""
+"""The regressor networks: losses and standardised targets."""
 
 from numbers import Real
 from typing import Any, Self

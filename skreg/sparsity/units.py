@@ -18,11 +18,11 @@ class UnitGroup:
     Parameters
     ----------
     layers : tuple of int
-        Positions of the hidden layers; a unit is an element of each of them.
+        Positions of the hidden layers. A unit is an element of each of them.
     n_units : int
     is_fixed : bool
-        Whether inputs, or channels and units of a dense layer, are added to one
-        another, so that none can go.
+        Whether no unit can be removed, because inputs or channels are added to the
+        units.
     """
 
     layers: tuple
@@ -42,7 +42,7 @@ def unit_groups(architecture):
     [((0, 1), 8), ((2,), 4)]
     """
     tied, groups = architecture.residual_layers, []
-    # What the pixels of the last channels are added to has other units.
+    # The sum after the last convolution mixes pixels of channels with dense units.
     apart = {0, len(architecture.convolutions)} & set(tied)
     for layer in range(architecture.n_hidden):
         if layer in tied and layer not in apart:
@@ -76,9 +76,9 @@ def rows_of(architecture, layer):
 
 
 def is_padded(architecture, layer):
-    """Tell whether the next layer sees zeros around the units of a layer.
+    """Return whether the next layer sees zeros around the units of a layer.
 
-    Then a constant is none at the borders, unless it is zero.
+    A constant is then not constant at the borders, unless it is zero.
     """
     shapes = architecture.convolutions[layer + 1 : layer + 2]
     return any(shape.n_taps > 1 for shape in shapes)
@@ -144,14 +144,15 @@ def unit_sizes(network, group):
 
 
 def without_smallest_units(architecture, state, share):
-    """Return a network's state in which units are cut off: all of their weights zero.
+    """Return a network's state in which the smallest units have zero weights only.
 
-    Units are compared by `unit_sizes` within their layer: each keeps the share that is
-    asked for, rounded down, and one at least; what rounding leaves to prune are the
-    smallest of all layers. Compared over layers by these or other sizes, nearly all
-    units of one went and with them the signal, above all of convolutions, whose weights
-    differ in size by their numbers of channels. Units that residual connections tie
-    together are one, and those that are tied to the inputs stay and do not count.
+    Units are compared by `unit_sizes` within their layer. Each layer loses the given
+    share of its units, rounded down, but keeps at least one. The units that rounding
+    leaves to prune are the smallest of all layers. Units are not compared across
+    layers, because nearly all units of one layer would be pruned, and the signal lost.
+    This concerns convolutions above all, whose weights differ in size by their number
+    of channels. Units that residual connections add up are pruned together. Units that
+    are added to inputs are kept and do not count.
 
     Parameters
     ----------
