@@ -19,14 +19,16 @@ from skreg.data.sample_weights import check_weights
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
+from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
-from skreg.model_selection.halving import Deadline, Heat
+from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
-from skreg.model_selection.strategies import STRATEGIES, ranked
+from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import (
     Data,
     in_precision,
+    ranked,
     refitted,
     results_table,
 )

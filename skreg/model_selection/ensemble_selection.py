@@ -6,7 +6,7 @@ import numpy as np
 
 from skreg.estimators.preparation import learn_weights
 from skreg.model_selection.prediction_averages import forward_selection, mean_over
-from skreg.model_selection.strategies import most_regularised
+from skreg.model_selection.trials import most_regularised
 
 # The best candidate must predict the held-out rows better than a constant by this many
 # standard errors. Without any signal, the best of many candidates is only the luckiest.
