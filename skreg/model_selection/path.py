@@ -23,7 +23,7 @@ from skreg.compatibility import (
 )
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.conflicts import validate_parameters
-from skreg.estimators.fits import fit_alone
+from skreg.estimators.fits import early_end, fit_alone
 from skreg.estimators.members import check_single
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
@@ -208,7 +208,7 @@ def regularization_path(
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)
     fits = (_fit_onward if linear else _fit_anew)(runs, strengths)
-    _warn_of_early_ends([tracker for row in fits for _, tracker in row])
+    _warn_of_early_ends([pair for row in fits for pair in row])
     models = [[model for model, _ in row] for row in fits]
     scorer = check_scoring(estimator, scoring)
     scores = [
@@ -244,13 +244,21 @@ def _check_strengths(strengths: ArrayLike) -> NDArray[Any]:
     return np.sort(found)[::-1]
 
 
-def _warn_of_early_ends(trackers):
-    """Warn once about all fits that did not converge."""
-    ended = [t.converged or t.halted or t.request.has_fixed_length for t in trackers]
-    early = len(ended) - sum(ended)
+def _warn_of_early_ends(fits):
+    """Warn once about all fits that did not converge.
+
+    Parameters
+    ----------
+    fits : list of (estimator, Tracker)
+    """
+    early = [
+        model
+        for model, tracker in fits
+        if early_end(tracker, model.kkt_violation_) is not None
+    ]
     if early:
         warnings.warn(
-            f"{early} of {len(trackers)} fits did not converge. See kkt_violation_ of "
+            f"{len(early)} of {len(fits)} fits did not converge. See kkt_violation_ of "
             "the estimators of the path for their distance to the optimum. Increase "
             "max_iter, standardise the inputs, or use a smooth activation in networks, "
             "such as 'tanh'.",
