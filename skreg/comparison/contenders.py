@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg.compatibility import RIDGE_LOGISTIC_CV
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
-from skreg.model_selection.base_cv import N_FOLDS
+from skreg.model_selection.defaults import N_FOLDS
 from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"

@@ -7,7 +7,6 @@ from numbers import Integral, Real
 from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import get_scorer, get_scorer_names
@@ -16,18 +15,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
-from skreg.data.quantiles import has_two_values
 from skreg.data.sample_weights import check_weights
-from skreg.estimators.preparation import check_data, learn_weights
+from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
-from skreg.model_selection.halving import Deadline, Heat
-from skreg.model_selection.prediction_averages import forward_selection, mean_over
-from skreg.model_selection.space import search_space
-from skreg.model_selection.strategies import STRATEGIES, most_regularised, ranked
+from skreg.model_selection.deadline import Deadline
+from skreg.model_selection.defaults import adapt, default_n_folds, named_space
+from skreg.model_selection.ensemble_selection import select_ensemble
+from skreg.model_selection.heat import Heat
+from skreg.model_selection.prediction_averages import mean_over
+from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import (
     Data,
     in_precision,
+    ranked,
     refitted,
     results_table,
 )
@@ -36,19 +37,6 @@ from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike
 
 COUNT = Interval(Integral, 1, None, closed="left")
-N_FOLDS = 5
-# Largest number of inputs for piecewise linear embeddings. With more inputs, such as
-# pixels, networks take several times as long, and linear features of many inputs carry
-# as much information as bins of each input.
-MOST_BINNED = 50
-# With more rows than MANY_ROWS, networks train for fewer epochs, but not for fewer than
-# FEWEST_EPOCHS. With more inputs than MANY_INPUTS, the learning rate is lower.
-MANY_ROWS, FEWEST_EPOCHS, MANY_INPUTS = 2000, 8, 100
-# Smallest batch size.
-FEWEST_ROWS = 16
-# The best candidate must predict the held-out rows better than a constant by this many
-# standard errors. Without any signal, the best of many candidates is only the luckiest.
-N_ERRORS = 2.0
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
@@ -82,31 +70,24 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the network to tune if `estimator` is None."""
 
     @abstractmethod
-    def _default_scoring(self, prototype):
-        """Return the score to use if `scoring` is None. None is the loss."""
-
-    @abstractmethod
     def _splitter(self, y, n_splits, seed):
         """Return the default cross-validation splitter with `n_splits` folds."""
 
     @abstractmethod
-    def _predictions(self, model, X):
-        """Return the predictions of a network, which are averaged over networks."""
+    def _average(self, prototype, targets):
+        """Return how predictions are averaged, judged and calibrated.
 
-    @abstractmethod
-    def _judged(self, prediction, y):
-        """Return the part of a prediction that the loss of each row depends on."""
+        Parameters
+        ----------
+        prototype : MLPClassifier or MLPRegressor
+            The network with the settings that all candidates share.
+        targets : Labels or Numbers
+            The kind of the targets.
 
-    @abstractmethod
-    def _constant(self, y, weight):
-        """Return the same part of the best constant prediction."""
-
-    @abstractmethod
-    def _row_losses(self, judged, y):
-        """Return the loss of each row."""
-
-    def _calibrate(self, mean, y, weight, is_found):
-        """Learn the calibration of the average from held-out predictions."""
+        Returns
+        -------
+        ClassAverage or NumberAverage
+        """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -171,27 +152,36 @@ class BaseNetworkCV(BaseEstimator, ABC):
         checked = self._learn_data(prototype, X, y)
         X, y = checked.X, checked.y
         if self.estimator is None:
-            _suit(prototype, X, y)
+            adapt(prototype, X, y)
         weight = check_weights(sample_weight, X)
         data = Data(checked, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
-        trials = self._search(prototype, data, seeds, deadline, rng)
-        chosen, weights = self._choose(prototype, trials, data)
+        average = self._average(prototype, checked.targets)
+        scoring = average.scoring if self.scoring is None else self.scoring
+        trials = self._search(prototype, data, scoring, seeds, deadline, rng)
+        chosen, weights, calibration = select_ensemble(
+            trials, self.n_ensemble, average, prototype, data
+        )
+        vars(self).update(calibration)
         self._keep_trials(trials, chosen[0])
-        self.__dict__.pop("estimators_", None)  # from an earlier fit
-        if not self.refit:
-            return
-        chosen = [trial for trial, share in zip(chosen, weights) if share]
-        weights = weights[weights > 0]
+        vars(self).pop("estimators_", None)  # from an earlier fit
+        if self.refit:
+            chosen = [trial for trial, share in zip(chosen, weights) if share]
+            self._keep_networks(
+                prototype, chosen, weights[weights > 0], data, seeds[-1]
+            )
+
+    def _keep_networks(self, prototype, chosen, weights, data, seed):
+        """Set the networks whose predictions are averaged, and their weights."""
         if self.refit == "folds":
             self.estimators_ = [model for trial in chosen for model in trial.models]
             weights = np.repeat(weights / self.n_splits_, self.n_splits_)
         else:
-            self.estimators_ = refitted(prototype, chosen, data, seeds[-1])
+            self.estimators_ = refitted(prototype, chosen, data, seed)
         if self.estimator is None:
             # The default network trains in single precision, which is twice as fast.
             for model in self.estimators_:
-                in_precision(model, X.dtype)
+                in_precision(model, data.X.dtype)
         self.weights_ = weights
 
     def _random_numbers(self):
@@ -203,64 +193,11 @@ class BaseNetworkCV(BaseEstimator, ABC):
             return np.random.RandomState(np.random.MT19937(np.random.SeedSequence()))
         return check_random_state(self.random_state)
 
-    def _choose(self, prototype, trials, data):
-        """Return the candidates to average, in order of their rank, and their weights.
+    def _mean(self, predictions, X):
+        """Return the average of the predictions of the networks.
 
-        If the best candidate is not clearly better than a constant prediction, the most
-        strongly regularised candidate is chosen.
+        `predictions` maps a network and `X` to its predictions.
         """
-        chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
-        chosen = chosen[: self.n_ensemble]
-        predictions, y, weight = self._held_out(prototype, chosen, data)
-        judged = [self._judged(prediction, y) for prediction in predictions]
-        constant = self._row_losses(self._constant(y, weight), y)
-        gain = constant - self._row_losses(judged[0], y)
-        is_found = _mean_in_errors(gain, weight) >= N_ERRORS
-        if not is_found:
-            chosen = [most_regularised([t for t in trials if t.error is None])]
-            predictions = self._held_out(prototype, chosen, data)[0]
-            weights = np.ones(1)
-        else:
-            weights = forward_selection(
-                judged,
-                lambda mean: np.average(self._row_losses(mean, y), weights=weight),
-            )
-        self._calibrate(mean_over(predictions, weights), y, weight, is_found)
-        return chosen, weights
-
-    def _held_out(self, prototype, chosen, data):
-        """Return the predictions of each candidate for the held-out rows of all folds.
-
-        Returns
-        -------
-        predictions : list of ndarray
-            One array for each candidate.
-        y : ndarray
-            Targets of the held-out rows.
-        weight : ndarray or None
-            The sample weights of these rows, which include class weights as in
-            training.
-        """
-        for trial in chosen:
-            if trial.results:  # not a finalist, so its models are not fitted yet
-                trial.keep()
-        weights = learn_weights(prototype, data.checked, data.sample_weight)
-        weight = weights.of_rows(data.X, data.y, data.sample_weight)
-        parts = [test for _, test in data.folds]
-        rows = np.concatenate(parts)
-        predictions = [
-            np.concatenate(
-                [
-                    self._predictions(model, data.X[part])
-                    for model, part in zip(trial.models, parts)
-                ]
-            )
-            for trial in chosen
-        ]
-        return predictions, data.y[rows], None if weight is None else weight[rows]
-
-    def _mean_prediction(self, X):
-        """Return the average of the predictions of the networks."""
         self._check_can_predict()
         X = validate_data(
             self,
@@ -271,7 +208,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             reset=False,
         )
         models = self.estimators_
-        return mean_over((self._predictions(m, X) for m in models), self.weights_)
+        return mean_over((predictions(m, X) for m in models), self.weights_)
 
     def _scored(self, default, X, y, sample_weight):
         """Return the score by `scoring`, as GridSearchCV does.
@@ -314,7 +251,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         given = rows if weight is None else np.flatnonzero(weight)
         if cv is None or isinstance(cv, Integral):
             # Shuffle the rows, because data are often sorted.
-            cv = self._splitter(y, _few_folds(self, y) if cv is None else cv, seed)
+            n_folds = default_n_folds(y, is_classifier(self)) if cv is None else cv
+            cv = self._splitter(y, n_folds, seed)
             folds = [[given[p] for p in fold] for fold in cv.split(given, y[given])]
         else:
             cv = check_cv(cv, y, classifier=is_classifier(self))
@@ -330,11 +268,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
             )
         return folds
 
-    def _search(self, prototype, data, seeds, deadline, rng):
+    def _search(self, prototype, data, scoring, seeds, deadline, rng):
         """Return the trials of the candidates, from best to worst."""
-        default = self._default_scoring(prototype)
-        scoring = default if self.scoring is None else self.scoring
-
         is_first = True
 
         def evaluate(candidates, epochs, n_kept):
@@ -369,8 +304,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the distributions of the hyperparameters to search."""
         if isinstance(self.param_distributions, str):
             n_rows = len(data.folds[0][0])
-            space = search_space(prototype, self.param_distributions, n_rows)
-            return space if _can_embed(data.X) else _without_quantiles(space)
+            return named_space(prototype, self.param_distributions, data.X, n_rows)
         known = prototype.get_params()
         for name in self.param_distributions:
             if name == "random_state":
@@ -429,59 +363,3 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
-
-
-def _mean_in_errors(values, weight):
-    """Return the weighted mean in units of its standard error."""
-    weight = np.ones(len(values)) if weight is None else weight
-    share = weight / weight.sum()
-    mean = share @ values
-    error = math.sqrt(share**2 @ (values - mean) ** 2)
-    return mean / error if error else math.copysign(math.inf, mean)
-
-
-def _suit(network, X, y):
-    """Adapt the batch size, number of epochs and learning rate to the data, in place.
-
-    With few rows, smaller batches give more steps. With many rows, an epoch has many
-    steps, so fewer epochs are enough. With many inputs, a step changes the outputs
-    more, because each weight moves as far as if it were the only one.
-    """
-    n_rows, n_inputs = X.shape
-    share = min(1, MANY_ROWS / n_rows) ** 0.5
-    network.batch_size = min(network.batch_size, max(FEWEST_ROWS, n_rows // 6))
-    network.max_iter = max(FEWEST_EPOCHS, round(network.max_iter * share))
-    network.learning_rate_init *= min(1, MANY_INPUTS / n_inputs) ** 0.5
-    if y.ndim == 2 and hasattr(network, "label_smoothing"):
-        # Multilabel predictions are not calibrated, which would undo the smoothing.
-        network.label_smoothing = 0.0
-
-
-def _few_folds(estimator, y):
-    """Return the default number of folds: 5, or fewer for small data, but at least 2.
-
-    There are at most as many folds as rows. For a classifier, there are at most as many
-    folds as rows in the largest class.
-    """
-    n_rows = len(y)
-    if is_classifier(estimator) and y.ndim == 1:
-        n_rows = np.unique(y, return_counts=True)[1].max()
-    return max(2, min(N_FOLDS, n_rows))
-
-
-def _can_embed(X):
-    """Return whether piecewise linear embeddings are possible and worth their time."""
-    if sp.issparse(X):
-        return False
-    n_binned = X.shape[1] - has_two_values(X, np.arange(len(X))).sum()
-    return n_binned <= MOST_BINNED
-
-
-def _without_quantiles(space):
-    """Remove piecewise linear embeddings from a search space."""
-    space = dict(space)
-    left = [v for v in space.get("numeric_embedding", ()) if v != "piecewise_linear"]
-    space["numeric_embedding"] = left
-    if len(left) < 2:
-        del space["numeric_embedding"]
-    return space

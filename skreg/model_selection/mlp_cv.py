@@ -4,9 +4,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import xlogy
 from sklearn.base import RegressorMixin
-from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg.estimators.class_predictions import ClassPredictionsMixin
@@ -15,8 +13,12 @@ from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.base_cv import BaseNetworkCV
+from skreg.model_selection.class_average import ClassAverage
+from skreg.model_selection.defaults import SETTINGS, SMOOTHING
 from skreg.model_selection.documentation import SECTIONS
-from skreg.model_selection.prediction_averages import TINY, best_temperature, tempered
+from skreg.model_selection.number_average import NumberAverage
+from skreg.model_selection.prediction_averages import tempered
+from skreg.model_selection.target_loss import TargetLoss
 from skreg.typing import (
     ArrayLike,
     CrossValidation,
@@ -27,68 +29,6 @@ from skreg.typing import (
 )
 
 document = partial(fill_docstring, sections=SECTIONS)
-
-# Settings of the default network, which all candidates share. They are based on the
-# measurements in docs/defaults.md.
-SETTINGS = {
-    "hidden_layer_sizes": (64, 64),
-    "skip": "linear",
-    "learning_rate": "flat_cosine",
-    "learning_rate_init": 0.01,
-    "batch_size": 64,
-    "max_iter": 32,
-    "early_stopping": True,
-    "n_iter_no_change": 12,
-    "tol": 0.0,
-    # Predictions still have the precision of the data.
-    "dtype": "float32",
-}
-
-
-# Label smoothing of the default classifier. It makes networks less confident. The
-# temperature, which is learned from held-out rows, then sets the confidence.
-SMOOTHING = 0.05
-
-
-class TargetLoss:
-    """The loss of a regressor on the scale of its targets.
-
-    Parameters
-    ----------
-    network : MLPRegressor
-        The network whose `loss` is used. For "huber" it is the absolute error, for
-        "poisson" the deviance.
-    """
-
-    __name__ = "mean loss"  # required by scikit-learn's scorers
-
-    def __init__(self, network):
-        self.name = network.loss
-        self.level = network.quantile if self.name == "quantile" else 0.5
-
-    def __call__(self, y, prediction, sample_weight=None):
-        """Return the mean loss over the rows."""
-        return np.average(self.of_rows(y, prediction), weights=sample_weight)
-
-    def of_rows(self, y, prediction):
-        """Return the loss of each row, averaged over its outputs."""
-        error = y - prediction
-        if self.name == "squared_error":
-            loss = error**2
-        elif self.name == "poisson":
-            prediction = np.maximum(prediction, TINY)
-            loss = 2 * (xlogy(y, y / prediction) - error)
-        else:
-            # Twice the pinball loss, which is the absolute error for the median.
-            loss = 2 * np.maximum(self.level * error, (self.level - 1) * error)
-        return loss.reshape(len(y), -1).mean(axis=1)
-
-    def constant(self, y, weight):
-        """Return the constant prediction with the lowest mean loss."""
-        if self.name in ("squared_error", "poisson"):
-            return np.average(y, axis=0, weights=weight)
-        method = "linear" if weight is None else "inverted_cdf"
-        return np.quantile(y, self.level, axis=0, weights=weight, method=method)
 
 
 @document
@@ -188,44 +128,12 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     def _default_estimator(self):
         return MLPClassifier(label_smoothing=SMOOTHING, **SETTINGS)
 
-    def _default_scoring(self, prototype):
-        return None
+    def _average(self, prototype, targets):
+        return ClassAverage(targets)
 
     def _splitter(self, y, n_splits, seed):
         kind = KFold if y.ndim == 2 else StratifiedKFold
         return kind(n_splits, shuffle=True, random_state=seed)
-
-    def _predictions(self, model, X):
-        return model.predict_proba(X)
-
-    def _judged(self, prediction, y):
-        """Return the probability of the true class, or of each true label, of a row."""
-        if y.ndim == 2:
-            return np.where(y, prediction, 1 - prediction)
-        target = np.searchsorted(self.classes_, y)
-        return np.take_along_axis(prediction, target[:, None], 1)
-
-    def _constant(self, y, weight):
-        return self._judged(np.tile(self._base_rates(y, weight), (len(y), 1)), y)
-
-    def _base_rates(self, y, weight):
-        """Return the share of each class, or of the rows with each label."""
-        labels = y != 0 if y.ndim == 2 else y[:, None] == self.classes_
-        return np.average(labels, axis=0, weights=weight)
-
-    def _row_losses(self, judged, y):
-        return -np.log(np.maximum(judged, TINY)).sum(axis=1)
-
-    def _calibrate(self, mean, y, weight, is_found):
-        self.temperature_, self.class_prior_ = 1.0, self._base_rates(y, weight)
-        if not self._targets.is_multilabel:
-            target = np.searchsorted(self.classes_, y)
-            prior = self.class_prior_
-            self.temperature_ = best_temperature(mean, target, weight, prior)
-            # The gain from a signal and the cost of noise are both quadratic in the
-            # distance. Half the distance to the base rate keeps three quarters of the
-            # gain and a quarter of the cost.
-            self.temperature_ *= 1 if is_found else 2
 
     def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the calibrated mean of the probabilities of the networks.
@@ -241,7 +149,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
             Probabilities in the order of `classes_`. Each row sums to one. For
             multilabel targets, they are the probabilities of the labels instead.
         """
-        mean = self._mean_prediction(X)
+        mean = self._mean(ClassAverage.predictions, X)
         if self._targets.is_multilabel:
             return mean
         return tempered(mean, self.temperature_, self.class_prior_)
@@ -347,36 +255,11 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     def _default_estimator(self):
         return MLPRegressor(**SETTINGS)
 
-    def _default_scoring(self, prototype):
-        self._loss = TargetLoss(prototype)
-        return make_scorer(self._loss, greater_is_better=False)
+    def _average(self, prototype, targets):
+        return NumberAverage(TargetLoss(prototype))
 
     def _splitter(self, y, n_splits, seed):
         return KFold(n_splits, shuffle=True, random_state=seed)
-
-    def _predictions(self, model, X):
-        return model.predict(X)
-
-    def _judged(self, prediction, y):
-        return prediction
-
-    def _constant(self, y, weight):
-        return np.broadcast_to(self._loss.constant(y, weight), y.shape)
-
-    def _row_losses(self, judged, y):
-        return self._loss.of_rows(y, judged)
-
-    def _calibrate(self, mean, y, weight, is_found):
-        self.target_center_, self.shrinkage_ = self._loss.constant(y, weight), 1.0
-        if is_found:
-            return
-        # Half of the factor that fits the held-out rows best, as for classifiers.
-        distance = mean - self.target_center_
-        weight = np.ones(len(y)) if weight is None else weight
-        slope = weight @ (distance * (y - self.target_center_)).reshape(len(y), -1)
-        squares = weight @ (distance**2).reshape(len(y), -1)
-        slope = slope.sum() / max(squares.sum(), TINY)
-        self.shrinkage_ = float(np.clip(slope, 0, 1)) / 2
 
     @document
     def score(
@@ -401,7 +284,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the targets.
         """
-        mean = self._mean_prediction(X)
+        mean = self._mean(NumberAverage.predictions, X)
         if self.shrinkage_ == 1:
             return mean
         center = np.asarray(self.target_center_, mean.dtype)

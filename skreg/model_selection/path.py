@@ -23,13 +23,14 @@ from skreg.compatibility import (
 )
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.conflicts import validate_parameters
-from skreg.estimators.fits import fit_alone
+from skreg.estimators.fits import early_end, fit_alone
 from skreg.estimators.members import check_single
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
 from skreg.model_selection.simplest import first_within_one_standard_error
-from skreg.penalties.combined import Penalties, Sum
+from skreg.penalties.combined import Sum
 from skreg.penalties.kinds import L2, PENALTIES
+from skreg.training.assembly import stacked_penalties
 from skreg.training.stack import loss_gradients
 from skreg.training.train import train
 from skreg.typing import ArrayLike, CrossValidation, MatrixLike, NDArray, Scoring
@@ -196,10 +197,12 @@ def regularization_path(
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     rows = [np.arange(num_samples(X)), *(train for train, _ in folds)]
-    runs = [_Run(estimator, penalty, X, y, part, sample_weight) for part in rows]
-    linear = runs[0].is_convex
+    problems = [
+        _Problem(estimator, penalty, X, y, part, sample_weight) for part in rows
+    ]
+    linear = problems[0].is_convex
     if strengths is None:
-        largest = runs[0].emptying() if linear else _emptying_search(runs[0])
+        largest = problems[0].emptying() if linear else _emptying_search(problems[0])
         if largest == 0:
             raise ValueError(
                 f"All weights are zero even without {penalty}, because no input is "
@@ -207,8 +210,8 @@ def regularization_path(
             )
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)
-    fits = (_fit_onward if linear else _fit_anew)(runs, strengths)
-    _warn_of_early_ends([tracker for row in fits for _, tracker in row])
+    fits = (_fit_onward if linear else _fit_anew)(problems, strengths)
+    _warn_of_early_ends([pair for row in fits for pair in row])
     models = [[model for model, _ in row] for row in fits]
     scorer = check_scoring(estimator, scoring)
     scores = [
@@ -244,13 +247,21 @@ def _check_strengths(strengths: ArrayLike) -> NDArray[Any]:
     return np.sort(found)[::-1]
 
 
-def _warn_of_early_ends(trackers):
-    """Warn once about all fits that did not converge."""
-    ended = [t.converged or t.halted or t.request.has_fixed_length for t in trackers]
-    early = len(ended) - sum(ended)
+def _warn_of_early_ends(fits):
+    """Warn once about all fits that did not converge.
+
+    Parameters
+    ----------
+    fits : list of (estimator, Tracker)
+    """
+    early = [
+        model
+        for model, tracker in fits
+        if early_end(tracker, model.kkt_violation_) is not None
+    ]
     if early:
         warnings.warn(
-            f"{early} of {len(trackers)} fits did not converge. See kkt_violation_ of "
+            f"{len(early)} of {len(fits)} fits did not converge. See kkt_violation_ of "
             "the estimators of the path for their distance to the optimum. Increase "
             "max_iter, standardise the inputs, or use a smooth activation in networks, "
             "such as 'tanh'.",
@@ -266,11 +277,33 @@ def _score(scorer, model, X, y, test, sample_weight):
     return scorer(model, safe_indexing(X, test), safe_indexing(y, test), **options)
 
 
-class _Run:
-    """An estimator to train on some of the rows with several strengths."""
+class _Problem:
+    """An estimator to train on some of the rows with several strengths.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    penalty : {"l1", "l2", "group_l1"}
+        The parameter that varies.
+    X, y
+        All rows.
+    rows : ndarray of int
+        The indices of the training rows.
+    sample_weight : array-like or None
+
+    Attributes
+    ----------
+    model : BaseNetwork
+        A clone of the estimator without the penalty.
+    prepared : Prepared
+    request : FitRequest
+    is_varied : ndarray of bool of shape (n_layers,)
+        Whether the strength in a layer of weights varies. That of a linear skip
+        connection may be fixed.
+    """
 
     def __init__(self, estimator, penalty, X, y, rows, sample_weight):
-        self.penalty, self.rows = penalty, rows
+        self.penalty = penalty
         self.model = clone(estimator).set_params(**{penalty: 0.0})
         validate_parameters(self.model)
         check_single(self.model, "For each strength, regularization_path trains")
@@ -285,6 +318,13 @@ class _Run:
             seed=seed,
         )
         self.request = make_request(self.model, self.prepared, seed)
+        self._fixed, other = map(self._layer_strengths, (1.0, 2.0))
+        self.is_varied = np.not_equal(self._fixed, other)
+
+    def _layer_strengths(self, strength):
+        """Return the strength of the penalty in each layer, as a fit would use it."""
+        model = copy.copy(self.model).set_params(**{self.penalty: strength})
+        return layer_settings(model, self.request.architecture)[self.penalty]
 
     @property
     def is_convex(self):
@@ -293,21 +333,13 @@ class _Run:
         The path must also start from zero weights, including those of a linear skip
         connection.
         """
-        request = self.request
-        varies = np.not_equal(self.strengths(1.0), self.strengths(2.0)).all()
-        return request.architecture.is_linear and request.is_certified and varies
-
-    def strengths(self, strength):
-        """Return the strength of the penalty in each layer of weights.
-
-        The strength of a linear skip connection may be fixed.
-        """
-        model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        return layer_settings(model, self.request.architecture)[self.penalty]
+        request, all_varied = self.request, self.is_varied.all()
+        return request.architecture.is_linear and request.is_certified and all_varied
 
     def with_strength(self, strength, **changes):
         """Return the request with a strength and other changes."""
-        settings = self.request.settings | {self.penalty: self.strengths(strength)}
+        strengths = np.where(self.is_varied, strength, self._fixed).tolist()
+        settings = self.request.settings | {self.penalty: strengths}
         return replace(self.request, settings=settings, **changes)
 
     def full_batches(self):
@@ -340,11 +372,8 @@ class _Run:
         """Return the smallest strength for which all weights of a layer are zero."""
         if self.penalty == "l2":
             return gradient.abs().max().item() / (2 * NEGLIGIBLE)
-        settings = {
-            kind.parameter: gradient.new_tensor([self.request.settings[kind.parameter]])
-            for kind in PENALTIES
-        }
-        penalties = Penalties(settings, self.request.architecture.group_rows)
+        like = {"dtype": gradient.dtype, "device": gradient.device}
+        penalties = stacked_penalties([self.request], like)
         (kind,) = (kind for kind in PENALTIES if kind.parameter == self.penalty)
         others = penalties.layers[layer].penalties
         others = [other for other in others if type(other) not in (kind, L2)]
@@ -388,66 +417,74 @@ def _emptying_with(make, others, gradient):
     return high
 
 
-def _fit_onward(runs, strengths):
+def _fit_onward(problems, strengths):
     """Train linear models, each from the optimum of the previous strength.
 
     Returns
     -------
     list of list of (estimator, Tracker)
-        For each strength, the model and the tracker of each run.
+        For each strength, the model and the tracker of each problem.
     """
-    states, fits = [run.empty_state() for run in runs], []
+    states, fits = [problem.empty_state() for problem in problems], []
     for strength in strengths.tolist():
         requests = [
-            run.with_strength(strength, **run.full_batches(), initial=state)
-            for run, state in zip(runs, states)
+            problem.with_strength(strength, **problem.full_batches(), initial=state)
+            for problem, state in zip(problems, states)
         ]
         results = train(requests)
-        fits.append([run.fitted(r, strength) for run, r in zip(runs, results)])
+        fits.append(
+            [problem.fitted(r, strength) for problem, r in zip(problems, results)]
+        )
         states = [result.state for result in results]
     return fits
 
 
-def _fit_anew(runs, strengths):
+def _fit_anew(problems, strengths):
     """Train networks with all strengths on all folds together.
 
     The result is that of `_fit_onward`.
     """
-    pairs = [(strength, run) for strength in strengths.tolist() for run in runs]
-    results = train([run.with_strength(strength) for strength, run in pairs])
-    fits = [run.fitted(r, strength) for (strength, run), r in zip(pairs, results)]
-    return [fits[i : i + len(runs)] for i in range(0, len(fits), len(runs))]
+    pairs = [
+        (strength, problem) for strength in strengths.tolist() for problem in problems
+    ]
+    results = train([problem.with_strength(strength) for strength, problem in pairs])
+    fits = [
+        problem.fitted(r, strength) for (strength, problem), r in zip(pairs, results)
+    ]
+    return [fits[i : i + len(problems)] for i in range(0, len(fits), len(problems))]
 
 
-def _emptying_search(run):
+def _emptying_search(problem):
     """Search for the smallest strength for which all weights of a network are zero."""
-    low, high = _enclose(run, WIDE)
+    low, high = _enclose(problem, WIDE)
     for _ in range(ROUNDS):
-        low, high = _enclose(run, np.geomspace(low, high, NARROW + 2)[1:-1], low, high)
+        low, high = _enclose(
+            problem, np.geomspace(low, high, NARROW + 2)[1:-1], low, high
+        )
     return high
 
 
-def _enclose(run, strengths, low=None, high=None):
+def _enclose(problem, strengths, low=None, high=None):
     """Return the two adjacent strengths between which a network becomes empty."""
     # With l2, Adam does not bring the weights close enough to zero.
-    changes = run.full_batches() if run.penalty == "l2" else {}
-    results = train([run.with_strength(s, **changes) for s in strengths.tolist()])
+    changes = problem.full_batches() if problem.penalty == "l2" else {}
+    results = train([problem.with_strength(s, **changes) for s in strengths.tolist()])
     for strength, result in reversed(list(zip(strengths, results))):
-        if result.tracker.error is not None or not _is_empty(run, result.state):
+        if result.tracker.error is not None or not _is_empty(problem, result.state):
             low = strength
             break
         high = strength
     if low is None or high is None:
         raise ValueError(
-            f"The smallest strength of {run.penalty} for which all weights are zero is "
-            f"not between {strengths[0]:g} and {strengths[-1]:g}. Pass strengths to "
-            "fit with."
+            f"The smallest strength of {problem.penalty} for which all weights are "
+            f"zero is not between {strengths[0]:g} and {strengths[-1]:g}. Pass "
+            "strengths to fit with."
         )
     return low, high
 
 
-def _is_empty(run, state):
-    limit = NEGLIGIBLE if run.penalty == "l2" else 0.0
-    pairs = zip(state, run.strengths(1.0), run.strengths(2.0))
-    varied = [weights for weights, one, other in pairs if one != other]
+def _is_empty(problem, state):
+    limit = NEGLIGIBLE if problem.penalty == "l2" else 0.0
+    pairs = zip(state, problem.is_varied)
+    varied = [weights for weights, is_varied in pairs if is_varied]
     return all(np.abs(weights).max() <= limit for weights in varied)

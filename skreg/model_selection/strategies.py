@@ -3,14 +3,12 @@
 import math
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg.compatibility import latin_hypercube
 from skreg.model_selection.halving import halving_plan
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.model_selection.space import OffOr
-from skreg.parameters.regularisers import regularisers
 
 # Number of times that a Bayesian search asks for new candidates.
 BATCHES = 4
@@ -116,48 +114,3 @@ def _inverse(values, u):
         value = np.asarray(values.ppf(u)).item()
         return int(value) if hasattr(getattr(values, "dist", None), "pmf") else value
     return values[int(u * len(values))]
-
-
-def ranked(trials):
-    """Sort trials from best to worst.
-
-    Trials that reached a higher rung come first. Within a rung, trials are sorted by
-    score. Failed trials come last.
-    """
-    order = np.lexsort(
-        [
-            [-trial.mean_score for trial in trials],
-            [-trial.rung for trial in trials],
-            [trial.error is not None for trial in trials],
-        ]
-    )
-    return [trials[i] for i in order]
-
-
-def most_regularised(trials):
-    """Return the most strongly regularised trial.
-
-    It is the trial whose penalties have the highest mean rank among the trials. Among
-    ties, the trial whose noise (dropout and similar regularisers) has the highest mean
-    rank is chosen.
-
-    Parameters
-    ----------
-    trials : list of Trial
-        In order from best to worst. Among remaining ties, the best trial is chosen.
-
-    Returns
-    -------
-    Trial
-    """
-
-    def total_rank(names):
-        total = np.zeros(len(trials))
-        for name in names:
-            values = [trial.params.get(name) for trial in trials]
-            if all(value is not None for value in values):
-                total += rankdata([np.mean(value) for value in values])
-        return total
-
-    noise, penalties = (regularisers(kind=kind) for kind in ("noise", "penalty"))
-    return trials[np.lexsort([-total_rank(noise), -total_rank(penalties)])[0]]

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.stats import rankdata
 
 from skreg.data.rows import Rows
 from skreg.estimators.base import BaseNetwork
@@ -18,6 +19,7 @@ from skreg.estimators.preparation import (
     prepare_rows,
 )
 from skreg.estimators.request import make_request
+from skreg.parameters.regularisers import regularisers
 from skreg.training.request import FitRequest
 from skreg.training.train import train
 
@@ -242,6 +244,51 @@ def in_precision(model, dtype):
         for fit in model._fits
     ]
     model._become(model._layout, model._device, fits)
+
+
+def ranked(trials):
+    """Sort trials from best to worst.
+
+    Trials that reached a higher rung come first. Within a rung, trials are sorted by
+    score. Failed trials come last.
+    """
+    order = np.lexsort(
+        [
+            [-trial.mean_score for trial in trials],
+            [-trial.rung for trial in trials],
+            [trial.error is not None for trial in trials],
+        ]
+    )
+    return [trials[i] for i in order]
+
+
+def most_regularised(trials):
+    """Return the most strongly regularised trial.
+
+    It is the trial whose penalties have the highest mean rank among the trials. Among
+    ties, the trial whose noise (dropout and similar regularisers) has the highest mean
+    rank is chosen.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        In order from best to worst. Among remaining ties, the best trial is chosen.
+
+    Returns
+    -------
+    Trial
+    """
+
+    def total_rank(names):
+        total = np.zeros(len(trials))
+        for name in names:
+            values = [trial.params.get(name) for trial in trials]
+            if all(value is not None for value in values):
+                total += rankdata([np.mean(value) for value in values])
+        return total
+
+    noise, penalties = (regularisers(kind=kind) for kind in ("noise", "penalty"))
+    return trials[np.lexsort([-total_rank(noise), -total_rank(penalties)])[0]]
 
 
 def results_table(trials, best_first):

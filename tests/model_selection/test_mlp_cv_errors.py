@@ -191,3 +191,9 @@ def test_data_that_cannot_be_used(kind):
     else:
         with pytest.raises(ValueError, match="needs numbers as targets"):
             make(kind).fit(X, np.full(90, "a"))
+
+
+def test_seeds_are_not_searched():
+    X, y = rows(MLPClassifierCV)
+    with pytest.raises(ValueError, match="must not contain 'random_state'"):
+        MLPClassifierCV(param_distributions={"random_state": [0, 1]}).fit(X, y)

@@ -7,29 +7,9 @@ from scipy.stats import rankdata
 from sklearn.metrics import log_loss
 
 from skreg import MLPClassifierCV, MLPRegressorCV
-from skreg.model_selection.strategies import most_regularised
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-class Told:
-    """A trial with parameters only."""
-
-    def __init__(self, **params):
-        self.params = params
-
-
-def test_the_most_regularised():
-    weak, strong = Told(l2=1e-3, skip_l2=1e-2), Told(l2=1e-2, skip_l2=1e-1)
-    mixed = Told(l2=1.0, skip_l2=1e-3)
-    assert most_regularised([weak, strong, mixed]) is strong
-    # Noise decides between equal penalties, and the score between equals.
-    quiet, loud = Told(l2=[0.25, 0.75], dropout=0.0), Told(l2=0.5, dropout=0.5)
-    assert most_regularised([quiet, loud]) is loud
-    assert most_regularised([weak, weak]) is weak
-    one, two = Told(activation="relu"), Told(activation="tanh")
-    assert most_regularised([one, two]) is one
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2), (0.34, 0.33, 0.33)])

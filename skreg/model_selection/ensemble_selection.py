@@ -1,0 +1,99 @@
+"""The choice of the candidates whose predictions are averaged."""
+
+import math
+
+import numpy as np
+
+from skreg.estimators.preparation import learn_weights
+from skreg.model_selection.prediction_averages import forward_selection, mean_over
+from skreg.model_selection.trials import most_regularised
+
+# The best candidate must predict the held-out rows better than a constant by this many
+# standard errors. Without any signal, the best of many candidates is only the luckiest.
+N_ERRORS = 2.0
+
+
+def select_ensemble(trials, n_ensemble, average, prototype, data):
+    """Choose the candidates to average, their weights and the calibration.
+
+    If the best candidate is not clearly better than a constant prediction, the most
+    strongly regularised candidate is chosen.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        From best to worst.
+    n_ensemble : int
+        Largest number of candidates.
+    average : ClassAverage or NumberAverage
+    prototype : MLPClassifier or MLPRegressor
+        The network with the settings that all candidates share.
+    data : Data
+
+    Returns
+    -------
+    chosen : list of Trial
+        In order of their rank.
+    weights : ndarray of shape (n_chosen,)
+        Weights of the candidates in the average.
+    calibration : dict
+        Fitted attributes that calibrate the average.
+    """
+    chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
+    chosen = chosen[:n_ensemble]
+    predictions, y, weight = _held_out(chosen, average, prototype, data)
+    judged = [average.judged(prediction, y) for prediction in predictions]
+    constant = average.row_losses(average.constant(y, weight), y)
+    gain = constant - average.row_losses(judged[0], y)
+    is_found = _mean_in_errors(gain, weight) >= N_ERRORS
+    if is_found:
+        weights = forward_selection(
+            judged,
+            lambda mean: np.average(average.row_losses(mean, y), weights=weight),
+        )
+    else:
+        chosen = [most_regularised([t for t in trials if t.error is None])]
+        predictions = _held_out(chosen, average, prototype, data)[0]
+        weights = np.ones(1)
+    mean = mean_over(predictions, weights)
+    return chosen, weights, average.calibrated(mean, y, weight, is_found)
+
+
+def _held_out(chosen, average, prototype, data):
+    """Return the predictions of each candidate for the held-out rows of all folds.
+
+    Returns
+    -------
+    predictions : list of ndarray
+        One array for each candidate.
+    y : ndarray
+        Targets of the held-out rows.
+    weight : ndarray or None
+        The sample weights of these rows, which include class weights as in training.
+    """
+    for trial in chosen:
+        if trial.results:  # not a finalist, so its models are not fitted yet
+            trial.keep()
+    weights = learn_weights(prototype, data.checked, data.sample_weight)
+    weight = weights.of_rows(data.X, data.y, data.sample_weight)
+    parts = [test for _, test in data.folds]
+    rows = np.concatenate(parts)
+    predictions = [
+        np.concatenate(
+            [
+                average.predictions(model, data.X[part])
+                for model, part in zip(trial.models, parts)
+            ]
+        )
+        for trial in chosen
+    ]
+    return predictions, data.y[rows], None if weight is None else weight[rows]
+
+
+def _mean_in_errors(values, weight):
+    """Return the weighted mean in units of its standard error."""
+    weight = np.ones(len(values)) if weight is None else weight
+    share = weight / weight.sum()
+    mean = share @ values
+    error = math.sqrt(share**2 @ (values - mean) ** 2)
+    return mean / error if error else math.copysign(math.inf, mean)

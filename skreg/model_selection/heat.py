@@ -1,0 +1,146 @@
+"""Candidates that train side by side in rungs, of which only the best continue."""
+
+import math
+
+import numpy as np
+
+from skreg.data.rows import Rows
+from skreg.estimators.monitoring import scorer_of_states
+from skreg.model_selection.race import Race
+from skreg.model_selection.trials import Trial, entered
+
+
+class Heat:
+    """Candidates that train together on all folds and are compared at each rung.
+
+    Parameters
+    ----------
+    prototype : MLPClassifier or MLPRegressor
+        An estimator with validated data and the settings that all candidates share.
+    candidates : list of dict
+    data : Data
+    scoring : str, callable or None
+        The score of a candidate. None is the negative loss on the held-out rows.
+    seeds : list of int
+        The seed of the networks for each fold.
+    deadline : Deadline
+    """
+
+    def __init__(self, prototype, candidates, data, scoring, seeds, deadline):
+        self.candidates, self.n_folds = candidates, len(data.folds)
+        self.deadline, self.entries, self.scorers = deadline, [], []
+        for params in candidates:
+            for fold, seed in zip(data.folds, seeds):
+                entry = entered(prototype, params, data, fold, seed)
+                entry.request.on_epoch = lambda tracker, state: deadline.has_passed
+                self.entries.append(entry)
+                self.scorers.append(_scorer(entry, data, scoring))
+        self.race = Race([entry.request for entry in self.entries])
+        self.rungs = np.zeros(len(candidates), int)
+
+    def run(self, epochs, n_kept, report):
+        """Train up to the end of each rung, and drop all but the best candidates there.
+
+        Parameters
+        ----------
+        epochs : list of float
+            Number of epochs after which each rung ends.
+        n_kept : list of int
+            Number of candidates that continue after each rung except the last.
+        report : callable
+            Called after each rung with its number, its number of candidates, the epoch,
+            and the scores.
+
+        Returns
+        -------
+        list of Trial
+        """
+        racing = np.arange(len(self.candidates))
+        for rung, epoch in enumerate(epochs):
+            self.race.advance(epoch, in_turns=self.deadline.is_finite)
+            self.rungs[racing] = rung
+            scores = np.array([self._scores(c).mean() for c in racing])
+            report(rung, len(racing), epoch, scores)
+            if rung < len(n_kept) and not self.deadline.has_passed:
+                racing = self._drop_the_worst(racing, scores, n_kept[rung])
+        return self._trials(set(racing.tolist()))
+
+    def _drop_the_worst(self, racing, scores, n_kept):
+        """Return the best candidates and drop the others. Scores of nan rank last."""
+        order = racing[np.argsort(-scores, kind="stable")]
+        self.race.drop([p for c in order[n_kept:] for p in self._positions(c)])
+        return np.sort(order[:n_kept])
+
+    def _positions(self, candidate):
+        return range(candidate * self.n_folds, (candidate + 1) * self.n_folds)
+
+    def _scores(self, candidate):
+        """Return the score of a candidate on each fold."""
+        return np.array([self._score(p) for p in self._positions(candidate)])
+
+    def _score(self, position):
+        tracker = self.race.trackers[position]
+        if tracker.error is not None or not tracker.validation_loss_curve:
+            return math.nan
+        if self.scorers[position] is not None:
+            return self.scorers[position](self.race.state(position))
+        # The tracker's best score may be of another metric than the loss.
+        return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
+
+    def _trials(self, finalists):
+        scores = [self._scores(c) for c in range(len(self.candidates))]
+        results, trials = self.race.finish(), []
+        for c, params in enumerate(self.candidates):
+            of_folds = [results[p] for p in self._positions(c)]
+            entries = [self.entries[p] for p in self._positions(c)]
+            trackers = [result.tracker for result in of_folds]
+            errors = [t.error for t in trackers if t.error is not None]
+            trial = Trial(
+                c,
+                params,
+                entries,
+                scores[c],
+                int(self.rungs[c]),
+                c in finalists,
+                [tracker.n_iter for tracker in trackers],
+                [_length(tracker) for tracker in trackers],
+                [tracker.validation_loss_curve for tracker in trackers],
+                np.array([result.seconds for result in of_folds]),
+                of_folds,
+            )
+            if errors:
+                trial.fail(errors[0])
+            elif not np.isfinite(scores[c]).all():
+                trial.fail(ValueError(f"Its scores are not finite: {scores[c]}."))
+            elif trial.is_finalist:
+                trial.keep()
+            trials.append(trial)
+        return trials
+
+
+def _length(tracker):
+    """Return the number of epochs that led to the current state of a network."""
+    return tracker.best_iter if tracker.request.restore_best else tracker.n_iter
+
+
+def _scorer(entry, data, scoring):
+    """Return a function that scores a state of a network, or None for the loss.
+
+    As in GridSearchCV, class weights do not enter the score.
+    """
+    if scoring is None:
+        return None
+    index = entry.prepared.validation.index
+    rows = Rows(data.X, data.y, data.sample_weight, index)
+    score = scorer_of_states(entry.model, scoring, entry.prepared, rows)
+
+    def named(state):
+        try:
+            return score(state)
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={scoring!r} could not be computed on the held-out rows of a "
+                f"fold: {error}"
+            ) from error
+
+    return named

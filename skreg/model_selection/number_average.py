@@ -1,0 +1,77 @@
+"""The average of numbers, its losses and its shrinkage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import make_scorer
+
+from skreg.model_selection.prediction_averages import TINY
+from skreg.model_selection.target_loss import TargetLoss
+
+
+@dataclass(frozen=True, eq=False)
+class NumberAverage:
+    """How the predictions of regressors are averaged, judged and calibrated.
+
+    `ClassAverage` has the same attributes and methods for classifiers.
+
+    Parameters
+    ----------
+    loss : TargetLoss
+        The loss of the network.
+    """
+
+    loss: TargetLoss
+
+    @property
+    def scoring(self):
+        """The score that candidates are compared by if the user gives none."""
+        return make_scorer(self.loss, greater_is_better=False)
+
+    @staticmethod
+    def predictions(model, X):
+        """Return the predictions of a network, which are averaged over networks."""
+        return model.predict(X)
+
+    def judged(self, prediction, y):
+        """Return the part of a prediction that the losses depend on: all of it."""
+        return prediction
+
+    def constant(self, y, weight):
+        """Return the constant prediction with the lowest mean loss, for each row."""
+        return np.broadcast_to(self.loss.constant(y, weight), y.shape)
+
+    def row_losses(self, judged, y):
+        """Return the loss of each row, averaged over its outputs."""
+        return self.loss.of_rows(y, judged)
+
+    def calibrated(self, mean, y, weight, is_found):
+        """Learn the center and the shrinkage of the average from held-out predictions.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            The average for rows that the networks were not trained on.
+        y : ndarray of the same shape
+            True targets.
+        weight : ndarray of shape (n_rows,) or None
+            Sample weights.
+        is_found : bool
+            Whether the predictions are clearly better than a constant.
+
+        Returns
+        -------
+        dict
+            Fitted attributes of the estimator: `target_center_` and `shrinkage_`.
+        """
+        center = self.loss.constant(y, weight)
+        if is_found:
+            return {"target_center_": center, "shrinkage_": 1.0}
+        # Half of the factor that fits the held-out rows best, as for classifiers.
+        distance = mean - center
+        weight = np.ones(len(y)) if weight is None else weight
+        slope = weight @ (distance * (y - center)).reshape(len(y), -1)
+        squares = weight @ (distance**2).reshape(len(y), -1)
+        slope = slope.sum() / max(squares.sum(), TINY)
+        shrinkage = float(np.clip(slope, 0, 1)) / 2
+        return {"target_center_": center, "shrinkage_": shrinkage}
