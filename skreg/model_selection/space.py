@@ -163,8 +163,9 @@ def search_space(
                        searched then)
     swa_fraction       0.1 to 0.5                      0.25 [7]_
     n_snapshots        1, 3, 5, if learning_rate is    5 [8]_
-                       "cosine" (which is not searched
-                       then) without early stopping
+                       "cosine" (which is then not
+                       searched) and without early
+                       stopping
     clip_norm          log 0.1 to 10                   around 1 [9]_
     learning_rate      "constant", "cosine",           "cosine" [1]_, "flat_cosine"
                        "onecycle", "flat_cosine"       [10]_
