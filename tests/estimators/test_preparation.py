@@ -9,7 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import compute_class_weight
 
 from skreg import MLPClassifier, MLPRegressor, prune, regularization_path
-from skreg.estimators.preparation import check_data, prepare, prepare_rows
+from skreg.estimators.preparation import (
+    check_data,
+    learn_weights,
+    prepare,
+    prepare_rows,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,6 +86,20 @@ def test_balanced_weights_are_those_of_the_rows_of_the_fold():
     weights = compute_class_weight("balanced", classes=classes, y=y[rows])
     expected = weights[np.searchsorted(classes, y[rows])]
     np.testing.assert_allclose(alone.weight, expected, rtol=1e-15)
+
+
+def test_sample_weights_of_the_fold_alone_balance_its_classes():
+    X, y = data(MLPClassifier)
+    rng = np.random.default_rng(0)
+    sample_weight = rng.uniform(0.5, 2, size=len(y))
+    rows = rng.permutation(len(y))[:40]
+    estimator = MLPClassifier(class_weight="balanced")
+    checked = check_data(estimator, X, y)
+    weights = learn_weights(estimator, checked, sample_weight, rows)
+    found = weights.of_rows(X[rows], y[rows], sample_weight[rows])
+    # Each class has the same total weight, and all rows the same as before.
+    totals = np.bincount(y[rows], found)
+    np.testing.assert_allclose(totals, sample_weight[rows].sum() / 3, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
