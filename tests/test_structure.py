@@ -57,6 +57,7 @@ ORDER = {
     "training": [
         "adversarial",
         "draws",
+        "errors",
         "gradual_pruning",
         "lbfgs",
         "loss_meter",
