@@ -240,10 +240,3 @@ def _attributes(result, n_before):
         "best_validation_score_": tracker.best_score if watched else None,
         "best_iter_": n_before + tracker.best_iter,
     }
-
-
-def sparsity(weights):
-    """Return the share of elements that are exactly zero."""
-    return 1 - sum(map(np.count_nonzero, weights)) / sum(
-        array.size for array in weights
-    )

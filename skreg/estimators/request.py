@@ -10,7 +10,6 @@ from skreg.augmentation.parameter import table_strengths
 from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
-from skreg.estimators.fits import sparsity
 from skreg.estimators.layout import image_changes
 from skreg.estimators.members import (
     drawn_rows,
@@ -21,6 +20,7 @@ from skreg.estimators.members import (
 from skreg.estimators.monitoring import validation_score
 from skreg.networks.architecture import Start, state_names
 from skreg.parameters.checks import per_layer
+from skreg.training.gradual_pruning import sparsity
 from skreg.training.request import FitRequest
 from skreg.training.schedules import SCHEDULES
 

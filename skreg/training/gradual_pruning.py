@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 
 from skreg.compatibility import foreach_mul_
@@ -21,6 +22,24 @@ def n_pruned(share, n_numbers):
     """
     # 0.55 * 100 is 55.00000000000001, which must not become 56 weights.
     return math.ceil(round(share * n_numbers, 6))
+
+
+def sparsity(weights):
+    """Return the share of elements that are exactly zero.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.training.gradual_pruning import sparsity
+    >>> float(sparsity([np.eye(2), np.zeros(4)]))
+    0.75
+    """
+    n_numbers = sum(array.size for array in weights)
+    return 1 - sum(map(np.count_nonzero, weights)) / n_numbers
 
 
 def ramp_length(max_iter, n_cycles=1):
