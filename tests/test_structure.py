@@ -20,6 +20,7 @@ ORDER = {
         "architecture",
         "contract",
         "convolution",
+        "first_models",
         "losses",
         "products",
         "chain",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skreg.compatibility import foreach_mul_
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 def n_pruned(share, n_numbers):
@@ -196,8 +196,8 @@ class Pruning:
 
     def mask_gradients(self, k):
         """Set the gradients of the pruned weights of the first `k` models to zero."""
-        gradients = [first(gradient, k) for gradient in self._gradients]
-        foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
+        gradients = [first_models(gradient, k) for gradient in self._gradients]
+        foreach_mul_(gradients, [first_models(mask, k) for mask in self.masks])
 
     def after_epoch(self, n_epochs, moments, networks):
         """Prune each model up to its scheduled share.
