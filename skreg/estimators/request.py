@@ -54,7 +54,7 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
     FitRequest
     """
     layout, rows = prepared.layout, prepared.train
-    dtype = compute_dtype(estimator, prepared)
+    dtype = training_dtype_name(estimator, prepared)
     settings = layer_settings(estimator, layout.architecture) | step_settings(estimator)
     n_layers = len(settings["l1"])
     return FitRequest(
@@ -82,8 +82,8 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
     )
 
 
-def compute_dtype(estimator, prepared):
-    """Return the precision to train in: that of X on the CPU, single elsewhere."""
+def training_dtype_name(estimator, prepared):
+    """Return the name of the dtype to train in: that of X on the CPU, else float32."""
     if estimator.dtype is not None:
         return estimator.dtype
     on_cpu = prepared.device.type == "cpu"

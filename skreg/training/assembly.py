@@ -20,7 +20,7 @@ from skreg.training.optimizers import OPTIMIZERS, StepSettings
 ELEMENTS_AT_A_TIME = 2**22
 
 
-def compute_dtype(request):
+def stack_dtype(request):
     """Return the floating-point type in which a stack computes."""
     # In single precision, rounding keeps gradients from falling below about 1e-6. The
     # "mps" device does not support double precision.

@@ -6,7 +6,7 @@ import torch
 
 from skreg.data.random_streams import Streams
 from skreg.training.assembly import (
-    compute_dtype,
+    stack_dtype,
     stacked_batches,
     stacked_network,
     stacked_optimizer,
@@ -49,7 +49,7 @@ class Stack:
 
     def __init__(self, requests):
         head = requests[0]
-        self.dtype, self.device = compute_dtype(head), head.device
+        self.dtype, self.device = stack_dtype(head), head.device
         self.loss, self._state_dtype = head.loss, head.dtype
         like = {"dtype": self.dtype, "device": self.device}
         self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
