@@ -145,9 +145,9 @@ def stacked_optimizer(requests, network, penalties, n_batches, like):
 
 def _moving_averages(requests, like):
     """Stack the optimiser buffers and step counts of an earlier call."""
-    _, buffers, steps = zip(*(request.optimizer_state for request in requests))
+    states = [request.optimizer_state for request in requests]
     stacked = [
         [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]
-        for kind in zip(*buffers)
+        for kind in zip(*(state.buffers for state in states))
     ]
-    return stacked, [n for of_model in steps for n in of_model]
+    return stacked, [state.n_steps for state in states]
