@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from skreg.augmentation.parameter import table_strengths
+from skreg.augmentation.parameter import batch_changes, table_strengths
 from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
-from skreg.estimators.layout import image_changes
 from skreg.estimators.members import (
     drawn_rows,
     draws_rows,
@@ -72,7 +71,9 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
         nesterov=estimator.nesterovs_momentum,
         seed=seed,
         start=_start(estimator, layout, rows, dtype, before),
-        augment=image_changes(estimator, layout.inputs, rows.X.shape[1]),
+        augment=batch_changes(
+            estimator.augment, rows.X.shape[1], layout.inputs.image_shape
+        ),
         keep_optimizer=is_step,
         callbacks=list(estimator.callbacks or ()),
         **_length(estimator, layout.architecture, len(rows.index), is_step),
