@@ -7,6 +7,7 @@ import numpy as np
 
 from skreg.estimators.inference import Inference
 from skreg.networks.shared_members import member_states
+from skreg.training.request import OptimizerState
 
 CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
 # Weights and losses are seldom larger than this unless the network diverges.
@@ -26,7 +27,7 @@ class Fit:
     snapshots : list of list of ndarray or None, default=None
         The networks whose predictions are averaged, if they are several.
     seed : int or None, default=None
-    optimizer_state : tuple or None, default=None
+    optimizer_state : OptimizerState or None, default=None
         State of the optimiser, for calls of `partial_fit`.
     epochs_seen, samples_seen : int, default=0
         Epochs and training rows, in all calls.
@@ -41,7 +42,7 @@ class Fit:
     state: list
     snapshots: list | None = None
     seed: int | None = None
-    optimizer_state: tuple | None = None
+    optimizer_state: OptimizerState | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
     curves: dict = field(default_factory=lambda: dict.fromkeys(CURVES))
@@ -200,15 +201,15 @@ def fit_of(result, request, before=None):
     n_before = len(before.curves["loss_curve"] or ()) if before else 0
     n_seen = tracker.n_iter * len(request.train.index)
     return Fit(
-        result.state,
-        snapshots,
-        request.seed,
-        result.optimizer_state,
-        request.epochs_seen + tracker.n_iter,
-        request.samples_seen + n_seen,
-        _curves(tracker, before, n_before),
-        _attributes(result, n_before),
-        result.history,
+        state=result.state,
+        snapshots=snapshots,
+        seed=request.seed,
+        optimizer_state=result.optimizer_state,
+        epochs_seen=request.epochs_seen + tracker.n_iter,
+        samples_seen=request.samples_seen + n_seen,
+        curves=_curves(tracker, before, n_before),
+        attributes=_attributes(result, n_before),
+        history=result.history,
     )
 
 
@@ -240,10 +241,3 @@ def _attributes(result, n_before):
         "best_validation_score_": tracker.best_score if watched else None,
         "best_iter_": n_before + tracker.best_iter,
     }
-
-
-def sparsity(weights):
-    """Return the share of elements that are exactly zero."""
-    return 1 - sum(map(np.count_nonzero, weights)) / sum(
-        array.size for array in weights
-    )

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.estimators.fits import CURVES, Fit, sparsity
+from skreg.estimators.fits import CURVES, Fit
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
+from skreg.training.gradual_pruning import sparsity
 from skreg.typing import NDArray
 
 

@@ -111,11 +111,6 @@ def continued_layout(estimator, known, inputs, loss, rows):
     return known
 
 
-def image_changes(estimator, inputs, n_features):
-    """Return the changes of training batches that `augment` asks for."""
-    return batch_changes(estimator.augment, n_features, inputs.image_shape)
-
-
 def dense_only(estimator):
     """Return the parameter, with its value, that needs dense inputs; or None."""
     if estimator.standardize == "robust":
@@ -215,4 +210,4 @@ def _channels(estimator, inputs, n_features):
     """Return the number of channels of images, or None for tables."""
     if inputs.image_shape is not None:
         return inputs.image_shape[2]
-    return n_channels(image_changes(estimator, inputs, n_features))
+    return n_channels(batch_changes(estimator.augment, n_features))

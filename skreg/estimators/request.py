@@ -6,12 +6,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from skreg.augmentation.parameter import table_strengths
+from skreg.augmentation.parameter import batch_changes, table_strengths
 from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
-from skreg.estimators.fits import sparsity
-from skreg.estimators.layout import image_changes
 from skreg.estimators.members import (
     drawn_rows,
     draws_rows,
@@ -21,6 +19,7 @@ from skreg.estimators.members import (
 from skreg.estimators.monitoring import validation_score
 from skreg.networks.architecture import Start, state_names
 from skreg.parameters.checks import per_layer
+from skreg.training.gradual_pruning import sparsity
 from skreg.training.request import FitRequest
 from skreg.training.schedules import SCHEDULES
 
@@ -54,7 +53,7 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
     FitRequest
     """
     layout, rows = prepared.layout, prepared.train
-    dtype = compute_dtype(estimator, prepared)
+    dtype = training_dtype_name(estimator, prepared)
     settings = layer_settings(estimator, layout.architecture) | step_settings(estimator)
     n_layers = len(settings["l1"])
     return FitRequest(
@@ -72,7 +71,9 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
         nesterov=estimator.nesterovs_momentum,
         seed=seed,
         start=_start(estimator, layout, rows, dtype, before),
-        augment=image_changes(estimator, layout.inputs, rows.X.shape[1]),
+        augment=batch_changes(
+            estimator.augment, rows.X.shape[1], layout.inputs.image_shape
+        ),
         keep_optimizer=is_step,
         callbacks=list(estimator.callbacks or ()),
         **_length(estimator, layout.architecture, len(rows.index), is_step),
@@ -82,8 +83,8 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
     )
 
 
-def compute_dtype(estimator, prepared):
-    """Return the precision to train in: that of X on the CPU, single elsewhere."""
+def training_dtype_name(estimator, prepared):
+    """Return the name of the dtype to train in: that of X on the CPU, else float32."""
     if estimator.dtype is not None:
         return estimator.dtype
     on_cpu = prepared.device.type == "cpu"

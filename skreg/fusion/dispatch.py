@@ -1,14 +1,13 @@
 """Training of the fits of a search, here or in other processes, or from disk."""
 
-import traceback
 from functools import partial
 
-import cloudpickle
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from skreg.data.shared_arrays import SharedArrays
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.fusion.progress import Progress
+from skreg.training.errors import portable
 from skreg.training.train import train
 
 
@@ -144,16 +143,5 @@ def _train_remotely(train_stack, number, requests):
         tracker = result.tracker
         tracker.best_state, tracker.request = None, tracker.request.without_data()
         if tracker.error is not None:
-            tracker.error = _portable_error(tracker.error)
+            tracker.error = portable(tracker.error)
     return number, results
-
-
-def _portable_error(error):
-    """Return an error that can be pickled and has its traceback as a note."""
-    text = "".join(traceback.format_exception(error))
-    try:
-        error = cloudpickle.loads(cloudpickle.dumps(error))
-    except Exception:
-        error = RuntimeError(f"{type(error).__name__}: {error}")
-    error.add_note(f"In another process:\n{text}")
-    return error

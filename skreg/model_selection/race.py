@@ -1,10 +1,11 @@
 """Training of networks side by side, some of which are stopped on the way."""
 
 from skreg.data.shared_arrays import SharedArrays
+from skreg.training.errors import own_copy
+from skreg.training.grouping import stacks_of
 from skreg.training.request import FitResult
 from skreg.training.run import Run
 from skreg.training.tracker import Tracker
-from skreg.training.train import own_copy, stacks_of
 
 
 class Race:

@@ -11,7 +11,7 @@ import torch
 
 from skreg.networks.architecture import N_FREQUENCIES
 from skreg.networks.contract import Layer
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 class PiecewiseLinear(Layer):
@@ -51,7 +51,9 @@ class PiecewiseLinear(Layer):
         ]
 
     def predict(self, x):
-        low, width, lower, upper = (first(part, x.size(0)) for part in self._parts)
+        low, width, lower, upper = (
+            first_models(part, x.size(0)) for part in self._parts
+        )
         encoded = self._repeated(x).sub(low).div_(width)
         return torch.clamp(encoded, lower, upper, out=encoded)
 
@@ -70,7 +72,7 @@ class PiecewiseLinear(Layer):
         if not needs_input:
             return None
         k, n_rows, _ = gradient.shape
-        _, width, lower, upper = (first(part, k) for part in self._parts)
+        _, width, lower, upper = (first_models(part, k) for part in self._parts)
         slope = ((encoded > lower) & (encoded < upper)) / width
         of_inputs = gradient.new_zeros(k, n_rows, self._n_inputs)
         return of_inputs.index_add_(2, self._inputs, gradient * slope)
@@ -104,7 +106,7 @@ class Periodic(Layer):
         Models and inputs share the first axis: the shape is (k * n_inputs, ...).
         """
         n_inputs = self.shift.size(1)
-        return first(tensor, k).reshape(k * n_inputs, -1, tensor.size(2))
+        return first_models(tensor, k).reshape(k * n_inputs, -1, tensor.size(2))
 
     def predict(self, x):
         return self.forward(x, None, ())[0]
@@ -144,7 +146,7 @@ class Periodic(Layer):
         return direct + of_column.view(k, n_inputs, n_rows).mT
 
     def _write(self, parameter, k, gradient):
-        found = first(parameter.grad, k)
+        found = first_models(parameter.grad, k)
         found.copy_(gradient.view(found.shape))
 
 

@@ -12,9 +12,9 @@ from skreg.networks.convolution import (
     max_pool,
     max_pool_backward,
 )
+from skreg.networks.first_models import first_models
 from skreg.networks.products import (
     affine,
-    first,
     times_transposed,
     write_weight_gradient,
 )
@@ -83,16 +83,16 @@ class Linear(Layer):
 
     def predict(self, x):
         k = x.size(0)
-        return affine(first(self.bias, k), x, first(self.weight, k))
+        return affine(first_models(self.bias, k), x, first_models(self.weight, k))
 
     def forward(self, x, row_weight, drawn):
         return self.predict(x), x
 
     def backward(self, gradient, x, needs_input):
         k = x.size(0)
-        write_weight_gradient(first(self.weight.grad, k), x, gradient)
+        write_weight_gradient(first_models(self.weight.grad, k), x, gradient)
         if not self.is_centred:
-            torch.sum(gradient, 1, keepdim=True, out=first(self.bias.grad, k))
+            torch.sum(gradient, 1, keepdim=True, out=first_models(self.bias.grad, k))
         return times_transposed(gradient, self.weight) if needs_input else None
 
 
@@ -174,7 +174,7 @@ class BatchNorm(Layer):
 
     def predict(self, x):
         gamma, beta, mean, var = (
-            first(tensor, x.size(0))
+            first_models(tensor, x.size(0))
             for tensor in (self.gamma, self.beta, self.running_mean, self.running_var)
         )
         return torch.addcmul(beta, x - mean, gamma * torch.rsqrt(var + self.eps))
@@ -190,15 +190,17 @@ class BatchNorm(Layer):
         var = _weighted_sum(normed * normed, share)
         scale = torch.rsqrt(var + self.eps)
         normed *= scale
-        first(self.running_mean, k).lerp_(mean, self.momentum)
-        first(self.running_var, k).lerp_(var, self.momentum)
-        output = torch.addcmul(first(self.beta, k), normed, first(self.gamma, k))
+        first_models(self.running_mean, k).lerp_(mean, self.momentum)
+        first_models(self.running_var, k).lerp_(var, self.momentum)
+        beta, gamma = first_models(self.beta, k), first_models(self.gamma, k)
+        output = torch.addcmul(beta, normed, gamma)
         return output, (normed, scale, share)
 
     def backward(self, gradient, saved, needs_input):
         normed, scale, share = saved
         k = normed.size(0)
-        sum_g, sum_gx = first(self.beta.grad, k), first(self.gamma.grad, k)
+        sum_g = first_models(self.beta.grad, k)
+        sum_gx = first_models(self.gamma.grad, k)
         torch.sum(gradient, 1, keepdim=True, out=sum_g)
         torch.sum(gradient * normed, 1, keepdim=True, out=sum_gx)
         if isinstance(share, float):
@@ -206,7 +208,7 @@ class BatchNorm(Layer):
         else:
             part = torch.addcmul(sum_g, normed, sum_gx).mul_(share)
         centred = torch.sub(gradient, part, out=part)
-        return centred.mul_(first(self.gamma, k) * scale)
+        return centred.mul_(first_models(self.gamma, k) * scale)
 
 
 def _weighted_sum(x, share):
@@ -240,12 +242,12 @@ class Convolution(Layer):
 
     def predict(self, x):
         k = x.size(0)
-        weight, bias = first(self.weight, k), first(self.bias, k)
+        weight, bias = first_models(self.weight, k), first_models(self.bias, k)
         return convolve(x, weight, bias, self.shape)[0]
 
     def forward(self, x, row_weight, drawn):
         k = x.size(0)
-        weight, bias = first(self.weight, k), first(self.bias, k)
+        weight, bias = first_models(self.weight, k), first_models(self.bias, k)
         output, saved = convolve(x, weight, bias, self.shape)
         return output, (x, saved)
 
@@ -255,8 +257,8 @@ class Convolution(Layer):
         if not self.is_centred:
             # Pooling sends each gradient to one pixel, so their sum stays the same.
             of_pixels = gradient.view(k, -1, self.shape.n_out)
-            torch.sum(of_pixels, 1, keepdim=True, out=first(self.bias.grad, k))
-        weight, out = first(self.weight, k), first(self.weight.grad, k)
+            torch.sum(of_pixels, 1, keepdim=True, out=first_models(self.bias.grad, k))
+        weight, out = first_models(self.weight, k), first_models(self.weight.grad, k)
         return convolution_backward(
             gradient, x, weight, self.shape, saved, out, needs_input
         )

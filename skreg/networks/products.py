@@ -2,12 +2,7 @@
 
 import torch
 
-
-def first(tensor, k):
-    """Return the first `k` models of a stacked tensor, as a view or as it is."""
-    # size(0) is faster than len(), which torch implements in Python.
-    return tensor if tensor.size(0) == k else tensor[:k]
-
+from skreg.networks.first_models import first_models
 
 # Up to this number of columns, matrix kernels waste most of their width. From this
 # number of multiplications on, that costs more than to compute the transpose.
@@ -57,7 +52,7 @@ def write_weight_gradient(out, x, gradient):
 
 def times_transposed(gradient, weight):
     """Return ``gradient @ weight.mT``, the gradient of the input of `affine`."""
-    transposed = first(weight, gradient.size(0)).mT
+    transposed = first_models(weight, gradient.size(0)).mT
     if gradient.size(2) == 1:
         return gradient * transposed  # a product of vectors needs no matrix kernel
     return torch.bmm(gradient, transposed)

@@ -13,7 +13,8 @@ import torch
 
 from skreg.networks.architecture import shared_shapes, state_names
 from skreg.networks.contract import Layer
-from skreg.networks.products import first, times_transposed, write_weight_gradient
+from skreg.networks.first_models import first_models
+from skreg.networks.products import times_transposed, write_weight_gradient
 
 
 def for_members(batch, n_members):
@@ -127,29 +128,29 @@ class SharedLinear(Layer):
     def forward(self, x, row_weight, drawn):
         scale_in, scale_out, bias = self._of_rows(x.size(0))
         scaled = (self._by_member(x) * scale_in).flatten(1, 2)
-        product = torch.bmm(scaled, first(self.weight, x.size(0)))
+        product = torch.bmm(scaled, first_models(self.weight, x.size(0)))
         output = torch.addcmul(bias, self._by_member(product), scale_out)
         return output.flatten(1, 2), (x, scaled, product)
 
     def _of_rows(self, k):
         """Return the members' scales and biases, of shape (k, 1, n_members, d)."""
         own = self.scale_in, self.scale_out, self.bias
-        return [first(tensor, k).unsqueeze(1) for tensor in own]
+        return [first_models(tensor, k).unsqueeze(1) for tensor in own]
 
     def backward(self, gradient, saved, needs_input):
         x, scaled, product = saved
         k = x.size(0)
         scale_in, scale_out, _ = self._of_rows(k)
         gradient = self._by_member(gradient)
-        torch.sum(gradient, 1, out=first(self.bias.grad, k))
+        torch.sum(gradient, 1, out=first_models(self.bias.grad, k))
         # Products overwrite what is no longer needed: new memory would cost more.
         of_scale = self._by_member(product).mul_(gradient)
-        torch.sum(of_scale, 1, out=first(self.scale_out.grad, k))
+        torch.sum(of_scale, 1, out=first_models(self.scale_out.grad, k))
         of_product = gradient.mul_(scale_out).flatten(1, 2)
-        write_weight_gradient(first(self.weight.grad, k), scaled, of_product)
+        write_weight_gradient(first_models(self.weight.grad, k), scaled, of_product)
         of_scaled = self._by_member(times_transposed(of_product, self.weight))
         of_scale = torch.mul(of_scaled, self._by_member(x), out=self._by_member(scaled))
-        torch.sum(of_scale, 1, out=first(self.scale_in.grad, k))
+        torch.sum(of_scale, 1, out=first_models(self.scale_in.grad, k))
         return of_scaled.mul_(scale_in).flatten(1, 2) if needs_input else None
 
 
@@ -180,7 +181,7 @@ class Heads(Layer):
 
     def _vectors(self, k):
         """Return the weights of one output, of shape (k, 1, n_members, n_in)."""
-        return first(self.weight, k).mT.unsqueeze(1)
+        return first_models(self.weight, k).mT.unsqueeze(1)
 
     def _of_members(self, rows):
         """Return rows as a tensor of shape (k, n_members, n_rows, d)."""
@@ -189,7 +190,9 @@ class Heads(Layer):
     def _weights(self, k):
         """Return the weights as a tensor of shape (k, n_members, n_in, n_out)."""
         return (
-            first(self.weight, k).unflatten(2, (self.bias.size(1), -1)).transpose(1, 2)
+            first_models(self.weight, k)
+            .unflatten(2, (self.bias.size(1), -1))
+            .transpose(1, 2)
         )
 
     def predict(self, x):
@@ -197,9 +200,9 @@ class Heads(Layer):
         if self._is_narrow:
             rows = x.unflatten(1, (-1, n_members))
             output = (rows * self._vectors(k)).sum(3, keepdim=True)
-            return output.add_(first(self.bias, k).unsqueeze(1)).flatten(1, 2)
+            return output.add_(first_models(self.bias, k).unsqueeze(1)).flatten(1, 2)
         output = torch.matmul(self._of_members(x), self._weights(k))
-        output = output.transpose(1, 2) + first(self.bias, k).unsqueeze(1)
+        output = output.transpose(1, 2) + first_models(self.bias, k).unsqueeze(1)
         return output.flatten(1, 2)
 
     def forward(self, x, row_weight, drawn):
@@ -209,17 +212,17 @@ class Heads(Layer):
         if self._is_narrow:
             return self._backward_narrow(gradient, x)
         k, gradient = x.size(0), self._of_members(gradient)
-        torch.sum(gradient, 2, out=first(self.bias.grad, k))
+        torch.sum(gradient, 2, out=first_models(self.bias.grad, k))
         found = torch.matmul(self._of_members(x).mT, gradient)
-        first(self.weight.grad, k).copy_(found.transpose(1, 2).flatten(2))
+        first_models(self.weight.grad, k).copy_(found.transpose(1, 2).flatten(2))
         return torch.matmul(gradient, self._weights(k).mT).transpose(1, 2).flatten(1, 2)
 
     def _backward_narrow(self, gradient, x):
         k, size = x.size(0), (-1, self.bias.size(1))
         gradient = gradient.unflatten(1, size)
-        torch.sum(gradient, 1, out=first(self.bias.grad, k))
+        torch.sum(gradient, 1, out=first_models(self.bias.grad, k))
         product = x.unflatten(1, size) * gradient
-        first(self.weight.grad, k).copy_(product.sum(1).mT)
+        first_models(self.weight.grad, k).copy_(product.sum(1).mT)
         of_rows = torch.mul(gradient, self._vectors(k), out=product)
         return of_rows.flatten(1, 2)
 

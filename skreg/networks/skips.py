@@ -7,9 +7,9 @@ up for the rows that keep it, so prediction changes nothing.
 
 from skreg.networks.chain import Chain
 from skreg.networks.contract import Layer
+from skreg.networks.first_models import first_models
 from skreg.networks.products import (
     affine,
-    first,
     times_transposed,
     write_weight_gradient,
 )
@@ -75,7 +75,7 @@ class LinearSkip(Layer):
         return self._added(score, x)
 
     def _added(self, score, x):
-        return affine(score, x, first(self.weight, x.size(0)))
+        return affine(score, x, first_models(self.weight, x.size(0)))
 
     def forward(self, x, row_weight, drawn):
         score, saved = self.network.forward(x, row_weight, drawn[:-1])
@@ -86,7 +86,7 @@ class LinearSkip(Layer):
 
     def backward(self, gradient, saved, needs_input):
         x, saved, path = saved
-        write_weight_gradient(first(self.weight.grad, x.size(0)), x, gradient)
+        write_weight_gradient(first_models(self.weight.grad, x.size(0)), x, gradient)
         direct = times_transposed(gradient, self.weight) if needs_input else None
         inner = gradient if path is None else gradient * path
         inner = self.network.backward(inner, saved, needs_input)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skreg.compatibility import Interval, validate_params
 from skreg.estimators.conflicts import validate_parameters
 from skreg.estimators.continuation import Continuation
-from skreg.estimators.fits import fits_of, sparsity
+from skreg.estimators.fits import fits_of
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
 from skreg.fusion.scheduler import train_fit
@@ -24,7 +24,7 @@ from skreg.sparsity.surgery import (
     with_states,
 )
 from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
-from skreg.training.gradual_pruning import magnitude_masks
+from skreg.training.gradual_pruning import magnitude_masks, sparsity
 from skreg.typing import ArrayLike, MatrixLike, SomeEstimator
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 def with_adversaries(seen, module, loss):
@@ -29,7 +29,7 @@ def with_adversaries(seen, module, loss):
     """
     batch, weight = seen.batch, seen.batch.weight
     direction = _input_gradient(seen, module, loss).sign()
-    size = first(seen.epsilon, batch.x.size(0)).view(-1, 1, 1)
+    size = first_models(seen.epsilon, batch.x.size(0)).view(-1, 1, 1)
     doubled = batch.replace(
         x=torch.cat([batch.x, torch.addcmul(batch.x, direction, size)], 1),
         target=_twice(batch.target),

@@ -20,7 +20,7 @@ from skreg.training.optimizers import OPTIMIZERS, StepSettings
 ELEMENTS_AT_A_TIME = 2**22
 
 
-def compute_dtype(request):
+def stack_dtype(request):
     """Return the floating-point type in which a stack computes."""
     # In single precision, rounding keeps gradients from falling below about 1e-6. The
     # "mps" device does not support double precision.
@@ -145,9 +145,9 @@ def stacked_optimizer(requests, network, penalties, n_batches, like):
 
 def _moving_averages(requests, like):
     """Stack the optimiser buffers and step counts of an earlier call."""
-    _, buffers, steps = zip(*(request.optimizer_state for request in requests))
+    states = [request.optimizer_state for request in requests]
     stacked = [
         [torch.tensor(np.concatenate(arrays), **like) for arrays in zip(*kind)]
-        for kind in zip(*buffers)
+        for kind in zip(*(state.buffers for state in states))
     ]
-    return stacked, [n for of_model in steps for n in of_model]
+    return stacked, [state.n_steps for state in states]

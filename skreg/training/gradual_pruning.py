@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import torch
 
 from skreg.compatibility import foreach_mul_
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 def n_pruned(share, n_numbers):
@@ -21,6 +22,24 @@ def n_pruned(share, n_numbers):
     """
     # 0.55 * 100 is 55.00000000000001, which must not become 56 weights.
     return math.ceil(round(share * n_numbers, 6))
+
+
+def sparsity(weights):
+    """Return the share of elements that are exactly zero.
+
+    Parameters
+    ----------
+    weights : list of ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.training.gradual_pruning import sparsity
+    >>> float(sparsity([np.eye(2), np.zeros(4)]))
+    0.75
+    """
+    n_numbers = sum(array.size for array in weights)
+    return 1 - sum(map(np.count_nonzero, weights)) / n_numbers
 
 
 def ramp_length(max_iter, n_cycles=1):
@@ -177,8 +196,8 @@ class Pruning:
 
     def mask_gradients(self, k):
         """Set the gradients of the pruned weights of the first `k` models to zero."""
-        gradients = [first(gradient, k) for gradient in self._gradients]
-        foreach_mul_(gradients, [first(mask, k) for mask in self.masks])
+        gradients = [first_models(gradient, k) for gradient in self._gradients]
+        foreach_mul_(gradients, [first_models(mask, k) for mask in self.masks])
 
     def after_epoch(self, n_epochs, moments, networks):
         """Prune each model up to its scheduled share.

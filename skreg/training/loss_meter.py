@@ -2,7 +2,7 @@
 
 import torch
 
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 class LossMeter:
@@ -44,7 +44,7 @@ class LossMeter:
         else:
             weight = torch.cat([batch.weight for batch in batches], 1)
         value = self.loss.value(score, target, weight)
-        first(self._total, len(batches[0].rows)).addcmul_(portion, value)
+        first_models(self._total, len(batches[0].rows)).addcmul_(portion, value)
         self._pending = []
 
     def total(self):

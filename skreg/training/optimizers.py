@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from skreg.compatibility import foreach_addcmul_, foreach_zero_, fused_adam_, fused_sgd_
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 from skreg.penalties.kinds import GroupLasso
 
 # Number of elements that two additional passes can process in the time of one call of a
@@ -215,9 +215,11 @@ class ProximalOptimizer(torch.optim.Optimizer):
         # A list of rates is replaced and never modified, so identity is enough.
         if self.param_groups[0]["lr"] is not self._lr_of_runs:
             self._make_runs()
-        weights = [first(w, k) for w in self.module.weights] if self._acts else ()
+        weights = ()
+        if self._acts:
+            weights = [first_models(w, k) for w in self.module.weights]
         if self._bends:
-            gradients = [first(w.grad, k) for w in self.module.weights]
+            gradients = [first_models(w.grad, k) for w in self.module.weights]
             self.penalties.add_smooth_gradient(weights, gradients)
         if self._clips:
             self._clip(k)
@@ -230,7 +232,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
 
     def _move(self, k):
         """Apply the update formula to the first `k` models, one run at a time."""
-        first(self.steps, k).add_(1)
+        first_models(self.steps, k).add_(1)
         if self._moves_apart:
             moves = self._moves()
             foreach_zero_(moves)
@@ -239,9 +241,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
                 break
             self._move_run(lr, options, count, *part)
         if self._moves_apart:
-            moved = [first(p, k) for p in self._in_runs(self._parameters)]
-            moves = [first(move, k) for move in moves]
-            foreach_addcmul_(moved, moves, [first(self._rates, k)] * len(moved))
+            moved = [first_models(p, k) for p in self._in_runs(self._parameters)]
+            moves = [first_models(move, k) for move in moves]
+            foreach_addcmul_(moved, moves, [first_models(self._rates, k)] * len(moved))
 
     def _move_run(self, lr, options, count, parameters, gradients, *buffers):
         raise NotImplementedError
@@ -270,11 +272,11 @@ class ProximalOptimizer(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _column(self, name, k):
-        return first(self._columns[name], k)
+        return first_models(self._columns[name], k)
 
     def _clip(self, k):
         """Scale the gradient of each model to a norm of at most `clip_norm`."""
-        gradients = [first(p.grad, k) for p in self._parameters]
+        gradients = [first_models(p.grad, k) for p in self._parameters]
         squares = [(g * g).sum((1, 2), keepdim=True) for g in gradients]
         norm = torch.stack(squares).sum(0).sqrt()
         factor = (self._column("clip_norm", k) / (norm + 1e-6)).clamp(max=1)
@@ -291,7 +293,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
             rate = metric = None
             if not all(penalty.is_constraint for penalty in parts):
                 rate, metric = self._step_size(layer, k, factors)
-            own = [first(tensor, k) for tensor in spare[layer]]
+            own = [first_models(tensor, k) for tensor in spare[layer]]
             for penalty in parts:
                 penalty.prox_(weight, rate, metric, own)
 
@@ -365,15 +367,15 @@ class ProximalAdam(ProximalOptimizer):
     def _step_factors(self, k):
         # sqrt(v / c) + epsilon is computed as (sqrt(v) + epsilon * sqrt(c)) / sqrt(c),
         # which saves a pass over the weights.
-        root = (1 - self._column("beta_2", k) ** first(self.steps, k)).sqrt_()
-        return first(self._rates, k) * root, self._column("epsilon", k) * root
+        root = (1 - self._column("beta_2", k) ** first_models(self.steps, k)).sqrt_()
+        return first_models(self._rates, k) * root, self._column("epsilon", k) * root
 
     def _step_size(self, layer, k, factors):
         rate, epsilon = factors
-        second_m = first(self.buffers[1][layer], k)
+        second_m = first_models(self.buffers[1][layer], k)
         if layer in self._groups:
             return rate, second_m[:, :, :1].sqrt().add_(epsilon)
-        metric = first(self._spare_memory()[layer][0], k)
+        metric = first_models(self._spare_memory()[layer][0], k)
         # Not sqrt, which is several times slower for zeros.
         return rate, torch.rsqrt(second_m, out=metric).reciprocal_().add_(epsilon)
 

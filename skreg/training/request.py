@@ -21,6 +21,24 @@ from skreg.training.tracker import Tracker
 OPTIMAL = 1e-6
 
 
+@dataclass(frozen=True, eq=False)
+class OptimizerState:
+    """The state of the optimiser of one network, from which another call continues.
+
+    Parameters
+    ----------
+    solver : {"adam", "sgd"}
+    buffers : list of list of ndarray of shape (1, n_in, n_out)
+        The moving averages: one list for each kind, with one array for each parameter.
+    n_steps : float
+        Number of steps so far.
+    """
+
+    solver: str
+    buffers: list
+    n_steps: float
+
+
 @dataclass
 class FitRequest:
     """The data and validated settings for the training of one network.
@@ -65,7 +83,7 @@ class FitRequest:
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
         Number of epochs and rows of earlier calls.
-    optimizer_state : tuple or None
+    optimizer_state : OptimizerState or None
         The `FitResult.optimizer_state` of the last call.
     keep_optimizer : bool
         Whether to return the state of the optimiser.
@@ -112,7 +130,7 @@ class FitRequest:
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0
-    optimizer_state: tuple | None = None
+    optimizer_state: OptimizerState | None = None
     keep_optimizer: bool = False
     score: object = None
     on_epoch: object = None
@@ -176,7 +194,8 @@ class FitRequest:
 
         Those of another solver have a different meaning and are not used.
         """
-        return bool(self.optimizer_state) and self.optimizer_state[0] == self.solver
+        state = self.optimizer_state
+        return state is not None and state.solver == self.solver
 
     @property
     def min_rows(self):
@@ -235,9 +254,8 @@ class FitResult:
         Violation of the optimality conditions, nan if it was not computed.
     history : list of dict
         The skorch history of a network with callbacks, else empty.
-    optimizer_state : tuple or None
-        The solver, its moving averages and its number of steps. None if they were not
-        requested.
+    optimizer_state : OptimizerState or None
+        None if it was not requested.
     interrupted : bool
         Whether a keyboard interrupt ended the training.
     seconds : float
@@ -248,6 +266,6 @@ class FitResult:
     tracker: Tracker
     kkt_violation: float = math.nan
     history: list = field(default_factory=list)
-    optimizer_state: tuple | None = None
+    optimizer_state: OptimizerState | None = None
     interrupted: bool = False
     seconds: float = 0.0

@@ -141,10 +141,9 @@ class Run:
             stack.restore(position, tracker.best_state)
         if stack.pruning:
             stack.pruning.complete(position, stack.network)
-        result, request = FitResult(stack.state_of(position), tracker), tracker.request
-        if request.keep_optimizer and stack.optimizer:
-            state = stack.optimizer_state_of(position)
-            result.optimizer_state = (request.solver, *state)
+        result = FitResult(stack.state_of(position), tracker)
+        if tracker.request.keep_optimizer and stack.optimizer:
+            result.optimizer_state = stack.optimizer_state_of(position)
         return result
 
     @torch.no_grad()

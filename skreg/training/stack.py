@@ -6,7 +6,7 @@ import torch
 
 from skreg.data.random_streams import Streams
 from skreg.training.assembly import (
-    compute_dtype,
+    stack_dtype,
     stacked_batches,
     stacked_network,
     stacked_optimizer,
@@ -16,6 +16,7 @@ from skreg.training.assembly import (
 from skreg.training.gradual_pruning import pruning_of
 from skreg.training.noise import Noise
 from skreg.training.objective import Objective
+from skreg.training.request import OptimizerState
 from skreg.training.weight_averages import averages_of
 
 
@@ -49,8 +50,9 @@ class Stack:
 
     def __init__(self, requests):
         head = requests[0]
-        self.dtype, self.device = compute_dtype(head), head.device
-        self.loss, self._state_dtype = head.loss, head.dtype
+        self.dtype, self.device = stack_dtype(head), head.device
+        self.loss = head.loss
+        self._solver, self._state_dtype = head.solver, head.dtype
         like = {"dtype": self.dtype, "device": self.device}
         self.streams = [Streams(r.seed, r.epochs_seen) for r in requests]
         self.noise = stacked_vectors(Noise, requests, like)
@@ -93,12 +95,13 @@ class Stack:
             tensor[position].copy_(torch.from_numpy(array))
 
     def optimizer_state_of(self, position):
-        """Return the moving averages and the step count of one model's optimiser."""
+        """Return the `OptimizerState` of one model."""
         buffers = [
             [b[position : position + 1].to("cpu", copy=True).numpy() for b in kind]
             for kind in self.optimizer.buffers
         ]
-        return buffers, [self.optimizer.steps[position].item()]
+        n_steps = self.optimizer.steps[position].item()
+        return OptimizerState(self._solver, buffers, n_steps)
 
     def objective(self):
         """Return the objective of the models over all training rows, without noise."""

@@ -1,10 +1,10 @@
 """Training of any number of requests: the entry point of this subpackage."""
 
-import copy
 from dataclasses import replace
 
 from skreg.augmentation.parameter import has_functions
 from skreg.data.shared_arrays import SharedArrays
+from skreg.training.errors import own_copy
 from skreg.training.grouping import stacks_of
 from skreg.training.request import FitResult
 from skreg.training.run import run
@@ -95,17 +95,6 @@ def train_stack(requests, watch=None):
         for result in results:
             result.tracker.error = own_copy(error)
     return results
-
-
-def own_copy(error):
-    """Return a copy of an error.
-
-    Each fit that raises the error adds frames to its traceback, so each needs a copy.
-    """
-    try:
-        return copy.copy(error).with_traceback(error.__traceback__)
-    except Exception:  # some errors cannot be created again from their arguments
-        return error
 
 
 def _needs_polish(result):

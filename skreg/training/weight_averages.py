@@ -5,7 +5,7 @@ import math
 import torch
 
 from skreg.compatibility import foreach_lerp_
-from skreg.networks.products import first
+from skreg.networks.first_models import first_models
 
 
 def first_averaged(swa_fraction, max_iter):
@@ -90,8 +90,8 @@ class Averages:
         """Move the averages of the first models towards the weights by a share."""
         k, averages, state = len(shares), self._averages, self._state
         if k < len(self._steps):
-            averages = [first(tensor, k) for tensor in averages]
-            state = [first(tensor, k) for tensor in state]
+            averages = [first_models(tensor, k) for tensor in averages]
+            state = [first_models(tensor, k) for tensor in state]
         weight = shares[0]
         if shares.count(weight) < k:
             like = {"device": state[0].device, "dtype": state[0].dtype}

@@ -22,7 +22,7 @@ from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.noise import Noise
 from skreg.training.optimizers import StepSettings
-from skreg.training.request import FitRequest
+from skreg.training.request import FitRequest, OptimizerState
 
 WEIGHT = np.linspace(0, 2, 60)
 
@@ -75,7 +75,7 @@ DECIDES = {
 NOT_KEPT = {
     "callbacks": [skorch.callbacks.Callback()],
     "on_epoch": lambda *_: None,
-    "optimizer_state": ("adam", [], []),
+    "optimizer_state": OptimizerState("adam", [], 0.0),
     "keep_optimizer": True,
 }
 NO_MATTER = {"score": lambda state: 1.0}

@@ -113,26 +113,6 @@ class TestProcesses:
             cross_val_score(watched, X, y, cv=2)
         assert len(seen) == 4
 
-    def test_errors_keep_their_type(self):
-        from skreg.fusion.dispatch import _portable_error
-
-        class Own(Exception):
-            def __init__(self, one, two):
-                super().__init__(one)
-
-        class Odd(Exception):
-            def __init__(self):
-                super().__init__("odd")
-                self.lock = threading.Lock()
-
-        try:
-            raise ValueError("plain")
-        except ValueError as error:
-            found = _portable_error(error)
-        assert type(found) is ValueError and "test_edges" in found.__notes__[0]
-        assert isinstance(_portable_error(Odd()), RuntimeError)
-        assert isinstance(_portable_error(Own(1, 2)), RuntimeError)
-
     @pytest.mark.parametrize("over", ["multiprocessing", "fused", "nothing"])
     def test_backends_that_cannot_do_it_are_refused(self, over):
         with pytest.raises(ValueError, match="over must be the name of a joblib"):
