@@ -25,8 +25,6 @@ from skreg.compatibility import (
     safe_indexing,
 )
 
-__all__ = ["Augmented"]
-
 # The share of rows that early stopping holds out, in skreg and in scikit-learn. None
 # holds out no rows.
 _FRACTION = "validation_fraction"

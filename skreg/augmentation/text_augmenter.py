@@ -13,8 +13,6 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from skreg.augmentation.wordnet import wordnet_synonyms
 from skreg.compatibility import Interval, StrOptions
 
-__all__ = ["TextAugmenter"]
-
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
 _SHARE = Interval(Real, 0, 1, closed="both")

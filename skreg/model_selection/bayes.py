@@ -17,8 +17,6 @@ from skreg.compatibility import (
 )
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 
-__all__ = ["BayesSearchCV"]
-
 
 class BayesSearchCV(BaseSearchCV):
     """Search over hyperparameters with the samplers of Optuna.
