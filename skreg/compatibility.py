@@ -15,7 +15,7 @@ they are available, and replaced here otherwise:
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import scipy
@@ -202,8 +202,10 @@ else:
         replace the splitter `_checked_cv_orig`.
         """
 
+        cv: Any
+
         @fit_context(prefer_skip_nested_validation=False)
-        def fit(self, X, y=None, **params):
+        def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
             cv = self.cv
             X, y = indexable(X, y)
             self._checked_cv_orig = check_cv(

@@ -5,7 +5,7 @@ classes for anything. What stands here tells at least arrays from estimators and
 from names.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -13,11 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "ArrayLike",
+    "Bounds",
     "ClassWeight",
+    "CopyAugmenter",
     "CrossValidation",
     "Estimator",
     "MatrixLike",
+    "MultimetricScoring",
     "NDArray",
+    "OptunaSampler",
     "PerLayer",
     "RandomState",
     "Scoring",
@@ -43,6 +47,25 @@ class Estimator(Protocol):
         """Change parameters."""
 
 
+class CopyAugmenter(Protocol):
+    """An augmenter that adds copies of the rows, such as `TextAugmenter`."""
+
+    def augment(self, X: Any, /) -> tuple[Any, ArrayLike]:
+        """Return all rows to train on, and the index of the original of each."""
+
+
+class OptunaSampler(Protocol):
+    """A sampler of Optuna."""
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any, /) -> Any:
+        """Return values of the parameters that are sampled jointly."""
+
+    def sample_independent(
+        self, study: Any, trial: Any, name: Any, distribution: Any, /
+    ) -> Any:
+        """Return the value of one parameter."""
+
+
 class Splitter(Protocol):
     """A cross-validation generator."""
 
@@ -61,6 +84,8 @@ MatrixLike = ArrayLike | SparseMatrix
 # "float or array-like of shape (n_layers,)", and the same for numbers of units.
 PerLayer = float | Sequence[float] | NDArray[Any]
 Sizes = int | Sequence[int] | NDArray[Any]
+# "[lower, upper]"
+Bounds = Sequence[float] | NDArray[Any]
 
 ClassWeight = (
     Mapping[Any, float] | Sequence[Mapping[Any, float]] | Literal["balanced"] | None
@@ -68,3 +93,10 @@ ClassWeight = (
 CrossValidation = int | Splitter | Iterable[Any] | None
 RandomState = int | np.random.RandomState | None
 Scoring = str | Callable[..., float] | None
+# What scikit-learn's searches take in addition to it.
+MultimetricScoring = (
+    Sequence[str]
+    | Set[str]
+    | Mapping[str, str | Callable[..., float]]
+    | Callable[..., Mapping[str, float]]
+)

@@ -26,16 +26,11 @@ from skreg.compatibility import StrOptions
 
 # They have no types yet. What is new is not to be among them.
 UNTYPED = {
-    "Augmented",
-    "BayesSearchCV",
     "ComparisonDisplay",
     "ComparisonResult",
-    "ImageAugmenter",
     "LearningCurvesDisplay",
     "RegularizationPathDisplay",
     "SearchDisplay",
-    "TableAugmenter",
-    "TextAugmenter",
 }
 TYPED = [getattr(skreg, name) for name in skreg.__all__ if name not in UNTYPED]
 NETWORKS = [each for each in TYPED if hasattr(each, "_parameter_constraints")]
@@ -70,6 +65,21 @@ def test_types_of_functions_keep_the_estimator() -> None:
         skreg.prune(clf, "half")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="network"):
         skreg.compact("clf")  # type: ignore[type-var]
+
+
+def test_types_of_augmenters_and_searches() -> None:
+    X, y = iris()
+    shifts = skreg.ImageAugmenter(width_shift_range=1, zoom_range=[0.9, 1.1])
+    assert_type(shifts.sample(X.reshape(-1, 2, 2)), NDArray[Any])
+    copies = skreg.TextAugmenter(synonyms={"fine": ["good"]}, n_copies=1)
+    texts, _ = copies.augment(["a fine day"])
+    assert_type(texts, list[str])
+    clf = skreg.MLPClassifier((8,), max_iter=2, random_state=0)
+    assert_type(skreg.Augmented(clf, None).fit(X, y), skreg.Augmented)
+    with pytest.raises(ValueError, match="augmenter"):
+        skreg.Augmented(clf, "copies").fit(X, y)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sampler"):
+        skreg.BayesSearchCV(clf, {}, sampler="cma").fit(X, y)  # type: ignore[arg-type]
 
 
 def test_types_of_results() -> None:

@@ -67,7 +67,14 @@ class TableAugmenter(BaseEstimator):
         "noise": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, mixup=0.0, cutmix=0.0, cutout=0.0, noise=0.0):
+    def __init__(
+        self,
+        *,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cutout: float = 0.0,
+        noise: float = 0.0,
+    ) -> None:
         self.mixup = mixup
         self.cutmix = cutmix
         self.cutout = cutout
