@@ -18,7 +18,7 @@ from skreg.augmentation.image_draws import (
     StackedImages,
 )
 from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
-from skreg.compatibility import Interval, RealNotInt, StrOptions
+from skreg.compatibility import Interval, RealNotInt, StrOptions, check_constraints
 from skreg.parameters.image_shapes import full_shape
 from skreg.typing import ArrayLike, Bounds, NDArray, RandomState
 
@@ -214,7 +214,7 @@ class ImageAugmenter(BaseEstimator):
 
     def _check(self):
         """Check the parameters, and raise an error for the first invalid one."""
-        self._validate_params()
+        check_constraints(self)
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
                 _pair(name, getattr(self, name))

@@ -4,7 +4,7 @@ from numbers import Real
 
 from sklearn.base import BaseEstimator
 
-from skreg.compatibility import Interval
+from skreg.compatibility import Interval, check_constraints
 
 # The parameter of the networks with the same effect as each strength.
 STRENGTHS = {
@@ -82,4 +82,4 @@ class TableAugmenter(BaseEstimator):
 
     def _check(self):
         """Check the parameters, and raise an error for the first invalid one."""
-        self._validate_params()
+        check_constraints(self)

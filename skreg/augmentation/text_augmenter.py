@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
-from skreg.compatibility import Interval, StrOptions
+from skreg.compatibility import Interval, StrOptions, check_constraints
 from skreg.typing import NDArray, RandomState
 
 # A list, an array or a Series of str.
@@ -149,7 +149,7 @@ class TextAugmenter(BaseEstimator):
             Index in X of the original of each text. The targets of all texts are
             ``y[rows]``.
         """
-        self._validate_params()
+        check_constraints(self)
         texts = _checked(X)
         copies = self._make_copies(texts) if self.n_copies else []
         rows = np.tile(np.arange(len(texts)), 1 + self.n_copies)

@@ -14,7 +14,13 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
+from skreg.compatibility import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_constraints,
+    fit_context,
+)
 from skreg.data.sample_weights import check_weights
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
@@ -141,7 +147,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             The fitted estimator.
         """
         prototype = self._prototype()
-        prototype._validate_params()
+        check_constraints(prototype)
         kept = fit_kept_on_failure(self, KeyboardInterrupt)
         with kept, at_most(self.n_jobs):
             self._fit(prototype, X, y, sample_weight, groups)
