@@ -9,8 +9,6 @@ from sklearn.utils.multiclass import type_of_target
 
 from skreg.parameters.suggestions import suggest
 
-__all__ = ["DataError", "Table", "load_table"]
-
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 _TARGET_NAMES = ("target", "label", "class", "y")
