@@ -134,7 +134,7 @@ ORDER = {
         "mlp_cv",
     ],
     "sparsity": ["surgery", "units", "compaction", "pruning"],
-    "plotting": ["comparison", "curves", "path", "search"],
+    "plotting": ["curves", "path", "spread", "comparison", "search"],
     "comparison": [
         "budget",
         "choices",

@@ -1,8 +1,7 @@
 """Plot of the differences from the baseline in a comparison."""
 
-import numpy as np
-
 from skreg.compatibility import check_matplotlib_support
+from skreg.plotting.spread import spread
 
 
 class ComparisonDisplay:
@@ -120,10 +119,7 @@ class ComparisonDisplay:
         """Draw the dots of an estimator below its mean and interval."""
         result, values = self.result, self.result.statistics[name]
         differences = result.scores[name] - result.scores[result.baseline]
-        # Spread the dots vertically to separate them. Multiples of the golden ratio
-        # are far apart and have no order, which would look like a trend.
-        shifts = np.arange(len(differences)) * 0.6180339887498949 % 1
-        heights = row + 0.07 + 0.16 * shifts
+        heights = row + 0.07 + 0.16 * spread(len(differences))
         style = {"color": "C0", "marker": "o", "markersize": 4, "alpha": 0.5}
         style |= {"linestyle": "none", "markeredgewidth": 0}
         self.lines_ += ax.plot(differences, heights, **style | line_kw)

@@ -11,6 +11,7 @@ from skreg.model_selection.cv_results import (
     score_names,
 )
 from skreg.parameters.values import is_number, is_off
+from skreg.plotting.spread import spread
 
 _DECADES_OF_LOG = 1.5
 
@@ -260,7 +261,8 @@ class _Scale:
         to, back = (np.log10, lambda u: 10.0**u) if is_log else (float, float)
         span = (to(high) - to(low)) or 1.0
         place = to(low) - 0.18 * span
-        x[off] = [back(place + shift * span) for shift in _spread(sum(off), 0.03)]
+        shifts = _spread_around_zero(sum(off), 0.03)
+        x[off] = [back(place + shift * span) for shift in shifts]
         inner = _ticks_between(low, high, is_log)
         return cls(
             x,
@@ -283,7 +285,7 @@ class _Scale:
             same = np.flatnonzero(
                 [value is not np.ma.masked and str(value) == name for value in values]
             )
-            x[same] = position + _spread(len(same), 0.15)
+            x[same] = position + _spread_around_zero(len(same), 0.15)
         return cls(x, False, tuple(range(len(order))), tuple(order))
 
     def set_up(self, ax):
@@ -396,13 +398,9 @@ def _tick_labels(ticks, is_log):
     return [f"{tick:g}" for tick in ticks]
 
 
-def _spread(n, width):
-    """Return positions around 0 for `n` dots side by side, in no order.
-
-    Positions in order would look like a trend. Multiples of the golden ratio are far
-    apart and have no order.
-    """
-    return width * (2 * (np.arange(1, n + 1) * 0.6180339887498949 % 1) - 1)
+def _spread_around_zero(n, width):
+    """Return positions from -width to width for `n` dots side by side."""
+    return width * (2 * spread(n, first=1) - 1)
 
 
 def _is_none(value):
