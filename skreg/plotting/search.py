@@ -114,28 +114,8 @@ class SearchDisplay:
             The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_cv_results")
-        display = cls._read(cv_results, params, metric, best_index)
-        return display.plot(ax, **line_kw)
-
-    @classmethod
-    def _read(cls, cv_results, params=None, metric="score", best_index=None):
-        """Return a display without a plot."""
-        _check_metric(cv_results, metric)
-        scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
-        if best_index is None:
-            best_index = _find_best(cv_results, scores)
-        rows = last_rows(cv_results)
-        names = _varied(cv_results, rows) if params is None else list(params)
-        values = {}
-        for name in names:
-            if f"param_{name}" not in cv_results:
-                known = [key[6:] for key in cv_results if key.startswith("param_")]
-                raise ValueError(f"params has {name!r}, which is not one of {known}.")
-            column = cv_results[f"param_{name}"]
-            values[name] = [column[row] for row in rows]
-        best = _row_of_same(cv_results, rows, best_index)
-        sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
-        return cls(values, scores[rows], sds[rows], best, metric)
+        found = read_search(cv_results, params, metric, best_index)
+        return cls(*found, metric).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
         """Plot the scores.
@@ -222,6 +202,51 @@ class SearchDisplay:
             color="0.4",
             fontsize="small",
         )
+
+
+def read_search(cv_results, params=None, metric="score", best_index=None):
+    """Return what a `SearchDisplay` shows of a search.
+
+    Parameters
+    ----------
+    cv_results : dict of str to array-like
+    params : list of str, default=None
+        Hyperparameters to plot. None is all that were varied.
+    metric : str, default="score"
+        Name of the score.
+    best_index : int, default=None
+        Row of the chosen candidate. None is the candidate with the best score.
+
+    Returns
+    -------
+    values : dict of str to list
+        Values of the candidates, by name of the hyperparameter.
+    scores, sds : ndarray of shape (n_candidates,)
+        Means and standard deviations of the test scores.
+    best_index : int
+        Index of the chosen candidate in these.
+
+    Raises
+    ------
+    ValueError
+        If nothing was searched, or if `cv_results` lacks the metric or a parameter.
+    """
+    _check_metric(cv_results, metric)
+    scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
+    if best_index is None:
+        best_index = _find_best(cv_results, scores)
+    rows = last_rows(cv_results)
+    names = _varied(cv_results, rows) if params is None else list(params)
+    values = {}
+    for name in names:
+        if f"param_{name}" not in cv_results:
+            known = [key[6:] for key in cv_results if key.startswith("param_")]
+            raise ValueError(f"params has {name!r}, which is not one of {known}.")
+        column = cv_results[f"param_{name}"]
+        values[name] = [column[row] for row in rows]
+    best = _row_of_same(cv_results, rows, best_index)
+    sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
+    return values, scores[rows], sds[rows], best
 
 
 @dataclass
