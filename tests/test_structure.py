@@ -187,10 +187,26 @@ EXPORTS = {
         "RegularizationPathDisplay",
         "SearchDisplay",
     },
-    "comparison": {"ComparisonResult", "compare", "load_table"},
+    "comparison": {
+        "Certainty",
+        "Choice",
+        "ComparisonResult",
+        "DataError",
+        "Statistics",
+        "Table",
+        "compare",
+        "load_table",
+    },
 }
 # For those who look for them in a subpackage; `skreg` itself leaves them out.
-IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
+IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {
+    "Certainty",
+    "Choice",
+    "DataError",
+    "Statistics",
+    "Table",
+    "load_table",
+}
 
 
 def place(dotted):
@@ -335,6 +351,13 @@ def test_exports_of_a_subpackage(package):
     exported = set(getattr(found, "__all__", ()))
     assert exported == EXPORTS[package]
     assert all(hasattr(found, name) for name in exported)
+
+
+@pytest.mark.parametrize("package", [name for name in EXPORTS if EXPORTS[name]])
+def test_exports_are_documented(package):
+    """The page of a subpackage lists its names, each in a line of its own."""
+    page = PACKAGE.parent / "docs/api" / f"{package}.md"
+    assert set(re.findall(r"^   (\w+)$", page.read_text(), re.M)) == EXPORTS[package]
 
 
 def test_exports():
