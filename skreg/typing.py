@@ -6,18 +6,31 @@ from names.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Of optional packages, which only a type checker imports here.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.lines import Line2D
+    from pandas import DataFrame
+else:
+    Axes = ErrorbarContainer = Line2D = DataFrame = Any
+
 __all__ = [
     "ArrayLike",
+    "Axes",
     "Bounds",
     "ClassWeight",
     "CopyAugmenter",
     "CrossValidation",
+    "DataFrame",
+    "ErrorbarContainer",
     "Estimator",
+    "Line2D",
     "MatrixLike",
     "MultimetricScoring",
     "NDArray",

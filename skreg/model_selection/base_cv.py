@@ -4,7 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
@@ -22,6 +22,7 @@ from skreg.compatibility import (
     fit_context,
 )
 from skreg.data.sample_weights import check_weights
+from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
@@ -40,7 +41,7 @@ from skreg.model_selection.trials import (
 )
 from skreg.parameters.suggestions import suggest
 from skreg.training.threads import at_most
-from skreg.typing import ArrayLike, MatrixLike
+from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 COUNT = Interval(Integral, 1, None, closed="left")
 
@@ -349,7 +350,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self.dropout_, self.batchnorm_ = network.dropout, network.batchnorm
 
     @property
-    def feature_importances_(self):
+    def feature_importances_(self) -> NDArray[Any]:
         """Norm of the outgoing weights of each input, averaged over the networks."""
         self._check_can_predict()
         return mean_over(
@@ -357,7 +358,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         )
 
     @property
-    def estimator_(self):
+    def estimator_(self) -> BaseNetwork:
         """The network, if a single one makes the predictions."""
         self._check_can_predict()
         if len(self.estimators_) > 1:

@@ -1,6 +1,8 @@
 """Plot of the scores of a search against each hyperparameter."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from skreg.model_selection.cv_results import (
 )
 from skreg.parameters.values import is_number, is_off
 from skreg.plotting.spread import spread
+from skreg.typing import ArrayLike, Axes, Line2D, NDArray
 
 _DECADES_OF_LOG = 1.5
 
@@ -66,7 +69,14 @@ class SearchDisplay:
     'log'
     """
 
-    def __init__(self, values, scores, sds, best_index, metric="score"):
+    def __init__(
+        self,
+        values: dict[str, list[Any]],
+        scores: ArrayLike,
+        sds: ArrayLike,
+        best_index: int,
+        metric: str = "score",
+    ) -> None:
         self.values = values
         self.scores = scores
         self.sds = sds
@@ -76,14 +86,14 @@ class SearchDisplay:
     @classmethod
     def from_cv_results(
         cls,
-        cv_results,
-        params=None,
+        cv_results: Mapping[str, Any],
+        params: Sequence[str] | None = None,
         *,
-        metric="score",
-        best_index=None,
-        ax=None,
-        **line_kw,
-    ):
+        metric: str = "score",
+        best_index: int | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Plot the `cv_results_` of a search.
 
         If a halving search has scored a candidate several times, its last score is
@@ -117,7 +127,11 @@ class SearchDisplay:
         found = read_search(cv_results, params, metric, best_index)
         return cls(*found, metric).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(
+        self,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Plot the scores.
 
         Parameters
@@ -134,13 +148,14 @@ class SearchDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axes = make_axes(len(self.values)) if ax is None else np.ravel(ax)
+        axes = make_axes(len(self.values)) if ax is None else np.asarray(ax).ravel()
         if len(axes) != len(self.values):
             raise ValueError(
                 f"ax must hold {len(self.values)} axes, one for each of "
                 f"{list(self.values)}, got {len(axes)}."
             )
-        self.lines_, self.best_lines_ = [], []
+        self.lines_: list[Line2D] = []
+        self.best_lines_: list[Line2D] = []
         labels = _short_names(self.values)
         for panel, label, values in zip(axes, labels, self.values.values()):
             self._plot_panel(panel, _Scale.of(values), line_kw)
@@ -204,7 +219,12 @@ class SearchDisplay:
         )
 
 
-def read_search(cv_results, params=None, metric="score", best_index=None):
+def read_search(
+    cv_results: Mapping[str, Any],
+    params: Sequence[str] | None = None,
+    metric: str = "score",
+    best_index: int | None = None,
+) -> tuple[dict[str, list[Any]], NDArray[Any], NDArray[Any], int]:
     """Return what a `SearchDisplay` shows of a search.
 
     Parameters
