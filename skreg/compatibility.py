@@ -15,7 +15,7 @@ they are available, and replaced here otherwise:
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import scipy
@@ -46,6 +46,8 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "available_if",
+    "callback_attributes",
+    "check_constraints",
     "check_matplotlib_support",
     "check_method_params",
     "check_sample_weight",
@@ -57,7 +59,9 @@ __all__ = [
     "foreach_zero_",
     "fused_adam_",
     "fused_sgd_",
+    "has_callbacks",
     "latin_hypercube",
+    "metric_of",
     "num_samples",
     "run_search_arguments",
     "safe_indexing",
@@ -109,6 +113,64 @@ def latin_hypercube(d, rng):
     """Return a `scipy.stats.qmc.LatinHypercube` of `d` dimensions."""
     name = "rng" if _minor_version(scipy) >= (1, 15) else "seed"
     return LatinHypercube(d, **{name: rng})
+
+
+def check_constraints(estimator):
+    """Check the parameters of an estimator against its `_parameter_constraints`.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+
+    Raises
+    ------
+    ValueError
+        For the first parameter that violates all of its constraints.
+    """
+    estimator._validate_params()
+
+
+def metric_of(scorer):
+    """Return the function of targets and predictions that a scorer computes.
+
+    Parameters
+    ----------
+    scorer : callable
+
+    Returns
+    -------
+    callable
+        The scorer itself if it was not made by `sklearn.metrics.make_scorer`.
+    """
+    return getattr(scorer, "_score_func", scorer)
+
+
+def has_callbacks(estimator):
+    """Return whether an estimator has callbacks of scikit-learn."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def callback_attributes(estimator):
+    """Return the attributes that scikit-learn's callbacks set on an estimator.
+
+    They are private, and which ones there are depends on the version and on whether a
+    search runs the fit. So all private names that
+    contain "callback" are taken for theirs.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+
+    Returns
+    -------
+    dict
+        Values by the names of the attributes.
+    """
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.startswith("_") and "callback" in name
+    }
 
 
 def check_sample_weight(sample_weight, X):
@@ -202,8 +264,10 @@ else:
         replace the splitter `_checked_cv_orig`.
         """
 
+        cv: Any
+
         @fit_context(prefer_skip_nested_validation=False)
-        def fit(self, X, y=None, **params):
+        def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
             cv = self.cv
             X, y = indexable(X, y)
             self._checked_cv_orig = check_cv(

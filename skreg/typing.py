@@ -5,19 +5,36 @@ classes for anything. What stands here tells at least arrays from estimators and
 from names.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Of optional packages, which only a type checker imports here.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.lines import Line2D
+    from pandas import DataFrame
+else:
+    Axes = ErrorbarContainer = Line2D = DataFrame = Any
+
 __all__ = [
     "ArrayLike",
+    "Axes",
+    "Bounds",
     "ClassWeight",
+    "CopyAugmenter",
     "CrossValidation",
+    "DataFrame",
+    "ErrorbarContainer",
     "Estimator",
+    "Line2D",
     "MatrixLike",
+    "MultimetricScoring",
     "NDArray",
+    "OptunaSampler",
     "PerLayer",
     "RandomState",
     "Scoring",
@@ -43,6 +60,25 @@ class Estimator(Protocol):
         """Change parameters."""
 
 
+class CopyAugmenter(Protocol):
+    """An augmenter that adds copies of the rows, such as `TextAugmenter`."""
+
+    def augment(self, X: Any, /) -> tuple[Any, ArrayLike]:
+        """Return all rows to train on, and the index of the original of each."""
+
+
+class OptunaSampler(Protocol):
+    """A sampler of Optuna."""
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any, /) -> Any:
+        """Return values of the parameters that are sampled jointly."""
+
+    def sample_independent(
+        self, study: Any, trial: Any, name: Any, distribution: Any, /
+    ) -> Any:
+        """Return the value of one parameter."""
+
+
 class Splitter(Protocol):
     """A cross-validation generator."""
 
@@ -61,6 +97,8 @@ MatrixLike = ArrayLike | SparseMatrix
 # "float or array-like of shape (n_layers,)", and the same for numbers of units.
 PerLayer = float | Sequence[float] | NDArray[Any]
 Sizes = int | Sequence[int] | NDArray[Any]
+# "[lower, upper]"
+Bounds = Sequence[float] | NDArray[Any]
 
 ClassWeight = (
     Mapping[Any, float] | Sequence[Mapping[Any, float]] | Literal["balanced"] | None
@@ -68,3 +106,10 @@ ClassWeight = (
 CrossValidation = int | Splitter | Iterable[Any] | None
 RandomState = int | np.random.RandomState | None
 Scoring = str | Callable[..., float] | None
+# What scikit-learn's searches take in addition to it.
+MultimetricScoring = (
+    Sequence[str]
+    | Set[str]
+    | Mapping[str, str | Callable[..., float]]
+    | Callable[..., Mapping[str, float]]
+)

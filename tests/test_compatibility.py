@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator
+from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.utils import compute_class_weight
 
 from skreg import MLPRegressor, compatibility
@@ -40,6 +41,27 @@ def test_a_fit_without_callbacks(before_callbacks):
     context.call_on_fit_task_begin(estimator=None)
     epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(X=None)
     assert epoch.call_on_fit_task_end(X=None) is False
+
+
+def test_attributes_of_callbacks():
+    """All that scikit-learn sets, and none of skreg's own."""
+    network = MLPRegressor(callbacks=[])
+    assert not compatibility.has_callbacks(network)
+    assert compatibility.callback_attributes(network) == {}
+    if compatibility.SKLEARN >= (1, 9):
+        before = set(vars(network))
+        hooks = ("setup", "teardown", "on_fit_task_begin", "on_fit_task_end")
+        callback = SimpleNamespace(**dict.fromkeys(hooks, lambda **about: None))
+        network.set_callbacks(callback)._init_callback_context(max_subtasks=1)
+        found = compatibility.callback_attributes(network)
+        assert compatibility.has_callbacks(network)
+        assert set(found) == set(vars(network)) - before
+
+
+def test_metric_of_a_scorer():
+    scorer = make_scorer(mean_squared_error, greater_is_better=False)
+    assert compatibility.metric_of(scorer) is mean_squared_error
+    assert compatibility.metric_of(mean_squared_error) is mean_squared_error
 
 
 def test_a_search_without_callbacks(before_callbacks):

@@ -136,7 +136,7 @@ ORDER = {
         "mlp_cv",
     ],
     "sparsity": ["surgery", "units", "compaction", "pruning"],
-    "plotting": ["comparison", "curves", "path", "search"],
+    "plotting": ["curves", "path", "spread", "comparison", "search"],
     "comparison": [
         "budget",
         "choices",
@@ -189,10 +189,26 @@ EXPORTS = {
         "RegularizationPathDisplay",
         "SearchDisplay",
     },
-    "comparison": {"ComparisonResult", "compare", "load_table"},
+    "comparison": {
+        "Certainty",
+        "Choice",
+        "ComparisonResult",
+        "DataError",
+        "Statistics",
+        "Table",
+        "compare",
+        "load_table",
+    },
 }
 # For those who look for them in a subpackage; `skreg` itself leaves them out.
-IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {"load_table"}
+IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {
+    "Certainty",
+    "Choice",
+    "DataError",
+    "Statistics",
+    "Table",
+    "load_table",
+}
 
 
 def place(dotted):
@@ -265,9 +281,49 @@ def private_names(path):
     }
 
 
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_attributes(path):
+    """Return the private attributes that a file reads, and all names that it defines.
+
+    A string is an attribute for `getattr` and its like, and in a dictionary a name for
+    `vars`.
+    """
+    read, defined = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                defined.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Attribute(attr=name):
+                read.add(name)
+            case ast.Dict(keys=keys):
+                defined |= {key.value for key in keys if isinstance(key, ast.Constant)}
+            case ast.Call(
+                func=ast.Name(id="getattr" | "hasattr" | "setattr" | "delattr"),
+                args=[_, ast.Constant(value=name), *_],
+            ):
+                read.add(name)
+    return set(filter(is_private, read)), defined
+
+
 def test_private_names_of_others_stand_in_one_module():
     users = {module_of(path) for path in FILES if private_names(path)}
     assert users == {"skreg.compatibility"}
+
+
+def test_private_attributes_of_others_stand_in_one_module():
+    """An attribute that no file of the package defines is one of another package."""
+    found = {module_of(path): private_attributes(path) for path in FILES}
+    own = set().union(*(defined for _, defined in found.values()))
+    users = {module for module, (read, _) in found.items() if read - own}
+    assert users == {"skreg.compatibility"}
+    assert {"_skl_callbacks", "_score_func"} <= found["skreg.compatibility"][0]
 
 
 def test_the_parser_sees_imports():
@@ -297,6 +353,13 @@ def test_exports_of_a_subpackage(package):
     exported = set(getattr(found, "__all__", ()))
     assert exported == EXPORTS[package]
     assert all(hasattr(found, name) for name in exported)
+
+
+@pytest.mark.parametrize("package", [name for name in EXPORTS if EXPORTS[name]])
+def test_exports_are_documented(package):
+    """The page of a subpackage lists its names, each in a line of its own."""
+    page = PACKAGE.parent / "docs/api" / f"{package}.md"
+    assert set(re.findall(r"^   (\w+)$", page.read_text(), re.M)) == EXPORTS[package]
 
 
 def test_exports():

@@ -17,27 +17,17 @@ from typing import (
 )
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
 
 import skreg
-from skreg.comparison import ComparisonResult
+from skreg.comparison import Certainty, Choice, ComparisonResult
 from skreg.compatibility import StrOptions
 
-# They have no types yet. What is new is not to be among them.
-UNTYPED = {
-    "Augmented",
-    "BayesSearchCV",
-    "ComparisonDisplay",
-    "ComparisonResult",
-    "ImageAugmenter",
-    "LearningCurvesDisplay",
-    "RegularizationPathDisplay",
-    "SearchDisplay",
-    "TableAugmenter",
-    "TextAugmenter",
-}
-TYPED = [getattr(skreg, name) for name in skreg.__all__ if name not in UNTYPED]
+TYPED = [getattr(skreg, name) for name in skreg.__all__]
 NETWORKS = [each for each in TYPED if hasattr(each, "_parameter_constraints")]
 
 
@@ -72,6 +62,21 @@ def test_types_of_functions_keep_the_estimator() -> None:
         skreg.compact("clf")  # type: ignore[type-var]
 
 
+def test_types_of_augmenters_and_searches() -> None:
+    X, y = iris()
+    shifts = skreg.ImageAugmenter(width_shift_range=1, zoom_range=[0.9, 1.1])
+    assert_type(shifts.sample(X.reshape(-1, 2, 2)), NDArray[Any])
+    copies = skreg.TextAugmenter(synonyms={"fine": ["good"]}, n_copies=1)
+    texts, _ = copies.augment(["a fine day"])
+    assert_type(texts, list[str])
+    clf = skreg.MLPClassifier((8,), max_iter=2, random_state=0)
+    assert_type(skreg.Augmented(clf, None).fit(X, y), skreg.Augmented)
+    with pytest.raises(ValueError, match="augmenter"):
+        skreg.Augmented(clf, "copies").fit(X, y)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sampler"):
+        skreg.BayesSearchCV(clf, {}, sampler="cma").fit(X, y)  # type: ignore[arg-type]
+
+
 def test_types_of_results() -> None:
     X, y = iris()
     linear = skreg.MLPClassifier((), random_state=0)
@@ -79,15 +84,31 @@ def test_types_of_results() -> None:
     assert_type(path, skreg.RegularizationPath)
     assert_type(path.one_se_strength, float)
     named = {"linear": linear, "l2": skreg.MLPClassifier((), l2=1.0)}
-    assert_type(skreg.compare(named, X, y, cv=2), ComparisonResult)
+    result = assert_type(skreg.compare(named, X, y, cv=2), ComparisonResult)
+    assert_type(result.statistics["l2"].difference, float)
+    assert_type(result.most_chosen("l2"), list[Choice])
+    assert_type(result.certainties("l2"), list[Certainty])
     with skreg.fused(n_jobs=1) as nothing:
         assert_type(nothing, None)
 
 
+def test_types_of_displays() -> None:
+    X, y = iris()
+    clf = skreg.MLPClassifier((8,), max_iter=2, random_state=0).fit(X, y)
+    display = skreg.LearningCurvesDisplay.from_estimator(clf, ax=Figure().subplots())
+    assert_type(display, skreg.LearningCurvesDisplay)
+    assert_type(display.lines_[0], Line2D)
+    named = {"a": DummyClassifier(), "b": DummyClassifier()}
+    result = skreg.compare(named, X, y, cv=2)
+    skreg.ComparisonDisplay(result).plot(Figure().subplots())
+    with pytest.raises(AttributeError, match="scores"):
+        skreg.ComparisonDisplay("result").plot()  # type: ignore[arg-type]
+
+
 def parameters(function):
-    """Return the parameters of a function without `self`."""
+    """Return the parameters of a function without `self` or `cls`."""
     found = inspect.signature(function).parameters
-    return [name for name in found if name not in ("self", "args", "kwargs")]
+    return [name for name in found if name not in ("self", "cls", "args", "kwargs")]
 
 
 def public_functions(exported):
@@ -99,8 +120,19 @@ def public_functions(exported):
     for owner in exported.__mro__:
         if owner.__module__.startswith("skreg"):
             for name, member in vars(owner).items():
-                if inspect.isfunction(member) and not name.startswith("_"):
-                    yield member
+                function = inner_function(member)
+                if inspect.isfunction(function) and not name.startswith("_"):
+                    yield function
+
+
+def inner_function(member):
+    """Return the function of a property, a class method or a method of `available_if`.
+
+    These are descriptors, which hold it under different names.
+    """
+    for name in ("fget", "__func__", "fn"):
+        member = getattr(member, name, member)
+    return member
 
 
 @pytest.mark.parametrize("exported", TYPED, ids=lambda each: each.__name__)

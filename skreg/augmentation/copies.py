@@ -2,6 +2,7 @@
 
 import warnings
 from copy import deepcopy
+from typing import Any, Self
 
 import numpy as np
 from sklearn import get_config
@@ -12,20 +13,17 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import (
     HasMethods,
+    available_if,
     check_method_params,
     fit_context,
     num_samples,
     safe_indexing,
 )
-
-__all__ = ["Augmented"]
+from skreg.typing import ArrayLike, CopyAugmenter, Estimator, NDArray
 
 # The share of rows that early stopping holds out, in skreg and in scikit-learn. None
 # holds out no rows.
@@ -113,7 +111,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         "augmenter": [HasMethods(["augment"]), None],
     }
 
-    def __init__(self, estimator, augmenter):
+    def __init__(self, estimator: Estimator, augmenter: CopyAugmenter | None) -> None:
         self.estimator = estimator
         self.augmenter = augmenter
 
@@ -121,7 +119,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         # The estimator checks its own parameters.
         prefer_skip_nested_validation=False
     )
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Self:
         """Train on the rows and their copies.
 
         Parameters
@@ -171,7 +169,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
             )
 
     @available_if(_estimator_has("predict"))
-    def predict(self, X, **params):
+    def predict(self, X: Any, **params: Any) -> NDArray[Any]:
         """Predict with the fitted estimator.
 
         Parameters
@@ -189,7 +187,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return self._call("predict", params, X)
 
     @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X, **params):
+    def predict_proba(self, X: Any, **params: Any) -> NDArray[Any]:
         """Predict the probability of each class.
 
         Parameters
@@ -207,7 +205,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return self._call("predict_proba", params, X)
 
     @available_if(_estimator_has("predict_log_proba"))
-    def predict_log_proba(self, X, **params):
+    def predict_log_proba(self, X: Any, **params: Any) -> NDArray[Any]:
         """Predict the logarithm of the probability of each class.
 
         Parameters
@@ -225,7 +223,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return self._call("predict_log_proba", params, X)
 
     @available_if(_estimator_has("decision_function"))
-    def decision_function(self, X, **params):
+    def decision_function(self, X: Any, **params: Any) -> NDArray[Any]:
         """Return the confidence scores of the estimator.
 
         Parameters
@@ -243,7 +241,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         return self._call("decision_function", params, X)
 
     @available_if(_estimator_has("score"))
-    def score(self, X, y=None, **params):
+    def score(self, X: Any, y: ArrayLike | None = None, **params: Any) -> float:
         """Return the score of the estimator on rows that are not augmented.
 
         Parameters
@@ -271,7 +269,7 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
             return params
         return getattr(process_routing(self, method, **params).estimator, method)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of metadata to the same method of the estimator.
 
         Returns
@@ -287,17 +285,17 @@ class Augmented(MetaEstimatorMixin, BaseEstimator):
         )
 
     @property
-    def classes_(self):
+    def classes_(self) -> NDArray[Any]:
         """The class labels, if the estimator has them."""
         return self._fitted_attribute("classes_")
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of features seen during fit, if the estimator has it."""
         return self._fitted_attribute("n_features_in_")
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> NDArray[Any]:
         """Names of features seen during fit, if the estimator has them."""
         return self._fitted_attribute("feature_names_in_")
 

@@ -1,7 +1,9 @@
 """Random changes of the images of training batches."""
 
+from collections.abc import Sequence
 from math import prod
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,8 +18,9 @@ from skreg.augmentation.image_draws import (
     StackedImages,
 )
 from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
-from skreg.compatibility import Interval, RealNotInt, StrOptions
+from skreg.compatibility import Interval, RealNotInt, StrOptions, check_constraints
 from skreg.parameters.image_shapes import full_shape
+from skreg.typing import ArrayLike, Bounds, NDArray, RandomState
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHIFT = [
@@ -140,24 +143,24 @@ class ImageAugmenter(BaseEstimator):
     def __init__(
         self,
         *,
-        rotation_range=0.0,
-        width_shift_range=0.0,
-        height_shift_range=0.0,
-        shear_range=0.0,
-        zoom_range=0.0,
-        channel_shift_range=0.0,
-        brightness_range=None,
-        contrast_range=None,
-        horizontal_flip=False,
-        vertical_flip=False,
-        crop_padding=0,
-        erasing=0.0,
-        erasing_area=(0.02, 0.33),
-        fill_mode="nearest",
-        cval=0.0,
-        interpolation="bilinear",
-        image_shape=None,
-    ):
+        rotation_range: float = 0.0,
+        width_shift_range: float = 0.0,
+        height_shift_range: float = 0.0,
+        shear_range: float = 0.0,
+        zoom_range: float | Bounds = 0.0,
+        channel_shift_range: float = 0.0,
+        brightness_range: Bounds | None = None,
+        contrast_range: Bounds | None = None,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        crop_padding: int = 0,
+        erasing: float = 0.0,
+        erasing_area: Bounds = (0.02, 0.33),
+        fill_mode: Literal["nearest", "reflect", "wrap", "constant"] = "nearest",
+        cval: float = 0.0,
+        interpolation: Literal["bilinear", "nearest"] = "bilinear",
+        image_shape: Sequence[int] | None = None,
+    ) -> None:
         self.rotation_range = rotation_range
         self.width_shift_range = width_shift_range
         self.height_shift_range = height_shift_range
@@ -176,7 +179,7 @@ class ImageAugmenter(BaseEstimator):
         self.interpolation = interpolation
         self.image_shape = image_shape
 
-    def sample(self, X, random_state=None):
+    def sample(self, X: ArrayLike, random_state: RandomState = None) -> NDArray[Any]:
         """Return randomly changed images, to see what training batches look like.
 
         Parameters
@@ -200,18 +203,18 @@ class ImageAugmenter(BaseEstimator):
         >>> flips.sample(image, random_state=0).tolist()
         [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
         """
-        X = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
-        rows = X.reshape(len(X), -1)
-        own_shape = X.shape[1:] if X.ndim > 2 else None
+        images = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
+        rows = images.reshape(len(images), -1)
+        own_shape = images.shape[1:] if images.ndim > 2 else None
         changes = self._changes(rows.shape[1], own_shape)
         seed = check_random_state(random_state).randint(2**31 - 1)
-        draws = np.random.default_rng(seed).random((len(X), len(DRAWN)))
+        draws = np.random.default_rng(seed).random((len(images), len(DRAWN)))
         found = StackedImages([changes]).changed(torch.from_numpy(rows)[None], draws)
-        return found.numpy().reshape(X.shape)
+        return found.numpy().reshape(images.shape)
 
     def _check(self):
         """Check the parameters, and raise an error for the first invalid one."""
-        self._validate_params()
+        check_constraints(self)
         for name in ("brightness_range", "contrast_range"):
             if getattr(self, name) is not None:
                 _pair(name, getattr(self, name))

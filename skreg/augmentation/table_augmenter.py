@@ -4,7 +4,7 @@ from numbers import Real
 
 from sklearn.base import BaseEstimator
 
-from skreg.compatibility import Interval
+from skreg.compatibility import Interval, check_constraints
 
 # The parameter of the networks with the same effect as each strength.
 STRENGTHS = {
@@ -67,7 +67,14 @@ class TableAugmenter(BaseEstimator):
         "noise": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, mixup=0.0, cutmix=0.0, cutout=0.0, noise=0.0):
+    def __init__(
+        self,
+        *,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cutout: float = 0.0,
+        noise: float = 0.0,
+    ) -> None:
         self.mixup = mixup
         self.cutmix = cutmix
         self.cutout = cutout
@@ -75,4 +82,4 @@ class TableAugmenter(BaseEstimator):
 
     def _check(self):
         """Check the parameters, and raise an error for the first invalid one."""
-        self._validate_params()
+        check_constraints(self)

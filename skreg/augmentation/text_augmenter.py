@@ -2,18 +2,21 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cache
 from numbers import Integral, Real
+from typing import Literal, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
-from skreg.compatibility import Interval, StrOptions
+from skreg.compatibility import Interval, StrOptions, check_constraints
+from skreg.typing import NDArray, RandomState
 
-__all__ = ["TextAugmenter"]
+# A list, an array or a Series of str.
+Texts = TypeVar("Texts", bound=Iterable[str])
 
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
@@ -101,16 +104,24 @@ class TextAugmenter(BaseEstimator):
     def __init__(
         self,
         *,
-        synonyms="wordnet",
-        synonym_replacement=0.1,
-        random_insertion=0.1,
-        random_swap=0.1,
-        random_deletion=0.1,
-        back_translate=None,
-        n_copies=4,
-        stop_words="english",
-        random_state=None,
-    ):
+        synonyms: Literal["wordnet"]
+        | Mapping[str, Iterable[str]]
+        | Callable[[str], Iterable[str]]
+        | None = "wordnet",
+        synonym_replacement: float = 0.1,
+        random_insertion: float = 0.1,
+        random_swap: float = 0.1,
+        random_deletion: float = 0.1,
+        back_translate: Callable[[list[str]], Iterable[str]] | None = None,
+        n_copies: int = 4,
+        stop_words: Literal["english"]
+        | list[str]
+        | tuple[str, ...]
+        | set[str]
+        | frozenset[str]
+        | None = "english",
+        random_state: RandomState = None,
+    ) -> None:
         self.synonyms = synonyms
         self.synonym_replacement = synonym_replacement
         self.random_insertion = random_insertion
@@ -121,7 +132,7 @@ class TextAugmenter(BaseEstimator):
         self.stop_words = stop_words
         self.random_state = random_state
 
-    def augment(self, X):
+    def augment(self, X: Texts) -> tuple[Texts, NDArray[np.intp]]:
         """Return the texts followed by their copies.
 
         Parameters
@@ -138,7 +149,7 @@ class TextAugmenter(BaseEstimator):
             Index in X of the original of each text. The targets of all texts are
             ``y[rows]``.
         """
-        self._validate_params()
+        check_constraints(self)
         texts = _checked(X)
         copies = self._make_copies(texts) if self.n_copies else []
         rows = np.tile(np.arange(len(texts)), 1 + self.n_copies)

@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 
-__all__ = ["wordnet_synonyms"]
-
 _PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 # Some adjectives have a marker for their position: "galore(ip)".
 _MARKER = re.compile(r"\((?:a|p|ip)\)$")

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 from statistics import median_low
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
@@ -45,22 +46,28 @@ class Certainty:
     median: float | None
     low: float | None
     high: float | None
-    values: dict
+    values: dict[str, int]
 
     @property
-    def is_sure(self):
+    def is_sure(self) -> bool:
         """Whether the splits agree on whether it is on."""
         return bool(binomtest(self.n_on, self.n_splits).pvalue <= MOST_CHANCE + 1e-9)
 
     @property
-    def is_sure_of_strength(self):
+    def is_sure_of_strength(self) -> bool:
         """Whether the splits in which it is on agree on its strength or value."""
-        if self.low is not None:
+        if self.low is not None and self.high is not None:
             return self.low > 0 and self.high <= SURE_FACTOR * self.low
         return max(self.values.values(), default=0) >= SURE_SHARE * self.n_on
 
-    def to_dict(self):
-        """Return the attributes as a dictionary that JSON can represent."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a dictionary that JSON can represent.
+
+        Returns
+        -------
+        dict
+            The attributes and properties by name.
+        """
         own = {"is_sure": self.is_sure, "is_sure_of_strength": self.is_sure_of_strength}
         return asdict(self) | own
 

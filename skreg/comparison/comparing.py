@@ -21,7 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
-from skreg.comparison.result import ComparisonResult, Statistics
+from skreg.comparison.result import ComparisonResult
 from skreg.compatibility import Interval, num_samples, validate_parameter_constraints
 from skreg.parameters.suggestions import suggest
 from skreg.typing import (
@@ -32,9 +32,6 @@ from skreg.typing import (
     RandomState,
     Scoring,
 )
-
-__all__ = ["ComparisonResult", "Statistics", "compare"]
-
 
 _PARAMETER_CONSTRAINTS = {
     "estimators": [dict, list],

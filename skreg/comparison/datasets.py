@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
 from skreg.parameters.suggestions import suggest
-
-__all__ = ["DataError", "Table", "load_table"]
+from skreg.typing import DataFrame, NDArray
 
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
@@ -43,12 +43,12 @@ class Table:
     """
 
     name: str
-    X: object
-    y: np.ndarray
+    X: DataFrame
+    y: NDArray[Any]
     target: str
-    task: str
+    task: Literal["classification", "regression"]
 
-    def check_folds(self, n_folds, n_inner_folds=1):
+    def check_folds(self, n_folds: int, n_inner_folds: int = 1) -> None:
         """Check that there are enough rows for stratified nested folds.
 
         Parameters
@@ -86,7 +86,7 @@ class Table:
             )
 
 
-def load_table(source, target=None):
+def load_table(source: str | Path, target: str | None = None) -> Table:
     """Load a bundled data set or a file, and separate its target.
 
     Parameters
@@ -114,7 +114,7 @@ def load_table(source, target=None):
 
     Examples
     --------
-    >>> from skreg.comparison.datasets import load_table
+    >>> from skreg.comparison import load_table
     >>> table = load_table("wine")
     >>> table.X.shape, table.target, table.task
     ((178, 13), 'target', 'classification')

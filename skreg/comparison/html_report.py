@@ -12,7 +12,7 @@ from skreg.comparison.text_report import comparison_table, format_number
 from skreg.estimators.nested import nested
 from skreg.plotting.comparison import ComparisonDisplay
 from skreg.plotting.curves import LearningCurvesDisplay, find_network
-from skreg.plotting.search import SearchDisplay, make_axes
+from skreg.plotting.search import SearchDisplay, make_axes, read_search
 from skreg.version import __version__
 
 _STYLE = """\
@@ -346,9 +346,8 @@ def _comparison_picture(result):
 def _search_picture(search):
     from matplotlib.figure import Figure
 
-    display = SearchDisplay._read(
-        search.cv_results_, best_index=getattr(search, "best_index_", None)
-    )
+    best_index = getattr(search, "best_index_", None)
+    display = SearchDisplay(*read_search(search.cv_results_, best_index=best_index))
     n_panels = len(display.values)
     axes = make_axes(n_panels, Figure(), n_columns=2 if n_panels == 4 else 3)
     figure = display.plot(axes).figure_

@@ -1,13 +1,15 @@
 """Result of a comparison: scores, choices and statistics."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from skreg.comparison.certainty import certainties
-from skreg.comparison.choices import most_chosen
+from skreg.comparison.certainty import Certainty, certainties
+from skreg.comparison.choices import Choice, most_chosen
 from skreg.comparison.text_report import comparison_table, format_table
 from skreg.comparison.ttest import corrected_ttest
+from skreg.typing import DataFrame, NDArray
 
 
 @dataclass(frozen=True)
@@ -80,26 +82,26 @@ class ComparisonResult:
 
     baseline: str
     scoring: str
-    scores: dict
-    fit_times: dict
-    score_times: dict
-    chosen: dict
-    n_train: np.ndarray
-    n_test: np.ndarray
+    scores: dict[str, NDArray[Any]]
+    fit_times: dict[str, NDArray[Any]]
+    score_times: dict[str, NDArray[Any]]
+    chosen: dict[str, list[dict[str, Any]]]
+    n_train: NDArray[Any]
+    n_test: NDArray[Any]
     confidence_level: float = 0.95
     n_planned: int | None = None
-    margins: dict = field(default_factory=dict)
-    time_limits: dict = field(default_factory=dict)
+    margins: dict[str, list[float | None]] = field(default_factory=dict)
+    time_limits: dict[str, list[float | None]] = field(default_factory=dict)
     test_train_ratio: float = field(init=False)
-    statistics: dict = field(init=False)
+    statistics: dict[str, Statistics] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         ratio = float(self.n_test.sum() / self.n_train.sum())
         object.__setattr__(self, "test_train_ratio", ratio)
         statistics = {name: self._statistics_of(name) for name in self.scores}
         object.__setattr__(self, "statistics", statistics)
 
-    def most_chosen(self, name):
+    def most_chosen(self, name: str) -> list[Choice]:
         """Summarise the hyperparameters that an estimator chose most often.
 
         Parameters
@@ -117,7 +119,7 @@ class ComparisonResult:
         """
         return most_chosen(self.chosen[name])
 
-    def certainties(self, name):
+    def certainties(self, name: str) -> list[Certainty]:
         """Summarise the agreement of the splits on each hyperparameter.
 
         Parameters
@@ -139,7 +141,7 @@ class ComparisonResult:
         """
         return certainties(self.chosen[name])
 
-    def n_stopped(self, name):
+    def n_stopped(self, name: str) -> int:
         """Count the fits of an estimator that used up their time limit.
 
         Parameters
@@ -156,7 +158,7 @@ class ComparisonResult:
         pairs = zip(limits, self.fit_times[name])
         return sum(limit is not None and taken >= limit for limit, taken in pairs)
 
-    def to_frame(self):
+    def to_frame(self) -> DataFrame:
         """Return the statistics as a pandas DataFrame.
 
         Returns
@@ -169,7 +171,7 @@ class ComparisonResult:
         rows = {name: vars(of_name) for name, of_name in self.statistics.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimator")
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the result as a dictionary that JSON can represent.
 
         Returns

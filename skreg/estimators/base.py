@@ -9,7 +9,11 @@ from typing import Literal, Self
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg.compatibility import CallbackSupportMixin, fit_context
+from skreg.compatibility import (
+    CallbackSupportMixin,
+    check_constraints,
+    fit_context,
+)
 from skreg.estimators.callbacks import begin_callbacks, watch
 from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
@@ -186,7 +190,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         earlier = self._earlier(is_step, classes)
         if is_step and earlier.fits:
             # scikit-learn checks the parameters in the first call only.
-            self._validate_params()
+            check_constraints(self)
         check_parameters(self)
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:

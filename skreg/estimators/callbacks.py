@@ -1,5 +1,6 @@
 """Notification of scikit-learn's callbacks, and printing of epochs under `verbose`."""
 
+from skreg.compatibility import has_callbacks
 from skreg.estimators.fits import Fit
 from skreg.estimators.fitted import fitted_attributes
 from skreg.estimators.members import n_trained
@@ -39,7 +40,7 @@ def watch(estimator, requests, prepared, context, about):
     about : dict
         The estimator and its data, as callbacks receive them.
     """
-    if estimator.verbose or getattr(estimator, "_skl_callbacks", None):
+    if estimator.verbose or has_callbacks(estimator):
         for number, request in enumerate(requests, start=1):
             label = f"Network {number}: " if len(requests) > 1 else ""
             request.on_epoch = _epoch_hook(estimator, prepared, context, about, label)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skreg.augmentation.parameter import check_augment
+from skreg.compatibility import check_constraints
 from skreg.estimators.members import draws_rows, is_shared
 from skreg.parameters.checks import check_hidden_layer_sizes
 from skreg.parameters.regularisers import REGULARISERS, regularisers
@@ -43,7 +44,7 @@ def validate_parameters(estimator):
 
     This is for estimators that are trained without their `fit`, which checks both.
     """
-    estimator._validate_params()
+    check_constraints(estimator)
     check_parameters(estimator)
 
 

@@ -1,9 +1,12 @@
 """The parameters and inputs that make a network convolutional."""
 
+from typing import Any
+
 from skreg.estimators.constraints import CONSTRAINTS, COUNT
 from skreg.estimators.inputs import Images
 from skreg.parameters.checks import per_convolution
 from skreg.parameters.image_shapes import full_shape
+from skreg.typing import NDArray
 
 # Parameters that networks of images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
@@ -30,6 +33,10 @@ class ConvolutionalMixin:
     _layers_given_by = "channels and hidden_layer_sizes"
     _linear_with = "channels=() and hidden_layer_sizes=()"
 
+    # Set by the network.
+    _layout: Any
+    coefs_: list[NDArray[Any]]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -43,7 +50,7 @@ class ConvolutionalMixin:
         return Images(channels, kernels, pools, shape)
 
     @property
-    def filters_(self):
+    def filters_(self) -> list[NDArray[Any]]:
         """Weights of the convolutions, each (height, width, inputs, outputs)."""
         shapes = self._layout.architecture.convolutions
         return [

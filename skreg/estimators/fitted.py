@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg.compatibility import callback_attributes
 from skreg.estimators.fits import CURVES, Fit
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
@@ -40,9 +41,8 @@ class FittedNetwork(BaseEstimator):
         """Return a copy of this estimator with the parameters of a single network."""
         member = copy.copy(self)
         # What is called during a fit belongs to that of the whole.
-        for name in [name for name in vars(member) if "callback" in name]:
-            if name != "callbacks":
-                delattr(member, name)
+        for name in callback_attributes(member):
+            delattr(member, name)
         # Fresh entropy is longer than a random_state may be.
         return member.set_params(**ALONE, random_state=seed if seed < 2**32 else None)
 

@@ -7,6 +7,7 @@ from numbers import Real
 
 from sklearn.metrics import get_scorer
 
+from skreg.compatibility import metric_of
 from skreg.estimators.fitted import with_state
 
 
@@ -55,7 +56,7 @@ def scorer_of_states(estimator, scoring, prepared, rows):
     scorer, bare = get_scorer(scoring), copy.copy(estimator)
     X, y, options = rows.X[rows.index], rows.y[rows.index], {}
     # A scorer accepts any keyword, but its metric may not.
-    metric = getattr(scorer, "_score_func", scorer)
+    metric = metric_of(scorer)
     if rows.weight is not None and "sample_weight" in signature(metric).parameters:
         options["sample_weight"] = rows.weight[rows.index]
 

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from skreg.compatibility import callback_attributes
 from skreg.fusion.turns import Cancelled
 
 
@@ -16,8 +17,7 @@ def fit_kept_on_failure(estimator, *also):
     try:
         yield
     except (Exception, Cancelled, *also):
-        present = vars(estimator)
-        callbacks = {name: present[name] for name in present if "callback" in name}
-        present.clear()
-        present.update(before | callbacks)
+        callbacks = callback_attributes(estimator)
+        vars(estimator).clear()
+        vars(estimator).update(before | callbacks)
         raise

@@ -4,7 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
@@ -14,8 +14,15 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.compatibility import HasMethods, Interval, StrOptions, fit_context
+from skreg.compatibility import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_constraints,
+    fit_context,
+)
 from skreg.data.sample_weights import check_weights
+from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
@@ -34,7 +41,7 @@ from skreg.model_selection.trials import (
 )
 from skreg.parameters.suggestions import suggest
 from skreg.training.threads import at_most
-from skreg.typing import ArrayLike, MatrixLike
+from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 COUNT = Interval(Integral, 1, None, closed="left")
 
@@ -141,7 +148,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             The fitted estimator.
         """
         prototype = self._prototype()
-        prototype._validate_params()
+        check_constraints(prototype)
         kept = fit_kept_on_failure(self, KeyboardInterrupt)
         with kept, at_most(self.n_jobs):
             self._fit(prototype, X, y, sample_weight, groups)
@@ -343,7 +350,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self.dropout_, self.batchnorm_ = network.dropout, network.batchnorm
 
     @property
-    def feature_importances_(self):
+    def feature_importances_(self) -> NDArray[Any]:
         """Norm of the outgoing weights of each input, averaged over the networks."""
         self._check_can_predict()
         return mean_over(
@@ -351,7 +358,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         )
 
     @property
-    def estimator_(self):
+    def estimator_(self) -> BaseNetwork:
         """The network, if a single one makes the predictions."""
         self._check_can_predict()
         if len(self.estimators_) > 1:

@@ -1,8 +1,10 @@
 """Cross-validated search that learns from earlier candidates."""
 
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
@@ -16,8 +18,14 @@ from skreg.compatibility import (
     run_search_arguments,
 )
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
-
-__all__ = ["BayesSearchCV"]
+from skreg.typing import (
+    CrossValidation,
+    Estimator,
+    MultimetricScoring,
+    OptunaSampler,
+    RandomState,
+    Scoring,
+)
 
 
 class BayesSearchCV(BaseSearchCV):
@@ -144,22 +152,22 @@ class BayesSearchCV(BaseSearchCV):
 
     def __init__(
         self,
-        estimator,
-        param_distributions,
+        estimator: Estimator,
+        param_distributions: dict[str, Any],
         *,
-        n_iter=32,
-        batch_size=8,
-        sampler="tpe",
-        scoring=None,
-        n_jobs=None,
-        refit=True,
-        cv=None,
-        verbose=0,
-        pre_dispatch="2*n_jobs",
-        random_state=None,
-        error_score=np.nan,
-        return_train_score=False,
-    ):
+        n_iter: int = 32,
+        batch_size: int = 8,
+        sampler: Literal["tpe", "random", "gp"] | OptunaSampler = "tpe",
+        scoring: Scoring | MultimetricScoring = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[[dict[str, Any]], int] = True,
+        cv: CrossValidation = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: RandomState = None,
+        error_score: Literal["raise"] | float = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
         self.param_distributions = param_distributions
         self.n_iter = n_iter
         self.batch_size = batch_size

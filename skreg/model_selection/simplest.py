@@ -11,8 +11,6 @@ from scipy.stats import rankdata
 from skreg.model_selection.cv_results import reached_last_stage, scores_of_folds
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 
-__all__ = ["one_standard_error"]
-
 # A model is simpler if a strength is larger, or if a bound is smaller. A bound of None
 # is no bound.
 _STRENGTHS = (

@@ -16,8 +16,6 @@ from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.suggestions import suggest
 from skreg.typing import Estimator, RandomState
 
-__all__ = ["OffOr", "search_space"]
-
 
 @dataclass(frozen=True)
 class OffOr:

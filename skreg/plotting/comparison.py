@@ -1,8 +1,35 @@
 """Plot of the differences from the baseline in a comparison."""
 
-import numpy as np
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
 from skreg.compatibility import check_matplotlib_support
+from skreg.plotting.spread import spread
+from skreg.typing import Axes, ErrorbarContainer, Line2D, NDArray
+
+
+class Comparison(Protocol):
+    """The attributes of a `ComparisonResult` that are plotted."""
+
+    @property
+    def baseline(self) -> str:
+        """Name of the baseline."""
+
+    @property
+    def scoring(self) -> str:
+        """Name of the score."""
+
+    @property
+    def confidence_level(self) -> float:
+        """Level of the confidence intervals."""
+
+    @property
+    def scores(self) -> Mapping[str, NDArray[Any]]:
+        """Scores on each split."""
+
+    @property
+    def statistics(self) -> Mapping[str, Any]:
+        """Differences from the baseline, with confidence intervals."""
 
 
 class ComparisonDisplay:
@@ -47,11 +74,13 @@ class ComparisonDisplay:
     1
     """
 
-    def __init__(self, result):
+    def __init__(self, result: Comparison) -> None:
         self.result = result
 
     @classmethod
-    def from_result(cls, result, *, ax=None, **line_kw):
+    def from_result(
+        cls, result: Comparison, *, ax: Axes | None = None, **line_kw: Any
+    ) -> Self:
         """Plot a comparison.
 
         Parameters
@@ -71,7 +100,7 @@ class ComparisonDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_result")
         return cls(result).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Axes | None = None, **line_kw: Any) -> Self:
         """Plot the differences.
 
         Parameters
@@ -95,7 +124,8 @@ class ComparisonDisplay:
             size = (6.4, 1.4 + 0.8 * len(names))
             _, ax = plt.subplots(figsize=size, layout="constrained")
         ax.axvline(0.0, color="0.5", linewidth=1, zorder=0)
-        self.lines_, self.errorbars_ = [], []
+        self.lines_: list[Line2D] = []
+        self.errorbars_: list[ErrorbarContainer] = []
         for row, name in enumerate(names):
             self._plot_row(ax, row, name, line_kw)
         ax.set_yticks(range(len(names)), names)
@@ -103,7 +133,7 @@ class ComparisonDisplay:
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(f"{result.scoring}, difference from {result.baseline}")
         level = f"{100 * result.confidence_level:g} %"
-        handles = [self.lines_[0], self.errorbars_[0]]
+        handles: list[Any] = [self.lines_[0], self.errorbars_[0]]
         ax.legend(
             handles,
             ["each split", f"mean and {level} interval"],
@@ -120,10 +150,7 @@ class ComparisonDisplay:
         """Draw the dots of an estimator below its mean and interval."""
         result, values = self.result, self.result.statistics[name]
         differences = result.scores[name] - result.scores[result.baseline]
-        # Spread the dots vertically to separate them. Multiples of the golden ratio
-        # are far apart and have no order, which would look like a trend.
-        shifts = np.arange(len(differences)) * 0.6180339887498949 % 1
-        heights = row + 0.07 + 0.16 * shifts
+        heights = row + 0.07 + 0.16 * spread(len(differences))
         style = {"color": "C0", "marker": "o", "markersize": 4, "alpha": 0.5}
         style |= {"linestyle": "none", "markeredgewidth": 0}
         self.lines_ += ax.plot(differences, heights, **style | line_kw)

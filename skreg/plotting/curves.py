@@ -1,10 +1,14 @@
 """Plot of the losses of each epoch."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import check_matplotlib_support
 from skreg.estimators.nested import nested
+from skreg.typing import ArrayLike, Axes, Estimator, Line2D
 
 
 class LearningCurvesDisplay:
@@ -52,13 +56,24 @@ class LearningCurvesDisplay:
     2
     """
 
-    def __init__(self, loss_curves, validation_loss_curves=None, best_points=None):
+    def __init__(
+        self,
+        loss_curves: Mapping[str, ArrayLike],
+        validation_loss_curves: Mapping[str, ArrayLike] | None = None,
+        best_points: Mapping[str, tuple[int, float]] | None = None,
+    ) -> None:
         self.loss_curves = loss_curves
         self.validation_loss_curves = validation_loss_curves
         self.best_points = best_points
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **line_kw):
+    def from_estimator(
+        cls,
+        estimator: Estimator | Sequence[Estimator] | dict[str, Any],
+        *,
+        ax: Axes | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Plot the learning curves of fitted estimators.
 
         Parameters
@@ -97,7 +112,7 @@ class LearningCurvesDisplay:
         curves = {name: network.loss_curve_ for name, network in networks.items()}
         return cls(curves, validation, best).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Axes | None = None, **line_kw: Any) -> Self:
         """Plot the learning curves.
 
         The axis of the loss is logarithmic if all losses are positive and span more
@@ -121,7 +136,8 @@ class LearningCurvesDisplay:
 
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        self.lines_, self.best_lines_ = [], []
+        self.lines_: list[Line2D] = []
+        self.best_lines_: list[Line2D] = []
         for position, name in enumerate(self.loss_curves):
             self._plot_one(ax, name, position, line_kw)
         values = np.concatenate([line.get_ydata() for line in self.lines_])
@@ -139,7 +155,11 @@ class LearningCurvesDisplay:
             ax.legend()
         else:
             # The legend is above the axes, because it may be long and cover curves.
-            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+            place: dict[str, Any] = {
+                "loc": "lower left",
+                "bbox_to_anchor": (0, 1),
+                "ncols": 2,
+            }
             ax.legend(**place, frameon=False, fontsize="small", borderaxespad=0.2)
         self.ax_, self.figure_ = ax, ax.figure
         return self

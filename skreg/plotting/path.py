@@ -1,9 +1,13 @@
 """Plot of a regularisation path."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
 
 from skreg.compatibility import check_matplotlib_support
-from skreg.model_selection.path import regularization_path
+from skreg.estimators.base import BaseNetwork
+from skreg.model_selection.path import RegularizationPath, regularization_path
+from skreg.typing import ArrayLike, Axes, CrossValidation, MatrixLike, Scoring
 
 
 class RegularizationPathDisplay:
@@ -42,26 +46,26 @@ class RegularizationPathDisplay:
     10
     """
 
-    def __init__(self, path):
+    def __init__(self, path: RegularizationPath) -> None:
         self.path = path
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseNetwork,
+        X: MatrixLike,
+        y: ArrayLike,
         *,
-        penalty="l1",
-        n=50,
-        ratio=1e-2,
-        strengths=None,
-        cv=5,
-        scoring=None,
-        sample_weight=None,
-        ax=None,
-        **line_kw,
-    ):
+        penalty: Literal["l1", "l2", "group_l1"] = "l1",
+        n: int = 50,
+        ratio: float = 1e-2,
+        strengths: ArrayLike | None = None,
+        cv: CrossValidation = 5,
+        scoring: Scoring = None,
+        sample_weight: ArrayLike | None = None,
+        ax: Axes | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Compute the path of an estimator and plot it.
 
         Parameters
@@ -111,7 +115,7 @@ class RegularizationPathDisplay:
         )
         return cls(path).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: Axes | None = None, **line_kw: Any) -> Self:
         """Plot the path.
 
         The lines are the weights if each input has one weight, and otherwise the

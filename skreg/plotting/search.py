@@ -1,6 +1,8 @@
 """Plot of the scores of a search against each hyperparameter."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from skreg.model_selection.cv_results import (
     score_names,
 )
 from skreg.parameters.values import is_number, is_off
+from skreg.plotting.spread import spread
+from skreg.typing import ArrayLike, Axes, Line2D, NDArray
 
 _DECADES_OF_LOG = 1.5
 
@@ -65,7 +69,14 @@ class SearchDisplay:
     'log'
     """
 
-    def __init__(self, values, scores, sds, best_index, metric="score"):
+    def __init__(
+        self,
+        values: dict[str, list[Any]],
+        scores: ArrayLike,
+        sds: ArrayLike,
+        best_index: int,
+        metric: str = "score",
+    ) -> None:
         self.values = values
         self.scores = scores
         self.sds = sds
@@ -75,14 +86,14 @@ class SearchDisplay:
     @classmethod
     def from_cv_results(
         cls,
-        cv_results,
-        params=None,
+        cv_results: Mapping[str, Any],
+        params: Sequence[str] | None = None,
         *,
-        metric="score",
-        best_index=None,
-        ax=None,
-        **line_kw,
-    ):
+        metric: str = "score",
+        best_index: int | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Plot the `cv_results_` of a search.
 
         If a halving search has scored a candidate several times, its last score is
@@ -113,30 +124,14 @@ class SearchDisplay:
             The display with its plot.
         """
         check_matplotlib_support(f"{cls.__name__}.from_cv_results")
-        display = cls._read(cv_results, params, metric, best_index)
-        return display.plot(ax, **line_kw)
+        found = read_search(cv_results, params, metric, best_index)
+        return cls(*found, metric).plot(ax, **line_kw)
 
-    @classmethod
-    def _read(cls, cv_results, params=None, metric="score", best_index=None):
-        """Return a display without a plot."""
-        _check_metric(cv_results, metric)
-        scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
-        if best_index is None:
-            best_index = _find_best(cv_results, scores)
-        rows = last_rows(cv_results)
-        names = _varied(cv_results, rows) if params is None else list(params)
-        values = {}
-        for name in names:
-            if f"param_{name}" not in cv_results:
-                known = [key[6:] for key in cv_results if key.startswith("param_")]
-                raise ValueError(f"params has {name!r}, which is not one of {known}.")
-            column = cv_results[f"param_{name}"]
-            values[name] = [column[row] for row in rows]
-        best = _row_of_same(cv_results, rows, best_index)
-        sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
-        return cls(values, scores[rows], sds[rows], best, metric)
-
-    def plot(self, ax=None, **line_kw):
+    def plot(
+        self,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        **line_kw: Any,
+    ) -> Self:
         """Plot the scores.
 
         Parameters
@@ -153,13 +148,14 @@ class SearchDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axes = make_axes(len(self.values)) if ax is None else np.ravel(ax)
+        axes = make_axes(len(self.values)) if ax is None else np.asarray(ax).ravel()
         if len(axes) != len(self.values):
             raise ValueError(
                 f"ax must hold {len(self.values)} axes, one for each of "
                 f"{list(self.values)}, got {len(axes)}."
             )
-        self.lines_, self.best_lines_ = [], []
+        self.lines_: list[Line2D] = []
+        self.best_lines_: list[Line2D] = []
         labels = _short_names(self.values)
         for panel, label, values in zip(axes, labels, self.values.values()):
             self._plot_panel(panel, _Scale.of(values), line_kw)
@@ -223,6 +219,56 @@ class SearchDisplay:
         )
 
 
+def read_search(
+    cv_results: Mapping[str, Any],
+    params: Sequence[str] | None = None,
+    metric: str = "score",
+    best_index: int | None = None,
+) -> tuple[dict[str, list[Any]], NDArray[Any], NDArray[Any], int]:
+    """Return what a `SearchDisplay` shows of a search.
+
+    Parameters
+    ----------
+    cv_results : dict of str to array-like
+    params : list of str, default=None
+        Hyperparameters to plot. None is all that were varied.
+    metric : str, default="score"
+        Name of the score.
+    best_index : int, default=None
+        Row of the chosen candidate. None is the candidate with the best score.
+
+    Returns
+    -------
+    values : dict of str to list
+        Values of the candidates, by name of the hyperparameter.
+    scores, sds : ndarray of shape (n_candidates,)
+        Means and standard deviations of the test scores.
+    best_index : int
+        Index of the chosen candidate in these.
+
+    Raises
+    ------
+    ValueError
+        If nothing was searched, or if `cv_results` lacks the metric or a parameter.
+    """
+    _check_metric(cv_results, metric)
+    scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
+    if best_index is None:
+        best_index = _find_best(cv_results, scores)
+    rows = last_rows(cv_results)
+    names = _varied(cv_results, rows) if params is None else list(params)
+    values = {}
+    for name in names:
+        if f"param_{name}" not in cv_results:
+            known = [key[6:] for key in cv_results if key.startswith("param_")]
+            raise ValueError(f"params has {name!r}, which is not one of {known}.")
+        column = cv_results[f"param_{name}"]
+        values[name] = [column[row] for row in rows]
+    best = _row_of_same(cv_results, rows, best_index)
+    sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
+    return values, scores[rows], sds[rows], best
+
+
 @dataclass
 class _Scale:
     """Positions of the values of a hyperparameter on its axis."""
@@ -260,7 +306,8 @@ class _Scale:
         to, back = (np.log10, lambda u: 10.0**u) if is_log else (float, float)
         span = (to(high) - to(low)) or 1.0
         place = to(low) - 0.18 * span
-        x[off] = [back(place + shift * span) for shift in _spread(sum(off), 0.03)]
+        shifts = _spread_around_zero(sum(off), 0.03)
+        x[off] = [back(place + shift * span) for shift in shifts]
         inner = _ticks_between(low, high, is_log)
         return cls(
             x,
@@ -283,7 +330,7 @@ class _Scale:
             same = np.flatnonzero(
                 [value is not np.ma.masked and str(value) == name for value in values]
             )
-            x[same] = position + _spread(len(same), 0.15)
+            x[same] = position + _spread_around_zero(len(same), 0.15)
         return cls(x, False, tuple(range(len(order))), tuple(order))
 
     def set_up(self, ax):
@@ -396,13 +443,9 @@ def _tick_labels(ticks, is_log):
     return [f"{tick:g}" for tick in ticks]
 
 
-def _spread(n, width):
-    """Return positions around 0 for `n` dots side by side, in no order.
-
-    Positions in order would look like a trend. Multiples of the golden ratio are far
-    apart and have no order.
-    """
-    return width * (2 * (np.arange(1, n + 1) * 0.6180339887498949 % 1) - 1)
+def _spread_around_zero(n, width):
+    """Return positions from -width to width for `n` dots side by side."""
+    return width * (2 * spread(n, first=1) - 1)
 
 
 def _is_none(value):

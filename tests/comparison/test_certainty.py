@@ -15,11 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_comparing import BASE, HIGHER, make_result
 
-from skreg import MLPClassifierCV, SearchDisplay
+from skreg import MLPClassifierCV
 from skreg.comparison.certainty import certainties, winning_margin
 from skreg.comparison.choices import chosen_hyperparameters, most_chosen
 from skreg.comparison.text_report import certainty_lines, describe_certainty
 from skreg.comparison.verdict import verdict
+from skreg.plotting.search import read_search
 
 DIABETES = load_diabetes(return_X_y=True)
 
@@ -110,9 +111,9 @@ def test_the_picture_marks_the_choice_of_the_last_rung(tuned):
     # Lucky when it was dropped, but not chosen for that.
     table["mean_test_score"] = table["mean_test_score"].copy()
     table["mean_test_score"][dropped] = 1.0
-    display = SearchDisplay._read(table)
-    assert display.best_index == search.best_index_
-    assert {"l2", "skip_l2", "dropout"} <= set(display.values)
+    values, _, _, best_index = read_search(table)
+    assert best_index == search.best_index_
+    assert {"l2", "skip_l2", "dropout"} <= set(values)
 
 
 # over the splits
