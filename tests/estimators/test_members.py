@@ -317,4 +317,5 @@ class TestRows:
             assert not hasattr(net, "partial_fit")
             with pytest.raises(AttributeError, match="'partial_fit'") as info:
                 net.partial_fit(X, y)
-            assert "bootstrap and max_samples" in str(info.value.__cause__)
+            given = f"bootstrap={net.bootstrap!r} and max_samples={net.max_samples!r}"
+            assert f"got {given}" in str(info.value.__cause__)
