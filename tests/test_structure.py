@@ -128,6 +128,8 @@ ORDER = {
         "target_loss",
         "bayes",
         "number_average",
+        "path_problem",
+        "emptying",
         "path",
         "strategies",
         "base_cv",
