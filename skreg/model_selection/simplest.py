@@ -14,7 +14,10 @@ from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 __all__ = ["one_standard_error"]
 
 # A model is simpler if a strength is larger, or if a bound is smaller. A bound of None
-# is no bound.
+# is no bound. These names are the documented rule, which also holds for estimators of
+# other packages (alpha, C). So they are not derived from REGULARISERS, by which
+# MLPClassifierCV ranks its candidates: a new regulariser there must not change which
+# candidate is chosen here.
 _STRENGTHS = (
     *("l1", "l2", "group_l1", "weight_decay", "alpha"),
     *("dropout", "input_dropout", "input_noise", "pruning"),

@@ -13,6 +13,7 @@ from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.regularisers import regularisers
 from skreg.parameters.suggestions import suggest
 from skreg.typing import Estimator, RandomState
 
@@ -79,10 +80,11 @@ class OffOr:
 
 # Parameters without effect on a linear model.
 _HIDDEN_LAYERS_ONLY = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
-# All parameters that solver="lbfgs" can use.
-_USED_BY_LBFGS = {
-    *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
-    "numeric_embedding",
+# Parameters that solver="lbfgs" cannot use. It minimises the objective itself, so it
+# takes regularisers that are part of it, but has no learning rate and does not clip.
+_NOT_FOR_LBFGS = {
+    *regularisers(effects={"rows", "optimum", "course"}),
+    *("clip_norm", "learning_rate"),
 }
 
 
@@ -372,7 +374,7 @@ def _usable(network):
     if not sizes and not has_convolutions:
         names -= _HIDDEN_LAYERS_ONLY
     if network.solver == "lbfgs":
-        names &= _USED_BY_LBFGS
+        names -= _NOT_FOR_LBFGS
     # Stochastic depth needs a skip connection, so the two cannot both be searched.
     names.discard("stochastic_depth" if params.get("skip") is None else "skip")
     # A network averages its weights in one way only.
