@@ -31,7 +31,14 @@ ORDER = {
         "building",
         "stacked",
     ],
-    "parameters": ["image_shapes", "regularisers", "suggestions", "values", "checks"],
+    "parameters": [
+        "image_shapes",
+        "intervals",
+        "regularisers",
+        "suggestions",
+        "values",
+        "checks",
+    ],
     "data": [
         "quantiles",
         "random_streams",

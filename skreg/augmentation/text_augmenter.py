@@ -4,20 +4,20 @@ import re
 import unicodedata
 from collections.abc import Iterable, Set
 from functools import cache
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
-from skreg.compatibility import Interval, StrOptions
+from skreg.compatibility import StrOptions
+from skreg.parameters.intervals import COUNT_OR_ZERO, PROBABILITY
 
 __all__ = ["TextAugmenter"]
 
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
-_SHARE = Interval(Real, 0, 1, closed="both")
 
 
 class TextAugmenter(BaseEstimator):
@@ -88,12 +88,12 @@ class TextAugmenter(BaseEstimator):
 
     _parameter_constraints: dict = {
         "synonyms": [StrOptions({"wordnet"}), dict, callable, None],
-        "synonym_replacement": [_SHARE],
-        "random_insertion": [_SHARE],
-        "random_swap": [_SHARE],
-        "random_deletion": [_SHARE],
+        "synonym_replacement": [PROBABILITY],
+        "random_insertion": [PROBABILITY],
+        "random_swap": [PROBABILITY],
+        "random_deletion": [PROBABILITY],
         "back_translate": [callable, None],
-        "n_copies": [Interval(Integral, 0, None, closed="left")],
+        "n_copies": [COUNT_OR_ZERO],
         "stop_words": [StrOptions({"english"}), list, tuple, set, frozenset, None],
         "random_state": ["random_state"],
     }

@@ -1,7 +1,7 @@
 """Comparison of estimators on the same cross-validation splits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult, Statistics
-from skreg.compatibility import Interval, num_samples, validate_parameter_constraints
+from skreg.compatibility import num_samples, validate_parameter_constraints
+from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
 from skreg.parameters.suggestions import suggest
 from skreg.typing import (
     ArrayLike,
@@ -42,10 +43,10 @@ _PARAMETER_CONSTRAINTS = {
     "baseline": [str, None],
     "cv": ["cv_object"],
     "scoring": [str, callable, None],
-    "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+    "confidence_level": [BETWEEN_0_AND_1],
     "random_state": ["random_state"],
     "n_jobs": [Integral, None],
-    "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    "max_time": [POSITIVE, None],
     "progress": [callable, None],
 }
 

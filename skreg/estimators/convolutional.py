@@ -1,9 +1,10 @@
 """The parameters and inputs that make a network convolutional."""
 
-from skreg.estimators.constraints import CONSTRAINTS, COUNT
+from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.inputs import Images
 from skreg.parameters.checks import per_convolution
 from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.intervals import COUNT
 
 # Parameters that networks of images do not have.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")

@@ -3,7 +3,7 @@
 import math
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -32,11 +32,10 @@ from skreg.model_selection.trials import (
     refitted,
     results_table,
 )
+from skreg.parameters.intervals import COUNT, POSITIVE
 from skreg.parameters.suggestions import suggest
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike
-
-COUNT = Interval(Integral, 1, None, closed="left")
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
@@ -54,7 +53,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "strategy": [StrOptions(set(STRATEGIES))],
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "max_time": [POSITIVE, None],
         "n_jobs": [COUNT, Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -2,7 +2,6 @@
 
 import warnings
 from copy import deepcopy
-from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
@@ -11,11 +10,11 @@ from sklearn.utils import check_random_state
 from skreg.compatibility import (
     BaseSearchCV,
     HasMethods,
-    Interval,
     StrOptions,
     run_search_arguments,
 )
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
+from skreg.parameters.intervals import COUNT
 
 __all__ = ["BayesSearchCV"]
 
@@ -133,8 +132,8 @@ class BayesSearchCV(BaseSearchCV):
     _parameter_constraints: dict = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict],
-        "n_iter": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [COUNT],
+        "batch_size": [COUNT],
         "sampler": [
             StrOptions({"tpe", "random", "gp"}),
             HasMethods(["sample_independent", "sample_relative"]),

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from skreg.compatibility import (
-    Interval,
     StrOptions,
     num_samples,
     safe_indexing,
@@ -24,6 +22,7 @@ from skreg.estimators.fits import early_end
 from skreg.model_selection.emptying import emptying_strength
 from skreg.model_selection.path_problem import PathProblem, fit_path
 from skreg.model_selection.simplest import first_within_one_standard_error
+from skreg.parameters.intervals import BETWEEN_0_AND_1, COUNT
 from skreg.typing import ArrayLike, CrossValidation, MatrixLike, NDArray, Scoring
 
 
@@ -90,8 +89,8 @@ class RegularizationPath:
     {
         "estimator": [BaseNetwork],
         "penalty": [StrOptions({"l1", "l2", "group_l1"})],
-        "n": [Interval(Integral, 1, None, closed="left")],
-        "ratio": [Interval(Real, 0, 1, closed="neither")],
+        "n": [COUNT],
+        "ratio": [BETWEEN_0_AND_1],
         "strengths": ["array-like", None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
