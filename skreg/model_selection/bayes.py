@@ -13,6 +13,7 @@ from skreg.compatibility import (
     StrOptions,
     run_search_arguments,
 )
+from skreg.model_selection.cv_results import score_names
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.parameters.intervals import COUNT
 
@@ -225,7 +226,7 @@ class BayesSearchCV(BaseSearchCV):
             if name in results:
                 return results[name]
         self._check_refit_is_a_score()
-        known = [key[10:] for key in results if key.startswith("mean_test_")]
+        known = score_names(results)
         raise ValueError(f"refit={self.refit!r} is not one of the scores {known}.")
 
     def _make_study(self):

@@ -11,8 +11,24 @@ STAGES = ("iter", "rung")
 
 def score_names(cv_results):
     """Return the names of the scores of a search. A single score is called "score"."""
-    start = "mean_test_"
-    return [key[len(start) :] for key in cv_results if key.startswith(start)]
+    return _without_prefix("mean_test_", cv_results)
+
+
+def param_names(cv_results):
+    """Return the names of the parameters that a search has varied.
+
+    Examples
+    --------
+    >>> from skreg.model_selection.cv_results import param_names
+    >>> param_names({"param_alpha": [1, 2], "params": [{"alpha": 1}, {"alpha": 2}]})
+    ['alpha']
+    """
+    return _without_prefix("param_", cv_results)
+
+
+def _without_prefix(prefix, names):
+    """Return the rest of the names that begin with a prefix."""
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def scores_of_folds(cv_results, scoring="score"):
