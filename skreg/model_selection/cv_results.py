@@ -94,7 +94,7 @@ def reached_last_stage(cv_results, among=None):
     return is_last
 
 
-def is_as_far_as(cv_results, candidate):
+def reached_same_stage(cv_results, candidate):
     """Return which candidates reached the same stage as the given one."""
     is_equal = np.ones(len(cv_results["params"]), bool)
     for name in STAGES:
