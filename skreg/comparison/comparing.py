@@ -24,7 +24,7 @@ from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult, Statistics
 from skreg.compatibility import num_samples, validate_parameter_constraints
 from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import (
     ArrayLike,
     CrossValidation,
@@ -316,7 +316,7 @@ def _check_baseline(baseline: str | None, estimators: dict[str, Estimator]) -> s
     if baseline not in estimators:
         raise ValueError(
             f"baseline={baseline!r} is not one of the estimators;"
-            f" {suggest(baseline, estimators)}"
+            f" {did_you_mean(baseline, estimators)}"
         )
     return baseline
 
@@ -328,7 +328,7 @@ def _check_scoring(scoring, estimators):
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         raise ValueError(
             f"scoring={scoring!r} is not a score of scikit-learn;"
-            f" {suggest(scoring, get_scorer_names())}"
+            f" {did_you_mean(scoring, get_scorer_names())}"
         )
     return scoring
 

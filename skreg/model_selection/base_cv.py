@@ -33,7 +33,7 @@ from skreg.model_selection.trials import (
     results_table,
 )
 from skreg.parameters.intervals import COUNT, POSITIVE
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike
 
@@ -315,7 +315,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             if name not in known:
                 raise ValueError(
                     f"param_distributions contains {name!r}, which is not a parameter "
-                    f"of {type(prototype).__name__}; {suggest(name, known)}"
+                    f"of {type(prototype).__name__}; {did_you_mean(name, known)}"
                 )
         return self.param_distributions
 

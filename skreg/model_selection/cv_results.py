@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 
 # Columns that count the stages which a candidate reached: "iter" in scikit-learn's
 # halving searches, "rung" in MLPClassifierCV and MLPRegressorCV.
@@ -66,7 +66,7 @@ def scores_of_folds(cv_results, scoring="score"):
                 "cv_results must be the cv_results_ of a search, with the test scores "
                 f"of each fold, got {sorted(map(str, cv_results))!r}."
             )
-        raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
+        raise ValueError(f"scoring={scoring!r}: {did_you_mean(str(scoring), known)}.")
     return np.column_stack([np.asarray(cv_results[key], float) for key in folds])
 
 

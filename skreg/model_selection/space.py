@@ -14,7 +14,7 @@ from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.regularisers import regularisers
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import Estimator, RandomState
 
 __all__ = ["OffOr", "search_space"]
@@ -243,7 +243,7 @@ def search_space(
     [(), (8,), (16,), (8, 8), (16, 16), (8, 8, 8), (16, 16, 16)]
     """
     if kind not in _KINDS:
-        raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
+        raise ValueError(f"kind={kind!r}: {did_you_mean(str(kind), _KINDS)}.")
     if n_samples is not None and not n_samples > 0:
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
     prefix, network = _find_network(estimator)
