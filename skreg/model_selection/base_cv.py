@@ -26,7 +26,7 @@ from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import (
-    Data,
+    SearchData,
     in_precision,
     ranked,
     refitted,
@@ -153,7 +153,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if self.estimator is None:
             adapt(prototype, X, y)
         weight = check_weights(sample_weight, X)
-        data = Data(checked, weight, self._folds(X, y, weight, groups, rng))
+        data = SearchData(checked, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
         scoring = average.scoring if self.scoring is None else self.scoring

@@ -18,7 +18,7 @@ class Heat:
     prototype : MLPClassifier or MLPRegressor
         An estimator with validated data and the settings that all candidates share.
     candidates : list of dict
-    data : Data
+    data : SearchData
     scoring : str, callable or None
         The score of a candidate. None is the negative loss on the held-out rows.
     seeds : list of int

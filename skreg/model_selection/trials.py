@@ -25,7 +25,7 @@ from skreg.training.train import train
 
 
 @dataclass
-class Data:
+class SearchData:
     """The validated data of a search and its folds.
 
     Parameters
@@ -180,7 +180,7 @@ def entered(prototype, params, data, fold, seed):
     prototype : MLPClassifier or MLPRegressor
     params : dict
         The parameters of the candidate.
-    data : Data
+    data : SearchData
     fold : tuple of ndarray
         The indices of the training rows and of the held-out rows, which may be empty.
     seed : int
