@@ -96,17 +96,17 @@ class Heat:
             trackers = [result.tracker for result in of_folds]
             errors = [t.error for t in trackers if t.error is not None]
             trial = Trial(
-                c,
-                params,
-                entries,
-                scores[c],
-                int(self.rungs[c]),
-                c in finalists,
-                [tracker.n_iter for tracker in trackers],
-                [_length(tracker) for tracker in trackers],
-                [tracker.validation_loss_curve for tracker in trackers],
-                np.array([result.seconds for result in of_folds]),
-                of_folds,
+                number=c,
+                params=params,
+                entries=entries,
+                scores=scores[c],
+                rung=int(self.rungs[c]),
+                is_finalist=c in finalists,
+                n_epochs=[tracker.n_iter for tracker in trackers],
+                best_epochs=[_length(tracker) for tracker in trackers],
+                curves=[tracker.validation_loss_curve for tracker in trackers],
+                seconds=np.array([result.seconds for result in of_folds]),
+                results=of_folds,
             )
             if errors:
                 trial.fail(errors[0])

@@ -98,7 +98,7 @@ class Entry:
         return self.model._become(self.prepared.layout, self.prepared.device, [fit])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Trial:
     """The result of the training of one candidate.
 
