@@ -24,14 +24,10 @@ from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
+from skreg.model_selection.refit import in_precision, refitted
+from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
-from skreg.model_selection.trials import (
-    SearchData,
-    in_precision,
-    ranked,
-    refitted,
-    results_table,
-)
+from skreg.model_selection.trials import ranked, results_table
 from skreg.parameters.intervals import COUNT, POSITIVE
 from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most

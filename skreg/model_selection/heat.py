@@ -6,8 +6,9 @@ import numpy as np
 
 from skreg.data.rows import Rows
 from skreg.estimators.monitoring import scorer_of_states
+from skreg.model_selection.entries import entered
 from skreg.model_selection.race import Race
-from skreg.model_selection.trials import Trial, entered
+from skreg.model_selection.trials import Trial
 
 
 class Heat:
