@@ -20,11 +20,11 @@ from skreg.augmentation.image_draws import (
 from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 from skreg.compatibility import Interval, RealNotInt, StrOptions, check_constraints
 from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.intervals import COUNT_OR_ZERO, NON_NEGATIVE, PROBABILITY, SHARE
 from skreg.typing import ArrayLike, Bounds, NDArray, RandomState
 
-NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHIFT = [
-    Interval(Integral, 0, None, closed="left"),
+    COUNT_OR_ZERO,
     Interval(RealNotInt, 0, None, closed="left"),
 ]
 OWNER = " of ImageAugmenter"
@@ -125,14 +125,14 @@ class ImageAugmenter(BaseEstimator):
         "width_shift_range": SHIFT,
         "height_shift_range": SHIFT,
         "shear_range": [NON_NEGATIVE],
-        "zoom_range": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "zoom_range": [SHARE, "array-like"],
         "channel_shift_range": [NON_NEGATIVE],
         "brightness_range": ["array-like", None],
         "contrast_range": ["array-like", None],
         "horizontal_flip": ["boolean"],
         "vertical_flip": ["boolean"],
-        "crop_padding": [Interval(Integral, 0, None, closed="left")],
-        "erasing": [Interval(Real, 0, 1, closed="both")],
+        "crop_padding": [COUNT_OR_ZERO],
+        "erasing": [PROBABILITY],
         "erasing_area": ["array-like"],
         "fill_mode": [StrOptions(set(FILL_MODES))],
         "cval": [Interval(Real, None, None, closed="neither")],

@@ -1,10 +1,9 @@
 """Random changes of the rows of training batches of tables."""
 
-from numbers import Real
-
 from sklearn.base import BaseEstimator
 
-from skreg.compatibility import Interval, check_constraints
+from skreg.compatibility import check_constraints
+from skreg.parameters.intervals import NON_NEGATIVE, SHARE
 
 # The parameter of the networks with the same effect as each strength.
 STRENGTHS = {
@@ -61,10 +60,10 @@ class TableAugmenter(BaseEstimator):
     """
 
     _parameter_constraints = {
-        "mixup": [Interval(Real, 0, None, closed="left")],
-        "cutmix": [Interval(Real, 0, None, closed="left")],
-        "cutout": [Interval(Real, 0, 1, closed="left")],
-        "noise": [Interval(Real, 0, None, closed="left")],
+        "mixup": [NON_NEGATIVE],
+        "cutmix": [NON_NEGATIVE],
+        "cutout": [SHARE],
+        "noise": [NON_NEGATIVE],
     }
 
     def __init__(

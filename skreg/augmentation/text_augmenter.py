@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cache
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
-from skreg.compatibility import Interval, StrOptions, check_constraints
+from skreg.compatibility import StrOptions, check_constraints
+from skreg.parameters.intervals import COUNT_OR_ZERO, PROBABILITY
 from skreg.typing import NDArray, RandomState
 
 # A list, an array or a Series of str.
@@ -20,7 +21,6 @@ Texts = TypeVar("Texts", bound=Iterable[str])
 
 _OPENING = ("(", "[", "{", '"', "“", "‘", "«")
 _SPACES_AND_COMMAS = " \t\r\n,;:"
-_SHARE = Interval(Real, 0, 1, closed="both")
 
 
 class TextAugmenter(BaseEstimator):
@@ -91,12 +91,12 @@ class TextAugmenter(BaseEstimator):
 
     _parameter_constraints: dict = {
         "synonyms": [StrOptions({"wordnet"}), dict, callable, None],
-        "synonym_replacement": [_SHARE],
-        "random_insertion": [_SHARE],
-        "random_swap": [_SHARE],
-        "random_deletion": [_SHARE],
+        "synonym_replacement": [PROBABILITY],
+        "random_insertion": [PROBABILITY],
+        "random_swap": [PROBABILITY],
+        "random_deletion": [PROBABILITY],
         "back_translate": [callable, None],
-        "n_copies": [Interval(Integral, 0, None, closed="left")],
+        "n_copies": [COUNT_OR_ZERO],
         "stop_words": [StrOptions({"english"}), list, tuple, set, frozenset, None],
         "random_state": ["random_state"],
     }

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from skreg.comparison.choices import hyperparameters, inner_search
-from skreg.model_selection.cv_results import is_as_far_as, scores_of_folds
+from skreg.model_selection.cv_results import reached_same_stage, scores_of_folds
 from skreg.parameters.values import is_number, is_off
 
 # Highest p-value of a fair coin at which on or off is sure: it must be chosen in all of
@@ -145,7 +145,7 @@ def _runner_up(table, best):
     """Return the best row apart from the chosen one, among those trained as far."""
     ranks = np.array(table["rank_test_score"], dtype=float)
     ranks[best] = np.inf
-    ranks[~is_as_far_as(table, best)] = np.inf
+    ranks[~reached_same_stage(table, best)] = np.inf
     ranks[~np.isfinite(np.asarray(table["mean_test_score"], dtype=float))] = np.inf
     place = int(ranks.argmin())
     return place if np.isfinite(ranks[place]) else None

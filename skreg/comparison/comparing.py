@@ -1,7 +1,7 @@
 """Comparison of estimators on the same cross-validation splits."""
 
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,9 @@ from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult
-from skreg.compatibility import Interval, num_samples, validate_parameter_constraints
-from skreg.parameters.suggestions import suggest
+from skreg.compatibility import num_samples, validate_parameter_constraints
+from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
+from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import (
     ArrayLike,
     CrossValidation,
@@ -39,10 +40,10 @@ _PARAMETER_CONSTRAINTS = {
     "baseline": [str, None],
     "cv": ["cv_object"],
     "scoring": [str, callable, None],
-    "confidence_level": [Interval(Real, 0, 1, closed="neither")],
+    "confidence_level": [BETWEEN_0_AND_1],
     "random_state": ["random_state"],
     "n_jobs": [Integral, None],
-    "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    "max_time": [POSITIVE, None],
     "progress": [callable, None],
 }
 
@@ -312,7 +313,7 @@ def _check_baseline(baseline: str | None, estimators: dict[str, Estimator]) -> s
     if baseline not in estimators:
         raise ValueError(
             f"baseline={baseline!r} is not one of the estimators;"
-            f" {suggest(baseline, estimators)}"
+            f" {did_you_mean(baseline, estimators)}"
         )
     return baseline
 
@@ -324,7 +325,7 @@ def _check_scoring(scoring, estimators):
     if isinstance(scoring, str) and scoring not in get_scorer_names():
         raise ValueError(
             f"scoring={scoring!r} is not a score of scikit-learn;"
-            f" {suggest(scoring, get_scorer_names())}"
+            f" {did_you_mean(scoring, get_scorer_names())}"
         )
     return scoring
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import DataFrame, NDArray
 
 _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
@@ -143,7 +143,8 @@ def _read(source):
     if not path.exists():
         if not path.suffix:
             raise DataError(
-                f"no data set or file is called {source!r}; {suggest(source, _BUNDLED)}"
+                f"no data set or file is called {source!r}; "
+                f"{did_you_mean(source, _BUNDLED)}"
             )
         raise DataError(f"file {source!r} does not exist")
     if not path.is_file() or not path.name.lower().endswith(_SUFFIXES):
@@ -174,7 +175,8 @@ def _find_target(columns, target):
         named = (by_lower[name] for name in _TARGET_NAMES if name in by_lower)
         return next(named, columns[-1])
     if target not in columns:
-        raise DataError(f"there is no column {target!r}; {suggest(target, columns)}")
+        hint = did_you_mean(target, columns)
+        raise DataError(f"there is no column {target!r}; {hint}")
     return target
 
 

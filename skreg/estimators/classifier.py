@@ -7,8 +7,8 @@ import numpy as np
 from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.class_predictions import ClassPredictionsMixin
-from skreg.estimators.constraints import SHARE
 from skreg.estimators.labels import learn_labels
+from skreg.parameters.intervals import SHARE
 from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 

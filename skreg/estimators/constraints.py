@@ -1,7 +1,5 @@
 """The constraints of the parameters that all networks share."""
 
-from numbers import Integral, Real
-
 import torch
 from sklearn.metrics import get_scorer_names
 
@@ -13,12 +11,14 @@ from skreg.compatibility import (
     StrOptions,
 )
 from skreg.networks.layers import ACTIVATIONS
+from skreg.parameters.intervals import (
+    BETWEEN_0_AND_1,
+    COUNT,
+    NON_NEGATIVE,
+    POSITIVE,
+    SHARE,
+)
 from skreg.training.schedules import SCHEDULES
-
-NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-POSITIVE = Interval(Real, 0, None, closed="neither")
-SHARE = Interval(Real, 0, 1, closed="left")
-COUNT = Interval(Integral, 1, None, closed="left")
 
 CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", COUNT],
@@ -53,7 +53,7 @@ CONSTRAINTS = {
     "max_samples": [COUNT, Interval(RealNotInt, 0, 1, closed="right")],
     "early_stopping": ["boolean"],
     "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+    "validation_fraction": [BETWEEN_0_AND_1, None],
     "n_iter_no_change": [COUNT],
     "tol": [NON_NEGATIVE],
     "restore_best_weights": ["boolean"],

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from skreg.estimators.constraints import CONSTRAINTS, COUNT
+from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.inputs import Images
 from skreg.parameters.checks import per_convolution
 from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.intervals import COUNT
 from skreg.typing import NDArray
 
 # Parameters that networks of images do not have.

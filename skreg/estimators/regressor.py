@@ -1,15 +1,15 @@
 """The regressor networks: losses and standardised targets."""
 
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from skreg.compatibility import Interval, StrOptions, available_if, fit_context
+from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.numeric_targets import learn_numbers, regression_loss
 from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.parameters.intervals import BETWEEN_0_AND_1
 from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 
@@ -19,7 +19,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     _parameter_constraints = {
         **BaseNetwork._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES))],
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "quantile": [BETWEEN_0_AND_1],
     }
     _numeric_targets = True
     _n_scheduled_epochs = 15

@@ -3,7 +3,7 @@
 import math
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -31,19 +31,14 @@ from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
+from skreg.model_selection.refit import in_precision, refitted
+from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
-from skreg.model_selection.trials import (
-    Data,
-    in_precision,
-    ranked,
-    refitted,
-    results_table,
-)
-from skreg.parameters.suggestions import suggest
+from skreg.model_selection.trials import ranked, results_table
+from skreg.parameters.intervals import COUNT, POSITIVE
+from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike, NDArray
-
-COUNT = Interval(Integral, 1, None, closed="left")
 
 
 class BaseNetworkCV(BaseEstimator, ABC):
@@ -61,7 +56,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "strategy": [StrOptions(set(STRATEGIES))],
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "max_time": [POSITIVE, None],
         "n_jobs": [COUNT, Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -161,7 +156,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if self.estimator is None:
             adapt(prototype, X, y)
         weight = check_weights(sample_weight, X)
-        data = Data(checked, weight, self._folds(X, y, weight, groups, rng))
+        data = SearchData(checked, weight, self._folds(X, y, weight, groups, rng))
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
         scoring = average.scoring if self.scoring is None else self.scoring
@@ -323,7 +318,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             if name not in known:
                 raise ValueError(
                     f"param_distributions contains {name!r}, which is not a parameter "
-                    f"of {type(prototype).__name__}; {suggest(name, known)}"
+                    f"of {type(prototype).__name__}; {did_you_mean(name, known)}"
                 )
         return self.param_distributions
 

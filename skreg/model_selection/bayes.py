@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +12,12 @@ from sklearn.utils import check_random_state
 from skreg.compatibility import (
     BaseSearchCV,
     HasMethods,
-    Interval,
     StrOptions,
     run_search_arguments,
 )
+from skreg.model_selection.cv_results import score_names
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
+from skreg.parameters.intervals import COUNT
 from skreg.typing import (
     CrossValidation,
     Estimator,
@@ -141,8 +141,8 @@ class BayesSearchCV(BaseSearchCV):
     _parameter_constraints: dict = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict],
-        "n_iter": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [COUNT],
+        "batch_size": [COUNT],
         "sampler": [
             StrOptions({"tpe", "random", "gp"}),
             HasMethods(["sample_independent", "sample_relative"]),
@@ -234,7 +234,7 @@ class BayesSearchCV(BaseSearchCV):
             if name in results:
                 return results[name]
         self._check_refit_is_a_score()
-        known = [key[10:] for key in results if key.startswith("mean_test_")]
+        known = score_names(results)
         raise ValueError(f"refit={self.refit!r} is not one of the scores {known}.")
 
     def _make_study(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.suggestions import did_you_mean
 
 # Columns that count the stages which a candidate reached: "iter" in scikit-learn's
 # halving searches, "rung" in MLPClassifierCV and MLPRegressorCV.
@@ -11,8 +11,24 @@ STAGES = ("iter", "rung")
 
 def score_names(cv_results):
     """Return the names of the scores of a search. A single score is called "score"."""
-    start = "mean_test_"
-    return [key[len(start) :] for key in cv_results if key.startswith(start)]
+    return _without_prefix("mean_test_", cv_results)
+
+
+def param_names(cv_results):
+    """Return the names of the parameters that a search has varied.
+
+    Examples
+    --------
+    >>> from skreg.model_selection.cv_results import param_names
+    >>> param_names({"param_alpha": [1, 2], "params": [{"alpha": 1}, {"alpha": 2}]})
+    ['alpha']
+    """
+    return _without_prefix("param_", cv_results)
+
+
+def _without_prefix(prefix, names):
+    """Return the rest of the names that begin with a prefix."""
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def scores_of_folds(cv_results, scoring="score"):
@@ -50,7 +66,7 @@ def scores_of_folds(cv_results, scoring="score"):
                 "cv_results must be the cv_results_ of a search, with the test scores "
                 f"of each fold, got {sorted(map(str, cv_results))!r}."
             )
-        raise ValueError(f"scoring={scoring!r}: {suggest(str(scoring), known)}.")
+        raise ValueError(f"scoring={scoring!r}: {did_you_mean(str(scoring), known)}.")
     return np.column_stack([np.asarray(cv_results[key], float) for key in folds])
 
 
@@ -78,7 +94,7 @@ def reached_last_stage(cv_results, among=None):
     return is_last
 
 
-def is_as_far_as(cv_results, candidate):
+def reached_same_stage(cv_results, candidate):
     """Return which candidates reached the same stage as the given one."""
     is_equal = np.ones(len(cv_results["params"]), bool)
     for name in STAGES:

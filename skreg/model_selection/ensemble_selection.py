@@ -28,7 +28,7 @@ def select_ensemble(trials, n_ensemble, average, prototype, data):
     average : ClassAverage or NumberAverage
     prototype : MLPClassifier or MLPRegressor
         The network with the settings that all candidates share.
-    data : Data
+    data : SearchData
 
     Returns
     -------

@@ -6,8 +6,9 @@ import numpy as np
 
 from skreg.data.rows import Rows
 from skreg.estimators.monitoring import scorer_of_states
+from skreg.model_selection.entries import entered
 from skreg.model_selection.race import Race
-from skreg.model_selection.trials import Trial, entered
+from skreg.model_selection.trials import Trial
 
 
 class Heat:
@@ -18,7 +19,7 @@ class Heat:
     prototype : MLPClassifier or MLPRegressor
         An estimator with validated data and the settings that all candidates share.
     candidates : list of dict
-    data : Data
+    data : SearchData
     scoring : str, callable or None
         The score of a candidate. None is the negative loss on the held-out rows.
     seeds : list of int
@@ -96,17 +97,17 @@ class Heat:
             trackers = [result.tracker for result in of_folds]
             errors = [t.error for t in trackers if t.error is not None]
             trial = Trial(
-                c,
-                params,
-                entries,
-                scores[c],
-                int(self.rungs[c]),
-                c in finalists,
-                [tracker.n_iter for tracker in trackers],
-                [_length(tracker) for tracker in trackers],
-                [tracker.validation_loss_curve for tracker in trackers],
-                np.array([result.seconds for result in of_folds]),
-                of_folds,
+                number=c,
+                params=params,
+                entries=entries,
+                scores=scores[c],
+                rung=int(self.rungs[c]),
+                is_finalist=c in finalists,
+                n_epochs=[tracker.n_iter for tracker in trackers],
+                best_epochs=[_length(tracker) for tracker in trackers],
+                curves=[tracker.validation_loss_curve for tracker in trackers],
+                seconds=np.array([result.seconds for result in of_folds]),
+                results=of_folds,
             )
             if errors:
                 trial.fail(errors[0])

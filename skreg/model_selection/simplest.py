@@ -12,7 +12,10 @@ from skreg.model_selection.cv_results import reached_last_stage, scores_of_folds
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 
 # A model is simpler if a strength is larger, or if a bound is smaller. A bound of None
-# is no bound.
+# is no bound. These names are the documented rule, which also holds for estimators of
+# other packages (alpha, C). So they are not derived from REGULARISERS, by which
+# MLPClassifierCV ranks its candidates: a new regulariser there must not change which
+# candidate is chosen here.
 _STRENGTHS = (
     *("l1", "l2", "group_l1", "weight_decay", "alpha"),
     *("dropout", "input_dropout", "input_noise", "pruning"),

@@ -13,7 +13,8 @@ from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
-from skreg.parameters.suggestions import suggest
+from skreg.parameters.regularisers import regularisers
+from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import Estimator, RandomState
 
 
@@ -77,10 +78,11 @@ class OffOr:
 
 # Parameters without effect on a linear model.
 _HIDDEN_LAYERS_ONLY = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
-# All parameters that solver="lbfgs" can use.
-_USED_BY_LBFGS = {
-    *("l1", "l2", "group_l1", "max_norm", "label_smoothing", "skip", "skip_l2"),
-    "numeric_embedding",
+# Parameters that solver="lbfgs" cannot use. It minimises the objective itself, so it
+# takes regularisers that are part of it, but has no learning rate and does not clip.
+_NOT_FOR_LBFGS = {
+    *regularisers(effects={"rows", "optimum", "course"}),
+    *("clip_norm", "learning_rate"),
 }
 
 
@@ -239,7 +241,7 @@ def search_space(
     [(), (8,), (16,), (8, 8), (16, 16), (8, 8, 8), (16, 16, 16)]
     """
     if kind not in _KINDS:
-        raise ValueError(f"kind={kind!r}: {suggest(str(kind), _KINDS)}.")
+        raise ValueError(f"kind={kind!r}: {did_you_mean(str(kind), _KINDS)}.")
     if n_samples is not None and not n_samples > 0:
         raise ValueError(f"n_samples must be positive or None, got {n_samples!r}.")
     prefix, network = _find_network(estimator)
@@ -370,7 +372,7 @@ def _usable(network):
     if not sizes and not has_convolutions:
         names -= _HIDDEN_LAYERS_ONLY
     if network.solver == "lbfgs":
-        names &= _USED_BY_LBFGS
+        names -= _NOT_FOR_LBFGS
     # Stochastic depth needs a skip connection, so the two cannot both be searched.
     names.discard("stochastic_depth" if params.get("skip") is None else "skip")
     # A network averages its weights in one way only.

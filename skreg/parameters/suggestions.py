@@ -5,8 +5,8 @@ from difflib import get_close_matches
 _MAX_SHOWN = 10
 
 
-def suggest(name, options):
-    """Say which of the valid names a mistyped one is nearest to.
+def did_you_mean(name, options):
+    """Return advice for an error message about a name that is not valid.
 
     Parameters
     ----------
@@ -18,14 +18,14 @@ def suggest(name, options):
     Returns
     -------
     str
-        ``"did you mean 'x'?"`` where one option is near, else the options.
+        ``"did you mean 'x'?"`` if an option is similar, otherwise the options.
 
     Examples
     --------
-    >>> from skreg.parameters.suggestions import suggest
-    >>> suggest("brest_cancer", ["breast_cancer", "iris"])
+    >>> from skreg.parameters.suggestions import did_you_mean
+    >>> did_you_mean("brest_cancer", ["breast_cancer", "iris"])
     "did you mean 'breast_cancer'?"
-    >>> suggest("mnist", ["breast_cancer", "iris"])
+    >>> did_you_mean("mnist", ["breast_cancer", "iris"])
     "expected one of 'breast_cancer', 'iris'"
     """
     by_lower = {option.lower(): option for option in options}

@@ -9,6 +9,7 @@ import numpy as np
 from skreg.compatibility import check_matplotlib_support
 from skreg.model_selection.cv_results import (
     last_rows,
+    param_names,
     reached_last_stage,
     score_names,
 )
@@ -260,7 +261,7 @@ def read_search(
     values = {}
     for name in names:
         if f"param_{name}" not in cv_results:
-            known = [key[6:] for key in cv_results if key.startswith("param_")]
+            known = param_names(cv_results)
             raise ValueError(f"params has {name!r}, which is not one of {known}.")
         column = cv_results[f"param_{name}"]
         values[name] = [column[row] for row in rows]
@@ -371,7 +372,7 @@ def _row_of_same(cv_results, rows, index):
 
 
 def _varied(cv_results, rows):
-    names = [key[6:] for key in cv_results if key.startswith("param_")]
+    names = param_names(cv_results)
     if not names:
         raise ValueError(
             "cv_results has no columns 'param_...': nothing was searched, so there is "

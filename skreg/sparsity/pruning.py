@@ -4,19 +4,19 @@ import copy
 import math
 from dataclasses import replace
 from itertools import chain, islice
-from numbers import Integral, Real
 
 import torch
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.compatibility import Interval, validate_params
+from skreg.compatibility import validate_params
 from skreg.estimators.conflicts import validate_parameters
 from skreg.estimators.continuation import Continuation
 from skreg.estimators.fits import fits_of
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
 from skreg.fusion.scheduler import train_fit
+from skreg.parameters.intervals import COUNT_OR_ZERO, POSITIVE, SHARE
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
@@ -30,10 +30,10 @@ from skreg.typing import ArrayLike, MatrixLike, SomeEstimator
 
 @validate_params(
     {
-        "amount": [Interval(Real, 0, 1, closed="left")],
+        "amount": [SHARE],
         "structured": ["boolean"],
-        "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
+        "finetune_epochs": [COUNT_OR_ZERO],
+        "learning_rate_init": [POSITIVE, None],
     },
     prefer_skip_nested_validation=True,
 )

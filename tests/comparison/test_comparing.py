@@ -37,7 +37,6 @@ from skreg.comparison.text_report import format_choices, format_signed, format_t
 from skreg.comparison.ttest import corrected_ttest
 from skreg.comparison.verdict import verdict
 from skreg.compatibility import RIDGE_LOGISTIC_CV
-from skreg.parameters.suggestions import suggest
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
@@ -459,8 +458,3 @@ def test_a_score_that_is_not_finite_raises():
 
     with pytest.raises(ValueError, match="scoring='undefined' gave nan for 'mean'"):
         compare(REGRESSORS, *DIABETES, scoring=undefined)
-
-
-def test_suggest_shows_the_first_of_many():
-    text = suggest("zzz", [f"column{i}" for i in range(1000)])
-    assert text.endswith("'column9', ...")

@@ -8,9 +8,9 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
 from skreg.model_selection.cv_results import (
-    is_as_far_as,
     last_rows,
     reached_last_stage,
+    reached_same_stage,
     score_names,
     scores_of_folds,
 )
@@ -51,7 +51,7 @@ def test_stages_of_halving(halving):
     np.testing.assert_array_equal(reached_last_stage(halving), halving["iter"] == last)
     for row, stage in enumerate(halving["iter"]):
         expected = halving["iter"] == stage
-        np.testing.assert_array_equal(is_as_far_as(halving, row), expected)
+        np.testing.assert_array_equal(reached_same_stage(halving, row), expected)
     rows = last_rows(halving)
     assert len(rows) == len(GRID["max_depth"])
     for row in rows:
@@ -67,5 +67,5 @@ def test_stages_count_only_among_those_that_are_asked_for(halving):
 def test_without_stages_all_are_equal():
     search = GridSearchCV(TREE, GRID, cv=3).fit(X, y)
     assert reached_last_stage(search.cv_results_).all()
-    assert is_as_far_as(search.cv_results_, 2).all()
+    assert reached_same_stage(search.cv_results_, 2).all()
     assert last_rows(search.cv_results_) == list(range(6))

@@ -1,0 +1,52 @@
+"""The networks that predict, made from the chosen candidates."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skreg.model_selection.entries import entered
+from skreg.training.train import train
+
+
+def refitted(prototype, trials, data, seed):
+    """Train the networks of the given candidates on all rows.
+
+    Candidates with early stopping train for the mean over the folds of the best number
+    of epochs.
+    """
+    everything, entries = np.arange(data.X.shape[0]), []
+    fold = everything, everything[:0]
+    for trial in trials:
+        entry = entered(prototype, trial.params, data, fold, seed)
+        # With early stopping, the held-out rows determined the number of epochs.
+        if entry.model.early_stopping:
+            request, n_epochs = entry.request, float(np.mean(trial.best_epochs))
+            request.on_epoch = _end_after(max(1, round(n_epochs)))
+            request.restore_best = False
+            request.n_iter_no_change = request.max_iter
+        entries.append(entry)
+    results = train([entry.request for entry in entries])
+    return [entry.fitted(result) for entry, result in zip(entries, results)]
+
+
+def _end_after(n_epochs):
+    """Return a hook that ends training after a number of epochs."""
+    return lambda tracker, state: tracker.n_iter >= n_epochs
+
+
+def in_precision(model, dtype):
+    """Convert a trained network to a precision, in place."""
+
+    def cast(state):
+        return [array.astype(dtype) for array in state]
+
+    model.dtype = None  # use the precision of X
+    fits = [
+        replace(
+            fit,
+            state=cast(fit.state),
+            snapshots=fit.snapshots and [cast(state) for state in fit.snapshots],
+        )
+        for fit in model._fits
+    ]
+    model._become(model._layout, model._device, fits)

@@ -1,0 +1,60 @@
+"""The data of a search, and the rows of its folds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skreg.data.rows import Rows
+from skreg.estimators.preparation import CheckedData, learn_weights
+
+
+@dataclass
+class SearchData:
+    """The validated data of a search and its folds.
+
+    Parameters
+    ----------
+    checked : CheckedData
+    sample_weight : ndarray of shape (n_samples,) or None
+    folds : list of (ndarray, ndarray)
+        The indices of the training rows and of the held-out rows.
+    """
+
+    checked: CheckedData
+    sample_weight: np.ndarray | None
+    folds: list
+    _rows: dict = field(default_factory=dict)
+
+    @property
+    def X(self):
+        return self.checked.X
+
+    @property
+    def y(self):
+        return self.checked.y
+
+    def rows_for(self, model, fold):
+        """Return the training rows and the held-out rows of a fold.
+
+        Candidates with the same class weights get the same objects, so that results
+        that depend on the rows only are computed once.
+
+        Returns
+        -------
+        train : Rows
+        held_out : Rows or None
+            None if there are none.
+        """
+        key = id(fold), repr(getattr(model, "class_weight", None))
+        if key not in self._rows:
+            # Keep a reference to the fold, so that its id is not reused.
+            self._rows[key] = fold, self._weighted_rows(model, *fold)
+        return self._rows[key][1]
+
+    def _weighted_rows(self, model, train, test):
+        weights = learn_weights(model, self.checked, self.sample_weight, train)
+        weight = weights.of_rows(self.X, self.y, self.sample_weight)
+        if weight is not None:
+            train, test = train[weight[train] > 0], test[weight[test] > 0]
+        rows = Rows(self.X, self.y, weight, train)
+        return rows, Rows(self.X, self.y, weight, test) if len(test) else None
