@@ -8,8 +8,6 @@ from scipy.special import log_softmax
 LIMIT = 3.0
 # Lower bound of probabilities inside logarithms.
 TINY = 1e-12
-# Number of picks of a forward selection.
-N_PICKS = 25
 
 
 def mean_over(predictions, weights):
@@ -28,55 +26,6 @@ def mean_over(predictions, weights):
     """
     # Python floats, unlike numpy scalars, keep arrays in single precision.
     return sum(float(weight) * p for weight, p in zip(weights, predictions))
-
-
-def forward_selection(predictions, loss, n_picks=N_PICKS):
-    """Choose the weights of models in an average by greedy forward selection.
-
-    In each step, the model that lowers the loss of the mean prediction the most is
-    added (Caruana et al. 2004). A model can be added several times. The best of all
-    means is returned.
-
-    Parameters
-    ----------
-    predictions : sequence of ndarray
-        Predictions of each model for rows that it was not trained on.
-    loss : callable
-        Maps a prediction to a number.
-    n_picks : int, default=25
-        Number of steps.
-
-    Returns
-    -------
-    ndarray of shape (n_models,)
-        The weights. They are multiples of one over the number of picks of the best
-        mean, and their sum is 1.
-
-    References
-    ----------
-    Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble Selection from Libraries
-    of Models".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skreg.model_selection.prediction_averages import forward_selection
-    >>> high, low, far = np.array([3.0]), np.array([1.0]), np.array([9.0])
-    >>> forward_selection([high, low, far], lambda p: abs(p - 2.0)[0]).tolist()
-    [0.5, 0.5, 0.0]
-    """
-    if len(predictions) == 1:
-        return np.ones(1)
-    counts, total = np.zeros(len(predictions)), 0.0
-    best, best_counts = np.inf, counts
-    for n in range(1, n_picks + 1):
-        losses = [loss((total + prediction) / n) for prediction in predictions]
-        pick = int(np.argmin(losses))
-        counts[pick] += 1
-        total = total + predictions[pick]
-        if losses[pick] < best:
-            best, best_counts = losses[pick], counts / n
-    return best_counts
 
 
 def tempered(probability, temperature, prior=None):

@@ -26,10 +26,10 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skreg import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.ensemble_selection import forward_selection
 from skreg.model_selection.halving import halving_plan
 from skreg.model_selection.prediction_averages import (
     best_temperature,
-    forward_selection,
     mean_over,
     tempered,
 )
