@@ -32,9 +32,9 @@ def per_layer(name, value, n_layers, layers, given_by, upper=math.inf):
     n_layers : int
         Expected length of a sequence.
     layers : str
-        What the elements stand for, for the error message.
+        Name of the elements, for the error message.
     given_by : str
-        The parameters that give their number, for the error message.
+        Name of the parameters that determine the length, for the error message.
     upper : float, default=inf
         Exclusive upper bound; the lower bound is 0, inclusive.
 
@@ -86,9 +86,10 @@ def check_device(device):
 
 
 def per_convolution(name, value, n_convolutions=None):
-    """Return a parameter that is an integer, or one for each convolution, as a tuple.
+    """Return an integer, or a sequence with one for each convolution, as a tuple.
 
-    `channels` says how many there are, and is one of itself if it is a number.
+    For `channels`, which determines the number of convolutions, `n_convolutions` is
+    None, and a single integer is one convolution.
     """
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, Integral):

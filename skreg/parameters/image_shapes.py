@@ -13,7 +13,7 @@ def full_shape(value, of=""):
     value : array-like of int
         Height and width, or these and the number of channels.
     of : str, default=""
-        Whose parameter it is, for the error message.
+        Text after the name of the parameter in the error message.
 
     Examples
     --------
@@ -31,5 +31,5 @@ def full_shape(value, of=""):
 
 
 def is_count(value):
-    """Tell whether a value is a positive integer."""
+    """Return whether a value is a positive integer."""
     return isinstance(value, Integral) and not isinstance(value, bool) and value > 0

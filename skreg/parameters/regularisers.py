@@ -1,24 +1,24 @@
-"""The one list of the regularisers: how each is switched off, and what it changes."""
+"""The list of all regularisers: how each is switched off, and what it changes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Regulariser:
-    """What a hyperparameter that regularises does to the objective.
+    """The effect of a hyperparameter that regularises.
 
     Parameters
     ----------
     off : object
-        The value with which it does nothing.
+        The value that switches it off.
     effect : {"objective", "rows", "optimum", "course"}
         "objective" is a term of the objective, a constraint or another target.
         "rows" changes the rows or units of a batch, so that no two steps minimise the
         same function. "optimum" acts in each step and leads elsewhere than to the
         minimum of the objective. "course" picks or averages weights on the way.
     kind : {"penalty", "noise"} or None, default=None
-        What it counts as where candidates are ranked by how strongly they are
-        regularised. None is not a strength.
+        How it counts when candidates are ranked by the strength of their
+        regularisation. None does not count.
     """
 
     off: object

@@ -1,4 +1,4 @@
-"""Values of hyperparameters: which are numbers, and which switch something off."""
+"""Which values of hyperparameters are numbers, and which switch something off."""
 
 from numbers import Real
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def is_number(value):
-    """Tell whether a value is a number, and not True or False.
+    """Return whether a value is a number, and not True or False.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def is_number(value):
 
 
 def is_off(value):
-    """Tell whether a value switches its hyperparameter off: None, False and zero do.
+    """Return whether a value switches its hyperparameter off: None, False or zero.
 
     Examples
     --------
