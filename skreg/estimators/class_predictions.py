@@ -11,8 +11,8 @@ from skreg.typing import MatrixLike, NDArray
 class ClassPredictionsMixin(ClassifierMixin):
     """`predict` and `predict_log_proba` of a classifier with `predict_proba`.
 
-    Subclasses define `_decision`, which returns scores and their threshold, and
-    `_labels`, the classes that these scores belong to.
+    Subclasses define `_decision`, which returns the `Labels`, their scores for each
+    row, and the score above which a label is predicted.
     """
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
@@ -28,8 +28,8 @@ class ClassPredictionsMixin(ClassifierMixin):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             One of `classes_` for each row, or for each label 0 or 1.
         """
-        scores, threshold = self._decision(X)
-        return self._labels.decide(scores, threshold)
+        labels, scores, threshold = self._decision(X)
+        return labels.decide(scores, threshold)
 
     def predict_log_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the logarithm of the probabilities.

@@ -33,11 +33,8 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         return targets.loss
 
     def _decision(self, X):
-        return self._raw_predict(X), 0.0
-
-    @property
-    def _labels(self):
-        return self._layout.targets
+        scores = self._raw_predict(X)
+        return self._layout.targets, scores, 0.0
 
     @available_if(takes_steps)
     @fit_context(prefer_skip_nested_validation=True)

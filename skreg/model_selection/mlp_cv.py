@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from skreg.estimators.base import store_parameters
 from skreg.estimators.class_predictions import ClassPredictionsMixin
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
@@ -110,18 +111,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         random_state: RandomState = None,
         verbose: bool | int = False,
     ) -> None:
-        self.estimator = estimator
-        self.param_distributions = param_distributions
-        self.n_candidates = n_candidates
-        self.cv = cv
-        self.scoring = scoring
-        self.strategy = strategy
-        self.refit = refit
-        self.n_ensemble = n_ensemble
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     _network = BaseClassifierNetwork
 
@@ -155,11 +145,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         return tempered(mean, self.temperature_, self.class_prior_)
 
     def _decision(self, X):
-        return self.predict_proba(X), 0.5
-
-    @property
-    def _labels(self):
-        return self._targets
+        scores = self.predict_proba(X)
+        return self._targets, scores, 0.5
 
     @document
     def score(
@@ -237,18 +224,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         random_state: RandomState = None,
         verbose: bool | int = False,
     ) -> None:
-        self.estimator = estimator
-        self.param_distributions = param_distributions
-        self.n_candidates = n_candidates
-        self.cv = cv
-        self.scoring = scoring
-        self.strategy = strategy
-        self.refit = refit
-        self.n_ensemble = n_ensemble
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        store_parameters(self, locals())
 
     _network = BaseRegressorNetwork
 
