@@ -7,6 +7,9 @@ import warnings
 
 # Seconds that a thread has to unwind when the user interrupts.
 GRACE = 0.3
+# Raises an exception in a thread as soon as it runs Python code, given its identifier
+# and the exception. None withdraws an exception that is still pending.
+raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 class Cancelled(BaseException):
@@ -17,7 +20,7 @@ class Worker(threading.Thread):
     """A thread that performs one task after another, whenever it is given a turn.
 
     Turns are passed on by locks. These are C code, so that exceptions from Ctrl-C and
-    from `_interrupt`, which may come at any time, cannot leave them half released.
+    from `raise_in_thread`, which may come at any time, cannot leave them half released.
 
     Attributes
     ----------
@@ -64,10 +67,28 @@ class Worker(threading.Thread):
             _release(self._turn)
             back.acquire()
         except BaseException:  # Ctrl-C is raised here, in the thread that waits
-            self._interrupt(Cancelled)
-            if not back.acquire(timeout=GRACE):
+            own, cancelled = threading.get_ident(), ctypes.py_object(Cancelled)
+            own, other = ctypes.c_ulong(own), ctypes.c_ulong(self.ident or 0)
+            # While an exception is pending for any thread, Python before 3.13 does not
+            # get past the entry of a function that is traced, by a debugger or for
+            # coverage. So no function in Python is called until none is pending.
+            raise_in_thread(other, cancelled)
+            try:
+                if not back.acquire(timeout=GRACE):
+                    self.is_lost = True
+            except KeyboardInterrupt:  # once more
                 self.is_lost = True
-            self._interrupt(None)  # withdraws the exception if it is still pending
+            raise_in_thread(other, None)  # withdraws the exception if it is pending
+            # Python only notices that none is pending when it raises one.
+            while cancelled is not None:
+                try:
+                    raise_in_thread(own, cancelled)
+                    while True:
+                        pass
+                except Cancelled:
+                    cancelled = None
+                except KeyboardInterrupt:  # once more
+                    pass
             raise
 
     def close(self):
@@ -76,12 +97,6 @@ class Worker(threading.Thread):
         _release(self._turn)
         with contextlib.suppress(RuntimeError):  # Ctrl-C came before it had started
             self.join(GRACE)
-
-    def _interrupt(self, error):
-        """Raise an error in the thread as soon as it runs Python code."""
-        error = None if error is None else ctypes.py_object(error)
-        ident = ctypes.c_ulong(self.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, error)
 
 
 def _taken_lock():

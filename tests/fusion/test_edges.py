@@ -3,6 +3,8 @@
 import multiprocessing
 import random
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -181,6 +183,7 @@ def test_failing_fits_in_many_rounds():
 
 # Python reports, and drops, what is raised while it frees a thread.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("untraced")
 def test_interrupts_at_any_moment():
     """Of short tasks, over and over: no deadlock, no thread, no changed filter."""
 
@@ -220,3 +223,30 @@ def test_interrupts_at_any_moment():
     for thread in left:
         thread.join(5)
     assert not any(thread.is_alive() for thread in left)
+
+
+TRACED = """
+import signal, sys, threading, time
+from joblib import Parallel, delayed
+import skreg
+
+def trace(frame, event, arg):
+    return trace
+
+sys.settrace(trace)
+threading.settrace(trace)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+try:
+    with skreg.fused():
+        Parallel()(delayed(time.sleep)(i) for i in (0, 300))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_under_a_debugger():
+    """Python before 3.13 enters no traced function while an exception is pending."""
+    command = [sys.executable, "-W", "ignore", "-c", TRACED]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "interrupted\n"), found.stderr

@@ -286,6 +286,7 @@ def interrupted_after(seconds):
     assert time.monotonic() - start < seconds + 1
 
 
+@pytest.mark.usefixtures("untraced")
 class TestInterrupts:
     endless = MLPClassifier(max_iter=10**6, n_iter_no_change=10**6, tol=0)
 
