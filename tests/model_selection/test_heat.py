@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from _tuned import KINDS, NETWORKS
+from sklearn.exceptions import FitFailedWarning
 
 from skreg import MLPClassifierCV
 from skreg.model_selection.race import Race
@@ -71,3 +72,21 @@ def test_stacks_take_turns_under_a_deadline():
     one, other = search.cv_results_["n_epochs"]
     assert 1 < one < 100_000
     assert abs(one - other) <= 1
+
+
+def test_a_candidate_with_an_infinite_score_is_not_chosen():
+    X, y = rows()
+
+    def scoring(network, X, y):
+        return np.inf if network.l2 > 0.05 else network.score(X, y)
+
+    search = MLPClassifierCV(
+        NETWORKS[MLPClassifierCV]((4,), max_iter=4),
+        param_distributions={"l2": [0.1, 0.01]},
+        strategy="grid",
+        scoring=scoring,
+        random_state=0,
+    )
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates .* are not finite"):
+        search.fit(X, y)
+    assert search.best_params_ == {"l2": 0.01}

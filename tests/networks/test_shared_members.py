@@ -242,6 +242,16 @@ def tabm(state, x, n_outputs):
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
+def test_penalties_of_the_last_layers_are_a_mean_over_the_members(kind):
+    """Each member has its own last layer, and the objective is their mean."""
+    X, y = data(kind)
+    settings = {"ensemble": "shared", "n_estimators": 4, "l1": 0.2, "l2": [0.3, 0.1]}
+    request = request_of(kind((5,), **settings), X, y)
+    assert request.settings["l1"] == [0.2, 0.2 / 4]
+    assert request.settings["l2"] == [0.3, 0.1 / 4]
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
 def test_fit_is_that_of_automatic_derivatives(kind):
     """Steps of SGD on the mean over the members of their losses and penalties."""
     X, y = data(kind)
