@@ -359,6 +359,12 @@ def test_files_are_small(folder):
     assert not {name: n for name, n in lengths.items() if n > 500}
 
 
+def test_test_files_have_names_of_their_own():
+    """Tests are imported by the name of their file, whatever its folder is."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize("package", ORDER)
 def test_exports_of_a_subpackage(package):
     found = importlib.import_module(f"skreg.{package}")

@@ -21,7 +21,7 @@ def test_errors_keep_their_type():
         raise ValueError("plain")
     except ValueError as error:
         found = portable(error)
-    assert type(found) is ValueError and "test_errors" in found.__notes__[0]
+    assert type(found) is ValueError and "test_errors_of_stacks" in found.__notes__[0]
     assert isinstance(portable(Odd()), RuntimeError)
     assert isinstance(portable(Own(1, 2)), RuntimeError)
 
