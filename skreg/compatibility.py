@@ -154,8 +154,7 @@ def callback_attributes(estimator):
     """Return the attributes that scikit-learn's callbacks set on an estimator.
 
     They are private, and which ones there are depends on the version and on whether a
-    search runs the fit. So all private names that
-    contain "callback" are taken for theirs.
+    search runs the fit. So all private names that contain "callback" are returned.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def store_parameters(estimator, given):
 
     Parameters
     ----------
-    estimator : BaseNetwork
+    estimator : BaseEstimator
     given : dict
         ``locals()`` at the beginning of `__init__`.
     """

@@ -76,10 +76,10 @@ class Trainer:
         """
         return self._completed(requests, train)
 
-    def _completed(self, requests, train):
+    def _completed(self, requests, train_all):
         """Read results from disk, and train and keep those that are missing."""
         if self._kept is None:
-            return train(requests)
+            return train_all(requests)
         shared = SharedArrays()  # which are hashed once
         requests = [request.sharing(shared) for request in requests]
         keys = self._kept.keys(requests)
@@ -89,7 +89,7 @@ class Trainer:
         def keep(number, result):
             self._kept.save(keys[missing[number]], result)
 
-        trained = train([requests[p] for p in missing], on_result=keep)
+        trained = train_all([requests[p] for p in missing], on_result=keep)
         for position, result in zip(missing, trained):
             results[position] = result
         return results

@@ -80,15 +80,16 @@ class Worker(threading.Thread):
                 self.is_lost = True
             raise_in_thread(other, None)  # withdraws the exception if it is pending
             # Python only notices that none is pending when it raises one.
-            while cancelled is not None:
-                try:
-                    raise_in_thread(own, cancelled)
-                    while True:
+            try:
+                while True:
+                    try:
+                        raise_in_thread(own, cancelled)
+                        while True:
+                            pass
+                    except KeyboardInterrupt:  # once more
                         pass
-                except Cancelled:
-                    cancelled = None
-                except KeyboardInterrupt:  # once more
-                    pass
+            except Cancelled:
+                pass
             raise
 
     def close(self):

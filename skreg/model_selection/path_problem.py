@@ -57,8 +57,8 @@ class PathProblem:
             seed=seed,
         )
         self.request = make_request(self.model, self.prepared, seed)
-        self._fixed, other = map(self._layer_strengths, (1.0, 2.0))
-        self.is_varied = np.not_equal(self._fixed, other)
+        one, two = map(self._layer_strengths, (1.0, 2.0))
+        self.is_varied = np.not_equal(one, two)
 
     def _layer_strengths(self, strength):
         """Return the strength of the penalty in each layer, as a fit would use it."""
@@ -77,8 +77,9 @@ class PathProblem:
 
     def with_strength(self, strength, **changes):
         """Return the request with a strength and other changes."""
-        strengths = np.where(self.is_varied, strength, self._fixed).tolist()
-        settings = self.request.settings | {self.penalty: strengths}
+        settings = self.request.settings | {
+            self.penalty: self._layer_strengths(strength)
+        }
         return replace(self.request, settings=settings, **changes)
 
     def full_batches(self):

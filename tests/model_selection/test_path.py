@@ -205,6 +205,23 @@ def test_a_network():
     assert any(weights.any() for weights in below.coefs_)
 
 
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_members_that_share_weights(penalty):
+    """Their last layers have a share of the strength each, as in a plain fit."""
+    X, y = load_iris(return_X_y=True)
+    settings = {"ensemble": "shared", "n_estimators": 4, "skip": "linear"}
+    estimator = MLPClassifier((4,), max_iter=3, random_state=0, **settings)
+    path = regularization_path(
+        estimator, X, y, penalty=penalty, strengths=[0.1, 0.02], cv=2
+    )
+    for strength, found in zip(path.strengths, path.estimators):
+        expected = clone(estimator).set_params(**{penalty: strength}).fit(X, y)
+        np.testing.assert_allclose(
+            found.predict_proba(X), expected.predict_proba(X), rtol=0, atol=1e-10
+        )
+
+
 def test_a_weight_of_two_is_two_rows():
     X, y = numbers()
     twice = np.arange(len(y)) % 3 == 0
