@@ -22,7 +22,7 @@ def portable(error):
     text = "".join(traceback.format_exception(error))
     try:
         error = cloudpickle.loads(cloudpickle.dumps(error))
-    except Exception:
+    except Exception:  # a user's class of errors may fail in any way when pickled
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(f"In another process:\n{text}")
     return error
