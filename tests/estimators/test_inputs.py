@@ -239,10 +239,11 @@ def test_a_weight_of_two_is_a_row_given_twice(kind, configuration, weights):
     settings = FULL | WEIGHTED.get(configuration, {"label_smoothing": 0.1})
     weighted = kind(**settings).fit(X, y, weight)
     repeated = kind(**settings).fit(X.repeat(weight, 0), y.repeat(weight))
-    # Sums in another order, some 1e-15, which twenty steps may amplify a little.
+    # Sums in another order, some 1e-15 of the largest terms, which twenty steps may
+    # amplify a little, and L-BFGS, which follows with l1, some more.
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-9)
     one, other = outputs(weighted, X), outputs(repeated, X)
-    np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
