@@ -1,10 +1,5 @@
 """scikit-learn's own checks, over every estimator and configuration."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from _checks import CAN_DIFFER, EQUIVALENCE, is_nightly, name_of, some_checks
 from _estimators import (
@@ -106,38 +101,3 @@ def test_set_output_does_not_apply(kind):
     """Networks do not transform, so there is no output whose container is chosen."""
     assert not hasattr(kind(), "transform")
     assert not hasattr(kind(), "set_output")
-
-
-ARRAY_API = """
-import warnings
-from sklearn.utils.estimator_checks import estimator_checks_generator
-from _estimators import every_checked, is_most_different, make
-
-warnings.simplefilter("ignore")  # few epochs on purpose
-done = 0
-for estimator in [make(*each) for each in every_checked() if is_most_different(*each)]:
-    for estimator, check in estimator_checks_generator(estimator):
-        if check.func.__name__ == "check_array_api_input":
-            check(estimator)  # without SCIPY_ARRAY_API=1 this raises SkipTest
-            done += 1
-print(done)
-"""
-
-
-@pytest.mark.skipif(
-    SKLEARN < (1, 9),
-    reason="before 1.9 scikit-learn has the check for estimators of other arrays only",
-)
-def test_array_api_input():
-    """scipy reads SCIPY_ARRAY_API when it is imported, so in a process of its own."""
-    tests = Path(__file__).parents[1]
-    path = os.pathsep.join([str(tests), str(tests.parent)])
-    result = subprocess.run(
-        [sys.executable, "-c", ARRAY_API],
-        env=os.environ | {"SCIPY_ARRAY_API": "1", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    chosen = [each for each in every_checked() if is_most_different(*each)]
-    assert int(result.stdout) == len(chosen) > 0
