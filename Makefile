@@ -67,6 +67,7 @@ format: $(VENV)/.has-test
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.has-bench
+	$(BIN)/python examples/benchmarks/import_time.py
 	$(BIN)/python examples/benchmarks/single_fit.py
 	$(BIN)/python examples/benchmarks/convex.py
 	$(BIN)/python examples/benchmarks/search.py

@@ -420,12 +420,21 @@ def solvers_of(model, X, y, how="fit"):
     return seen, model
 
 
-@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
-def test_the_full_batch_solver_ends_deterministic_fits(penalty):
+@pytest.mark.parametrize(
+    "penalties",
+    [
+        {"l1": 0.01},
+        {"group_l1": 0.01},
+        {"l1": 0.01, "max_norm": 1.0},
+        {"l1": 0.01, "positive": True},
+    ],
+    ids=str,
+)
+def test_the_full_batch_solver_ends_deterministic_fits(penalties):
     X, y = classes("iris")
     for hidden in ((), (5,)):
         short = network(
-            hidden_layer_sizes=hidden, solver="adam", max_iter=3, **{penalty: 0.01}
+            hidden_layer_sizes=hidden, solver="adam", max_iter=3, **penalties
         )
         assert solvers_of(short, X, y)[0] == ["adam", "lbfgs"]
     linear_l2 = network(hidden_layer_sizes=(), solver="sgd", max_iter=3, l2=0.01)
