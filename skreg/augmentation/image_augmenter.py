@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
 from skreg.augmentation.image_draws import (
@@ -19,6 +18,7 @@ from skreg.augmentation.image_draws import (
 )
 from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 from skreg.compatibility import Interval, RealNotInt, StrOptions, check_constraints
+from skreg.data.random_streams import generator_of
 from skreg.parameters.image_shapes import full_shape
 from skreg.parameters.intervals import COUNT_OR_ZERO, NON_NEGATIVE, PROBABILITY, SHARE
 from skreg.typing import ArrayLike, Bounds, NDArray, RandomState
@@ -207,7 +207,7 @@ class ImageAugmenter(BaseEstimator):
         rows = images.reshape(len(images), -1)
         own_shape = images.shape[1:] if images.ndim > 2 else None
         changes = self._changes(rows.shape[1], own_shape)
-        seed = check_random_state(random_state).randint(2**31 - 1)
+        seed = generator_of(random_state).randint(2**31 - 1)
         draws = np.random.default_rng(seed).random((len(images), len(DRAWN)))
         found = StackedImages([changes]).changed(torch.from_numpy(rows)[None], draws)
         return found.numpy().reshape(images.shape)

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import cache
-from numbers import Integral
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
 from skreg.compatibility import StrOptions, check_constraints
+from skreg.data.random_streams import seed_of
 from skreg.parameters.intervals import COUNT_OR_ZERO, PROBABILITY
 from skreg.typing import NDArray, RandomState
 
@@ -158,7 +158,7 @@ class TextAugmenter(BaseEstimator):
     def _make_copies(self, texts):
         """Return the first copy of each text, then the second, and so on."""
         techniques = self._techniques()
-        rng = np.random.default_rng(self._draw_seed())
+        rng = np.random.default_rng(seed_of(self.random_state))
         turns = np.tile(np.arange(len(techniques)), (len(texts), 1))
         turns = rng.permuted(turns, axis=1)
         split = [_split(text) for text in texts]
@@ -221,14 +221,6 @@ class TextAugmenter(BaseEstimator):
                 f"{len(translated)} texts for {len(texts)}."
             )
         return _checked(translated, "The return value of back_translate")
-
-    def _draw_seed(self):
-        """Return a seed. This advances `random_state` if it is a RandomState."""
-        if self.random_state is None:
-            return np.random.SeedSequence().entropy
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(self.random_state.randint(2**31 - 1))
 
 
 class _Lexicon:

@@ -23,6 +23,7 @@ from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult
 from skreg.compatibility import num_samples, validate_parameter_constraints
+from skreg.data.random_streams import generator_of
 from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
 from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import (
@@ -342,7 +343,7 @@ def _make_splits(cv, X, y, classify, random_state):
         # Targets with several labels per row cannot be stratified.
         stratify = classify and type_of_target(y) in ("binary", "multiclass")
         splitter = RepeatedStratifiedKFold if stratify else RepeatedKFold
-        cv = splitter(n_splits=5, n_repeats=2, random_state=random_state)
+        cv = splitter(n_splits=5, n_repeats=2, random_state=generator_of(random_state))
     splits = list(check_cv(cv, y, classifier=classify).split(X, y))
     if len(splits) < 2:
         raise ValueError(

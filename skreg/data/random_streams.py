@@ -1,11 +1,16 @@
-"""The random number generators of a model, one for each purpose.
+"""Seeds, and the random number generators of a model, one for each purpose.
+
+Numpy's global generator is neither read nor advanced, also without a `random_state`.
 
 The streams of a model depend on its seed and on nothing else. So a model sees the same
 random numbers whichever models train beside it. Because each purpose has a stream of
 its own, switching one regulariser on does not change the draws of another.
 """
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils import check_random_state
 
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
 # Dropout takes a number for each hidden layer, from DROPOUT on. Stochastic depth does
@@ -57,3 +62,40 @@ class Streams:
             sequence = np.random.SeedSequence([*self.entropy, purpose])
             self._generators[purpose] = np.random.Generator(np.random.PCG64(sequence))
         return self._generators[purpose]
+
+
+def seed_of(random_state):
+    """Return a seed.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        None gives another seed at each call. An instance is advanced.
+
+    Returns
+    -------
+    int
+        From 0 to ``2**32 - 1``, as a `random_state` may be.
+    """
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(random_state.randint(2**31 - 1))
+
+
+def generator_of(random_state):
+    """Return a random number generator.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        None gives a new generator with a seed from the operating system.
+
+    Returns
+    -------
+    RandomState instance
+    """
+    if random_state is None:
+        return np.random.RandomState(np.random.MT19937(np.random.SeedSequence()))
+    return check_random_state(random_state)

@@ -14,6 +14,7 @@ from skreg.compatibility import (
     check_constraints,
     fit_context,
 )
+from skreg.data.random_streams import seed_of
 from skreg.estimators.callbacks import begin_callbacks, watch
 from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
@@ -227,13 +228,9 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         before : list of Fit, default=()
             Fits of the networks that are continued.
         """
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        if before:
+        if before and not isinstance(self.random_state, Integral):
             return before[0].seed
-        if self.random_state is None:
-            return np.random.SeedSequence().entropy
-        return int(self.random_state.randint(2**31 - 1))
+        return seed_of(self.random_state)
 
     def _warn_of_an_early_end(self, trackers):
         """Warn if training was expected to converge but did not."""

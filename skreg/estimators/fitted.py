@@ -43,8 +43,7 @@ class FittedNetwork(BaseEstimator):
         # What is called during a fit belongs to that of the whole.
         for name in callback_attributes(member):
             delattr(member, name)
-        # Fresh entropy is longer than a random_state may be.
-        return member.set_params(**ALONE, random_state=seed if seed < 2**32 else None)
+        return member.set_params(**ALONE, random_state=seed)
 
     @property
     def estimators_(self) -> list[Self]:

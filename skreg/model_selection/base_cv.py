@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.compatibility import (
@@ -21,6 +20,7 @@ from skreg.compatibility import (
     check_constraints,
     fit_context,
 )
+from skreg.data.random_streams import generator_of
 from skreg.data.sample_weights import check_weights
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data
@@ -150,7 +150,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return self
 
     def _fit(self, prototype, X, y, sample_weight, groups):
-        deadline, rng = Deadline(self.max_time), self._random_numbers()
+        deadline, rng = Deadline(self.max_time), generator_of(self.random_state)
         checked = self._learn_data(prototype, X, y)
         X, y = checked.X, checked.y
         if self.estimator is None:
@@ -185,15 +185,6 @@ class BaseNetworkCV(BaseEstimator, ABC):
             for model in self.estimators_:
                 in_precision(model, data.X.dtype)
         self.weights_ = weights
-
-    def _random_numbers(self):
-        """Return the random number generator.
-
-        If `random_state` is None, it is a new one and not numpy's global generator.
-        """
-        if self.random_state is None:
-            return np.random.RandomState(np.random.MT19937(np.random.SeedSequence()))
-        return check_random_state(self.random_state)
 
     def _mean(self, predictions, X):
         """Return the average of the predictions of the networks.

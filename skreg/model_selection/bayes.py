@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
-from sklearn.utils import check_random_state
 
 from skreg.compatibility import (
     BaseSearchCV,
@@ -15,6 +14,7 @@ from skreg.compatibility import (
     StrOptions,
     run_search_arguments,
 )
+from skreg.data.random_streams import generator_of
 from skreg.model_selection.cv_results import score_names
 from skreg.model_selection.sampling import new_study, suggest, tell, translate
 from skreg.parameters.intervals import COUNT
@@ -240,7 +240,7 @@ class BayesSearchCV(BaseSearchCV):
     def _make_study(self):
         if not isinstance(self.sampler, str):
             return new_study(deepcopy(self.sampler))
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = int(generator_of(self.random_state).randint(2**31 - 1))
         return new_study(self.sampler, seed, self.batch_size)
 
 

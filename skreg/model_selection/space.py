@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import loguniform, uniform
-from sklearn.utils import check_random_state
 
 from skreg.compatibility import StrOptions
+from skreg.data.random_streams import generator_of
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
@@ -69,7 +69,7 @@ class OffOr:
         object
             The value.
         """
-        rng = check_random_state(random_state)
+        rng = generator_of(random_state)
         # A strength is drawn even if it is not used, so that each draw takes the same
         # number of random numbers.
         strength = np.asarray(self.distribution.rvs(random_state=rng)).item()
