@@ -57,17 +57,29 @@ def test_the_runner_up_came_as_far_as_the_best(tuned):
     assert winning_margin(tuned) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_halving_search_is_judged_in_its_last_iteration():
+def halving_search(strengths):
+    """Halve the candidates in each iteration: 3 and 2 of three, 4, 2 and 1 of four."""
     search = HalvingGridSearchCV(
-        Ridge(), {"alpha": [0.01, 0.1, 1.0, 10.0]}, random_state=0, factor=2
-    ).fit(*DIABETES)
+        Ridge(), {"alpha": strengths}, random_state=0, factor=2
+    )
+    return search.fit(*DIABETES)
+
+
+def test_a_halving_search_is_judged_in_its_last_iteration():
+    search = halving_search([0.01, 0.1, 10.0])
     table = search.cv_results_
-    last = np.flatnonzero(table["iter"] == table["iter"].max())
-    margin = winning_margin(search)
-    if len(last) < 2:
-        assert margin is None
-    else:
-        assert margin >= 0
+    last = table["iter"] == table["iter"].max()
+    assert last.tolist() == [False] * 3 + [True] * 2
+    folds = np.array([table[f"split{k}_test_score"][last] for k in range(5)])
+    first, second = np.argsort(-folds.mean(axis=0))[:2]
+    expected = stats.ttest_rel(folds[:, first], folds[:, second]).statistic
+    assert winning_margin(search) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_single_candidate_in_the_last_iteration_has_no_margin():
+    search = halving_search([0.01, 0.1, 1.0, 10.0])
+    assert search.n_candidates_[-1] == 1
+    assert winning_margin(search) is None
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,8 @@ def test_n_ensemble(kind):
     assert len({model.l2 for model in one.estimators_}) == 1
     many = fitted(kind, n_ensemble=3)
     assert len(many.estimators_) <= 9
-    assert many.best_params_ == one.best_params_ or one.n_ensemble == 1
+    # More candidates are trained to the end, so that the best is not worse.
+    assert many.best_score_ >= one.best_score_
 
 
 @pytest.mark.parametrize("kind", KINDS)
