@@ -274,7 +274,7 @@ class TestTasks:
 
 @contextmanager
 def interrupted_after(seconds):
-    """Check that Ctrl-C comes through within a second."""
+    """Check that Ctrl-C ends what would go on for hours."""
     # Python ignores it while threads are freed, such as those of the test before.
     gc.collect()
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
@@ -283,7 +283,8 @@ def interrupted_after(seconds):
     with pytest.raises(KeyboardInterrupt):
         yield
     timer.join()
-    assert time.monotonic() - start < seconds + 1
+    # It takes at most 0.3 s, and longer on a busy machine.
+    assert time.monotonic() - start < seconds + 10
 
 
 @pytest.mark.usefixtures("untraced")

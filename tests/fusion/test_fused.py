@@ -284,8 +284,8 @@ class TestTimes:
             one.fit(X, Y)
         times = one.cv_results_["mean_fit_time"]
         assert times[1] > 0.8
-        # A fit takes some ms; on a busy machine 0.3 s were seen.
-        assert max(times[0], times[2]) < 0.7
+        # A fit takes some ms, and with the wait it would take 0.8 s more.
+        assert max(times[0], times[2]) < 0.8
 
     def test_of_nested_searches(self):
         start = time.perf_counter()
@@ -318,9 +318,11 @@ class TestTimes:
 
     def test_of_another_estimator_is_what_it_took(self):
         pipeline = make_pipeline(Sleepy(0.05), Sleepy(), OneClass())
+        start = time.perf_counter()
         with fused():
             found = cross_validate(pipeline, X, Y, cv=3)
-        assert (found["fit_time"] > 0.05).all() and (found["fit_time"] < 1).all()
+        wall = time.perf_counter() - start
+        assert (found["fit_time"] > 0.05).all() and found["fit_time"].sum() <= wall
 
 
 class OneClass(ClassifierMixin, BaseEstimator):
