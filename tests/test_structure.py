@@ -17,6 +17,7 @@ PACKAGE = Path(skreg.__file__).parent
 ORDER = {
     "penalties": ["contract", "proximal", "kinds", "combined", "checks"],
     "networks": [
+        "activations",
         "architecture",
         "contract",
         "convolution",

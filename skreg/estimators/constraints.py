@@ -10,7 +10,7 @@ from skreg.compatibility import (
     RealNotInt,
     StrOptions,
 )
-from skreg.networks.layers import ACTIVATIONS
+from skreg.networks.activations import ACTIVATIONS
 from skreg.parameters.intervals import (
     BETWEEN_0_AND_1,
     COUNT,

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import BATCHNORM
 from skreg.networks.chain import Chain
 from skreg.networks.embeddings import Periodic, PiecewiseLinear
 from skreg.networks.layers import (
-    MONOTONE,
-    NEED_OUTPUT,
     Activation,
     BatchNorm,
     ChannelDropout,
@@ -91,7 +90,7 @@ def _convolution(architecture, tensors, i):
     """
     shape, norm = architecture.convolutions[i], architecture.batchnorm
     tail = [Activation(architecture.activation)]
-    is_early = architecture.activation in MONOTONE and norm != "after"
+    is_early = ACTIVATIONS[architecture.activation].is_monotone and norm != "after"
     is_direct = is_early and norm is None  # then the convolution does the pooling
     if shape.is_pooled and not is_direct:
         tail.insert(0 if is_early else 1, MaxPool(shape))
@@ -113,4 +112,4 @@ def _insert_norm(architecture, tensors, i, tail, kind):
 def _may_overwrite(architecture):
     """Return whether dropout may overwrite the output of the layer before it."""
     is_after = architecture.batchnorm == "after"
-    return is_after or architecture.activation not in NEED_OUTPUT
+    return is_after or not ACTIVATIONS[architecture.activation].needs_output

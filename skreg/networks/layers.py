@@ -5,6 +5,7 @@ See `Layer` for their interface, and for the memory that a layer may overwrite.
 
 import torch
 
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.contract import Layer
 from skreg.networks.convolution import (
     convolution_backward,
@@ -18,49 +19,6 @@ from skreg.networks.products import (
     times_transposed,
     write_weight_gradient,
 )
-
-aten = torch.ops.aten
-
-
-# Name: (function of the input, gradient from (gradient, input, output)).
-# The gradient may be computed in place, because new memory is not in the caches and
-# costs as much as the arithmetic.
-ACTIVATIONS = {
-    "identity": (lambda x: x, lambda g, x, y: g),
-    "relu": (
-        torch.relu,
-        lambda g, x, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
-    ),
-    "tanh": (torch.tanh, lambda g, x, y: aten.tanh_backward(g, y)),
-    "logistic": (torch.sigmoid, lambda g, x, y: aten.sigmoid_backward(g, y)),
-    "elu": (
-        torch.nn.functional.elu,
-        lambda g, x, y: aten.elu_backward(g, 1, 1, 1, False, x),
-    ),
-    "selu": (torch.selu, lambda g, x, y: _selu_backward(g, x)),
-    "gelu": (torch.nn.functional.gelu, lambda g, x, y: aten.gelu_backward(g, x)),
-    "silu": (torch.nn.functional.silu, lambda g, x, y: aten.silu_backward(g, x)),
-    "mish": (torch.nn.functional.mish, lambda g, x, y: aten.mish_backward(g, x)),
-    "leaky_relu": (
-        torch.nn.functional.leaky_relu,
-        lambda g, x, y: aten.leaky_relu_backward(g, x, 0.01, False),
-    ),
-}
-
-# Functions that overwrite their input, because their gradients only need the output.
-IN_PLACE = {"relu": torch.relu_}
-# Functions whose gradients need the output before dropout. The gradient of relu can use
-# the output after it, because it is zero wherever dropout makes the output zero.
-NEED_OUTPUT = ("tanh", "logistic")
-# Functions that never decrease, so that they can be swapped with maximum pooling.
-MONOTONE = ("identity", "relu", "tanh", "logistic", "elu", "selu", "leaky_relu")
-
-# Klambauer et al. 2017, "Self-Normalizing Neural Networks".
-_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def _selu_backward(gradient, x):
-    return aten.elu_backward(gradient, _SELU_ALPHA, _SELU_SCALE, 1, False, x)
 
 
 class Linear(Layer):
@@ -106,22 +64,20 @@ class Activation(Layer):
     """
 
     def __init__(self, name):
-        self.name = name
-        self.function, self.derivative = ACTIVATIONS[name]
-        self.function_ = IN_PLACE.get(name, self.function)
+        self.name, self.function = name, ACTIVATIONS[name]
 
     def __reduce__(self):
         return Activation, (self.name,)  # lambda functions cannot be pickled
 
     def predict(self, x):
-        return self.function(x)
+        return self.function.forward(x)
 
     def forward(self, x, row_weight, drawn):
-        y = self.function_(x)
+        y = self.function.forward_(x)
         return y, (x, y)
 
     def backward(self, gradient, saved, needs_input):
-        return self.derivative(gradient, *saved)
+        return self.function.backward(gradient, *saved)
 
 
 class Dropout(Layer):

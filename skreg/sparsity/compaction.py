@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import BATCHNORM
-from skreg.networks.layers import ACTIVATIONS, BatchNorm
+from skreg.networks.layers import BatchNorm
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
@@ -169,7 +170,7 @@ def _value_of_bias(architecture, network, layer):
     def tensor(name):
         return torch.from_numpy(network[f"{name}_{layer}"].astype(np.float64))[None]
 
-    steps = [ACTIVATIONS[architecture.activation][0]]
+    steps = [ACTIVATIONS[architecture.activation].forward]
     if architecture.batchnorm:
         norm = BatchNorm(*map(tensor, BATCHNORM)).predict
         steps.insert(0 if architecture.batchnorm == "before" else 1, norm)

@@ -17,9 +17,10 @@ from _networks import (
     random_weight,
 )
 
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import Architecture, state_names, state_shapes
 from skreg.networks.initial import initial_state
-from skreg.networks.layers import ACTIVATIONS, Activation, BatchNorm, Dropout, Linear
+from skreg.networks.layers import Activation, BatchNorm, Dropout, Linear
 from skreg.networks.losses import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.stacked import StackedNetwork
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skreg import MLPClassifier, MLPRegressor, compact, prune
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import Architecture, state_shapes
-from skreg.networks.layers import ACTIVATIONS
 from skreg.networks.stacked import StackedNetwork
 from skreg.sparsity.compaction import without_idle_units
 from skreg.sparsity.units import named, unit_groups

@@ -6,8 +6,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skreg import CNNClassifier, CNNRegressor, compact, prune
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import BATCHNORM
-from skreg.networks.layers import ACTIVATIONS
 from skreg.sparsity.units import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
