@@ -4,8 +4,11 @@ mypy also checks this file (`make lint`). It reports types that differ from the 
 ones, and ignored errors that do not occur.
 """
 
+import importlib
 import inspect
+import pkgutil
 import types
+from collections.abc import Iterator, Sequence
 from typing import (
     Any,
     Literal,
@@ -17,6 +20,7 @@ from typing import (
 )
 
 import pytest
+import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -26,8 +30,21 @@ from sklearn.dummy import DummyClassifier
 import skreg
 from skreg.comparison import Certainty, Choice, ComparisonResult
 from skreg.compatibility import StrOptions
+from skreg.penalties import L1, GroupLasso, MaxNorm, Penalty, Sum, check_penalty
 
-TYPED = [getattr(skreg, name) for name in skreg.__all__]
+
+def exports() -> Iterator[Any]:
+    """Yield what skreg and its subpackages export, some of it twice."""
+    subpackages = [
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(skreg.__path__, "skreg.")
+        if found.ispkg
+    ]
+    for package in (skreg, *subpackages):
+        yield from (getattr(package, name) for name in getattr(package, "__all__", ()))
+
+
+TYPED = list(dict.fromkeys(exports()))
 NETWORKS = [each for each in TYPED if hasattr(each, "_parameter_constraints")]
 
 
@@ -105,6 +122,38 @@ def test_types_of_displays() -> None:
         skreg.ComparisonDisplay("result").plot()  # type: ignore[arg-type]
 
 
+class HalfSquares(Penalty):
+    """Half of the squared weights, as a user would write it."""
+
+    is_smooth = is_curved = True
+
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
+        return self.times_strength(weight * weight) / 2
+
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        return z / (1 + step * self.strength_for(z))
+
+    def slope(self, weight: torch.Tensor) -> torch.Tensor:
+        return self.strength_for(weight) * weight
+
+
+def test_types_of_penalties() -> None:
+    strength = torch.tensor([0.3, 1.0], dtype=torch.float64)
+    W, step = torch.ones(2, 4, 3, dtype=torch.float64), torch.tensor(0.5)
+    own, parts = HalfSquares(strength), [L1(strength)]
+    check_penalty(own, shape=(4, 3))
+    check_penalty(Sum([*parts, own]))
+    assert_type(own.prox(W, step), torch.Tensor)
+    assert_type(own.is_smooth, bool)
+    assert_type(MaxNorm(strength).prox(W, None), torch.Tensor)
+    assert_type(GroupLasso(strength, n_rows=2).n_rows, int)
+    assert_type([part.off for part in (own, *parts)], list[float])
+    assert_type(L1.parameter, str)
+    assert_type(Sum(parts).penalties, Sequence[Penalty])
+    with pytest.raises(AttributeError, match="strength"):
+        check_penalty(L1)  # type: ignore[arg-type]
+
+
 def parameters(function):
     """Return the parameters of a function without `self` or `cls`."""
     found = inspect.signature(function).parameters
@@ -116,7 +165,8 @@ def public_functions(exported):
     if not inspect.isclass(exported):
         yield exported
         return
-    yield exported.__init__
+    if inspect.isfunction(exported.__init__):  # not that of an exception
+        yield exported.__init__
     for owner in exported.__mro__:
         if owner.__module__.startswith("skreg"):
             for name, member in vars(owner).items():

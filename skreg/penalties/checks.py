@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 
 from skreg.penalties.combined import Sum
+from skreg.penalties.contract import Penalty
 
 # Rounding, as a share of the numbers that are compared.
 TOLERANCE = 1e-9
@@ -14,7 +15,9 @@ STEPS = (0.2, 2.0)
 DISTANCES = (0.01, 1.0)
 
 
-def check_penalty(penalty, shape=(4, 3), seed=0):
+def check_penalty(
+    penalty: Penalty | Sum, shape: tuple[int, int] = (4, 3), seed: int = 0
+) -> None:
     """Check numerically that the methods of a penalty agree.
 
     Random weights are tried, with and without zeros. For them it is checked that

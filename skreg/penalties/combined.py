@@ -1,7 +1,10 @@
 """Sums of penalties: of one layer, and of all layers of a stack."""
 
+from collections.abc import Sequence
+
 import torch
 
+from skreg.penalties.contract import Penalty
 from skreg.penalties.kinds import PENALTIES, GroupLasso
 
 
@@ -28,10 +31,10 @@ class Sum:
     tensor([[[-1.,  0.]]])
     """
 
-    def __init__(self, penalties):
+    def __init__(self, penalties: Sequence[Penalty]) -> None:
         self.penalties = penalties
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the sum of the values of the penalties.
 
         Parameters
@@ -47,7 +50,7 @@ class Sum:
         zero = weight.new_zeros(weight.size(0))
         return sum((penalty.value(weight) for penalty in self.penalties), zero)
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
         """Return the proximal operator of the sum.
 
         Parameters
@@ -66,7 +69,7 @@ class Sum:
             z = penalty.prox(z, step)
         return z
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Return the last point before a kink on the way from `start` to `weight`.
 
         Parameters
@@ -85,7 +88,7 @@ class Sum:
             weight = penalty.pull_back(weight, start)
         return weight
 
-    def residual(self, weight, gradient):
+    def residual(self, weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Return the subgradient of the objective that is nearest to zero.
 
         Parameters

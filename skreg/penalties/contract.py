@@ -79,20 +79,23 @@ class Penalty(ABC):
     ...         at_zero = torch.where(residual > 0, left, residual)
     ...         return torch.where(weight == 0, at_zero, residual)
     >>> penalty = NegativePart(torch.tensor([1.0, 0.5], dtype=torch.float64))
-    >>> penalty.prox(torch.tensor([[[-3.0, -0.2, 4.0]]]), step=0.5)
+    >>> penalty.prox(torch.tensor([[[-3.0, -0.2, 4.0]]]), torch.tensor(0.5))
     tensor([[[-2.5000,  0.0000,  4.0000]]], dtype=torch.float64)
     >>> check_penalty(penalty)
     """
 
+    strength: torch.Tensor
     parameter: str
-    off = 0.0
-    is_smooth = is_curved = is_constraint = False
+    off: float = 0.0
+    is_smooth: bool = False
+    is_curved: bool = False
+    is_constraint: bool = False
 
-    def __init__(self, strength):
+    def __init__(self, strength: torch.Tensor) -> None:
         self.strength = strength.view(-1, 1, 1)
 
     @abstractmethod
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the penalty of each model.
 
         Parameters
@@ -107,7 +110,7 @@ class Penalty(ABC):
         """
 
     @abstractmethod
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
         """Return the proximal operator at `z`.
 
         That is ``argmin_w  step * penalty(w) + ||w - z||^2 / 2``.
@@ -117,7 +120,7 @@ class Penalty(ABC):
         z : Tensor of shape (k, n_in, n_out)
             A matrix for each of the first `k` models. It is left unchanged.
         step : Tensor
-            Positive, broadcastable with `z`.
+            Positive, broadcastable with `z`. Constraints must take None, too.
 
         Returns
         -------
@@ -125,7 +128,13 @@ class Penalty(ABC):
             The minimisers.
         """
 
-    def prox_(self, z, rate, metric, spare):
+    def prox_(
+        self,
+        z: torch.Tensor,
+        rate: torch.Tensor,
+        metric: torch.Tensor,
+        spare: list[torch.Tensor],
+    ) -> None:
         """Replace `z` by the proximal operator with the step ``rate / metric``.
 
         A subclass may override this to save memory. The default calls `prox`.
@@ -134,10 +143,10 @@ class Penalty(ABC):
         ----------
         z : Tensor of shape (k, n_in, n_out)
             A matrix for each of the first `k` models, which is overwritten.
-        rate : Tensor of shape (k, 1, 1) or None
-            Positive. None only for constraints, which need no step.
-        metric : Tensor or None
-            Positive, broadcastable with `z`. None only for constraints.
+        rate : Tensor of shape (k, 1, 1)
+            Positive. Constraints, which need no step, must take None, too.
+        metric : Tensor
+            Positive, broadcastable with `z`. Constraints must take None, too.
         spare : list of two Tensor of shape (k, n_in, n_out)
             Memory that may be overwritten, because a pass over new memory takes twice
             as long. The metric may be the first of them.
@@ -145,7 +154,7 @@ class Penalty(ABC):
         step = None if self.is_constraint else rate / metric
         z.copy_(self.prox(z, step))
 
-    def slope(self, weight):
+    def slope(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the gradient of the penalty, and 0 where it has none.
 
         Parameters
@@ -160,7 +169,7 @@ class Penalty(ABC):
         """
         return torch.zeros_like(weight)
 
-    def add_slope_(self, gradient, weight):
+    def add_slope_(self, gradient: torch.Tensor, weight: torch.Tensor) -> None:
         """Add the `slope` to a gradient, in place.
 
         Parameters
@@ -172,7 +181,7 @@ class Penalty(ABC):
         """
         gradient.add_(self.slope(weight))
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         """Add the subgradient that brings a residual nearest to zero.
 
         Parameters
@@ -191,7 +200,7 @@ class Penalty(ABC):
         """
         return residual
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Return the last point before a kink on the way from `start` to `weight`.
 
         Where the way crosses a kink at zero the result is zero. Where it violates a
@@ -211,7 +220,7 @@ class Penalty(ABC):
         """
         return weight
 
-    def emptying(self, gradient):
+    def emptying(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return the smallest strength at which zero weights are optimal.
 
         Parameters
@@ -226,7 +235,7 @@ class Penalty(ABC):
         """
         return torch.full_like(self.strength.flatten(), math.inf)
 
-    def strength_for(self, weight):
+    def strength_for(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the strengths of the models that weights belong to.
 
         Parameters
@@ -241,7 +250,7 @@ class Penalty(ABC):
         """
         return self.strength[: weight.size(0)]
 
-    def times_strength(self, values):
+    def times_strength(self, values: torch.Tensor) -> torch.Tensor:
         """Return the sum of each model's values times its strength.
 
         Parameters

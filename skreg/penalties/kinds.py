@@ -35,30 +35,36 @@ class L1(Penalty):
 
     parameter = "l1"
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         return self.times_strength(weight.abs())
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
         return soft_threshold(z, step * self.strength_for(z))
 
-    def prox_(self, z, rate, metric, spare):
+    def prox_(
+        self,
+        z: torch.Tensor,
+        rate: torch.Tensor,
+        metric: torch.Tensor,
+        spare: list[torch.Tensor],
+    ) -> None:
         upper, lower = spare
         torch.div(rate * self.strength_for(z), metric.expand_as(z), out=upper)
         torch.neg(upper, out=lower)
         z.sub_(torch.clamp(z, lower, upper, out=lower))  # as `soft_threshold`
 
-    def slope(self, weight):
+    def slope(self, weight: torch.Tensor) -> torch.Tensor:
         return scaled(self.strength_for(weight), weight.sign())
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         inside = soft_threshold(residual, self.strength_for(residual))
         return torch.where(weight == 0, inside, residual)
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         crossed = (weight * start < 0) & (self.strength_for(weight) > 0)
         return torch.where(crossed, 0.0, weight)
 
-    def emptying(self, gradient):
+    def emptying(self, gradient: torch.Tensor) -> torch.Tensor:
         return gradient.abs().amax((1, 2))
 
 
@@ -76,17 +82,17 @@ class NonNegative(Penalty):
     parameter = "positive"
     is_constraint = True
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         violated = (weight < 0) & (self.strength != 0)
         return torch.where(violated.any(2).any(1), math.inf, 0.0).to(weight.dtype)
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
         return torch.where(self.strength_for(z) != 0, z.clamp(min=0), z)
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         return self.prox(weight, None)
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         # At zero all numbers up to zero are subgradients. Below zero there is none.
         left = torch.where(weight == 0, residual.clamp(max=0), residual)
         left = torch.where(weight < 0, math.inf, left)
@@ -110,11 +116,11 @@ class GroupLasso(Penalty):
     parameter = "group_l1"
     is_curved = True
 
-    def __init__(self, strength, n_rows=1):
+    def __init__(self, strength: torch.Tensor, n_rows: int = 1) -> None:
         super().__init__(strength)
         self.n_rows = n_rows
 
-    def grouped(self, tensor):
+    def grouped(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor with the weights of each group in one row.
 
         Parameters
@@ -131,7 +137,7 @@ class GroupLasso(Penalty):
             return tensor
         return tensor.reshape(tensor.size(0), -1, self.n_rows * tensor.size(2))
 
-    def per_row(self, column):
+    def per_row(self, column: torch.Tensor) -> torch.Tensor:
         """Repeat the number of each group for each of its rows.
 
         Parameters
@@ -149,22 +155,22 @@ class GroupLasso(Penalty):
     def _norms(self, weight):
         return torch.linalg.vector_norm(self.grouped(weight), dim=2, keepdim=True)
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         return self.times_strength(self._norms(weight))
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
         if self.n_rows > 1 and step.dim() == 3 and step.size(1) > 1:
             step = step[:, :: self.n_rows]
         shrunk = group_soft_threshold(self.grouped(z), step * self.strength_for(z))
         return shrunk.view(z.shape)
 
-    def slope(self, weight):
+    def slope(self, weight: torch.Tensor) -> torch.Tensor:
         norm = self.per_row(self._norms(weight))
         return scaled(
             self.strength_for(weight), weight / torch.where(norm > 0, norm, 1.0)
         )
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         groups = self.grouped(residual)
         inside = group_soft_threshold(groups, self.strength_for(residual)).view(
             residual.shape
@@ -172,12 +178,12 @@ class GroupLasso(Penalty):
         is_zero = self.per_row((self.grouped(weight) == 0).all(2, keepdim=True))
         return torch.where(is_zero, inside, residual)
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         crossed = self.grouped(weight * start).sum(2, keepdim=True) < 0
         crossed = self.per_row(crossed)
         return torch.where(crossed & (self.strength_for(weight) > 0), 0.0, weight)
 
-    def emptying(self, gradient):
+    def emptying(self, gradient: torch.Tensor) -> torch.Tensor:
         return self._norms(gradient).amax((1, 2))
 
 
@@ -193,27 +199,27 @@ class L2(Penalty):
     parameter = "l2"
     is_smooth = is_curved = True
 
-    def __init__(self, strength):
+    def __init__(self, strength: torch.Tensor) -> None:
         super().__init__(strength)
         self._double = 2 * self.strength
         self._is_finite = bool(torch.isfinite(strength).all())
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         return self.times_strength(weight * weight)
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
         return shrink(z, step * self.strength_for(z))
 
-    def slope(self, weight):
+    def slope(self, weight: torch.Tensor) -> torch.Tensor:
         return scaled(2 * self.strength_for(weight), weight)
 
-    def add_slope_(self, gradient, weight):
+    def add_slope_(self, gradient: torch.Tensor, weight: torch.Tensor) -> None:
         if self._is_finite:
             gradient.addcmul_(weight, self._double[: weight.size(0)])
         else:
             super().add_slope_(gradient, weight)
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         # With an infinite strength, every number is a subgradient at zero.
         held = torch.isinf(self.strength_for(weight)) & (weight == 0)
         return torch.where(held, 0.0, residual)
@@ -236,17 +242,17 @@ class MaxNorm(Penalty):
     off = math.inf
     is_constraint = True
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         violated = self._excess(weight) > self._rounding(weight)
         return torch.where(violated.any(2).any(1), math.inf, 0.0).to(weight.dtype)
 
-    def prox(self, z, step):
+    def prox(self, z: torch.Tensor, step: torch.Tensor | None) -> torch.Tensor:
         return clip_unit_norm(z, self.strength_for(z))
 
-    def pull_back(self, weight, start):
+    def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         return self.prox(weight, None)
 
-    def reduce(self, weight, residual):
+    def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         # On the sphere, the subgradients are the outward normals.
         squares = (weight * weight).sum(1, keepdim=True)
         inward = -(residual * weight).sum(1, keepdim=True)
