@@ -240,7 +240,8 @@ def fused(
     max_memory : int, default=None
         Number of bytes that fits may take beyond what is in use, for the data of those
         that wait and the networks that train. None is half of the free memory. A search
-        that needs more trains in several rounds.
+        that needs more trains in several rounds. The process may look larger, because
+        the C library keeps memory that threads have freed.
     n_jobs : int, default=None
         Number of processes, or of workers of a cluster, that stacks are spread over. -1
         uses all. None is this process alone, or all workers of another `over`.

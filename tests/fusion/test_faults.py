@@ -418,7 +418,7 @@ def test_processes_and_clusters(tmp_path):
 
 
 def test_peak_memory():
-    """Fits in many rounds stay under the bound, plus 20 %."""
+    """Fits in many rounds stay under the bound."""
     code = """
         import threading, time, warnings
         import numpy as np, psutil
@@ -446,11 +446,16 @@ def test_peak_memory():
         print(peak / bound)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+        [sys.executable, "-c", textwrap.dedent(code)],
+        # Otherwise glibc keeps what each thread has freed, and the process looks up to
+        # half as large again.
+        env=os.environ | {"MALLOC_ARENA_MAX": "1"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     # Without rounds the 60 fits would hold 60 × 15.7 MB, more than three times as much.
-    assert float(done.stdout) < 1.2
+    assert float(done.stdout) < 1
 
 
 def test_the_watchdog_sees_threads():
