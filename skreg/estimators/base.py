@@ -15,7 +15,7 @@ from skreg.compatibility import (
     fit_context,
 )
 from skreg.data.random_streams import seed_of
-from skreg.estimators.callbacks import begin_callbacks, watch
+from skreg.estimators.callbacks import begin_callbacks, watched
 from skreg.estimators.conflicts import check_parameters
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.continuation import Continuation
@@ -203,7 +203,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
                 self, X, y, sample_weight, validation, seed=seed, earlier=earlier
             )
             requests = member_requests(self, prepared, seed, earlier)
-            watch(self, requests, prepared, context, about)
+            requests = watched(self, requests, prepared, context, about)
             results = train_fit(requests)
             fits, interrupted = fits_of(results, requests, prepared, earlier.fits)
             self._become(prepared.layout, prepared.device, fits)

@@ -1,5 +1,7 @@
 """Notification of scikit-learn's callbacks, and printing of epochs under `verbose`."""
 
+from dataclasses import replace
+
 from skreg.compatibility import has_callbacks
 from skreg.estimators.fits import Fit
 from skreg.estimators.fitted import fitted_attributes
@@ -27,25 +29,35 @@ def begin_callbacks(estimator, about):
     return context
 
 
-def watch(estimator, requests, prepared, context, about):
+def watched(estimator, requests, prepared, context, about):
     """Let callbacks see each epoch, and print it if `verbose` is set.
 
     Parameters
     ----------
     estimator : BaseNetwork
     requests : list of FitRequest
-        Their `on_epoch` is set.
     prepared : Prepared
     context : CallbackContext
     about : dict
         The estimator and its data, as callbacks receive them.
+
+    Returns
+    -------
+    list of FitRequest
+        The requests, with `on_epoch` where something is to be shown.
     """
-    if estimator.verbose or has_callbacks(estimator):
-        for number, request in enumerate(requests, start=1):
-            label = f"Network {number}: " if len(requests) > 1 else ""
-            request.on_epoch = _epoch_hook(estimator, prepared, context, about, label)
     # Progress bars have read it by now, and a polished fit has more epochs.
     context.max_subtasks = None
+    if not (estimator.verbose or has_callbacks(estimator)):
+        return requests
+    several = len(requests) > 1
+    labels = [f"Network {i}: " if several else "" for i in range(1, len(requests) + 1)]
+    return [
+        replace(
+            request, on_epoch=_epoch_hook(estimator, prepared, context, about, label)
+        )
+        for request, label in zip(requests, labels)
+    ]
 
 
 def _epoch_hook(estimator, prepared, context, about, label):

@@ -12,7 +12,7 @@ from skreg.estimators.request import make_request
 from skreg.training.request import FitRequest
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Entry:
     """The network of a candidate for one fold.
 

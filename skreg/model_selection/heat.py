@@ -1,6 +1,7 @@
 """Candidates that train side by side in rungs, of which only the best continue."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +34,10 @@ class Heat:
         for params in candidates:
             for fold, seed in zip(data.folds, seeds):
                 entry = entered(prototype, params, data, fold, seed)
-                entry.request.on_epoch = lambda tracker, state: deadline.has_passed
+                request = replace(
+                    entry.request, on_epoch=lambda tracker, state: deadline.has_passed
+                )
+                entry = replace(entry, request=request)
                 self.entries.append(entry)
                 self.scorers.append(_scorer(entry, data, scoring))
         self.race = Race([entry.request for entry in self.entries])

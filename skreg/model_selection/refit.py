@@ -20,10 +20,14 @@ def refitted(prototype, trials, data, seed):
         entry = entered(prototype, trial.params, data, fold, seed)
         # With early stopping, the held-out rows determined the number of epochs.
         if entry.model.early_stopping:
-            request, n_epochs = entry.request, float(np.mean(trial.best_epochs))
-            request.on_epoch = _end_after(max(1, round(n_epochs)))
-            request.restore_best = False
-            request.n_iter_no_change = request.max_iter
+            n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
+            request = replace(
+                entry.request,
+                on_epoch=_end_after(n_epochs),
+                restore_best=False,
+                n_iter_no_change=entry.request.max_iter,
+            )
+            entry = replace(entry, request=request)
         entries.append(entry)
     results = train([entry.request for entry in entries])
     return [entry.fitted(result) for entry, result in zip(entries, results)]

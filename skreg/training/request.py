@@ -39,7 +39,7 @@ class OptimizerState:
     n_steps: float
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class FitRequest:
     """The data and validated settings for the training of one network.
 

@@ -3,6 +3,7 @@
 import os
 import random
 import warnings
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_certified_fits(solver):
         )
         for seed, own in enumerate(settings)
     ]
-    requests[3].may_polish = False
+    requests[3] = replace(requests[3], may_polish=False)
     with mock.patch.object(
         skreg.training.train, "run", wraps=skreg.training.train.run
     ) as run:

@@ -187,7 +187,7 @@ def test_ctrl_c_ends_the_race():
             raise KeyboardInterrupt
 
     own = requests()
-    own[0].on_epoch = interrupt
+    own[0] = replace(own[0], on_epoch=interrupt)
     race = Race(own)
     with pytest.raises(KeyboardInterrupt):
         race.advance(12)

@@ -1,6 +1,7 @@
 """Embeddings of numeric inputs: their definitions, derivatives and fits."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -335,8 +336,8 @@ def test_a_stack_is_its_models_alone(kind, embedding, settings, solver):
             params = {name: v for name, v in params.items() if name != "input_noise"}
         X, y = data(kind, n_samples=60 - 9 * i, seed=i)
         model = kind(**(QUICK | params), solver=solver, numeric_embedding=embedding)
-        requests.append(request_of(model, X, y))
-        requests[-1].seed, requests[-1].may_polish = i, False
+        request = request_of(model, X, y)
+        requests.append(replace(request, seed=i, may_polish=False))
     assert len({group_key(request) for request in requests}) == 1
     alone = [train([request])[0].state for request in requests]
     for one, result in zip(alone, train(requests), strict=True):

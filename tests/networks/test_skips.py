@@ -1,6 +1,7 @@
 """Connections that skip layers, and stochastic depth."""
 
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -123,8 +124,7 @@ def test_a_stack_is_its_models_alone(kind, skip, settings, solver):
     for i, params in enumerate(settings):
         X, y = data(kind, n_samples=60 - 9 * i, seed=i)
         request = request_of(kind(**(QUICK | params), solver=solver, skip=skip), X, y)
-        request.seed = i
-        requests.append(request)
+        requests.append(replace(request, seed=i))
     alone = [train([request])[0].state for request in requests]
     for one, result in zip(alone, train(requests), strict=True):
         # The order of sums differs; some 30 steps amplify 1e-16 to 1e-12 or so.

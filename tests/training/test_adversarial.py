@@ -115,8 +115,9 @@ def test_running_statistics_take_one_step(solver):
     weight, out, bias, _, gamma, beta, *_ = initial_state(
         start.architecture, np.random.default_rng(0), np.float64
     )
-    start = replace(start, initial=[weight, out, bias, bias[:, :1].repeat(3, 1)])
-    start.initial += [gamma, beta, np.zeros((1, 4)), np.ones((1, 4))]
+    initial = [weight, out, bias, bias[:, :1].repeat(3, 1)]
+    initial += [gamma, beta, np.zeros((1, 4)), np.ones((1, 4))]
+    start = replace(start, initial=initial)
     (result,) = train([start])
     Z = torch.tensor((X - X.mean(0)) / X.std(0), requires_grad=True)
     hidden = Z @ torch.tensor(weight) + torch.tensor(bias)

@@ -1,6 +1,7 @@
 """The results of models that leave a stack."""
 
 import traceback
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,8 +30,7 @@ def request(n_rows, max_iter=3, **params):
     estimator = MLPClassifier((5,), batch_size=16, tol=0, max_iter=max_iter, **params)
     rows = np.random.default_rng(0).permutation(len(X))[:n_rows]
     request = prepared_request(estimator, X[rows], y[rows], seed=n_rows)
-    request.may_polish = False
-    return request
+    return replace(request, may_polish=False)
 
 
 def in_order(requests):
@@ -68,7 +68,7 @@ def fail(tracker, state):
 def test_an_error_of_one_model_stops_that_model_only():
     requests = [request(seed, 4, l1=1e-3) for seed in (150, 149, 148)]
     expected = run(in_order(requests))
-    requests[1].on_epoch = fail
+    requests[1] = replace(requests[1], on_epoch=fail)
     results = run(in_order(requests))
     error = results[1].tracker.error
     assert isinstance(error, LookupError)
@@ -85,7 +85,7 @@ def test_an_interrupt_stops_all():
         raise KeyboardInterrupt
 
     requests = [request(seed, 4) for seed in (150, 149)]
-    requests[1].on_epoch = interrupt
+    requests[1] = replace(requests[1], on_epoch=interrupt)
     results = run(in_order(requests))
     assert all(result.interrupted for result in results)
     assert [result.tracker.error for result in results] == [None, None]

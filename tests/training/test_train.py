@@ -1,6 +1,6 @@
 """The central promise: models trained in one stack equal models trained alone."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from unittest import mock
 
 import numpy as np
@@ -369,14 +369,14 @@ def test_an_interrupt_leaves_every_model_fitted():
         if tracker.n_iter == 4:
             raise KeyboardInterrupt
 
-    requests[1].on_epoch = interrupt
+    requests[1] = replace(requests[1], on_epoch=interrupt)
     results = train(requests)
     assert all(result.interrupted for result in results)
     for request, result in zip(requests, results):
         tracker = result.tracker
         assert tracker.n_iter == 4
         assert tracker.best_iter == int(np.argmax(tracker.validation_scores)) + 1
-        request.on_epoch, request.max_iter = None, tracker.best_iter
+        request = replace(request, on_epoch=None, max_iter=tracker.best_iter)
         shorter = train([request])[0]
         for array, other in zip(result.state, shorter.state):
             np.testing.assert_allclose(array, other, rtol=1e-12, atol=1e-13)
