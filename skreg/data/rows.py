@@ -13,8 +13,9 @@ class Rows:
     Parameters
     ----------
     X : {ndarray, CSR} of shape (n, n_features)
-    y : ndarray of shape (n, n_outputs)
-        Targets: encoded classes, or standardised numbers.
+    y : ndarray of shape (n,) or (n, n_outputs)
+        Targets: as they were checked, in a `Prepared`, or encoded for the loss, with
+        a column for each output, in a `FitRequest`.
     weight : ndarray of shape (n,) or None
         Sample weights.
     index : ndarray of shape (n_rows,)

@@ -68,7 +68,8 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
     `_fit` shows all steps of a fit from top to bottom: it checks the parameters,
     prepares the data, makes a request for each network, trains them, and sets the
     fitted attributes from the results. Each step is a function of the parameters, which
-    `self` holds, and of values. Only the last step changes `self`.
+    `self` holds, and of values. The last step sets the fitted attributes. Before it,
+    only scikit-learn's `n_features_in_`, `feature_names_in_` and callbacks are set.
     """
 
     _doc_link_module = "skreg"
