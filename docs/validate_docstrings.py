@@ -56,7 +56,7 @@ def own_members(exported):
 
 
 def is_meant(name, code):
-    """Tell whether a finding is how it should be."""
+    """Return whether a finding is intended."""
     # The fields of a result are documented as its attributes: nobody constructs one.
     results = map(full_name, filter(dataclasses.is_dataclass, exports()))
     return code == "PR01" and name in results

@@ -1,8 +1,8 @@
 """Types of the public interface, as its docstrings name them.
 
-scikit-learn, scipy and joblib come without types, so that a type checker takes their
-classes for anything. What stands here tells at least arrays from estimators and numbers
-from names.
+scikit-learn, scipy and joblib come without types, so a type checker accepts anything in
+place of their classes. With the types of this module it can at least tell arrays from
+estimators and numbers from names.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Of optional packages, which only a type checker imports here.
+# Only type checkers import these optional packages.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import ErrorbarContainer

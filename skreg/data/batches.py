@@ -128,7 +128,9 @@ class Pool:
 
 
 def _row_getter(arrays, device):
-    """Return a function that gathers rows of arrays, which it takes one below another.
+    """Return a function that gathers rows of arrays by their positions.
+
+    The rows of several arrays are numbered as if the arrays were one below another.
 
     Parameters
     ----------
@@ -167,9 +169,9 @@ def _row_getter(arrays, device):
 class Batches:
     """The batches of a stack of models, each with a set of rows of its own.
 
-    A batch holds the models up to the last one that still has rows. In training the
-    models are in descending order of their numbers of batches, so that a batch holds
-    no others.
+    A batch holds the first models of the stack, up to the last one that still has rows.
+    In training, models with more batches come first, so that all models of a batch have
+    rows in it.
 
     Parameters
     ----------
@@ -241,8 +243,8 @@ class Batches:
             yield self._whole
             return
         if self.streams:
-            # A model with one batch keeps its order, as above. Else it would have
-            # other masks beside models with several batches than alone.
+            # A model with one batch keeps its order, as above. Otherwise its masks
+            # would depend on whether other models have several batches.
             shuffled = [
                 stream[ORDER].permutation(index) if n > 1 else index
                 for stream, index, n in zip(self.streams, self.indices, self.n_batches)

@@ -13,9 +13,9 @@ class Scaling:
     Parameters
     ----------
     offset, scale : ndarray of shape (n_features,) or None, default=None
-        What is subtracted from each column, and what it is then divided by. None
-        changes nothing. They have the precision of the data, so that large offsets are
-        removed before rounding.
+        Numbers that are subtracted from each column, and by which it is then divided.
+        None changes nothing. They have the precision of the data, so that large offsets
+        are removed before rounding.
     clips : bool, default=False
         Whether `smooth_clip` is applied at the end.
     """
@@ -49,7 +49,7 @@ class StackedScaling:
 
     @classmethod
     def of(cls, scalings, device):
-        """Stack scalings that differ in nothing but their numbers.
+        """Stack scalings that differ only in their numbers.
 
         Parameters
         ----------

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-# Number of elements that are compared first. Few arrays that differ have them equal.
+# Number of elements that are compared first. Different arrays seldom agree in them.
 N_SAMPLED = 64
 
 
@@ -33,7 +33,7 @@ class SharedArrays:
         """Return the first array seen that equals this one, or None for None."""
         if array is None:
             return None
-        # Arrays known by identity are kept alive. Else a new one could get the same id.
+        # Arrays are kept alive, or else a new one could get the id of an old one.
         if id(array) not in self._seen:
             self._seen[id(array)] = array, self._first_equal(array)
         return self._seen[id(array)][1]

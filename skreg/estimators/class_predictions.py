@@ -1,4 +1,4 @@
-"""Predictions of classes, which all classifiers make of their scores alike."""
+"""Predictions of classes from scores, in the same way for all classifiers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The weights of classes, which `class_weight` asks for."""
+"""The weights of the classes, as given by `class_weight`."""
 
 from dataclasses import dataclass
 

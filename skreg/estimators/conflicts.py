@@ -27,8 +27,8 @@ def check_parameters(estimator):
     if estimator.numeric_embedding == "periodic" and estimator.embedding_size == 1:
         raise ValueError(
             "numeric_embedding='periodic' turns an input into itself and "
-            "embedding_size - 1 numbers more, so embedding_size must be 2 at "
-            "least, got embedding_size=1."
+            "embedding_size - 1 numbers more, so embedding_size must be at "
+            "least 2, got embedding_size=1."
         )
     check_members(estimator, sizes)
     if estimator.solver == "lbfgs":
@@ -132,12 +132,12 @@ def check_snapshots(estimator):
         )
     if estimator.early_stopping:
         raise ValueError(
-            f"{what}, and early_stopping=True would end the fit before. Set one of "
+            f"{what}, and early_stopping=True would end the fit earlier. Set one of "
             "them to its default."
         )
     if max_iter != "auto" and n_snapshots > max_iter:
         raise ValueError(
-            f"{what}, which lasts an epoch at least, but max_iter={max_iter!r}. "
+            f"{what}, which lasts at least one epoch, but max_iter={max_iter!r}. "
             "Increase max_iter or lower n_snapshots."
         )
 
@@ -171,5 +171,5 @@ def check_callbacks(callbacks, solver):
             if solver == "lbfgs" and name in _OF_STEPS:
                 raise ValueError(
                     f"The callback {kind.__name__} acts on the steps of an optimiser, "
-                    "of which solver='lbfgs' has none. Use solver='adam' or 'sgd'."
+                    "which solver='lbfgs' does not use. Use solver='adam' or 'sgd'."
                 )

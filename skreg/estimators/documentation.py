@@ -185,7 +185,7 @@ TRAINING = """
         Stop training when the score of validation rows no longer improves.
     monitor : str or callable, default="loss"
         Score of the validation rows: "loss", the loss without penalties, or the name of
-        a scorer or a scorer, where more is better.
+        a scorer, or a scorer; greater is better.
     validation_fraction : float or None, default=0.1
         Share of the rows that is set aside for validation if `fit` gets no `X_val`.
         With None, the training loss decides.
@@ -329,7 +329,7 @@ ATTRIBUTES = """
     validation_loss_curve_ : list of float or None
         Loss on the validation rows after each epoch, without penalties.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        Scores by which early stopping decided; more is better. The loss counts
+        Scores by which early stopping decided; greater is better. The loss counts
         negatively.
     best_iter_ : int
         Epoch with the best score, counted from 1.

@@ -40,7 +40,7 @@ class FittedNetwork(BaseEstimator):
     def _alone(self, seed):
         """Return a copy of this estimator with the parameters of a single network."""
         member = copy.copy(self)
-        # What is called during a fit belongs to that of the whole.
+        # Callbacks belong to the fit of the whole ensemble.
         for name in callback_attributes(member):
             delattr(member, name)
         return member.set_params(**ALONE, random_state=seed)
@@ -266,7 +266,7 @@ def fitted_attributes(layout, device, fits):
 def input_weights(architecture, state):
     """Return the weights that leave each input, of shape (n_features, n_weights).
 
-    Of pixels, which share those of their channel, the norm of these.
+    Pixels share the weights of their channel and have the norm of these.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class Inference:
         with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
                 return link(self._scores(X)).numpy()
-            # Filled in place: small results kept between large ones tear memory up.
+            # Filled in place, because small results between large ones fragment memory.
             result = np.empty((n_rows, self._layout.targets.n_outputs), self._dtype)
             for part in gen_batches(n_rows, size):
                 result[part] = link(self._scores(X[part])).numpy()

@@ -54,7 +54,7 @@ class Labels:
     def encode(self, y, dtype):
         """Return the targets of the loss, of shape (n_samples, n_outputs)."""
         # scikit-learn's LabelBinarizer checks the labels anew at every call, which for
-        # small data takes as long as all else before the training.
+        # small data takes as long as everything else before the training.
         if self.is_multilabel:
             return (y != 0).astype(dtype)
         codes = np.searchsorted(self.classes, y)
@@ -98,7 +98,7 @@ class Labels:
         return y
 
     def decode(self, values):
-        """Return predictions on the scale of the targets: they are probabilities."""
+        """Return predictions unchanged: probabilities have no scale to restore."""
         return values
 
     def decide(self, scores, threshold):
@@ -150,7 +150,7 @@ def learn_labels(y, classes, owner):
     found = np.arange(y.shape[1]) if is_multilabel else np.unique(given)
     if len(found) < 2:
         raise ValueError(
-            f"{owner} needs two classes at least, got one class: {found.tolist()}."
+            f"{owner} needs at least two classes, got one class: {found.tolist()}."
         )
     labels = Labels(found, kind)
     return (y if classes is None else labels.check(y, classes)), labels

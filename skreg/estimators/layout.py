@@ -124,8 +124,8 @@ def _check_dense(estimator, rows):
     parameter = dense_only(estimator)
     if parameter and sp.issparse(rows.X):
         raise ValueError(
-            f"{parameter} looks at the quantiles of each input and takes no sparse X. "
-            "Give X.toarray(), or leave the parameter out."
+            f"{parameter} needs the quantiles of each input, which are not computed "
+            "for sparse X. Give X.toarray(), or leave the parameter out."
         )
 
 
@@ -148,12 +148,12 @@ def _check_batchnorm(estimator, architecture, rows):
     what = f"batchnorm={estimator.batchnorm!r}"
     if architecture.batchnorm and len(rows.index) < 2:
         raise ValueError(
-            f"{what} needs two training rows at least, got n_samples={len(rows.index)}."
+            f"{what} needs at least two training rows, got n_samples={len(rows.index)}."
         )
     if architecture.batchnorm and estimator.batch_size == 1:
         raise ValueError(
-            f"{what} normalises over the rows of a batch and needs batch_size=2 at "
-            "least, got batch_size=1."
+            f"{what} normalises over the rows of a batch and needs a batch_size of "
+            "at least 2, got batch_size=1."
         )
 
 

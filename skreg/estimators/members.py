@@ -22,7 +22,7 @@ def n_trained(estimator):
 
 
 def draws_rows(estimator):
-    """Return whether the networks of an estimator see some of the rows only."""
+    """Return whether the networks of an estimator see only some of the rows."""
     max_samples = estimator.max_samples
     is_part = isinstance(max_samples, Integral) or max_samples != 1
     return bool(estimator.bootstrap or is_part)
@@ -66,7 +66,7 @@ def drawn_rows(estimator, architecture, rows, seed):
         )
     if architecture.batchnorm and n_drawn < 2:
         raise ValueError(
-            f"batchnorm={estimator.batchnorm!r} needs two training rows at least, and "
+            f"batchnorm={estimator.batchnorm!r} needs at least two training rows, and "
             f"max_samples={max_samples!r} draws {n_drawn} of {len(index)}."
         )
     rng = Streams(seed)[DRAWN_ROWS]
@@ -81,7 +81,7 @@ def check_single(estimator, what):
     ----------
     estimator : BaseNetwork
     what : str
-        What does not take an ensemble, for the message.
+        Beginning of the message: what trains single networks only.
     """
     if not draws_rows(estimator) and n_trained(estimator) == 1:
         return

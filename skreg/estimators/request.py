@@ -25,9 +25,9 @@ from skreg.training.schedules import SCHEDULES
 
 # What "auto" stands for, chosen on public tables (docs/defaults.md).
 BATCH_ROWS = 32
-# Of fits that end when they no longer improve, or at an optimum.
+# The limit for fits that end when they no longer improve, or at an optimum.
 MOST_EPOCHS = 200
-# Of a scheduled fit: fewer move the weights of a network too little.
+# A scheduled fit takes at least as many. Fewer move the weights too little.
 FEWEST_STEPS = 50
 
 
@@ -115,7 +115,7 @@ def layer_settings(estimator, architecture):
         l1.append(l1[0] if skip_l1 is None else float(skip_l1))
         l2.append(l2[0] if skip_l2 is None else float(skip_l2))
         group_l1.append(float(estimator.group_l1))
-    # The objective is the mean over the members, who have last layers of their own.
+    # The objective is the mean over the members, which have last layers of their own.
     l1[n_hidden] /= architecture.n_members
     l2[n_hidden] /= architecture.n_members
     max_norm = math.inf if estimator.max_norm is None else float(estimator.max_norm)
@@ -152,7 +152,7 @@ def step_settings(estimator):
 
 
 def pruning_setting(estimator, before, n_layers, is_step):
-    """Return the share of weights to prune, where it is not that of the parameter.
+    """Return the share of weights to prune if it is not that of the parameter.
 
     A call of partial_fit does not know how many follow. It keeps the zeros of the
     network that it continues, and prunes no more.
@@ -192,14 +192,14 @@ def n_epochs(estimator, n_rows):
 def _length(estimator, architecture, n_rows, is_step):
     """Return the fields that say how long training takes at most, and its rates."""
     is_auto = estimator.max_iter == "auto"
-    # A call of partial_fit does not know how many there will be.
+    # A call of partial_fit does not know how many follow.
     without_schedule = is_step and estimator.learning_rate in SCHEDULES
     return {
         "max_iter": 1 if is_step else n_epochs(estimator, n_rows),
         "max_polish": MOST_EPOCHS if is_auto else estimator.max_iter,
         "learning_rate": "constant" if without_schedule else estimator.learning_rate,
         "n_snapshots": 1 if is_step else estimator.n_snapshots,
-        # An optimum of one network is none of several.
+        # The optimum of one network is not that of several.
         "may_polish": not (
             estimator.early_stopping
             or is_step
@@ -232,7 +232,7 @@ def _monitored(estimator, prepared):
     if callable(estimator.monitor):
         return estimator.monitor
     if not type(estimator).__module__.startswith("skreg."):
-        return estimator.monitor, type(estimator)  # which may predict as it likes
+        return estimator.monitor, type(estimator)  # it may predict in any way
     classes = prepared.layout.attributes.get("classes_")
     seen = prepared.validation.y if classes is None else classes.tolist()
     return estimator.monitor, seen

@@ -10,8 +10,8 @@ from skreg.fusion.turns import Cancelled
 def fit_kept_on_failure(estimator, *also):
     """Put an estimator's attributes back if the block fails, or raises one of `also`.
 
-    A fit that fails would else leave new classes beside old weights. What belongs to
-    scikit-learn's callbacks stays, for their own end is still to come.
+    Otherwise a fit that fails would leave new classes beside old weights. Attributes of
+    scikit-learn's callbacks are kept, because the callbacks have yet to end the fit.
     """
     before = dict(vars(estimator))
     try:

@@ -1,4 +1,4 @@
-"""Candidates that train side by side in rungs, of which only the best continue."""
+"""Comparison of candidates at each rung of a search, by their scores on all folds."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Training of networks side by side, some of which are stopped on the way."""
+"""Training of many networks that pauses at chosen epochs, so that some can stop."""
 
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.errors import own_copy
@@ -9,7 +9,7 @@ from skreg.training.tracker import Tracker
 
 
 class Race:
-    """Networks that train side by side, some of which are stopped early.
+    """Networks that train side by side and pause, so that some can be dropped.
 
     All networks are in memory at the same time. So the remaining ones continue their
     training and are not started again.

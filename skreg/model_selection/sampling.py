@@ -17,7 +17,7 @@ _PLAIN = (bool, int, float, str, type(None))
 
 @dataclass(frozen=True)
 class _Listed:
-    """A list of values, of which one is chosen."""
+    """A list of values to choose from."""
 
     values: tuple
 

@@ -168,7 +168,7 @@ class BinaryLogLoss(Loss):
         return torch.sigmoid(score)
 
     def mean_score(self, scores):
-        # Log-odds from logarithms: rounded to 0 or 1, the mean itself has none.
+        # From logarithms, because a mean that is rounded to 0 or 1 has no log-odds.
         above, below = functional.logsigmoid(scores), functional.logsigmoid(-scores)
         return torch.logsumexp(above, 0) - torch.logsumexp(below, 0)
 

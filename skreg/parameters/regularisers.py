@@ -14,8 +14,8 @@ class Regulariser:
     effect : {"objective", "rows", "optimum", "course"}
         "objective" is a term of the objective, a constraint or another target.
         "rows" changes the rows or units of a batch, so that no two steps minimise the
-        same function. "optimum" acts in each step and leads elsewhere than to the
-        minimum of the objective. "course" picks or averages weights on the way.
+        same function. "optimum" acts in each step, so that training does not end at the
+        minimum of the objective. "course" chooses or averages weights during training.
     kind : {"penalty", "noise"} or None, default=None
         How it counts when candidates are ranked by the strength of their
         regularisation. None does not count.

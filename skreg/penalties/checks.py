@@ -92,7 +92,7 @@ class _Checks:
     ----------
     whole : Sum
     shape : tuple of int
-        Of the weights, the models included.
+        Shape of the weights, with the models as first axis.
     seed : int
     """
 
@@ -210,13 +210,14 @@ class _Checks:
                 )
 
     def check_subgradients(self):
-        """Check what is added to random gradients and to nearly optimal ones."""
+        """Check the subgradients at random gradients and at nearly optimal ones."""
         for z, step, p in self.mapped:
             known = (z - p) / step
             for gradient in (self.normal(), 0.3 * self.normal() - known):
                 left = self.whole.residual(p, gradient)
                 self._check_is_subgradient(z, p, left - gradient)
-                # How the nearest point of a convex set looks from its other points.
+                # The condition for the nearest point of a convex set, where `known` is
+                # another point of the set.
                 nearest = (left * (known - (left - gradient))).sum((1, 2))
                 size = 1 + _squares(left) + _squares(known) + _squares(gradient)
                 if not (nearest >= -TOLERANCE * size).all():
@@ -254,13 +255,13 @@ class _Checks:
                 )
 
     def check_flags(self, part):
-        """Check what a penalty says of its own methods."""
+        """Check the flags by which a penalty describes its methods."""
         w, residual, name = self.points[-1], self.normal(), type(part).__name__
         if part.is_smooth:
             if not torch.equal(part.reduce(w, residual), residual):
                 raise AssertionError(
                     f"reduce of {name} must return the residual as it is, because "
-                    "is_smooth=True says that there are no subgradients but slope."
+                    "is_smooth=True says that slope is the only subgradient."
                 )
         if not part.is_curved:
             if not torch.equal(part.slope(0.5 * w), part.slope(w)):

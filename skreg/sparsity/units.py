@@ -157,10 +157,10 @@ def without_smallest_units(architecture, state, share):
     Parameters
     ----------
     architecture : Architecture
-        With a unit that can go.
+        At least one unit of it can be removed.
     state : list of ndarray
     share : float
-        Of the units, rounded up.
+        Share of the units to prune, rounded up.
 
     Returns
     -------

@@ -158,10 +158,10 @@ class FitRequest:
         """Whether the fit must end at a point that satisfies the optimality conditions.
 
         This is so for l1 and group_l1, whose zeros are exact only there, and for linear
-        models, of which it is expected. Other networks end where their solver stops. So
-        do networks with pooling. Their objective has kinks where the largest of several
-        units changes. The gradient does not vanish at a kink, so further iterations
-        over all rows would be useless.
+        models, from which users expect it. Other networks end where their solver stops.
+        So do networks with pooling. Their objective has kinks where the largest of
+        several units changes. The gradient does not vanish at a kink, so further
+        iterations over all rows would be useless.
         """
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])

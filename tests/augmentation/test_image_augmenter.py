@@ -274,7 +274,7 @@ def test_models_of_a_stack_are_changed_as_alone():
             together[model, :n_own], alone[0], rtol=0, atol=1e-12
         )
     assert torch.equal(together[1], x[1])
-    # In two halves, of which the first holds the batches before.
+    # In two halves. The first holds the batches before.
     halves, generator = [], generators()
     for part in (slice(0, 3), slice(3, 7)):
         n_rows = [len(range(*part.indices(n)))] * 2

@@ -58,7 +58,7 @@ def coefs(estimator):
 
 
 def same(one, other, tolerance=0.0):
-    """Tell whether two fitted networks are equal."""
+    """Return whether two fitted networks are equal."""
     return all(
         np.allclose(a, b, rtol=0, atol=tolerance)
         for a, b in zip(coefs(one), coefs(other), strict=True)

@@ -362,8 +362,8 @@ def test_the_gradients_of_an_epochs_batches_average_to_the_full_one(size):
                     score, torch.tensor(part.y)[None], weights
                 )[0]
 
-            # Targets of up to 2000 make a loss of 1e6, of which the derivative keeps
-            # nine digits.
+            # Targets of up to 2000 make a loss of 1e6, and its derivative keeps nine
+            # digits.
             expected = derivative(mean_loss, parameter[model : model + 1].detach())
             torch.testing.assert_close(
                 sum_[model : model + 1], expected, rtol=1e-7, atol=1e-5

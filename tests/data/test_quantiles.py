@@ -126,7 +126,7 @@ def test_an_outlier_moves_nothing_else():
 
 def test_sparse_inputs():
     X, y = data(MLPRegressor)
-    with pytest.raises(ValueError, match=r"standardize='robust' .* takes no sparse X"):
+    with pytest.raises(ValueError, match=r"standardize='robust' .* for sparse X"):
         MLPRegressor(**QUICK).fit(sp.csr_array(X), y)
     model = MLPRegressor(**QUICK).fit(X, y)
     np.testing.assert_array_equal(model.predict(sp.csr_array(X)), model.predict(X))

@@ -209,9 +209,9 @@ def test_order_of_the_layers(activation, batchnorm):
 
 
 def test_group_l1_drops_channels():
-    """The groups are the input's channels, of which one tells nothing.
+    """The groups are the channels of the input. One of them is pure noise.
 
-    Without pooling, for it has kinks, at which no gradient vanishes.
+    There is no pooling, which has kinks at which the gradient does not vanish.
     """
     X, y = images(40, (4, 4, 2))
     X[..., 1] = np.random.default_rng(1).normal(size=X.shape[:3])

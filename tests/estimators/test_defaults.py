@@ -100,7 +100,7 @@ class TestEpochs:
 
     @pytest.mark.parametrize("n_snapshots, expected", [(4, None), (15, 15), (40, 40)])
     def test_snapshots(self, kind, n_snapshots, expected):
-        """A cycle lasts an epoch at least."""
+        """A cycle lasts at least one epoch."""
         settings = {"learning_rate": "cosine", "n_snapshots": n_snapshots}
         expected = expected or N_EPOCHS[kind]
         assert n_epochs(kind(**settings), 320) == expected

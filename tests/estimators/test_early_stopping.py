@@ -170,7 +170,7 @@ def test_validation_rows_are_not_trained_on(kind):
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_rows_set_aside_are_not_trained_on(kind):
-    """The inputs' mean is that of the training rows, of which there are 90 %."""
+    """The inputs' mean is that of the training rows, which are 90 % of all rows."""
     X, y = data(kind, n_samples=100)
     estimator = kind(**ROUGH | {"max_iter": 2}).fit(X, y)
     assert estimator.t_ == 2 * 90

@@ -93,7 +93,7 @@ class TestTargets:
 
     def test_one_class(self):
         y = np.zeros(60)
-        check(MLPClassifier, r"two classes at least, got one class: \[0.0\]", y=y)
+        check(MLPClassifier, r"at least two classes, got one class: \[0.0\]", y=y)
 
     def test_continuous_targets(self):
         check(MLPClassifier, "Unknown label type: continuous", y=data(MLPRegressor)[1])
@@ -421,7 +421,7 @@ class TestContinuing:
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_batchnorm_of_one_row(kind):
     weight = np.r_[1.0, np.zeros(59)]
-    match = "batchnorm=True needs two training rows at least, got n_samples=1"
+    match = "batchnorm=True needs at least two training rows, got n_samples=1"
     check(kind, match, batchnorm=True, fit={"sample_weight": weight})
 
 

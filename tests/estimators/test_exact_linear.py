@@ -134,7 +134,7 @@ def agree(problem, solution, tolerance):
 
 @every_problem
 def test_the_references_are_optimal(problem):
-    """And decide every zero, of which there are some, as there are nonzeros."""
+    """They also decide every zero. There are both zeros and nonzeros."""
     objective, reference = Objective(problem), solve(problem)
     assert objective.violation(reference) < REFERENCE
     if selects(problem):

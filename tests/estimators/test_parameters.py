@@ -146,7 +146,7 @@ def fitted(kind, **parameters):
 
 
 def differ(one, other):
-    """Tell whether two fitted attributes, or lists of them, differ."""
+    """Return whether two fitted attributes, or lists of them, differ."""
     if isinstance(one, list):
         return len(one) != len(other) or any(map(differ, one, other))
     return not np.array_equal(one, other)

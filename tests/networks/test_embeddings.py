@@ -209,7 +209,7 @@ def test_an_additive_model_is_the_ridge_of_the_encoding():
     assert model.kkt_violation_ <= 1e-8
     E, t = encoding(model, X), (y - y.mean()) / y.std()
     reference = Ridge(alpha=2 * 0.01 * 60, solver="cholesky").fit(E, t)
-    # The gradient is 1e-8 at most and the curvature 0.02 at least.
+    # The gradient is at most 1e-8 and the curvature at least 0.02.
     np.testing.assert_allclose(model.coefs_[0][:, 0], reference.coef_, atol=1e-6)
     expected = reference.predict(E) * y.std() + y.mean()
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
@@ -397,10 +397,10 @@ def test_the_path_of_an_additive_model(penalty, skip):
 def test_embedded_inputs_are_dense():
     X, y = data(MLPRegressor)
     model = MLPRegressor(numeric_embedding=KINDS[0])
-    with pytest.raises(ValueError, match=r"numeric_embedding='piecewise.* no sparse X"):
+    with pytest.raises(ValueError, match=r"numeric_embedding='piece.* for sparse X"):
         model.fit(sp.csr_array(X), y)
     model.set_params(numeric_embedding="periodic", max_iter=3).fit(sp.csr_array(X), y)
-    with pytest.raises(ValueError, match="embedding_size must be 2"):
+    with pytest.raises(ValueError, match="embedding_size must be at least 2"):
         model.set_params(embedding_size=1).fit(X, y)
 
 

@@ -297,10 +297,10 @@ def test_constraints_alone(name):
 
 
 def test_a_stack_gives_each_model_what_it_has_alone():
-    """Of different strengths, ends and rows; rounding is all that may differ.
+    """The models differ in strengths, ends and rows. Results differ by rounding only.
 
-    Rounding hides what violations below 1e-8 cost. Divided by the curvature, 2 * l2
-    at least, this is the error.
+    Violations below 1e-8 are hidden by rounding. Divided by the curvature, which is
+    at least 2 * l2, this is the error.
     """
     X, y = classes("breast_cancer")
     settings = [

@@ -241,7 +241,7 @@ def test_a_single_batch_outlives_its_companions():
 
 
 def test_validation_sets_of_different_sizes(monkeypatch):
-    """In pieces, of which the models have different numbers."""
+    """In pieces, whose number differs between the models."""
     monkeypatch.setattr(skreg.training.assembly, "rows_at_a_time", lambda pool: 8)
     requests = [
         request_of(
