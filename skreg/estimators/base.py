@@ -16,7 +16,7 @@ from skreg.compatibility import (
 )
 from skreg.data.random_streams import seed_of
 from skreg.estimators.callbacks import begin_callbacks, watched
-from skreg.estimators.conflicts import check_parameters
+from skreg.estimators.conflicts import check_conflicts
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.continuation import Continuation
 from skreg.estimators.fits import early_end, fits_of
@@ -193,7 +193,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         if is_step and earlier.fits:
             # scikit-learn checks the parameters in the first call only.
             check_constraints(self)
-        check_parameters(self)
+        check_conflicts(self)
         about = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             about["metadata"] = {"sample_weight": sample_weight}

@@ -159,8 +159,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     {init}
     {independent_members}
     {training}
-        The targets are standardised too, and predictions scaled back; under the
-        Poisson loss they are divided by their mean.
+    {scaled_targets}
     {run}
 
     Attributes

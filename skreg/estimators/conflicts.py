@@ -6,10 +6,14 @@ from skreg.augmentation.parameter import check_augment
 from skreg.compatibility import check_constraints
 from skreg.estimators.members import draws_rows, is_shared
 from skreg.parameters.checks import check_hidden_layer_sizes
-from skreg.parameters.regularisers import REGULARISERS, regularisers
+from skreg.parameters.regularisers import (
+    NOT_OF_THE_OBJECTIVE,
+    REGULARISERS,
+    regularisers,
+)
 
 
-def check_parameters(estimator):
+def check_conflicts(estimator):
     """Raise an error that names the parameters if some of them disagree.
 
     Parameters
@@ -45,7 +49,7 @@ def validate_parameters(estimator):
     This is for estimators that are trained without their `fit`, which checks both.
     """
     check_constraints(estimator)
-    check_parameters(estimator)
+    check_conflicts(estimator)
 
 
 def check_members(estimator, sizes):
@@ -99,7 +103,7 @@ def _check_shared_members(estimator, sizes):
 def check_full_batch(estimator):
     """Raise if a parameter is set that solver="lbfgs" cannot use."""
     params = estimator.get_params(deep=False)
-    for name in regularisers(effects={"rows", "optimum", "course"}):
+    for name in regularisers(effects=NOT_OF_THE_OBJECTIVE):
         value, off = params.get(name), REGULARISERS[name].off
         if name in params and np.any(np.asarray(value) != off):
             raise ValueError(

@@ -30,7 +30,7 @@ class Continuation:
     layout: Layout | None = None
     fits: Sequence[Fit] = ()
 
-    def fit_of(self, number):
+    def fit_before(self, number):
         """Return the fit of a network to continue, or None if the network is new."""
         return self.fits[number] if number < len(self.fits) else None
 

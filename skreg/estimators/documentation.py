@@ -79,9 +79,7 @@ CONVOLUTIONS = """
         dense network on images.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each dense hidden layer after the convolutions.
-    activation : str, default="relu"
-        "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
-        "leaky_relu".
+    {activation}
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images in the rows of `X`,
         in the order of ``images.reshape(n_samples, -1)``: channels last. It is not
@@ -407,9 +405,18 @@ REFERENCES = """
 DENSE_LAYERS = """
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units in each hidden layer. () is a linear model.
+    {activation}
+"""
+
+ACTIVATION = """
     activation : str, default="relu"
         "relu", "tanh", "logistic", "identity", "elu", "selu", "gelu", "silu", "mish" or
         "leaky_relu".
+"""
+
+SCALED_TARGETS = """
+        The targets are standardised too, and predictions scaled back; under the
+        Poisson loss they are divided by their mean.
 """
 
 LABEL_SMOOTHING = """
@@ -439,6 +446,8 @@ SECTIONS = {
     "image_attributes": IMAGE_ATTRIBUTES,
     "references": REFERENCES,
     "dense_layers": DENSE_LAYERS,
+    "activation": ACTIVATION,  # after those that contain it
+    "scaled_targets": SCALED_TARGETS,
     "label_smoothing": LABEL_SMOOTHING,
     "class_weight": CLASS_WEIGHT,
 }

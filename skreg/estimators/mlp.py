@@ -165,8 +165,7 @@ class MLPRegressor(BaseRegressorNetwork):
     {structure}
     {members}
     {training}
-        The targets are standardised too, and predictions scaled back; under the
-        Poisson loss they are divided by their mean.
+    {scaled_targets}
     {run}
 
     Attributes

@@ -301,12 +301,12 @@ def member_requests(estimator, prepared, seed, earlier):
     list of FitRequest
     """
     is_step = earlier.is_step
-    request = make_request(estimator, prepared, seed, earlier.fit_of(0), is_step)
+    request = make_request(estimator, prepared, seed, earlier.fit_before(0), is_step)
     if n_trained(estimator) == 1 and not draws_rows(estimator):
         return [request]
     requests, n_layers = [], len(request.settings["l1"])
     for number, own_seed in enumerate(member_seeds(seed, n_trained(estimator))):
-        before = earlier.fit_of(number)
+        before = earlier.fit_before(number)
         own = {"seed": own_seed} | _continued(before, is_step)
         pruning = pruning_setting(estimator, before, n_layers, is_step)
         own["settings"] = request.settings | pruning

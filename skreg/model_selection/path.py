@@ -178,6 +178,7 @@ def regularization_path(
     >>> path.support.sum(axis=1)[[0, 9, 19]].tolist()
     [0, 5, 8]
     """
+    scorer = check_scoring(estimator, scoring)
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     rows = [np.arange(num_samples(X)), *(train for train, _ in folds)]
@@ -196,7 +197,6 @@ def regularization_path(
     fits = fit_path(problems, strengths)
     _warn_of_early_ends([pair for row in fits for pair in row])
     models = [[model for model, _ in row] for row in fits]
-    scorer = check_scoring(estimator, scoring)
     scores = [
         [
             _score(scorer, model, X, y, test, sample_weight)

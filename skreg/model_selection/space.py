@@ -13,7 +13,7 @@ from skreg.estimators.nested import GIVEN, nested
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.checks import check_hidden_layer_sizes, per_convolution
 from skreg.parameters.image_shapes import full_shape
-from skreg.parameters.regularisers import regularisers
+from skreg.parameters.regularisers import NOT_OF_THE_OBJECTIVE, regularisers
 from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import Estimator, RandomState
 
@@ -78,10 +78,9 @@ class OffOr:
 
 # Parameters without effect on a linear model.
 _HIDDEN_LAYERS_ONLY = {"dropout", "batchnorm", "skip", "skip_l2", "stochastic_depth"}
-# Parameters that solver="lbfgs" cannot use. It minimises the objective itself, so it
-# takes regularisers that are part of it, but has no learning rate and does not clip.
+# Parameters that solver="lbfgs" cannot use. It has no learning rate and does not clip.
 _NOT_FOR_LBFGS = {
-    *regularisers(effects={"rows", "optimum", "course"}),
+    *regularisers(effects=NOT_OF_THE_OBJECTIVE),
     *("clip_norm", "learning_rate"),
 }
 

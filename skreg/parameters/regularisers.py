@@ -53,6 +53,11 @@ REGULARISERS = {
 }
 
 
+# The effects that change the objective from step to step, or the weights apart from it.
+# solver="lbfgs", which minimises the objective itself, cannot use them.
+NOT_OF_THE_OBJECTIVE = {"rows", "optimum", "course"}
+
+
 def regularisers(*, effects=None, kind=None):
     """Return the names of the regularisers with certain effects, or of a kind.
 

@@ -204,12 +204,12 @@ class SearchDisplay:
         if len(scores) == 0:
             return
         best = scores.max()
-        spread = max(best - np.median(scores), np.median(sds))
-        bottom = best - 4 * spread
-        if spread == 0 or scores.min() >= bottom - 6 * spread:
+        width = max(best - np.median(scores), np.median(sds))
+        bottom = best - 4 * width
+        if width == 0 or scores.min() >= bottom - 6 * width:
             return
         for ax in axes:
-            ax.set_ylim(bottom, best + 1.2 * spread)
+            ax.set_ylim(bottom, best + 1.2 * width)
         n_below = int((scores < bottom).sum())
         axes[0].annotate(
             f"{n_below} below",

@@ -7,6 +7,7 @@ The references are closer.
 """
 
 from functools import cache
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -275,3 +276,12 @@ def test_inputs_of_all_kinds(kind):
     np.testing.assert_allclose(path.coefs, dense.coefs, rtol=0, atol=TOLERANCE)
     if kind == "frame":
         assert path.estimators[0].feature_names_in_.tolist() == list(frame)
+
+
+def test_a_scoring_that_cannot_be_used_is_an_error_before_the_fits():
+    X, y = load_diabetes(return_X_y=True)
+    with (
+        mock.patch("skreg.model_selection.path.fit_path", side_effect=AssertionError),
+        pytest.raises(ValueError, match="scoring"),
+    ):
+        regularization_path(MLPRegressor(()), X, y, scoring="r3")
