@@ -47,6 +47,7 @@ __all__ = [
     "StrOptions",
     "available_if",
     "callback_attributes",
+    "callback_context",
     "check_constraints",
     "check_matplotlib_support",
     "check_method_params",
@@ -148,6 +149,22 @@ def metric_of(scorer):
 def has_callbacks(estimator):
     """Return whether an estimator has callbacks of scikit-learn."""
     return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def callback_context(estimator, max_subtasks):
+    """Return the context through which a fit notifies callbacks.
+
+    Parameters
+    ----------
+    estimator : CallbackSupportMixin
+    max_subtasks : int or None
+        The largest number of tasks that the fit consists of, None if it is not known.
+
+    Returns
+    -------
+    CallbackContext or NoCallbacks
+    """
+    return estimator._init_callback_context(max_subtasks=max_subtasks)
 
 
 def callback_attributes(estimator):

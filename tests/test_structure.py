@@ -110,6 +110,7 @@ ORDER = {
         "layout",
         "continuation",
         "fitted",
+        "trained",
         "callbacks",
         "monitoring",
         "preparation",
@@ -337,6 +338,38 @@ def test_private_attributes_of_others_stand_in_one_module():
     users = {module for module, (read, _) in found.items() if read - own}
     assert users == {"skreg.compatibility"}
     assert {"_skl_callbacks", "_score_func"} <= found["skreg.compatibility"][0]
+
+
+# Whose classes are bases of classes in other subpackages, where `self` has them.
+CONVENTIONS = {"_parameter_constraints"}
+
+
+def private_attributes_of_objects(path):
+    """Return the private attributes that a file reads of other names than `self`."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and is_private(node.attr)
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        and not isinstance(node.value, ast.Call)  # super()
+    }
+
+
+def test_subpackages_read_no_private_attributes_of_one_another():
+    found = {}
+    for path in FILES:
+        read, defined = private_attributes_of_objects(path), private_attributes(path)[1]
+        parts = found.setdefault(path.relative_to(PACKAGE).parts[0], (set(), set()))
+        parts[0].update(read)
+        parts[1].update(defined)
+    foreign = {
+        name: read - defined - CONVENTIONS
+        for name, (read, defined) in found.items()
+        if name != "compatibility.py"
+    }
+    assert not any(foreign.values()), foreign
+    assert "_layout" in found["estimators"][0]
 
 
 def test_the_parser_sees_imports():

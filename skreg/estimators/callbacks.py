@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from skreg.compatibility import has_callbacks
+from skreg.compatibility import callback_context, has_callbacks
 from skreg.estimators.fits import Fit
 from skreg.estimators.fitted import fitted_attributes
 from skreg.estimators.members import n_trained
@@ -22,9 +22,8 @@ def begin_callbacks(estimator, about):
     CallbackContext
     """
     is_known = estimator.max_iter != "auto"
-    context = estimator._init_callback_context(
-        max_subtasks=estimator.max_iter * n_trained(estimator) if is_known else None
-    )
+    n_epochs = estimator.max_iter * n_trained(estimator) if is_known else None
+    context = callback_context(estimator, n_epochs)
     context.call_on_fit_task_begin(**about)
     return context
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.compatibility import callback_attributes
-from skreg.estimators.fits import CURVES, Fit
+from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
 from skreg.training.gradual_pruning import sparsity
@@ -207,21 +207,6 @@ class FittedNetwork(BaseEstimator):
         if scaling.offset is not None:
             intercept = intercept - coef @ scaling.offset
         return coef, intercept
-
-
-def with_state(estimator, prepared, state):
-    """Return a copy of an estimator that is fitted with the state of a network.
-
-    Parameters
-    ----------
-    estimator : BaseNetwork
-    prepared : Prepared
-    state : list of ndarray
-    """
-    copied = estimator._with_networks(prepared.layout, prepared.device, [Fit(state)])
-    # It predicts rows that are already an array, without names to warn of.
-    vars(copied).pop("feature_names_in_", None)
-    return copied
 
 
 def fitted_attributes(layout, device, fits):

@@ -8,7 +8,7 @@ from numbers import Real
 from sklearn.metrics import get_scorer
 
 from skreg.compatibility import metric_of
-from skreg.estimators.fitted import with_state
+from skreg.estimators.trained import with_state
 
 
 def validation_score(estimator, prepared, is_step=False):

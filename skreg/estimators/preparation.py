@@ -111,9 +111,11 @@ def check_data(estimator, X, y, earlier=NEW):
     -------
     CheckedData
     """
-    inputs, known = estimator._make_inputs(), earlier.layout
-    if known is not None:
-        inputs = inputs.continued(known.inputs)
+    known = earlier.layout
+    if known is None:
+        inputs = estimator._make_inputs()
+    else:
+        inputs = continued_inputs(estimator, known.inputs)
     X, inputs = inputs.rows_of(X)
     X, y = _validated(estimator, X, y, reset=known is None)
     inputs = inputs.sized(X.shape[1])
@@ -123,6 +125,17 @@ def check_data(estimator, X, y, earlier=NEW):
         )
     y, targets = estimator._learn_targets(y, earlier.classes)
     return CheckedData(X, y, inputs, targets)
+
+
+def continued_inputs(estimator, known):
+    """Return the inputs of an estimator for data that are like known ones.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    known : Table or Images
+    """
+    return estimator._make_inputs().continued(known)
 
 
 def _validated(estimator, X, y, reset):

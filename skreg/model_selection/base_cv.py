@@ -26,12 +26,13 @@ from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
+from skreg.estimators.trained import in_precision
 from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
-from skreg.model_selection.refit import in_precision, refitted
+from skreg.model_selection.refit import refitted
 from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
@@ -182,8 +183,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self.estimators_ = refitted(prototype, chosen, data, seed)
         if self.estimator is None:
             # The default network trains in single precision, which is twice as fast.
-            for model in self.estimators_:
-                in_precision(model, data.X.dtype)
+            dtype = data.X.dtype
+            self.estimators_ = [in_precision(each, dtype) for each in self.estimators_]
         self.weights_ = weights
 
     def _mean(self, predictions, X):

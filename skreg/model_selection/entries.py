@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.conflicts import validate_parameters
-from skreg.estimators.fits import fit_alone
 from skreg.estimators.members import check_single
-from skreg.estimators.preparation import Prepared, prepare_rows
+from skreg.estimators.preparation import Prepared, continued_inputs, prepare_rows
 from skreg.estimators.request import make_request
+from skreg.estimators.trained import become_trained
 from skreg.training.request import FitRequest
 
 
@@ -30,8 +30,7 @@ class Entry:
 
     def fitted(self, result):
         """Return the model with its trained network, or raise the training error."""
-        fit = fit_alone(result, self.prepared)
-        return self.model._become(self.prepared.layout, self.prepared.device, [fit])
+        return become_trained(self.model, self.prepared, result)
 
 
 def entered(prototype, params, data, fold, seed):
@@ -56,7 +55,7 @@ def entered(prototype, params, data, fold, seed):
     check_single(model, "For each fold, a search by cross-validation trains")
     rows, held_out = data.rows_for(model, fold)
     # Candidates may have different convolutions, but the images are the same.
-    inputs = model._make_inputs().continued(data.checked.inputs)
+    inputs = continued_inputs(model, data.checked.inputs)
     checked = replace(data.checked, inputs=inputs)
     prepared = prepare_rows(model, checked, rows, held_out)
     # Without held-out rows, the number of epochs is known from the folds.

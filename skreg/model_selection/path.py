@@ -19,6 +19,7 @@ from skreg.compatibility import (
 )
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.fits import early_end
+from skreg.estimators.trained import first_input_weights
 from skreg.model_selection.emptying import emptying_strength
 from skreg.model_selection.path_problem import PathProblem, fit_path
 from skreg.model_selection.simplest import first_within_one_standard_error
@@ -209,7 +210,7 @@ def regularization_path(
         penalty,
         strengths,
         whole,
-        np.stack([model._input_weights()[0] for model in whole]),
+        np.stack([first_input_weights(model) for model in whole]),
         np.array([model.loss_ for model in whole]),
         np.array(scores),
     )

@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.base import clone
 
 from skreg.compatibility import safe_indexing
+from skreg.data.random_streams import seed_of
 from skreg.estimators.conflicts import validate_parameters
-from skreg.estimators.fits import fit_alone
 from skreg.estimators.members import check_single
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
+from skreg.estimators.trained import become_trained
 from skreg.training.train import train
 
 
@@ -48,7 +49,7 @@ class PathProblem:
         check_single(self.model, "For each strength, regularization_path trains")
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)[rows]
-        seed = self.model._draw_seed()
+        seed = seed_of(self.model.random_state)
         self.prepared = prepare(
             self.model,
             safe_indexing(X, rows),
@@ -89,9 +90,7 @@ class PathProblem:
     def fitted(self, result, strength):
         """Return the estimator fitted with a strength, and its tracker."""
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        fit = fit_alone(result, self.prepared)
-        model._become(self.prepared.layout, self.prepared.device, [fit])
-        return model, result.tracker
+        return become_trained(model, self.prepared, result), result.tracker
 
     def empty_state(self):
         """Return the optimum of a linear model whose weights are fixed at zero."""

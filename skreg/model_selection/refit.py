@@ -36,21 +36,3 @@ def refitted(prototype, trials, data, seed):
 def _end_after(n_epochs):
     """Return a hook that ends training after a number of epochs."""
     return lambda tracker, state: tracker.n_iter >= n_epochs
-
-
-def in_precision(model, dtype):
-    """Convert a trained network to a precision, in place."""
-
-    def cast(state):
-        return [array.astype(dtype) for array in state]
-
-    model.dtype = None  # use the precision of X
-    fits = [
-        replace(
-            fit,
-            state=cast(fit.state),
-            snapshots=fit.snapshots and [cast(state) for state in fit.snapshots],
-        )
-        for fit in model._fits
-    ]
-    model._become(model._layout, model._device, fits)

@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from skreg.estimators.trained import layout_of, states_of, with_states
 from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import BATCHNORM
 from skreg.networks.layers import BatchNorm
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
-    states_of,
-    with_states,
 )
 from skreg.sparsity.units import (
     is_padded,
@@ -77,7 +76,7 @@ def compact(estimator: SomeEstimator) -> SomeEstimator:
 
 def _compact(estimator):
     check_own_weights(estimator, "compact")
-    layout = estimator._layout
+    layout = layout_of(estimator)
     architecture, states = without_idle_units(layout.architecture, states_of(estimator))
     if architecture == layout.architecture:
         return with_states(estimator, states)

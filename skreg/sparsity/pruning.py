@@ -15,13 +15,18 @@ from skreg.estimators.continuation import Continuation
 from skreg.estimators.fits import fits_of
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
+from skreg.estimators.trained import (
+    layout_of,
+    networks_of,
+    states_of,
+    with_networks,
+    with_states,
+)
 from skreg.fusion.scheduler import train_fit
 from skreg.parameters.intervals import COUNT_OR_ZERO, POSITIVE, SHARE
 from skreg.sparsity.surgery import (
     check_own_weights,
     of_last_step,
-    states_of,
-    with_states,
 )
 from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
 from skreg.training.gradual_pruning import magnitude_masks, sparsity
@@ -139,7 +144,7 @@ def prune(
 
 def _pruned(estimator, amount, structured):
     """Return the estimator with all of its networks pruned."""
-    architecture = estimator._layout.architecture
+    architecture = layout_of(estimator).architecture
     if structured:
         _check_has_units(estimator, architecture)
     states = [
@@ -185,7 +190,7 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
     # Early stopping would hold out validation rows.
     tuned = copy.copy(estimator).set_params(early_stopping=False)
     validate_parameters(tuned)
-    earlier = Continuation(layout=estimator._layout)
+    earlier = Continuation(layout=layout_of(estimator))
     prepared = prepare(tuned, X, y, sample_weight, earlier=earlier)
     requests = [
         [
@@ -194,10 +199,10 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
             )
             for state in fit.states
         ]
-        for fit in estimator._fits
+        for fit in networks_of(estimator)
     ]
     results, fits = iter(train_fit(list(chain(*requests)))), []
-    for fit, own in zip(estimator._fits, requests):
+    for fit, own in zip(networks_of(estimator), requests):
         before = [fit] * len(own)
         kept, interrupted = fits_of(
             list(islice(results, len(own))), own, prepared, before
@@ -205,7 +210,7 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
         if interrupted:
             raise KeyboardInterrupt
         fits.append(kept[-1].with_states([each.state for each in kept]))
-    return estimator._with_networks(prepared.layout, prepared.device, fits)
+    return with_networks(estimator, prepared, fits)
 
 
 def _finetuning(request, state, n_epochs, rate):

@@ -1,13 +1,12 @@
 """Copies of fitted estimators with modified networks."""
 
 import copy
-from dataclasses import replace
-from itertools import islice
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.trained import layout_of
 
 
 def of_last_step(estimator, function):
@@ -48,38 +47,8 @@ def of_last_step(estimator, function):
 
 def check_own_weights(estimator, what):
     """Raise an error if the networks of an ensemble share weights."""
-    if estimator._layout.architecture.n_members > 1:
+    if layout_of(estimator).architecture.n_members > 1:
         raise ValueError(
             f"{what} does not support networks that share weights, got "
             "ensemble='shared'. Pass the members in estimators_ one by one."
         )
-
-
-def with_states(estimator, states, layout=None, attributes=None, **changes):
-    """Return a copy of an estimator with new states of its networks.
-
-    Parameters
-    ----------
-    estimator : BaseNetwork
-    states : list of list of ndarray
-        The states of all networks whose predictions are averaged, in the order of
-        `states_of`.
-    layout : Layout, default=None
-        The layout of the networks. None is that of the estimator.
-    attributes : dict, default=None
-        Public attributes to change in each `Fit`.
-    **changes
-        Other fields to change in each `Fit`.
-    """
-    states, fits = iter(states), []
-    for fit in estimator._fits:
-        own = list(islice(states, len(fit.states)))
-        fit = fit.with_states(own, **(attributes or {}))
-        fits.append(replace(fit, **changes))
-    layout = estimator._layout if layout is None else layout
-    return estimator._with_networks(layout, estimator._device, fits)
-
-
-def states_of(estimator):
-    """Return the states of all networks whose predictions are averaged."""
-    return [state for fit in estimator._fits for state in fit.states]
