@@ -134,10 +134,25 @@ class Contender:
 def contenders(search, X, y, options):
     """Return the chosen contenders by name, peers first."""
     X_peers = StandardScaler().fit_transform(X).astype(np.float32)
-    X = X.astype(np.float32)
-    rows = batch_rows(search.batch_size, len(X))
-    n, n_jobs = search.n_candidates, options.jobs
-    common = dict(
+    n_jobs = options.jobs
+    sklearn = of_sklearn(search, X_peers, options)
+    unfused = of_skreg(search, X.astype(np.float32), options)
+    made = {
+        "sklearn": sklearn,
+        "sklearn-jobs": replace(
+            sklearn, label=f"scikit-learn, n_jobs={n_jobs}", n_jobs=n_jobs
+        ),
+        "skorch": of_skorch(search, X_peers, y, options),
+        "unfused": unfused,
+        "fused": fused(unfused, search, 1),
+        "fused-jobs": fused(unfused, search, n_jobs),
+    }
+    return {name: made[name] for name in NAMES if name in options.contenders}
+
+
+def common_parameters(search):
+    """Return the parameters that have the same names in scikit-learn and skreg."""
+    return dict(
         hidden_layer_sizes=(search.units,),
         batch_size=search.batch_size,
         max_iter=search.epochs,
@@ -145,57 +160,60 @@ def contenders(search, X, y, options):
         n_iter_no_change=10**6,
         random_state=0,
     )
-    sklearn = Contender(
+
+
+def of_sklearn(search, X, options):
+    """Return scikit-learn's network, whose alpha is divided by the rows of a batch."""
+    n, rows = search.n_candidates, batch_rows(search.batch_size, len(X))
+    return Contender(
         "scikit-learn, n_jobs=1",
-        SklearnMLP(**common),
-        X_peers,
+        SklearnMLP(**common_parameters(search)),
+        X,
         lambda c: {
             "alpha": 2 * rows * c["l2"],
             "learning_rate_init": c["learning_rate_init"],
         },
         min(options.sklearn_candidates or n, n),
     )
-    skorch = Contender(
+
+
+def of_skorch(search, X, y, options):
+    """Return skorch's network."""
+    shape = search.units, search.batch_size, search.epochs
+    return Contender(
         "skorch, n_jobs=1",
-        skorch_net(
-            X, y, search.units, search.batch_size, search.epochs, device=options.device
-        ),
-        X_peers,
+        skorch_net(X, y, *shape, device=options.device),
+        X,
         lambda c: {
             "optimizer__weight_decay": 2 * c["l2"],
             "module__dropout": c["dropout"],
             "lr": c["learning_rate_init"],
         },
-        min(options.skorch_candidates, n),
+        min(options.skorch_candidates, search.n_candidates),
     )
-    unfused = Contender(
+
+
+def of_skreg(search, X, options):
+    """Return skreg's network, which trains one candidate and fold after another."""
+    common = common_parameters(search)
+    return Contender(
         "skreg unfused, n_jobs=1",
         skreg.MLPClassifier(learning_rate="constant", device=options.device, **common),
         X,
         dict,
-        min(options.unfused_candidates, n),
+        min(options.unfused_candidates, search.n_candidates),
     )
 
-    def fused(n_jobs):
-        return replace(
-            unfused,
-            label=f"skreg fused, n_jobs={n_jobs}",
-            n_candidates=n,
-            n_jobs=None,  # the context's
-            context=lambda: skreg.fused(n_jobs=n_jobs),
-        )
 
-    made = {
-        "sklearn": sklearn,
-        "sklearn-jobs": replace(
-            sklearn, label=f"scikit-learn, n_jobs={n_jobs}", n_jobs=n_jobs
-        ),
-        "skorch": skorch,
-        "unfused": unfused,
-        "fused": fused(1),
-        "fused-jobs": fused(n_jobs),
-    }
-    return {name: made[name] for name in NAMES if name in options.contenders}
+def fused(unfused, search, n_jobs):
+    """Return skreg's network, with a search that trains as one network."""
+    return replace(
+        unfused,
+        label=f"skreg fused, n_jobs={n_jobs}",
+        n_candidates=search.n_candidates,
+        n_jobs=None,  # the context's
+        context=lambda: skreg.fused(n_jobs=n_jobs),
+    )
 
 
 def measure(search, X, y, options):
