@@ -5,7 +5,6 @@ import json
 import math
 import sys
 import textwrap
-import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +33,7 @@ from skreg.comparison.text_report import (
     format_table,
 )
 from skreg.comparison.verdict import better_network, verdict
+from skreg.model_selection.deadline import Deadline
 from skreg.version import __version__
 
 _WIDTH = 80
@@ -178,38 +178,15 @@ def _positive_number(text):
     return number
 
 
-class Clock:
-    """Remaining time of a budget.
-
-    Parameters
-    ----------
-    budget : float or None
-        Seconds from now. None sets no limit.
-    """
-
-    def __init__(self, budget):
-        self._end = None if budget is None else time.monotonic() + budget
-
-    def left(self, share=1.0):
-        """Return a share of the remaining time.
-
-        Parameters
-        ----------
-        share : float, default=1.0
-            Share, between 0 and 1.
-
-        Returns
-        -------
-        float or None
-            Seconds, at least 1. None if there is no limit.
-        """
-        if self._end is None:
-            return None
-        return max(share * (self._end - time.monotonic()), LEAST_SHARE)
+def _share_of(deadline, share=1.0):
+    """Return a share of the remaining time, at least 1 s, or None without a limit."""
+    if not deadline.is_finite:
+        return None
+    return max(share * deadline.seconds_left, LEAST_SHARE)
 
 
 def _run_comparison(options):
-    clock = Clock(options.budget)
+    deadline = Deadline(options.budget)
     _check_extra()
     if options.output is not None:
         # Before the comparison, so that an error comes early.
@@ -228,13 +205,13 @@ def _run_comparison(options):
         n_candidates=options.n_candidates,
         seed=options.seed,
     )
-    result = _compare(estimators, table, options, clock)
+    result = _compare(estimators, table, options, deadline)
     answer = verdict(result, table.name, default=DEFAULT_NETWORK, tuned=TUNED_NETWORK)
     notes = _notes(result, options)
     _print_report(result, answer, notes)
     if options.output is not None:
         _write_numbers(result, answer, notes, table, options)
-        _write_page(result, answer, notes, estimators, table, options, clock)
+        _write_page(result, answer, notes, estimators, table, options, deadline)
 
 
 def _check_extra():
@@ -257,7 +234,7 @@ def _describe(table, options):
     )
 
 
-def _compare(estimators, table, options, clock):
+def _compare(estimators, table, options, deadline):
     is_classes = table.task == "classification"
     folds = RepeatedStratifiedKFold if is_classes else RepeatedKFold
     n_splits = options.cv * options.repeats
@@ -277,7 +254,7 @@ def _compare(estimators, table, options, clock):
             ),
             scoring=options.scoring,
             n_jobs=n_jobs,
-            max_time=clock.left(share),
+            max_time=_share_of(deadline, share),
             progress=progress,
         )
 
@@ -362,14 +339,14 @@ def _write_numbers(result, answer, notes, table, options):
     path.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
 
 
-def _write_page(result, answer, notes, estimators, table, options, clock):
+def _write_page(result, answer, notes, estimators, table, options, deadline):
     """Write report.html with networks that are fitted on all rows."""
     networks = {"default": DEFAULT_NETWORK, "tuned": TUNED_NETWORK}
     fitted = {}
     for name in networks.values():
         model = clone(estimators[name])
         if name == TUNED_NETWORK:
-            model.set_params(**{time_parameter(model): clock.left()})
+            model.set_params(**{time_parameter(model): _share_of(deadline)})
         with _expected_warnings():
             fitted[name] = model.fit(table.X, table.y)
     advised = better_network(result, **networks)

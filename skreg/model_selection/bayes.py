@@ -16,7 +16,7 @@ from skreg.compatibility import (
 )
 from skreg.data.random_streams import generator_of
 from skreg.model_selection.cv_results import score_names
-from skreg.model_selection.sampling import new_study, suggest, tell, translate
+from skreg.model_selection.sampling import new_study, propose, tell, translate
 from skreg.parameters.intervals import COUNT
 from skreg.typing import (
     CrossValidation,
@@ -209,11 +209,7 @@ class BayesSearchCV(BaseSearchCV):
         evaluation = _Evaluation(self, evaluate_candidates, search_ctx)
         for start in starts:
             n_trials = min(self.batch_size, self.n_iter - start)
-            trials = [self.study_.ask() for _ in range(n_trials)]
-            candidates = [
-                {name: suggest(trial, name, space[name]) for name in space}
-                for trial in trials
-            ]
+            trials, candidates = propose(self.study_, space, n_trials)
             scores = evaluation.scores([trial.params for trial in trials], candidates)
             for trial, score in zip(trials, scores):
                 tell(self.study_, trial, score)

@@ -1,4 +1,4 @@
-"""The time limit of a search."""
+"""The time limit of a search or a comparison."""
 
 import math
 import time
@@ -21,5 +21,9 @@ class Deadline:
         return math.isfinite(self._end)
 
     @property
+    def seconds_left(self):
+        return self._end - time.monotonic()
+
+    @property
     def has_passed(self):
-        return time.monotonic() > self._end
+        return self.seconds_left < 0

@@ -196,6 +196,27 @@ def _make_sampler(name, seed, n_random):
     return RandomSampler(seed=seed)
 
 
+def propose(study, space, n_trials):
+    """Return the next trials of a study, and the candidates that they propose.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    space : dict of str to object
+        The translated distributions.
+    n_trials : int
+
+    Returns
+    -------
+    trials : list of optuna.Trial
+    candidates : list of dict
+    """
+    trials = [study.ask() for _ in range(n_trials)]
+    return trials, [
+        {name: suggest(trial, name, space[name]) for name in space} for trial in trials
+    ]
+
+
 def tell(study, trial, score):
     """Report the score of a trial to its study. nan means that the trial failed."""
     from optuna.trial import TrialState

@@ -7,7 +7,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg.compatibility import latin_hypercube
 from skreg.model_selection.halving import halving_plan
-from skreg.model_selection.sampling import new_study, suggest, tell, translate
+from skreg.model_selection.sampling import new_study, propose, tell, translate
 from skreg.model_selection.space import OffOr
 
 # Number of times that a Bayesian search asks for new candidates.
@@ -45,12 +45,9 @@ def bayes(space, n_candidates, n_final, max_iter, rng, evaluate):
     size, seed, trials = math.ceil(n_candidates / BATCHES), rng.randint(2**31 - 1), []
     study = new_study("tpe", int(seed), size)
     while len(trials) < n_candidates:
-        asked = [study.ask() for _ in range(min(size, n_candidates - len(trials)))]
-        batch = evaluate(
-            [{n: suggest(t, n, d) for n, d in dimensions.items()} for t in asked],
-            [math.inf],
-            [],
-        )
+        n_asked = min(size, n_candidates - len(trials))
+        asked, candidates = propose(study, dimensions, n_asked)
+        batch = evaluate(candidates, [math.inf], [])
         for trial, found in zip(asked, batch):
             tell(study, trial, found.scores.mean())
             found.number += len(trials)
