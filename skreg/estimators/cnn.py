@@ -159,7 +159,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     {init}
     {independent_members}
     {training}
-    {scaled_targets}
+        {scaled_targets}
     {run}
 
     Attributes

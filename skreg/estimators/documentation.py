@@ -1,5 +1,8 @@
 """The documentation that several estimators share, written once."""
 
+import inspect
+import re
+import textwrap
 from typing import TypeVar
 
 REGULARISATION = """
@@ -459,12 +462,23 @@ Documented = TypeVar("Documented")
 def fill_docstring(
     target: Documented, sections: dict[str, str] = SECTIONS
 ) -> Documented:
-    """Replace ``{section}`` lines in the docstring of a class or function."""
+    """Replace ``{section}`` lines in the docstring of a class or function.
+
+    A section takes the indentation of the line. That of the docstring itself is
+    removed, as Python does from 3.13 on.
+    """
     if target.__doc__ is None:  # as under python -OO
         return target
+    filled = inspect.cleandoc(target.__doc__)
     for name, text in sections.items():
-        for indent in (" " * 4, " " * 8):
-            target.__doc__ = target.__doc__.replace(
-                f"\n{indent}{{{name}}}\n", text.rstrip() + "\n"
-            )
+        filled = _with_section(filled, name, inspect.cleandoc(text))
+    target.__doc__ = f"{filled}\n"
     return target
+
+
+def _with_section(docstring, name, text):
+    def indented(line):
+        return textwrap.indent(text, line[1])
+
+    line = rf"^( *)\{{{name}\}}$"
+    return re.sub(line, indented, docstring, flags=re.MULTILINE)

@@ -165,7 +165,7 @@ class MLPRegressor(BaseRegressorNetwork):
     {structure}
     {members}
     {training}
-    {scaled_targets}
+        {scaled_targets}
     {run}
 
     Attributes

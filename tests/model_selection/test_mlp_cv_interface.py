@@ -1,5 +1,6 @@
 """The estimators that tune themselves: scores and attributes."""
 
+import inspect
 import pickle
 import re
 
@@ -83,8 +84,8 @@ def test_every_documented_attribute_exists(kind):
     search.fit(
         __import__("pandas").DataFrame(rows(kind)[0]).add_prefix("x"), rows(kind)[1]
     )
-    section = kind.__doc__.split("Attributes\n")[1].split("See Also")[0]
-    names = re.findall(r"^    ([a-z0-9_, ]+?) : ", section, re.MULTILINE)
+    section = inspect.getdoc(kind).split("Attributes\n")[1].split("See Also")[0]
+    names = re.findall(r"^([a-z0-9_, ]+?) : ", section, re.MULTILINE)
     names = [name for line in names for name in line.split(", ")]
     assert {"l1_", "best_params_", "feature_names_in_"} < set(names)
     for name in names:

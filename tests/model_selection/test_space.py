@@ -1,5 +1,6 @@
 """The search spaces: their content, and a network with every value."""
 
+import inspect
 import re
 
 import numpy as np
@@ -140,8 +141,8 @@ def ranges(space):
 def test_the_docstring_has_the_ranges():
     """Its tables are read, and compared with the distributions."""
     documented = {}
-    for line in search_space.__doc__.splitlines():
-        row = re.match(r"    ([a-z_0-9, ]+?)  +(log )?([\de.-]+) to ([\de.-]*\d)", line)
+    for line in inspect.getdoc(search_space).splitlines():
+        row = re.match(r"([a-z_0-9, ]+?)  +(log )?([\de.-]+) to ([\de.-]*\d)", line)
         if row:
             for name in row[1].split(", "):
                 documented[name] = bool(row[2]), float(row[3]), float(row[4])
