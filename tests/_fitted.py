@@ -10,11 +10,6 @@ def prepared_request(estimator, X, y, sample_weight=None, validation=(), *, seed
     return make_request(estimator, prepared, seed)
 
 
-def states_of(estimator):
-    """Return the states of all networks whose predictions are averaged."""
-    return [state for fit in estimator._fits for state in fit.states]
-
-
 def weights_of(estimator):
     """Return the penalised weights of the first network."""
     return estimator._fits[0].state[: estimator._layout.architecture.n_weights]

@@ -150,7 +150,7 @@ def test_types_of_penalties() -> None:
     assert_type([part.off for part in (own, *parts)], list[float])
     assert_type(L1.parameter, str)
     assert_type(Sum(parts).penalties, Sequence[Penalty])
-    with pytest.raises(AttributeError, match="strength"):
+    with pytest.raises(TypeError, match=r"must be an instance of Penalty.*got <class"):
         check_penalty(L1)  # type: ignore[arg-type]
 
 

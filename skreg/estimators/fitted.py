@@ -33,10 +33,6 @@ class FittedNetwork(BaseEstimator):
         vars(self).update(fitted_attributes(layout, device, fits))
         return self
 
-    def _with_networks(self, layout, device, fits):
-        """Return a copy of this estimator that is fitted with other networks."""
-        return copy.copy(self)._become(layout, device, fits)
-
     def _alone(self, seed):
         """Return a copy of this estimator with the parameters of a single network."""
         member = copy.copy(self)

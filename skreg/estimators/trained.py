@@ -3,6 +3,7 @@
 They use these functions and not its private attributes.
 """
 
+import copy
 from dataclasses import replace
 from itertools import islice
 
@@ -50,16 +51,17 @@ def become_trained(estimator, prepared, result):
     return estimator._become(prepared.layout, prepared.device, [fit])
 
 
-def with_networks(estimator, prepared, fits):
+def with_networks(estimator, layout, device, fits):
     """Return a copy of an estimator that is fitted with other networks.
 
     Parameters
     ----------
     estimator : BaseNetwork
-    prepared : Prepared
+    layout : Layout
+    device : torch.device
     fits : list of Fit
     """
-    return estimator._with_networks(prepared.layout, prepared.device, fits)
+    return copy.copy(estimator)._become(layout, device, fits)
 
 
 def with_state(estimator, prepared, state):
@@ -71,7 +73,8 @@ def with_state(estimator, prepared, state):
     prepared : Prepared
     state : list of ndarray
     """
-    copied = with_networks(estimator, prepared, [Fit(state)])
+    fits = [Fit(state)]
+    copied = with_networks(estimator, prepared.layout, prepared.device, fits)
     # It predicts rows that are already an array, without names to warn of.
     vars(copied).pop("feature_names_in_", None)
     return copied
@@ -99,7 +102,7 @@ def with_states(estimator, states, layout=None, attributes=None, **changes):
         fit = fit.with_states(own, **(attributes or {}))
         fits.append(replace(fit, **changes))
     layout = layout_of(estimator) if layout is None else layout
-    return estimator._with_networks(layout, estimator._device, fits)
+    return with_networks(estimator, layout, estimator._device, fits)
 
 
 def in_precision(estimator, dtype):

@@ -48,6 +48,8 @@ def check_penalty(
     ------
     AssertionError
         If methods do not agree. The message names them.
+    TypeError
+        If `penalty` is not a penalty, but for example a class.
     ValueError
         If the strengths are not in double precision.
 
@@ -65,6 +67,10 @@ def check_penalty(
         ...
     AssertionError: prox of Wrong is not the minimiser: ...
     """
+    if not isinstance(penalty, Penalty | Sum):
+        raise TypeError(
+            f"penalty must be an instance of Penalty or a Sum of them, got {penalty!r}."
+        )
     whole = penalty if isinstance(penalty, Sum) else Sum([penalty])
     strengths = [part.strength for part in whole.penalties]
     if any(strength.dtype != torch.float64 for strength in strengths):

@@ -9,10 +9,7 @@ from skreg.estimators.trained import layout_of, states_of, with_states
 from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import BATCHNORM
 from skreg.networks.layers import BatchNorm
-from skreg.sparsity.surgery import (
-    check_own_weights,
-    of_last_step,
-)
+from skreg.sparsity.surgery import check_own_weights, of_last_step
 from skreg.sparsity.units import (
     is_padded,
     named,

@@ -24,10 +24,7 @@ from skreg.estimators.trained import (
 )
 from skreg.fusion.scheduler import train_fit
 from skreg.parameters.intervals import COUNT_OR_ZERO, POSITIVE, SHARE
-from skreg.sparsity.surgery import (
-    check_own_weights,
-    of_last_step,
-)
+from skreg.sparsity.surgery import check_own_weights, of_last_step
 from skreg.sparsity.units import sizes_of, unit_groups, without_smallest_units
 from skreg.training.gradual_pruning import magnitude_masks, sparsity
 from skreg.typing import ArrayLike, MatrixLike, SomeEstimator
@@ -210,7 +207,7 @@ def _finetuned(estimator, X, y, sample_weight, n_epochs, rate):
         if interrupted:
             raise KeyboardInterrupt
         fits.append(kept[-1].with_states([each.state for each in kept]))
-    return with_networks(estimator, prepared, fits)
+    return with_networks(estimator, prepared.layout, prepared.device, fits)
 
 
 def _finetuning(request, state, n_epochs, rate):

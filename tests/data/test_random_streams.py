@@ -83,6 +83,7 @@ def test_no_public_name_is_missing():
     assert named == set(UNSEEDED)
 
 
+# Few epochs on purpose.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", UNSEEDED)
 def test_global_generators_are_neither_read_nor_advanced(name):

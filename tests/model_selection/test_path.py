@@ -207,6 +207,7 @@ def test_a_network():
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
+# Few epochs on purpose.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_members_that_share_weights(penalty):
     """Their last layers have a share of the strength each, as in a plain fit."""

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
-from _fitted import states_of
 from sklearn.base import clone
 
 from skreg import MLPClassifier, compact, prune
+from skreg.estimators.trained import states_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

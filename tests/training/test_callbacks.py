@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
-from _fitted import states_of
 from _versions import ProgressBar, ScoringMonitor, needs_callbacks
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -25,6 +24,7 @@ from skorch.callbacks import (
 )
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.estimators.trained import states_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

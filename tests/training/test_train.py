@@ -20,10 +20,9 @@ from skreg.training.train import train
 
 # What the project promises. Rounding differs between a stack and a single model (other
 # matrix kernels, ragged ends as rows of weight zero), by some 1e-16 and 1e-7 of each
-# number and step. Training amplifies it, so the float32 fits are short: with batchnorm
-# after the activation to 1e-5, with the kernels of some processors to 2e-5. Any
-# setting changes weights by more than 1e-4 (see `different`).
-TOLERANCE = {"float64": 1e-10, "float32": 4e-5}
+# number and step. Training amplifies it, so the float32 fits are short: 1e-5 is then
+# still some two orders above the rounding and as many below the effect of any setting.
+TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 DTYPES = list(TOLERANCE)
 
 
@@ -128,7 +127,12 @@ def test_models_that_differ_in_everything(solver, early_stopping, batchnorm, dty
         requests.append(
             request_of(estimator, X, y, sample_weight=[weight, None, weight][model])
         )
-    alone = assert_fused_equals_alone(requests, TOLERANCE[dtype])
+    tolerance = TOLERANCE[dtype]
+    if dtype == "float32" and batchnorm == "after":
+        # Amplified more: to 2e-5 with the matrix kernels of some processors, which is
+        # still a fifth of what `different` asks for.
+        tolerance = 4e-5
+    alone = assert_fused_equals_alone(requests, tolerance)
     assert different(alone)
     if early_stopping:
         assert all(len(a.tracker.validation_scores) == a.tracker.n_iter for a in alone)
