@@ -103,6 +103,7 @@ ORDER = {
         "nested",
         "numeric_targets",
         "rollback",
+        "validation",
         "class_weights",
         "conflicts",
         "convolutional",

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import callback_attributes
 from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
+from skreg.estimators.validation import validated
 from skreg.training.gradual_pruning import sparsity
 from skreg.typing import NDArray
 
@@ -85,14 +86,7 @@ class FittedNetwork(BaseEstimator):
         check_is_fitted(self)
         if self._is_valid(X):
             return X
-        return validate_data(
-            self,
-            self._layout.inputs.rows_of(X)[0],
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=False,
-        )
+        return validated(self, self._layout.inputs.rows_of(X)[0])
 
     def _is_valid(self, X):
         """Return whether scikit-learn's validation would return `X` unchanged.

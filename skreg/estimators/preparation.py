@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.utils.validation import validate_data
 
 from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
@@ -17,6 +16,7 @@ from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.layout import Layout, continued_layout, learn_layout
 from skreg.estimators.numeric_targets import Numbers, check_values
+from skreg.estimators.validation import validated
 from skreg.parameters.checks import check_device
 
 
@@ -139,15 +139,12 @@ def continued_inputs(estimator, known):
 
 
 def _validated(estimator, X, y, reset):
-    X, y = validate_data(
+    X, y = validated(
         estimator,
         X,
-        y,
-        accept_sparse="csr",
+        y=y,
         multi_output=True,
         y_numeric=estimator._numeric_targets,
-        dtype=(np.float64, np.float32),
-        order="C",
         reset=reset,
     )
     # Targets of several columns may come sparse.

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import (
     HasMethods,
@@ -27,6 +27,7 @@ from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.trained import in_precision
+from skreg.estimators.validation import validated
 from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
@@ -193,14 +194,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         `predictions` maps a network and `X` to its predictions.
         """
         self._check_can_predict()
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=False,
-        )
+        X = validated(self, X)
         models = self.estimators_
         return mean_over((predictions(m, X) for m in models), self.weights_)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import make_scorer
 
-from skreg.model_selection.prediction_averages import TINY
 from skreg.model_selection.target_loss import TargetLoss
 
 
@@ -72,6 +71,7 @@ class NumberAverage:
         weight = np.ones(len(y)) if weight is None else weight
         slope = weight @ (distance * (y - center)).reshape(len(y), -1)
         squares = weight @ (distance**2).reshape(len(y), -1)
-        slope = slope.sum() / max(squares.sum(), TINY)
+        squares = squares.sum()
+        slope = slope.sum() / squares if squares else 0.0
         shrinkage = float(np.clip(slope, 0, 1)) / 2
         return {"target_center_": center, "shrinkage_": shrinkage}

@@ -62,12 +62,43 @@ def tempered(probability, temperature, prior=None):
     return np.exp(logs).astype(probability.dtype, copy=False)
 
 
+def effective_n_rows(n_rows, weight=None):
+    """Return the number of rows of equal weight that a mean is as certain as.
+
+    It is ``(sum of the weights)^2 / (sum of their squares)`` (Kish 1965), which does
+    not depend on the unit of the weights.
+
+    Parameters
+    ----------
+    n_rows : int
+    weight : ndarray of shape (n_rows,), default=None
+        None is equal weights.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Kish (1965), "Survey Sampling", section 8.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.model_selection.prediction_averages import effective_n_rows
+    >>> float(effective_n_rows(4, np.array([0.1, 0.1, 0.0, 0.0])))
+    2.0
+    """
+    return n_rows if weight is None else weight.sum() ** 2 / (weight @ weight)
+
+
 def best_temperature(probability, target, weight=None, prior=None):
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 
-    Targets are smoothed slightly, after Platt (1999): with `n` rows, each target is
-    mixed with the base rate, which gets a weight of ``2 / (n + 2)``. Otherwise the best
-    temperature would be zero where few rows are all predicted perfectly.
+    Targets are smoothed slightly, after Platt (1999): with `n` effective rows, each
+    target is mixed with the base rate, which gets a weight of ``2 / (n + 2)``.
+    Otherwise the best temperature would be zero where few rows are all predicted
+    perfectly.
 
     Parameters
     ----------
@@ -93,8 +124,7 @@ def best_temperature(probability, target, weight=None, prior=None):
     logs, own = _log(probability.astype(np.float64)), target[:, None]
     log_prior, n_classes = _log_prior(prior), probability.shape[1]
     base = np.full(n_classes, 1 / n_classes) if prior is None else prior
-    n_rows = len(target) if weight is None else weight.sum()
-    doubt = 2 / (n_rows + 2)
+    doubt = 2 / (effective_n_rows(len(target), weight) + 2)
 
     def loss(log_temperature):
         tempered_logs = _log_tempered(logs, np.exp(log_temperature), log_prior)

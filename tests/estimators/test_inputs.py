@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from _estimators import ESTIMATORS, data
+from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -59,6 +59,45 @@ def test_data_frames(kind, make_frame):
         estimator.predict(frame[names[::-1]])
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         estimator.predict(X)
+
+
+def written_otherwise(X, rng):
+    """Return ways to write a sparse matrix, whose sums are the same numbers."""
+    place = np.nonzero(np.ones_like(X))
+    order = rng.permutation(len(place[0]))
+    parts = [X[place] * 0.5, X[place] * 0.25, X[place] * 0.25, np.zeros(X.size)]
+    halves = np.concatenate([part[order] for part in parts])
+    rows, columns = (np.tile(index[order], 4) for index in place)
+    coo = sp.coo_array((halves, (rows, columns)), shape=X.shape)
+    csr = sp.csr_array(X)
+    by_row = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[by_row], np.arange(len(X) + 1))
+    doubled = sp.csr_array((halves[by_row], columns[by_row], starts), shape=X.shape)
+    large = csr.copy()
+    large.indices, large.indptr = large.indices.astype("i8"), large.indptr.astype("i8")
+    kept = [csr.tobsr((1, 1)), csr.todia(), csr.tolil(), csr.todok(), csr.tocsc()]
+    return [csr, coo, doubled, large, sp.csr_matrix(doubled), *kept]
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_how_a_sparse_matrix_is_written_does_not_matter(kind, standardize):
+    """Halves and quarters sum exactly, so that no bit may differ."""
+    X, y = data(kind)
+    X = sparsify(X)
+    ways = written_otherwise(X, np.random.default_rng(0))
+    before = [way.toarray() for way in ways]
+    n_stored = [way.nnz for way in ways]
+    settings = SMALL | {"standardize": standardize}
+    first = kind(**settings).fit(ways[0], y)
+    for way in ways[1:]:
+        other = kind(**settings).fit(way, y)
+        np.testing.assert_array_equal(outputs(other, X), outputs(first, X))
+        np.testing.assert_array_equal(outputs(first, way), outputs(first, ways[0]))
+    # What the user has is not changed.
+    assert [way.nnz for way in ways] == n_stored
+    for way, numbers in zip(ways, before):
+        np.testing.assert_array_equal(way.toarray(), numbers)
 
 
 @pytest.mark.parametrize("format", ["csr", "csc", "coo"])
@@ -246,13 +285,19 @@ def test_a_weight_of_two_is_a_row_given_twice(kind, configuration, weights):
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
+@pytest.mark.parametrize("configuration", ALL_CONFIGURATIONS)
 @pytest.mark.parametrize("kind", ESTIMATORS)
-def test_only_ratios_of_weights_count(kind):
+def test_the_unit_of_weights_does_not_matter(kind, configuration):
+    """A power of two changes no bit of a number, so none of a result."""
     X, y = data(kind)
     weight = np.linspace(1, 2, len(y))
-    one = kind(**SMALL).fit(X, y, weight)
-    other = kind(**SMALL).fit(X, y, 1024 * weight)
-    np.testing.assert_allclose(outputs(one, X), outputs(other, X), rtol=1e-9)
+    estimator = make(kind, configuration, random_state=0, max_iter=4)
+    outputs_of = [
+        outputs(clone(estimator).fit(X, y, weight * 2.0**power), X)
+        for power in (0, -30, 40)
+    ]
+    np.testing.assert_array_equal(outputs_of[1], outputs_of[0])
+    np.testing.assert_array_equal(outputs_of[2], outputs_of[0])
 
 
 @pytest.mark.parametrize("labels", ["multiclass", "strings"])

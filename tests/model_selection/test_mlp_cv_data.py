@@ -273,3 +273,22 @@ def test_other_networks(kind):
             search = make(kind, own, refit=refit).fit(X, y)
             assert search.score(X, y) > 0.4, own
             assert network(kind, **own).get_params() == search.estimator.get_params()
+
+
+@pytest.mark.parametrize("own", [{}, {"class_weight": "balanced"}])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_unit_of_weights_does_not_matter(kind, own):
+    """Powers of two change no bit; others are rounded, which training amplifies."""
+    if kind is MLPRegressorCV:
+        own = {}
+    X, y = rows(kind)
+    weight = np.linspace(1, 2, len(y))
+    fits = {
+        unit: make(kind, own).fit(X, y, unit * weight)
+        for unit in (1.0, 2.0**-30, 2.0**40, 1 / len(y), 1e6)
+    }
+    found = {unit: numbers(fit, X) for unit, fit in fits.items()}
+    assert_array_equal(found[2.0**-30], found[1.0])
+    assert_array_equal(found[2.0**40], found[1.0])
+    for unit in (1 / len(y), 1e6):
+        assert_allclose(found[unit], found[1.0], rtol=1e-5)

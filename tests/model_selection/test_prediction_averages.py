@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss
 
 from skreg.model_selection.prediction_averages import (
     best_temperature,
+    effective_n_rows,
     mean_over,
     tempered,
 )
@@ -76,7 +77,7 @@ def test_best_temperature_minimises_the_log_loss(power, with_weight, with_prior)
     prior = np.array([0.5, 0.3, 0.2]) if with_prior else None
     found = best_temperature(p, target, weight, prior)
     base = np.full(3, 1 / 3) if prior is None else prior
-    n_rows = len(p) if weight is None else weight.sum()
+    n_rows = len(p) if weight is None else weight.sum() ** 2 / (weight**2).sum()
     targets = np.eye(3)[target] + 2 / (n_rows + 2) * (base - np.eye(3)[target])
     expected = minimize_scalar(
         lambda t: np.average(
@@ -92,12 +93,28 @@ def test_best_temperature_minimises_the_log_loss(power, with_weight, with_prior)
     assert (found > 1) == (power > 1)
 
 
-def test_weights_are_rows_given_twice():
+@pytest.mark.parametrize("unit", [1 / 200, 1e6])
+def test_the_unit_of_weights_does_not_matter(unit):
     p, target = probabilities()
     weight = np.where(np.arange(len(p)) < 50, 2.0, 1.0)
-    twice = np.concatenate([np.arange(200), np.arange(50)])
-    found = best_temperature(p, target, weight)
-    assert found == pytest.approx(best_temperature(p[twice], target[twice]), rel=1e-6)
+    found = best_temperature(p, target, unit * weight)
+    # Rounding moves the flat minimum, as above.
+    assert found == pytest.approx(best_temperature(p, target, weight), rel=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1 / 200, 1.0, 1e6])
+def test_equal_weights_are_no_weights(unit):
+    p, target = probabilities()
+    found = best_temperature(p, target, np.full(len(p), unit))
+    assert found == pytest.approx(best_temperature(p, target), rel=1e-4)
+
+
+def test_effective_rows_are_those_of_a_mean_of_equal_variance():
+    """The variance of a weighted mean of independent numbers, by its formula."""
+    weight = np.random.default_rng(0).exponential(size=50)
+    share = weight / weight.sum()
+    assert effective_n_rows(50, weight) == pytest.approx(1 / np.sum(share**2))
+    assert effective_n_rows(50) == 50
 
 
 def test_a_closed_form():

@@ -1,0 +1,64 @@
+"""scikit-learn's validation of inputs, and one way to write a sparse matrix."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
+
+
+def validated(estimator, X, *, reset=False, **targets):
+    """Validate inputs, and targets if they are given, as scikit-learn does.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its `n_features_in_` and `feature_names_in_` are set or compared.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    reset : bool, default=False
+        Whether the attributes are set.
+    **targets
+        `y` and the options of scikit-learn's `validate_data` for it.
+
+    Returns
+    -------
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+        In single or double precision.
+    y : ndarray
+        If it was given.
+    """
+    return validate_data(
+        estimator,
+        canonical(X) if sp.issparse(X) else X,
+        accept_sparse="csr",
+        dtype=(np.float64, np.float32),
+        order="C",
+        reset=reset,
+        **targets,
+    )
+
+
+def canonical(X):
+    """Return a sparse matrix in the one way to write it as CSR.
+
+    Entries of the same place are summed, zeros are left out, and the columns of each
+    row are in order. So results do not depend on how the same numbers were written.
+
+    Parameters
+    ----------
+    X : sparse matrix or sparse array
+        It is not changed.
+
+    Returns
+    -------
+    sparse matrix or sparse array
+        `X` itself if it is written so already.
+    """
+    if X.ndim != 2:
+        return X
+    rows = X.tocsr()
+    has_zeros = np.any(rows.data == 0)
+    if rows.has_canonical_format and not has_zeros:
+        return rows
+    rows = rows.copy()
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    return rows
