@@ -49,7 +49,7 @@ ORDER = {
         "scaling",
         "shared_arrays",
         "splitting",
-        "standardisation",
+        "moments",
         "batches",
     ],
     "augmentation": [
@@ -109,6 +109,7 @@ ORDER = {
         "convolutional",
         "fits",
         "layout",
+        "running_scales",
         "continuation",
         "fitted",
         "trained",

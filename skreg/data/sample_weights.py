@@ -8,9 +8,8 @@ from skreg.compatibility import check_sample_weight
 def check_weights(weight, X):
     """Check sample weights and return them as float64.
 
-    They are divided by the power of two that is closest to the mean of those above
-    zero. So their unit has no influence: their sums stay in range and are close to the
-    number of rows. A power of two changes no bit of a weighted mean.
+    Very large or very small weights are divided by a power of two. This keeps their
+    sums in range and changes no bit of a result.
 
     Parameters
     ----------
@@ -30,5 +29,4 @@ def check_weights(weight, X):
         return None
     weight = check_sample_weight(weight, X)
     exponent = np.frexp(weight.max())[1]
-    weight = np.ldexp(weight, -exponent)  # so that the mean does not overflow
-    return np.ldexp(weight, -round(np.log2(weight[weight > 0].mean())))
+    return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)

@@ -47,6 +47,10 @@ class Labels:
         """Return the targets unchanged: training rows add nothing to them."""
         return self
 
+    def moments(self, rows):
+        """Return None: labels have no scale."""
+        return None
+
     def strata(self, y):
         """Return the classes for a stratified split, or None."""
         return None if self.is_multilabel else y

@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from skreg.augmentation.parameter import batch_changes, n_channels
+from skreg.data.moments import Moments
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.data.rows import Rows
 from skreg.data.scaling import Scaling
-from skreg.data.standardisation import channel_standardisation, standardisation
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
@@ -17,6 +17,20 @@ from skreg.estimators.numeric_targets import Numbers
 from skreg.networks.architecture import Architecture, architecture_of, difference
 from skreg.networks.losses import Loss
 from skreg.parameters.checks import check_hidden_layer_sizes
+
+
+@dataclass(frozen=True, eq=False)
+class RunningMoments:
+    """The moments over the calls of partial_fit, until the scales are settled.
+
+    Parameters
+    ----------
+    inputs, targets : Moments or None
+        None if no scale is learnt from them, or all are settled.
+    """
+
+    inputs: Moments | None
+    targets: Moments | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +45,8 @@ class Layout:
     loss : Loss
     scaling : Scaling
         The centring and scaling of the inputs.
+    running : RunningMoments or None, default=None
+        What later calls of partial_fit still learn the scales from.
     """
 
     inputs: Table | Images
@@ -38,6 +54,7 @@ class Layout:
     architecture: Architecture
     loss: Loss
     scaling: Scaling
+    running: RunningMoments | None = None
 
     @property
     def attributes(self):
@@ -189,25 +206,45 @@ def _scaling(estimator, inputs, rows):
     """
     if not estimator.standardize:
         return Scaling()
-    channels = _channels(estimator, inputs, rows.X.shape[1])
+    channels = n_channels_of(estimator, inputs, rows.X.shape[1])
     data = rows.X, rows.index, rows.weight
     if estimator.standardize == "robust":
         parts = rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
         return Scaling(*parts, clips=True)
-    with_mean = not sp.issparse(rows.X)
-    parts = rows.once(
-        ("standard", channels),
-        lambda: (
-            channel_standardisation(*data, channels, with_mean)
-            if channels
-            else standardisation(*data, with_mean)
-        ),
-    )
-    return Scaling(*parts)
+    moments = input_moments(rows)
+    return scaling_by(moments, rows.X.dtype, channels)
 
 
-def _channels(estimator, inputs, n_features):
-    """Return the number of channels of images, or None for tables."""
+def input_moments(rows):
+    """Return the `Moments` of the inputs of some rows."""
+    return rows.once("moments", lambda: Moments.of(rows.X, rows.index, rows.weight))
+
+
+def scaling_by(moments, dtype, channels):
+    """Return the scaling of inputs with some `Moments`.
+
+    Parameters
+    ----------
+    moments : Moments
+    dtype : dtype
+        The precision of the inputs.
+    channels : int or None
+        The number of channels of images, whose pixels are scaled alike.
+    """
+    if channels:
+        return Scaling(*moments.channel_standardisation(dtype, channels))
+    return Scaling(*moments.standardisation(dtype))
+
+
+def n_channels_of(estimator, inputs, n_features):
+    """Return the number of channels of images, or None for tables.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    inputs : Table or Images
+    n_features : int
+    """
     if inputs.image_shape is not None:
         return inputs.image_shape[2]
     return n_channels(batch_changes(estimator.augment, n_features))

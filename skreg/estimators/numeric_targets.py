@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.utils import column_or_1d
 
-from skreg.data.standardisation import standardisation
+from skreg.data.moments import Moments
 from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
 
 
@@ -20,12 +20,16 @@ class Numbers:
         Whether targets and predictions are vectors.
     offset, scale : ndarray of shape (n_outputs,) or None, default=None
         Centre and scale of the targets; counts are only scaled.
+    constants : ndarray of shape (n_outputs,) or None, default=None
+        The value of each output that is the same in all training rows, which is then
+        predicted, and nan for the others.
     """
 
     n_outputs: int
     is_flat: bool
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
+    constants: np.ndarray | None = None
 
     @property
     def attributes(self):
@@ -49,13 +53,40 @@ class Numbers:
         """
         if not standardize:
             return self
-        columns = rows.y.reshape(len(rows.y), -1).astype(np.float64)
-        mean, scale = rows.once(
-            "targets", lambda: standardisation(columns, rows.index, rows.weight)
-        )
+        return self.scaled_by(self.moments(rows), loss)
+
+    def moments(self, rows):
+        """Return the `Moments` of the unencoded targets of training rows."""
+        y = columns(rows.y)
+        return rows.once("targets", lambda: Moments.of(y, rows.index, rows.weight))
+
+    def scaled_by(self, moments, loss):
+        """Return the targets with the centre and the scale of some `Moments`."""
+        mean, scale = moments.mean, moments.scale
+        constants = None
+        if moments.is_constant.any():
+            constants = np.where(moments.is_constant, mean, np.nan)
         if isinstance(loss, PoissonLoss):
-            return replace(self, scale=np.where(mean > 0, mean, 1.0))
-        return replace(self, offset=mean, scale=scale)
+            scale = np.where(mean > 0, mean, 1.0)
+            return replace(self, scale=scale, constants=constants)
+        return replace(self, offset=mean, scale=scale, constants=constants)
+
+    def rescaled(self, before, moments, loss):
+        """Return the targets with more rows, whose settled scales stay.
+
+        Parameters
+        ----------
+        before, moments : Moments
+            Without and with the rows.
+        loss : Loss
+        """
+        new, stays = self.scaled_by(moments, loss), before.is_settled()
+        scale = np.where(stays, self.scale, new.scale)
+        if new.offset is None:
+            return replace(new, scale=scale)
+        return replace(
+            new, scale=scale, offset=np.where(stays, self.offset, new.offset)
+        )
 
     def strata(self, y):
         """Return the classes for a stratified split: None, as there are none."""
@@ -63,7 +94,7 @@ class Numbers:
 
     def encode(self, y, dtype):
         """Return the targets of the loss, of shape (n_samples, n_outputs)."""
-        encoded = y.reshape(len(y), -1)
+        encoded = columns(y)
         if self.offset is not None:
             encoded = encoded - self.offset
         if self.scale is not None:
@@ -76,6 +107,9 @@ class Numbers:
             values = values * self.scale.astype(values.dtype)
         if self.offset is not None:
             values = values + self.offset.astype(values.dtype)
+        if self.constants is not None:
+            constants = self.constants.astype(values.dtype)
+            values = np.where(np.isnan(constants), values, constants)
         return values
 
     def check(self, y, classes=None):
@@ -91,6 +125,11 @@ class Numbers:
                 f"{n_outputs}."
             )
         return y
+
+
+def columns(y):
+    """Return targets with a column for each output."""
+    return y.reshape(len(y), -1)
 
 
 def learn_numbers(y, owner):
@@ -123,7 +162,7 @@ def _numeric(y, owner):
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def check_values(y, loss, is_first):
+def check_values(y, loss, is_whole):
     """Raise if a loss cannot take some targets.
 
     Parameters
@@ -131,12 +170,12 @@ def check_values(y, loss, is_first):
     y : ndarray
         Checked, unencoded targets.
     loss : Loss
-    is_first : bool
-        Whether these are the targets of a first fit.
+    is_whole : bool
+        Whether the scale is that of these targets alone.
     """
     if not isinstance(loss, PoissonLoss):
         return
-    if np.any(y < 0) or (is_first and not np.any(y > 0)):
+    if np.any(y < 0) or (is_whole and not np.any(y > 0)):
         raise ValueError(
             "loss='poisson' needs targets that are not negative and not all zero, got "
             f"values from {y.min():g} to {y.max():g}."

@@ -16,6 +16,7 @@ from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.layout import Layout, continued_layout, learn_layout
 from skreg.estimators.numeric_targets import Numbers, check_values
+from skreg.estimators.running_scales import begin_running, rescaled
 from skreg.estimators.validation import validated
 from skreg.parameters.checks import check_device
 
@@ -99,7 +100,7 @@ def prepare(
         held_out = _given_validation(estimator, data, weights, *validation)
     elif _sets_aside(estimator) and not earlier.is_step:
         train, held_out = _split(estimator, data.targets, train, seed)
-    return prepare_rows(estimator, data, train, held_out, earlier.layout)
+    return prepare_rows(estimator, data, train, held_out, earlier)
 
 
 def check_data(estimator, X, y, earlier=NEW):
@@ -213,7 +214,7 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
     return Rows(X_val, y_val, weight, index)
 
 
-def prepare_rows(estimator, data, train, validation, known=None):
+def prepare_rows(estimator, data, train, validation, earlier=NEW):
     """Learn the layout from training rows.
 
     Parameters
@@ -224,19 +225,24 @@ def prepare_rows(estimator, data, train, validation, known=None):
     train : Rows
         With checked, unencoded targets.
     validation : Rows or None
-    known : Layout or None, default=None
-        The layout of the fit to continue.
+    earlier : Continuation, default=NEW
+        The fit to continue.
 
     Returns
     -------
     Prepared
     """
+    known = earlier.layout
     loss = estimator._loss_of(data.targets)
-    check_values(train.y, loss, is_first=known is None)
+    is_whole = known is None and not earlier.is_step
+    check_values(train.y, loss, is_whole)
     if validation is not None:
-        check_values(validation.y, loss, is_first=False)
+        check_values(validation.y, loss, is_whole=False)
     if known is None:
         layout = learn_layout(estimator, data.inputs, data.targets, loss, train)
     else:
         layout = continued_layout(estimator, known, data.inputs, loss, train)
+    if earlier.is_step:
+        learn_scales = begin_running if known is None else rescaled
+        layout = learn_scales(estimator, layout, train)
     return Prepared(layout, check_device(estimator.device), train, validation)

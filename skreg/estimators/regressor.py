@@ -78,6 +78,8 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         coef, targets = self._linear_coef()[0], self._layout.targets
         if targets.scale is not None and self.out_activation_ == "identity":
             coef = coef * targets.scale[:, None]
+        if targets.constants is not None:
+            coef = np.where(np.isnan(targets.constants)[:, None], coef, 0.0)
         return coef[0] if targets.is_flat else coef
 
     @property
@@ -87,5 +89,6 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         if self.out_activation_ == "identity":
             intercept = targets.decode(intercept)
         elif targets.scale is not None:
-            intercept = intercept + np.log(targets.scale)
+            # The constant of an output is decoded as it is.
+            intercept = np.log(targets.decode(np.exp(intercept)))
         return intercept[0] if targets.is_flat else intercept

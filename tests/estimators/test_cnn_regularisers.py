@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
 from skreg import CNNClassifier, CNNRegressor, fused
-from skreg.data.standardisation import channel_standardisation
+from skreg.data.moments import Moments
 from skreg.networks.architecture import Architecture, convolution_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import ChannelDropout, ChannelNorm
@@ -55,7 +55,8 @@ def test_a_constant_channel():
     X, _ = images()
     X[..., 0] = 0.1
     rows, index = X.reshape(len(X), -1), np.arange(len(X))
-    offset, scale = channel_standardisation(rows, index, None, 2)
+    moments = Moments.of(rows, index, None)
+    offset, scale = moments.channel_standardisation(rows.dtype, 2)
     np.testing.assert_allclose(offset[::2], 0.1)
     assert (scale[::2] == 1).all() and (scale[1::2] > 1).all()
 
