@@ -14,7 +14,9 @@ they are available, and replaced here otherwise:
 - From scipy 1.15 on, the parameter for a random generator is called `rng`.
 """
 
+import copy
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -31,6 +33,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
+    Options,
     RealNotInt,
     StrOptions,
     validate_parameter_constraints,
@@ -43,6 +46,7 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "Options",
     "RealNotInt",
     "StrOptions",
     "available_if",
@@ -144,6 +148,25 @@ def metric_of(scorer):
         The scorer itself if it was not made by `sklearn.metrics.make_scorer`.
     """
     return getattr(scorer, "_score_func", scorer)
+
+
+def told_labels(scorer, labels):
+    """Return a scorer that knows all labels if its metric compares probabilities.
+
+    The rows to be scored may lack some of them.
+
+    Parameters
+    ----------
+    scorer : callable
+        As from `sklearn.metrics.get_scorer`.
+    labels : ndarray of shape (n_classes,)
+    """
+    of_classes = scorer._response_method == "predict"
+    if of_classes or "labels" not in signature(metric_of(scorer)).parameters:
+        return scorer
+    scorer = copy.copy(scorer)
+    scorer._kwargs = {**scorer._kwargs, "labels": labels}
+    return scorer
 
 
 def has_callbacks(estimator):

@@ -95,6 +95,8 @@ ORDER = {
     "estimators": [
         "class_predictions",
         "constraints",
+        "documented_attributes",
+        "documented_references",
         "documentation",
         "inference",
         "inputs",
@@ -114,6 +116,7 @@ ORDER = {
         "fitted",
         "trained",
         "callbacks",
+        "scoring",
         "monitoring",
         "preparation",
         "request",

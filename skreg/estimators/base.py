@@ -38,6 +38,12 @@ def takes_steps(estimator):
             "partial_fit continues from the last step, but solver='lbfgs' keeps no "
             "state between calls. Use solver='adam' or 'sgd'."
         )
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit trains for one epoch and cannot stop early, got "
+            "early_stopping=True. Set early_stopping=False, or use fit, with "
+            "warm_start=True to continue."
+        )
     if draws_rows(estimator):
         raise AttributeError(
             "partial_fit cannot draw rows, because it sees the rows of one call only, "

@@ -42,13 +42,15 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         self,
         X: MatrixLike,
         y: ArrayLike,
-        classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Train for one epoch, continuing where the last call ended.
 
-        The first call learns the classes and the standardising. Early stopping does
-        not apply.
+        The first call learns the classes. The standardising is learnt from the rows of
+        all calls, for each input until it had several values in at least 32 rows, and
+        stays from then on. The order of the arguments is that of scikit-learn's MLP.
+        Not available with early stopping.
 
         Parameters
         ----------
@@ -56,10 +58,10 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
             Training inputs, as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Targets.
-        classes : array-like of shape (n_classes,), default=None
-            All classes. Needed in the first call if `y` lacks some of them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        classes : array-like of shape (n_classes,), default=None
+            All classes. Needed in the first call if `y` lacks some of them.
 
         Returns
         -------

@@ -1,5 +1,8 @@
 """The constraints of the parameters that all networks share."""
 
+from numbers import Real
+
+import numpy as np
 import torch
 from sklearn.metrics import get_scorer_names
 
@@ -7,6 +10,7 @@ from skreg.augmentation.image_augmenter import ImageAugmenter
 from skreg.augmentation.table_augmenter import TableAugmenter
 from skreg.compatibility import (
     Interval,
+    Options,
     RealNotInt,
     StrOptions,
 )
@@ -54,7 +58,7 @@ CONSTRAINTS = {
     "early_stopping": ["boolean"],
     "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
     "validation_fraction": [BETWEEN_0_AND_1, None],
-    "n_iter_no_change": [COUNT],
+    "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
     "tol": [NON_NEGATIVE],
     "restore_best_weights": ["boolean"],
     "solver": [StrOptions({"adam", "sgd", "lbfgs"})],

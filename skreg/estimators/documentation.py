@@ -5,6 +5,9 @@ import re
 import textwrap
 from typing import TypeVar
 
+from skreg.estimators.documented_attributes import ATTRIBUTES, IMAGE_ATTRIBUTES
+from skreg.estimators.documented_references import REFERENCES
+
 REGULARISATION = """
     l1 : float or sequence of float, default=0.0
         Strength of the penalty on the absolute weights: one number, or one for each
@@ -186,14 +189,19 @@ TRAINING = """
         Stop training when the score of validation rows no longer improves.
     monitor : str or callable, default="loss"
         Score of the validation rows: "loss", the loss without penalties, or the name of
-        a scorer, or a scorer; greater is better.
+        a scorer, or a scorer; greater is better. A score by name is that of labels
+        coded as 0, 1, ... in the order of `classes_`, so that "f1" is that of the
+        second of two classes. Scores of probabilities know all classes, also those that
+        the rows lack. A score that is undefined for the predictions is the worst; one
+        that the rows cannot have is an error before training.
     validation_fraction : float or None, default=0.1
         Share of the rows that is set aside for validation if `fit` gets no `X_val`.
         With None, the training loss decides.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Stop when there was no improvement by `tol` in more than this number of epochs
-        in a row. With a schedule (see `learning_rate`), `swa_fraction` or `pruning`,
-        this needs early stopping.
+        in a row. With ``np.inf``, training has its full length, and early stopping only
+        returns to the best weights. With a schedule (see `learning_rate`),
+        `swa_fraction` or `pruning`, this needs early stopping.
     tol : float, default=1e-4
         Smallest change that counts as an improvement. "lbfgs" stops when no component
         of the gradient is larger. With l1 or group_l1, and for linear models, fits
@@ -281,128 +289,6 @@ RUN = """
         and newer have, are set by `set_callbacks`.
     verbose : bool or int, default=False
         Print a line after each epoch.
-"""
-
-ATTRIBUTES = """
-    n_outputs_ : int
-        Number of outputs of the network.
-    out_activation_ : str
-        Activation of the outputs at prediction.
-    coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, for standardised inputs. With a `numeric_embedding`, the
-        first has `embedding_size` rows for each input. In an ensemble, all weights,
-        `snapshots_`, the curves and the numbers of epochs and rows are those of the
-        first network; with ``ensemble="shared"`` they are those of all members, whose
-        last layers stand side by side.
-    skip_coef_ : ndarray of shape (`n_features_in_`, `n_outputs_`) or None
-        Weights S of the linear skip connection, for standardised inputs.
-    intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer; with ``ensemble="shared"`` of shape (n_estimators, n_out).
-    estimators_ : list of estimator
-        The networks, each an estimator with ``n_estimators=1`` that predicts alone.
-        They are made anew each time they are asked for.
-    snapshots_ : list of list of ndarray, or None
-        With `n_snapshots`, the networks whose predictions are averaged: for each, the
-        weights of the layers, the biases, of shape (1, n_out), and the parameters of
-        batch normalisation.
-    coef_, intercept_ : ndarray
-        Coefficients and intercepts of a linear model (``hidden_layer_sizes=()``), on
-        the scale of the data. Not available with `numeric_embedding` or
-        ``standardize="robust"``, nor for averages of probabilities or counts.
-    feature_offset_, feature_scale_ : ndarray of shape (`n_features_in_`,) or None
-        Centre and scale of the inputs; "robust" clips them afterwards.
-    support_ : ndarray of bool of shape (`n_features_in_`,)
-        Whether an input has a weight other than zero, in any network of an ensemble.
-    sparsity_ : float
-        Share of the weights that are exactly zero.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norm of each input's outgoing weights, averaged over an ensemble.
-    kkt_violation_ : float
-        Distance from the optimality conditions: the largest absolute component of the
-        smallest subgradient of the objective, 0 at an optimum. It is computed with l1
-        or group_l1, for linear models and with "lbfgs", and nan otherwise. With random
-        regularisers it is estimated from one epoch. In an ensemble, the largest.
-    loss_, best_loss_ : float
-        Last and lowest value of the objective, with penalties. `best_loss_` is None
-        with validation rows.
-    loss_curve_ : list of float
-        Objective in each epoch, averaged over its batches.
-    validation_loss_curve_ : list of float or None
-        Loss on the validation rows after each epoch, without penalties.
-    validation_scores_, best_validation_score_ : list of float and float, or None
-        Scores by which early stopping decided; greater is better. The loss counts
-        negatively.
-    best_iter_ : int
-        Epoch with the best score, counted from 1.
-    n_iter_ : int
-        Number of epochs of the last fit, and of iterations of L-BFGS.
-    t_ : int
-        Number of training rows seen.
-    n_layers_ : int
-        Number of layers, inputs and outputs included.
-    n_features_in_ : int
-        Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, if all column names of X are strings.
-    history_ : skorch.history.History
-        One entry for each epoch.
-    net_ : StackedNet
-        The skorch net.
-"""
-
-IMAGE_ATTRIBUTES = """
-    image_shape_ : tuple of int
-        Height, width and channels of the images.
-    filters_ : list of ndarray of shape (height, width, n_in, n_out)
-        Weights of the convolutions, which are in `coefs_` as arrays of shape
-        (n_in * height * width, n_out).
-"""
-
-REFERENCES = """
-    .. [1] Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization".
-    .. [2] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014),
-       "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
-    .. [3] Ioffe and Szegedy (2015), "Batch Normalization: Accelerating Deep Network
-       Training by Reducing Internal Covariate Shift".
-    .. [4] Zhang, Cisse, Dauphin and Lopez-Paz (2018), "mixup: Beyond Empirical Risk
-       Minimization".
-    .. [5] Yun, Lozano and Yang (2021), "Adaptive Proximal Gradient Methods for
-       Structured Neural Networks".
-    .. [6] Lemhadri, Ruan, Abraham and Tibshirani (2021), "LassoNet: A Neural Network
-       with Feature Sparsity".
-    .. [7] He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image
-       Recognition".
-    .. [8] Huang, Sun, Liu, Sedra and Weinberger (2016), "Deep Networks with Stochastic
-       Depth".
-    .. [9] Loshchilov and Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm
-       Restarts".
-    .. [10] Smith and Topin (2018), "Super-Convergence: Very Fast Training of Neural
-       Networks Using Large Learning Rates".
-    .. [11] Izmailov, Podoprikhin, Garipov, Vetrov and Wilson (2018), "Averaging Weights
-       Leads to Wider Optima and Better Generalization".
-    .. [12] Yun, Han, Oh, Chun, Choe and Yoo (2019), "CutMix: Regularization Strategy to
-       Train Strong Classifiers with Localizable Features"; on columns as in Kadra,
-       Lindauer, Hutter and Grabocka (2021), "Well-Tuned Simple Nets Excel on Tabular
-       Datasets".
-    .. [13] DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural
-       Networks with Cutout".
-    .. [14] Goodfellow, Shlens and Szegedy (2015), "Explaining and Harnessing
-       Adversarial Examples".
-    .. [15] Gorishniy, Rubachev and Babenko (2022), "On Embeddings for Numerical
-       Features in Tabular Deep Learning".
-    .. [16] Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong
-       Pre-Tuned MLPs and Boosted Trees on Tabular Data".
-    .. [17] Huang, Li, Pleiss, Liu, Hopcroft and Weinberger (2017), "Snapshot Ensembles:
-       Train 1, Get M for Free".
-    .. [18] Tompson, Goroshin, Jain, LeCun and Bregler (2015), "Efficient Object
-       Localization Using Convolutional Networks".
-    .. [30] Lakshminarayanan, Pritzel and Blundell (2017), "Simple and Scalable
-       Predictive Uncertainty Estimation using Deep Ensembles".
-    .. [31] Gorishniy, Kotelnikov and Babenko (2025), "TabM: Advancing Tabular Deep
-       Learning with Parameter-Efficient Ensembling".
-    .. [32] Wen, Tran and Ba (2020), "BatchEnsemble: An Alternative Approach to
-       Efficient Ensemble and Lifelong Learning".
-    .. [33] Breiman (1996), "Bagging Predictors".
 """
 
 DENSE_LAYERS = """

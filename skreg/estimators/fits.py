@@ -167,6 +167,11 @@ def early_end(tracker, kkt_violation):
     kkt_violation : float
     """
     request = tracker.request
+    if request.score and tracker.best_score == -math.inf:
+        return (
+            "The score of `monitor` was not defined in any epoch, so the last weights "
+            "were kept. Use another score, or monitor='loss'."
+        )
     if tracker.converged or tracker.halted:
         return None
     if request.solver == "lbfgs" or request.is_certified:

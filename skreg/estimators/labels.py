@@ -101,6 +101,17 @@ class Labels:
             )
         return y
 
+    def check_complete(self, y):
+        """Raise an error if the rows of a warm-started fit lack a class."""
+        missing = [] if self.is_multilabel else np.setdiff1d(self.classes, y).tolist()
+        if missing:
+            raise ValueError(
+                f"A fit with warm_start=True needs the classes of the fit before, "
+                f"{self.classes.tolist()}, but y lacks {missing}. Set "
+                "warm_start=False, or use partial_fit, which takes rows of some "
+                "classes."
+            )
+
     def decode(self, values):
         """Return predictions unchanged: probabilities have no scale to restore."""
         return values

@@ -2,12 +2,8 @@
 
 import copy
 import math
-from inspect import signature
-from numbers import Real
 
-from sklearn.metrics import get_scorer
-
-from skreg.compatibility import metric_of
+from skreg.estimators.scoring import check_score, is_number, score_function
 from skreg.estimators.trained import with_state
 
 
@@ -39,34 +35,51 @@ def validation_score(estimator, prepared, is_step=False):
             "y_val to fit, set validation_fraction to a number between 0 and 1, or use "
             "monitor='loss', which watches the training loss without them."
         )
-    return scorer_of_states(estimator, estimator.monitor, prepared, prepared.validation)
+    rows, monitor = prepared.validation, estimator.monitor
+    weight = None if rows.weight is None else rows.weight[rows.index]
+    targets = prepared.layout.targets
+    check_score("monitor", monitor, targets, rows.y[rows.index], weight)
+    return scorer_of_states("monitor", estimator, monitor, prepared, rows)
 
 
-def scorer_of_states(estimator, scoring, prepared, rows):
+def scorer_of_states(parameter, estimator, scoring, prepared, rows):
     """Return a function from a network's state to a score of some rows.
+
+    A score by name that is undefined for the predictions is minus infinity, the worst.
 
     Parameters
     ----------
+    parameter : str
+        The name of the parameter that gives the score, for messages.
     estimator : BaseNetwork
     scoring : str or callable
     prepared : Prepared
     rows : Rows
         With checked, unencoded targets.
     """
-    scorer, bare = get_scorer(scoring), copy.copy(estimator)
-    X, y, options = rows.X[rows.index], rows.y[rows.index], {}
-    # A scorer accepts any keyword, but its metric may not.
-    metric = metric_of(scorer)
-    if rows.weight is not None and "sample_weight" in signature(metric).parameters:
-        options["sample_weight"] = rows.weight[rows.index]
+    score_of, bare = (
+        score_function(scoring, prepared.layout.targets),
+        copy.copy(estimator),
+    )
+    X, y = rows.X[rows.index], rows.y[rows.index]
+    weight = None if rows.weight is None else rows.weight[rows.index]
 
     def score(state):
-        value = scorer(with_state(bare, prepared, state), X, y, **options)
-        if not isinstance(value, Real) or math.isnan(value):
-            raise ValueError(
-                f"monitor={scoring!r} must give a number for the validation rows, got "
-                f"{value!r}. Do they hold every class?"
-            )
-        return float(value)
+        model = with_state(bare, prepared, state)
+        try:
+            value = score_of(model, X, y, weight)
+        except ValueError:
+            if not isinstance(scoring, str):
+                raise
+            value = math.nan
+        if is_number(value):
+            return float(value)
+        # Some scores are undefined for some predictions, such as those of one class.
+        if isinstance(scoring, str):
+            return -math.inf
+        raise ValueError(
+            f"{parameter}={scoring!r} must give a number for the predictions of "
+            f"n_samples={len(y)} rows, got {value!r}."
+        )
 
     return score

@@ -88,6 +88,9 @@ class Numbers:
             new, scale=scale, offset=np.where(stays, self.offset, new.offset)
         )
 
+    def check_complete(self, y):
+        """Do nothing: any numbers continue a fit."""
+
     def strata(self, y):
         """Return the classes for a stratified split: None, as there are none."""
         return None

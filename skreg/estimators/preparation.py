@@ -121,9 +121,10 @@ def check_data(estimator, X, y, earlier=NEW):
     X, y = _validated(estimator, X, y, reset=known is None)
     inputs = inputs.sized(X.shape[1])
     if known is not None:
-        return CheckedData(
-            X, known.targets.check(y, earlier.classes), inputs, known.targets
-        )
+        y = known.targets.check(y, earlier.classes)
+        if not earlier.is_step:
+            known.targets.check_complete(y)
+        return CheckedData(X, y, inputs, known.targets)
     y, targets = estimator._learn_targets(y, earlier.classes)
     return CheckedData(X, y, inputs, targets)
 

@@ -37,7 +37,9 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     ) -> Self:
         """Train for one epoch, continuing where the last call ended.
 
-        The first call learns the standardising. Early stopping does not apply.
+        The standardising is learnt from the rows of all calls, for each input and
+        target until it had several values in at least 32 rows, and stays from then on.
+        Not available with early stopping.
 
         Parameters
         ----------

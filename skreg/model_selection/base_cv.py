@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,6 +26,7 @@ from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
+from skreg.estimators.scoring import check_score, score_function
 from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import validated
 from skreg.model_selection.deadline import Deadline
@@ -162,6 +163,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
         scoring = average.scoring if self.scoring is None else self.scoring
+        if self.scoring is not None:
+            self._check_scoring(data)
         trials = self._search(prototype, data, scoring, seeds, deadline, rng)
         chosen, weights, calibration = select_ensemble(
             trials, self.n_ensemble, average, prototype, data
@@ -205,8 +208,15 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """
         if self.scoring is None:
             return default(X, y, sample_weight)
-        options = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return get_scorer(self.scoring)(self, X, y, **options)
+        return score_function(self.scoring, self._targets)(self, X, y, sample_weight)
+
+    def _check_scoring(self, data):
+        """Raise an error if the held-out rows of a fold cannot be scored."""
+        weight = data.sample_weight
+        for _, rows in data.folds:
+            own = None if weight is None else weight[rows]
+            targets = data.checked.targets
+            check_score("scoring", self.scoring, targets, data.y[rows], own)
 
     def _check_can_predict(self):
         if hasattr(self, "best_params_") and not hasattr(self, "estimators_"):

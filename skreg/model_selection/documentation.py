@@ -16,7 +16,9 @@ SEARCH = """
     scoring : str, callable or None, default=None
         The score that candidates are compared by. Greater is better. None is the
         negative loss of the network on the held-out rows, such as the log loss or the
-        squared error. The loss uses the network's `class_weight`, a scorer does not. If
+        squared error. A score by name is that of labels coded as 0, 1, ..., and scores
+        of probabilities know all classes, as `monitor` of the networks. The loss uses
+        the network's `class_weight`, a scorer does not. If
         the loss of the best candidate is not lower than that of a constant prediction
         by two standard errors, there is no signal and the best score is only luck. The
         candidate with the strongest penalties is then chosen.

@@ -31,6 +31,7 @@ class Heat:
     def __init__(self, prototype, candidates, data, scoring, seeds, deadline):
         self.candidates, self.n_folds = candidates, len(data.folds)
         self.deadline, self.entries, self.scorers = deadline, [], []
+        self.scored_by = "The loss" if scoring is None else f"scoring={scoring!r}"
         for params in candidates:
             for fold, seed in zip(data.folds, seeds):
                 entry = entered(prototype, params, data, fold, seed)
@@ -116,7 +117,12 @@ class Heat:
             if errors:
                 trial.fail(errors[0])
             elif not np.isfinite(scores[c]).all():
-                trial.fail(ValueError(f"Its scores are not finite: {scores[c]}."))
+                trial.fail(
+                    ValueError(
+                        f"{self.scored_by} is not defined for its predictions: the "
+                        f"scores of the folds are {scores[c].tolist()}."
+                    )
+                )
             elif trial.is_finalist:
                 trial.keep()
             trials.append(trial)
@@ -137,15 +143,4 @@ def _scorer(entry, data, scoring):
         return None
     index = entry.prepared.validation.index
     rows = Rows(data.X, data.y, data.sample_weight, index)
-    score = scorer_of_states(entry.model, scoring, entry.prepared, rows)
-
-    def named(state):
-        try:
-            return score(state)
-        except ValueError as error:
-            raise ValueError(
-                f"scoring={scoring!r} could not be computed on the held-out rows of a "
-                f"fold: {error}"
-            ) from error
-
-    return named
+    return scorer_of_states("scoring", entry.model, scoring, entry.prepared, rows)

@@ -83,6 +83,12 @@ class Tracker:
         score = -loss
         if validation_loss is not None:
             self.validation_loss_curve.append(validation_loss)
+            # A step since may have left weights whose predictions cannot be scored.
+            if math.isnan(validation_loss) or (
+                request.score and math.isinf(validation_loss)
+            ):
+                self.diverged(validation_loss)
+                return False
         if request.watch_validation:
             score = request.score(state()) if request.score else -validation_loss
             self.validation_scores.append(score)
@@ -114,7 +120,10 @@ class Tracker:
         return text
 
     def diverged(self, loss):
-        """Set the error of a diverged training, with advice on how to avoid it."""
+        """Set the error of a diverged training, with advice on how to avoid it.
+
+        `loss` is the training loss or the validation loss.
+        """
         self.error = ValueError(
             DIVERGED.format(
                 loss=loss,

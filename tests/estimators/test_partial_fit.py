@@ -125,14 +125,6 @@ def test_weights(kind):
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", ESTIMATORS)
-def test_early_stopping_does_not_apply(kind):
-    X, y = data(kind)
-    estimator = kind(early_stopping=True).partial_fit(X, y)
-    assert estimator.validation_scores_ is None
-    assert estimator.t_ == len(y)
-
-
 @pytest.mark.parametrize("configuration", ["dropout", "noise", "small_batches"])
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_calls_do_not_repeat_their_draws(kind, configuration):

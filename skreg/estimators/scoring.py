@@ -1,0 +1,233 @@
+"""Scores by scikit-learn's scorers, of labels of any kind and rows of any classes."""
+
+import math
+import warnings
+from inspect import signature
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
+
+from skreg.compatibility import metric_of, told_labels
+from skreg.estimators.labels import Labels
+
+
+def score_function(scoring, targets):
+    """Return a function that scores a fitted estimator.
+
+    A score by name is that of labels coded as 0, 1, 2, ..., so that "f1" is that of the
+    second of two classes, whatever their names. Rows may lack a class: scores of
+    probabilities are told all classes. A scorer or a function of the user gets the
+    labels as they are.
+
+    Parameters
+    ----------
+    scoring : str or callable
+    targets : Labels or Numbers
+        The targets that the estimator was fitted to.
+
+    Returns
+    -------
+    callable
+        With the arguments ``(model, X, y, sample_weight)``. Weights, which can be
+        None, only count if the score takes them.
+    """
+    scorer = get_scorer(scoring)
+    is_coded = isinstance(scoring, str) and _has_one_label(targets)
+    if is_coded:
+        scorer = told_labels(scorer, np.arange(len(targets.classes)))
+    takes_weights = "sample_weight" in signature(metric_of(scorer)).parameters
+
+    def score(model, X, y, sample_weight=None):
+        options = {}
+        if takes_weights and sample_weight is not None:
+            options["sample_weight"] = sample_weight
+        if is_coded:
+            model, y = Coded(model, targets.classes), codes_of(targets, y)
+        return scorer(model, X, y, **options)
+
+    return score
+
+
+def check_score(parameter, scoring, targets, y, sample_weight=None):
+    """Raise an error if a score cannot be computed for some rows, before training.
+
+    Guesses are scored instead of predictions. Functions of the user that are no scorers
+    are not called.
+
+    Parameters
+    ----------
+    parameter : str
+        The name of the parameter, for the message.
+    scoring : str or callable
+    targets : Labels or Numbers
+    y : ndarray
+        Checked, unencoded targets of the rows.
+    sample_weight : ndarray or None, default=None
+
+    Raises
+    ------
+    ValueError
+    """
+    if metric_of(get_scorer(scoring)) is scoring:
+        return
+    compute = score_function(scoring, targets)
+    problems = [
+        _problem(compute, guess, y, y, sample_weight) for guess in _guesses(targets)
+    ]
+    # Every class can be predicted, but a ratio may need errors, or a logarithm numbers
+    # that are not negative.
+    fatal = [each for each in problems if each and each.is_error]
+    if not isinstance(targets, Labels) or not fatal:
+        fatal = problems if all(problems) else []
+    if fatal:
+        raise ValueError(
+            f"{parameter}={scoring!r} cannot be computed for {_described(targets, y)}: "
+            f"{fatal[0].reason}"
+        )
+
+
+class Problem(NamedTuple):
+    """Why a score cannot be computed, and whether the metric raised an error."""
+
+    reason: str
+    is_error: bool
+
+
+def _guesses(targets):
+    """Return estimators that guess in different ways."""
+    if not isinstance(targets, Labels):
+        return [GuessedNumbers(distance) for distance in (0.3, 30.3)]
+    n_kinds = 2 if targets.is_multilabel else len(targets.classes)
+    # All classes are guessed for each row, if there are not too many of them.
+    return [GuessedLabels(targets, shift) for shift in range(min(n_kinds, 5))]
+
+
+def _problem(compute, guess, X, y, sample_weight):
+    """Return the `Problem` of scoring a guess, or None if there is a number."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            score = compute(guess, X, y, sample_weight)
+        except (ValueError, AttributeError, TypeError, ArithmeticError) as error:
+            return Problem(str(error), True)
+    if is_number(score):
+        return None
+    reasons = dict.fromkeys(str(each.message) for each in caught)
+    return Problem("; ".join([f"it is {score!r}", *reasons]), False)
+
+
+def is_number(score):
+    """Return whether a score can be compared."""
+    return isinstance(score, Real) and math.isfinite(score)
+
+
+def codes_of(targets, y):
+    """Return the index of the class of each row; unknown ones get the next index."""
+    classes, y = targets.classes, np.asarray(y)
+    codes = np.searchsorted(classes, y)
+    is_known = classes[np.minimum(codes, len(classes) - 1)] == y
+    return np.where(is_known, codes, len(classes))
+
+
+def _has_one_label(targets):
+    return isinstance(targets, Labels) and not targets.is_multilabel
+
+
+def _described(targets, y):
+    """Return a description of rows, for messages."""
+    rows = f"n_samples={len(y)} rows to be scored"
+    if _has_one_label(targets):
+        classes = targets.classes.tolist()
+        return f"{rows} with the classes {np.unique(y).tolist()} of {classes}"
+    if isinstance(targets, Labels):
+        return f"{rows} with {targets.n_outputs} labels each"
+    return f"{rows} of a regression"
+
+
+class Coded(ClassifierMixin, BaseEstimator):
+    """A fitted classifier whose classes are called 0, 1, 2, ...
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted classifier.
+    names : ndarray of shape (n_classes,)
+        Its classes, in their order.
+    """
+
+    def __init__(self, model, names):
+        self.model, self.names = model, names
+        self.classes_ = np.arange(len(names))
+
+    def predict(self, X):
+        """Return the index of the predicted class of each row."""
+        return np.searchsorted(self.names, self.model.predict(X))
+
+    def __getattr__(self, name):
+        # Probabilities and raw outputs have the order of the classes already.
+        if name in ("predict_proba", "decision_function"):
+            return getattr(self.model, name)
+        raise AttributeError(name)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+class GuessedLabels(ClassifierMixin, BaseEstimator):
+    """A classifier whose inputs are the labels, and which guesses others.
+
+    Parameters
+    ----------
+    targets : Labels
+    shift : int
+        How many classes further the guess is; 0 is right.
+    """
+
+    def __init__(self, targets, shift):
+        self.targets, self.shift = targets, shift
+        self.classes_ = targets.classes
+
+    def predict(self, X):
+        """Return the guessed labels."""
+        if self.targets.is_multilabel:
+            return 1 - X if self.shift else X
+        codes = codes_of(self.targets, X) + self.shift
+        return self.classes_[codes % len(self.classes_)]
+
+    def predict_proba(self, X):
+        """Return probabilities of 0 and 1."""
+        if self.targets.is_multilabel:
+            return self.predict(X).astype(float)
+        return np.eye(len(self.classes_))[codes_of(self.targets, self.predict(X))]
+
+    def decision_function(self, X):
+        """Return numbers in the order of the probabilities."""
+        probability = self.predict_proba(X)
+        is_binary = not self.targets.is_multilabel and len(self.classes_) == 2
+        return probability[:, 1] if is_binary else probability
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+class GuessedNumbers(RegressorMixin, BaseEstimator):
+    """A regressor whose inputs are the targets, and which guesses larger numbers.
+
+    Parameters
+    ----------
+    distance : float
+        By how much; not a whole number, as predictions are none.
+    """
+
+    def __init__(self, distance):
+        self.distance = distance
+
+    def predict(self, X):
+        """Return the guessed numbers."""
+        return X + self.distance
+
+    def __sklearn_is_fitted__(self):
+        return True

@@ -1,0 +1,59 @@
+"""What a user of scikit-learn's own network expects, side by side with it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from _estimators import ESTIMATORS, STEADY, data
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
+from sklearn.neural_network import MLPRegressor as SklearnRegressor
+
+from skreg import MLPClassifier, MLPRegressor
+
+PEERS = {MLPClassifier: SklearnClassifier, MLPRegressor: SklearnRegressor}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 12, "random_state": 0}
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_patience_without_end(kind):
+    X, y = data(kind)
+    settings = SMALL | {"n_iter_no_change": np.inf, "tol": 1e9, "early_stopping": True}
+    for each in (kind(**STEADY | settings), PEERS[kind](**settings)):
+        assert each.fit(X, y).n_iter_ == 12
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_steps_do_not_stop_early(kind):
+    X, y = data(kind)
+    with pytest.raises(ValueError, match="early_stopping=True"):
+        PEERS[kind](early_stopping=True).partial_fit(X, y)
+    estimator = kind(early_stopping=True)
+    assert not hasattr(estimator, "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit") as caught:
+        estimator.partial_fit(X, y)
+    assert "Set early_stopping=False" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [0, 1, 3]])
+def test_a_warm_started_fit_with_other_classes(classes):
+    X, y = data(MLPClassifier)
+    for kind in (SklearnClassifier, MLPClassifier):
+        net = kind(warm_start=True, **SMALL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            net.fit(X, y)
+        before = net.predict_proba(X)
+        with pytest.raises(ValueError, match="class"):
+            net.fit(X, np.array(classes)[y % len(classes)])
+        np.testing.assert_array_equal(net.predict_proba(X), before)
+
+
+def test_the_order_of_the_arguments_of_steps():
+    X, y = data(MLPClassifier)
+    weight = np.linspace(0, 2, len(y))
+    by_place = MLPClassifier(**SMALL).partial_fit(X[:9], y[:9], weight[:9], [0, 1, 2])
+    by_name = MLPClassifier(**SMALL).partial_fit(
+        X[:9], y[:9], sample_weight=weight[:9], classes=[0, 1, 2]
+    )
+    np.testing.assert_array_equal(by_place.coefs_[0], by_name.coefs_[0])

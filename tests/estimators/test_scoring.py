@@ -1,0 +1,242 @@
+"""All of scikit-learn's scores, of labels of any kind and rows that lack a class."""
+
+import warnings
+
+import numpy as np
+import pytest
+from _estimators import data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_multilabel_classification
+from sklearn.metrics import (
+    brier_score_loss,
+    f1_score,
+    get_scorer,
+    get_scorer_names,
+    log_loss,
+    make_scorer,
+)
+
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg.estimators import base
+from skreg.estimators.labels import learn_labels
+from skreg.estimators.scoring import check_score, score_function
+from skreg.model_selection.race import Race
+
+# Scores of clusters and of classes that a fold predicts in part warn of it.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NAMES = get_scorer_names()
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
+# Names of the classes, in their order.
+KINDS = {
+    "strings": ["no", "yes"],
+    "integers": [3, 7],
+    "negative": [-1, 1],
+    "booleans": [False, True],
+    "three strings": ["a", "b", "c"],
+    "three integers": [10, 20, 40],
+}
+
+
+def labelled(kind, n_samples=60):
+    """Return inputs, labels and their codes."""
+    names = np.array(KINDS[kind])
+    X, codes = data(MLPClassifier, n_samples, n_classes=len(names))
+    return X, names[codes], codes
+
+
+def attempt(compute):
+    """Return a number, or None where there is none."""
+    try:
+        return compute()
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_score_of_labels_is_that_of_their_codes(name, kind):
+    X, y, codes = labelled(kind)
+    model = MLPClassifier(**SMALL).fit(X, y)
+    coded = MLPClassifier(**SMALL).fit(X, codes)
+    _, targets = learn_labels(y, None, "it")
+    expected = attempt(lambda: get_scorer(name)(coded, X, codes))
+    if expected is None:
+        with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+            check_score("scoring", name, targets, y)
+        return
+    check_score("scoring", name, targets, y)
+    found = score_function(name, targets)(model, X, y)
+    assert found == expected
+
+
+@pytest.mark.parametrize("kind", ["strings", "integers", "booleans", "three strings"])
+@pytest.mark.parametrize("name", NAMES)
+def test_monitors_are_scores_or_errors_before_training(name, kind, monkeypatch):
+    """Validation rows of all classes, and of all but the last."""
+    X, y, codes = labelled(kind)
+    for rows in (codes >= 0, codes < codes.max()):
+        fits = []
+        for labels in (y, codes):
+            net = MLPClassifier(**SMALL, early_stopping=True, monitor=name)
+            fits.append(
+                attempt(lambda: net.fit(X, labels, X_val=X[rows], y_val=labels[rows]))
+            )
+        if fits[0] is not None:
+            scores = [fit.validation_scores_ for fit in fits]
+            assert scores[0] == scores[1]
+            assert np.isfinite(scores[0]).all() or name.endswith("likelihood_ratio")
+            continue
+        assert fits[1] is None
+        monkeypatch.setattr(base, "train_fit", None)
+        net = MLPClassifier(**SMALL, early_stopping=True, monitor=name)
+        with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+            net.fit(X, y, X_val=X[rows], y_val=y[rows])
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("kind", ["strings", "booleans", "three strings"])
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if not n.endswith(("_score", "_error", "_deviance"))]
+)
+def test_searches_are_scored_or_errors_before_training(name, kind, monkeypatch):
+    """The last fold lacks a class."""
+    X, y, codes = labelled(kind)
+    order = np.argsort(codes, kind="stable")
+    folds = [(order[5:], order[:5]), (order[:-25], order[-25:])]
+    options = {"n_candidates": 2, "cv": folds, "random_state": 0, "refit": False}
+    network = MLPClassifier(**SMALL)
+    found = [
+        attempt(lambda: MLPClassifierCV(network, scoring=name, **options).fit(X, each))
+        for each in (y, codes)
+    ]
+    if found[0] is not None:
+        np.testing.assert_array_equal(found[0].scores_, found[1].scores_)
+        return
+    assert found[1] is None
+    monkeypatch.setattr(Race, "advance", None)
+    with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+        MLPClassifierCV(network, scoring=name, **options).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_of_rows_that_lack_a_class(kind):
+    """Against the metrics, told all labels."""
+    X, y, codes = labelled(kind)
+    model = MLPClassifier(**SMALL).fit(X, y)
+    _, targets = learn_labels(y, None, "it")
+    rows = codes < codes.max()
+    probability = model.predict_proba(X[rows])
+    found = score_function("neg_log_loss", targets)(model, X[rows], y[rows])
+    expected = -log_loss(y[rows], probability, labels=model.classes_)
+    assert found == pytest.approx(expected, rel=1e-14)
+    found = score_function("neg_brier_score", targets)(model, X[rows], y[rows])
+    if len(model.classes_) == 2:
+        expected = -np.mean((probability[:, 1] - codes[rows]) ** 2)
+    else:
+        expected = -brier_score_loss(y[rows], probability, labels=model.classes_)
+    assert found == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["f1", "precision", "recall", "jaccard"])
+def test_the_score_method_of_a_search(name):
+    X, y, codes = labelled("strings")
+    search = MLPClassifierCV(
+        MLPClassifier(**SMALL), scoring=name, n_candidates=2, cv=2, random_state=0
+    ).fit(X, y)
+    metric = get_scorer(name)._score_func
+    assert search.score(X, y) == metric(codes, search.predict(X) == "yes")
+
+
+def test_a_scorer_of_the_user_gets_the_labels():
+    X, y, _ = labelled("strings")
+    scorer = make_scorer(f1_score, pos_label="no")
+    net = MLPClassifier(**SMALL, early_stopping=True, monitor=scorer)
+    net.fit(X, y, X_val=X, y_val=y)
+    assert net.best_validation_score_ == f1_score(y, net.predict(X), pos_label="no")
+    other = make_scorer(f1_score, pos_label="maybe")
+    with pytest.raises(ValueError, match=r"monitor=make_scorer.* cannot be computed"):
+        net.set_params(monitor=other).fit(X, y)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_of_regressors(name, monkeypatch):
+    X, y = data(MLPRegressor)
+    y = np.abs(np.round(y))  # as whole as the labels of classes
+    net = MLPRegressor(**SMALL, early_stopping=True, monitor=name)
+    search = MLPRegressorCV(MLPRegressor(**SMALL), scoring=name, n_candidates=2, cv=2)
+    if attempt(lambda: net.fit(X, y)) is not None:
+        fitted = MLPRegressor(**SMALL, early_stopping=True, monitor=name)
+        fitted.fit(X, y, X_val=X, y_val=y)
+        expected = get_scorer(name)(fitted, X, y)
+        assert fitted.best_validation_score_ == pytest.approx(expected, rel=1e-12)
+        search.fit(X, y)
+        return
+    monkeypatch.setattr(base, "train_fit", None)
+    with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+        net.fit(X, y)
+    monkeypatch.setattr(Race, "advance", None)
+    with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+        search.fit(X, y)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_of_labels(name, monkeypatch):
+    X, Y = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
+    net = MLPClassifier(**SMALL, early_stopping=True, monitor=name)
+    if attempt(lambda: net.fit(X, Y, X_val=X, y_val=Y)) is not None:
+        expected = get_scorer(name)(net, X, Y)
+        assert net.best_validation_score_ == pytest.approx(expected, rel=1e-12)
+        return
+    monkeypatch.setattr(base, "train_fit", None)
+    with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+        net.fit(X, Y, X_val=X, y_val=Y)
+
+
+@given(
+    codes=st.lists(st.integers(0, 2), min_size=1, max_size=8),
+    name=st.sampled_from(NAMES),
+    kind=st.sampled_from(["three strings", "strings"]),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=300)
+def test_rows_that_are_accepted_have_a_score(codes, name, kind, seed):
+    """Whatever is predicted, but for ratios that are undefined without errors."""
+    X, y, _ = labelled(kind)
+    names = np.array(KINDS[kind])
+    rows = names[np.minimum(codes, len(names) - 1)]
+    model = MLPClassifier(**SMALL | {"random_state": seed, "max_iter": 1}).fit(X, y)
+    _, targets = learn_labels(y, None, "it")
+    try:
+        check_score("scoring", name, targets, rows)
+    except ValueError:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = score_function(name, targets)(model, X[: len(rows)], rows)
+    assert np.isfinite(found) or name.endswith("likelihood_ratio")
+
+
+def test_too_few_rows_for_a_score():
+    """The reason is that of scikit-learn, not one of classes."""
+    X, y = data(MLPRegressor)
+    net = MLPRegressor(**SMALL, early_stopping=True, monitor="r2")
+    with pytest.raises(ValueError, match=r"monitor='r2' .*n_samples=1 .*two samples"):
+        net.fit(X, y, X_val=X[:1], y_val=y[:1])
+
+
+@pytest.mark.parametrize("monitor", ["loss", "accuracy", "neg_log_loss"])
+def test_divergence_is_named(monitor):
+    """Also if the mean loss of the epoch, in which weights overflow, is finite."""
+    X, y, _ = labelled("strings")
+    net = MLPClassifier(
+        **SMALL | {"max_iter": 20},
+        early_stopping=True,
+        monitor=monitor,
+        solver="sgd",
+        learning_rate_init=1e200,
+        batch_size=60,
+    )
+    with pytest.raises(ValueError, match=r"diverged.*learning_rate_init"):
+        net.fit(X, y, X_val=X, y_val=y)
