@@ -16,7 +16,7 @@ they are available, and replaced here otherwise:
 
 import copy
 from collections.abc import Callable
-from inspect import signature
+from inspect import currentframe, signature
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -27,7 +27,13 @@ from scipy.stats.qmc import LatinHypercube
 from sklearn import base, utils
 from sklearn.base import is_classifier
 from sklearn.model_selection import _search, check_cv
-from sklearn.utils import _param_validation, indexable, metaestimators, validation
+from sklearn.utils import (
+    _metadata_requests,
+    _param_validation,
+    indexable,
+    metaestimators,
+    validation,
+)
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
@@ -68,6 +74,7 @@ __all__ = [
     "latin_hypercube",
     "metric_of",
     "num_samples",
+    "raise_for_params",
     "run_search_arguments",
     "safe_indexing",
     "validate_parameter_constraints",
@@ -89,6 +96,7 @@ RIDGE_LOGISTIC_CV = (
 
 check_method_params = validation._check_method_params
 num_samples = validation._num_samples
+raise_for_params = _metadata_requests._raise_for_params
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 
@@ -167,6 +175,28 @@ def told_labels(scorer, labels):
     scorer = copy.copy(scorer)
     scorer._kwargs = {**scorer._kwargs, "labels": labels}
     return scorer
+
+
+def is_sliced_by_search(metadata, X):
+    """Return whether a search may have passed a fit only a part of some metadata.
+
+    scikit-learn's searches pass each fold the part at its rows of everything that has
+    as many rows as `X`. In the fold, it then has as many rows as `X` as well.
+
+    Parameters
+    ----------
+    metadata : array-like
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+        The training rows of the fit.
+    """
+    if num_samples(metadata) != X.shape[0]:
+        return False
+    frame = currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "_fit_and_score":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def has_callbacks(estimator):

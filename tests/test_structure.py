@@ -136,6 +136,7 @@ ORDER = {
         "path_problem",
         "prediction_averages",
         "race",
+        "routing",
         "search_data",
         "space",
         "trials",

@@ -85,6 +85,8 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
     )
 
     _parameter_constraints = CONSTRAINTS
+    # As of scikit-learn's splitters for groups.
+    __metadata_request__fit = {"groups": True}
 
     # Whether targets are numbers rather than classes.
     _numeric_targets = False
@@ -101,7 +103,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             cls.__init__.__signature__ = signature(cls.__init__)
 
     @abstractmethod
-    def _learn_targets(self, y, classes):
+    def _learn_targets(self, y, classes, owner):
         """Check the targets of a first fit, and describe them.
 
         Parameters
@@ -109,6 +111,8 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         y : ndarray
         classes : array-like or None
             All classes, for the first call of partial_fit.
+        owner : str
+            The name of the estimator, for messages.
 
         Returns
         -------
@@ -154,6 +158,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train the network.
 
@@ -173,15 +178,29 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             early stopping, they only give `validation_loss_curve_`.
         sample_weight_val : array-like, default=None
             Weights of the validation rows.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of rows, such as those of one patient. The rows that early stopping
+            sets aside are whole groups, of about `validation_fraction` of the rows.
+            With metadata routing, searches pass the groups that their folds get.
 
         Returns
         -------
         self : object
             The fitted estimator.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        validation = X_val, y_val, sample_weight_val
+        return self._fit(X, y, sample_weight, validation, groups=groups)
 
-    def _fit(self, X, y, sample_weight, validation=(), is_step=False, classes=None):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        validation=(),
+        groups=None,
+        is_step=False,
+        classes=None,
+    ):
         """Fit, or continue a fit, and return self.
 
         Parameters
@@ -190,6 +209,8 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             As the user gave them.
         validation : tuple, default=()
             ``X_val, y_val, sample_weight_val`` or nothing.
+        groups : array-like, default=None
+            Groups of rows that the validation split keeps together.
         is_step : bool, default=False
             Whether this is a call of partial_fit: one epoch, continuing the last call.
         classes : array-like, default=None
@@ -207,7 +228,14 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         seed = self._draw_seed(earlier.fits)
         with fit_kept_on_failure(self):
             prepared = prepare(
-                self, X, y, sample_weight, validation, seed=seed, earlier=earlier
+                self,
+                X,
+                y,
+                sample_weight,
+                validation,
+                groups=groups,
+                seed=seed,
+                earlier=earlier,
             )
             requests = member_requests(self, prepared, seed, earlier)
             requests = watched(self, requests, prepared, context, about)

@@ -26,8 +26,8 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _learn_targets(self, y, classes):
-        return learn_labels(y, classes, type(self).__name__)
+    def _learn_targets(self, y, classes, owner):
+        return learn_labels(y, classes, owner)
 
     def _loss_of(self, targets):
         return targets.loss

@@ -36,38 +36,41 @@ def validation_score(estimator, prepared, is_step=False):
             "monitor='loss', which watches the training loss without them."
         )
     rows, monitor = prepared.validation, estimator.monitor
-    weight = None if rows.weight is None else rows.weight[rows.index]
+    options = {}
+    if rows.weight is not None:
+        options["sample_weight"] = rows.weight[rows.index]
     targets = prepared.layout.targets
-    check_score("monitor", monitor, targets, rows.y[rows.index], weight)
-    return scorer_of_states("monitor", estimator, monitor, prepared, rows)
+    check_score("monitor", monitor, targets, rows.y[rows.index], **options)
+    return scorer_of_states(estimator, monitor, prepared, rows, options)
 
 
-def scorer_of_states(parameter, estimator, scoring, prepared, rows):
+def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="monitor"):
     """Return a function from a network's state to a score of some rows.
 
     A score by name that is undefined for the predictions is minus infinity, the worst.
 
     Parameters
     ----------
-    parameter : str
-        The name of the parameter that gives the score, for messages.
     estimator : BaseNetwork
     scoring : str or callable
     prepared : Prepared
     rows : Rows
         With checked, unencoded targets.
+    options : dict
+        What the scorer gets besides the rows, such as `sample_weight`.
+    parameter : str, default="monitor"
+        The name of the parameter that gives the score, for messages.
     """
     score_of, bare = (
         score_function(scoring, prepared.layout.targets),
         copy.copy(estimator),
     )
     X, y = rows.X[rows.index], rows.y[rows.index]
-    weight = None if rows.weight is None else rows.weight[rows.index]
 
     def score(state):
         model = with_state(bare, prepared, state)
         try:
-            value = score_of(model, X, y, weight)
+            value = score_of(model, X, y, **options)
         except ValueError:
             if not isinstance(scoring, str):
                 raise

@@ -1,11 +1,14 @@
 """One way to prepare a fit: check the data, set rows aside, learn the layout."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.utils import column_or_1d
 
+from skreg.compatibility import is_sliced_by_search
 from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
 from skreg.data.sample_weights import check_weights
@@ -19,6 +22,12 @@ from skreg.estimators.numeric_targets import Numbers, check_values
 from skreg.estimators.running_scales import begin_running, rescaled
 from skreg.estimators.validation import validated
 from skreg.parameters.checks import check_device
+
+SLICED = (
+    "X_val has as many rows as X. Searches and cross-validation of scikit-learn then "
+    "take it for one value a row, and pass each fold a part of it. Give "
+    "X_val and y_val another number of rows, for example without the last one."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +74,7 @@ def prepare(
     sample_weight=None,
     validation=(),
     *,
+    groups=None,
     seed=0,
     earlier=NEW,
 ):
@@ -80,6 +90,8 @@ def prepare(
         As the user gave them.
     validation : tuple, default=()
         ``X_val, y_val, sample_weight_val`` or nothing.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Groups of rows that the validation split keeps together.
     seed : int, default=0
         Seed of the validation split.
     earlier : Continuation, default=NEW
@@ -99,33 +111,40 @@ def prepare(
     if any(part is not None for part in validation):
         held_out = _given_validation(estimator, data, weights, *validation)
     elif _sets_aside(estimator) and not earlier.is_step:
-        train, held_out = _split(estimator, data.targets, train, seed)
+        groups = check_groups(groups, data.X)
+        train, held_out = _split(estimator, data.targets, train, seed, groups)
     return prepare_rows(estimator, data, train, held_out, earlier)
 
 
-def check_data(estimator, X, y, earlier=NEW):
+def check_data(estimator, X, y, earlier=NEW, owner=None):
     """Check inputs and targets, as scikit-learn does.
 
-    The parameters are those of `prepare`.
+    The other parameters are those of `prepare`.
+
+    Parameters
+    ----------
+    owner : BaseEstimator or None, default=None
+        The estimator whose attributes are set, and which messages name. None is
+        `estimator`.
 
     Returns
     -------
     CheckedData
     """
-    known = earlier.layout
+    known, owner = earlier.layout, estimator if owner is None else owner
     if known is None:
         inputs = estimator._make_inputs()
     else:
         inputs = continued_inputs(estimator, known.inputs)
     X, inputs = inputs.rows_of(X)
-    X, y = _validated(estimator, X, y, reset=known is None)
+    X, y = _validated(owner, X, y, estimator._numeric_targets, reset=known is None)
     inputs = inputs.sized(X.shape[1])
     if known is not None:
         y = known.targets.check(y, earlier.classes)
         if not earlier.is_step:
             known.targets.check_complete(y)
         return CheckedData(X, y, inputs, known.targets)
-    y, targets = estimator._learn_targets(y, earlier.classes)
+    y, targets = estimator._learn_targets(y, earlier.classes, type(owner).__name__)
     return CheckedData(X, y, inputs, targets)
 
 
@@ -140,14 +159,9 @@ def continued_inputs(estimator, known):
     return estimator._make_inputs().continued(known)
 
 
-def _validated(estimator, X, y, reset):
+def _validated(owner, X, y, is_numeric, reset):
     X, y = validated(
-        estimator,
-        X,
-        y=y,
-        multi_output=True,
-        y_numeric=estimator._numeric_targets,
-        reset=reset,
+        owner, X, y=y, multi_output=True, y_numeric=is_numeric, reset=reset
     )
     # Targets of several columns may come sparse.
     return X, y.toarray() if sp.issparse(y) else y
@@ -181,7 +195,31 @@ def _sets_aside(estimator):
     return estimator.early_stopping and estimator.validation_fraction is not None
 
 
-def _split(estimator, targets, rows, seed):
+def check_groups(groups, X):
+    """Check the groups of rows, and return them as an array, or None.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+
+    Raises
+    ------
+    ValueError
+        If there is not one group for each row.
+    """
+    if groups is None:
+        return None
+    groups = column_or_1d(groups)
+    if len(groups) != X.shape[0]:
+        raise ValueError(
+            f"groups must have one value for each of n_samples={X.shape[0]} rows, got "
+            f"{len(groups)}."
+        )
+    return groups
+
+
+def _split(estimator, targets, rows, seed, groups):
     """Return training and validation rows."""
     strata = targets.strata(rows.y)
     train_index, validation_index = split_validation(
@@ -189,6 +227,7 @@ def _split(estimator, targets, rows, seed):
         estimator.validation_fraction,
         None if strata is None else strata[rows.index],
         int(Streams(seed)[SPLIT].integers(2**31)),
+        None if groups is None else groups[rows.index],
     )
     parts = train_index, validation_index
     return [Rows(rows.X, rows.y, rows.weight, index) for index in parts]
@@ -202,8 +241,11 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
         raise ValueError(
             f"X_val and y_val must be given together, got {given[0]} only."
         )
+    if is_sliced_by_search(X_val, data.X):
+        warnings.warn(SLICED, stacklevel=6)  # the caller of fit, above scikit-learn
     X_val, _ = data.inputs.rows_of(X_val)
-    X_val, y_val = _validated(estimator, X_val, y_val, reset=False)
+    is_numeric = estimator._numeric_targets
+    X_val, y_val = _validated(estimator, X_val, y_val, is_numeric, reset=False)
     if sp.issparse(data.X) and not sp.issparse(X_val):
         X_val = sp.csr_array(X_val)
     elif sp.issparse(X_val) and not sp.issparse(data.X):

@@ -24,8 +24,8 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     _numeric_targets = True
     _n_scheduled_epochs = 15
 
-    def _learn_targets(self, y, classes):
-        return learn_numbers(y, type(self).__name__)
+    def _learn_targets(self, y, classes, owner):
+        return learn_numbers(y, owner)
 
     def _loss_of(self, targets):
         return regression_loss(self.loss, self.quantile)

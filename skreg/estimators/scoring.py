@@ -31,8 +31,8 @@ def score_function(scoring, targets):
     Returns
     -------
     callable
-        With the arguments ``(model, X, y, sample_weight)``. Weights, which can be
-        None, only count if the score takes them.
+        With the arguments ``(model, X, y, **options)``. Of these, `sample_weight` only
+        counts if the score takes weights.
     """
     scorer = get_scorer(scoring)
     is_coded = isinstance(scoring, str) and _has_one_label(targets)
@@ -40,10 +40,9 @@ def score_function(scoring, targets):
         scorer = told_labels(scorer, np.arange(len(targets.classes)))
     takes_weights = "sample_weight" in signature(metric_of(scorer)).parameters
 
-    def score(model, X, y, sample_weight=None):
-        options = {}
-        if takes_weights and sample_weight is not None:
-            options["sample_weight"] = sample_weight
+    def score(model, X, y, **options):
+        if not takes_weights:
+            options.pop("sample_weight", None)
         if is_coded:
             model, y = Coded(model, targets.classes), codes_of(targets, y)
         return scorer(model, X, y, **options)
@@ -51,7 +50,7 @@ def score_function(scoring, targets):
     return score
 
 
-def check_score(parameter, scoring, targets, y, sample_weight=None):
+def check_score(parameter, scoring, targets, y, **options):
     """Raise an error if a score cannot be computed for some rows, before training.
 
     Guesses are scored instead of predictions. Functions of the user that are no scorers
@@ -65,7 +64,8 @@ def check_score(parameter, scoring, targets, y, sample_weight=None):
     targets : Labels or Numbers
     y : ndarray
         Checked, unencoded targets of the rows.
-    sample_weight : ndarray or None, default=None
+    **options
+        What the scorer gets besides, such as `sample_weight`.
 
     Raises
     ------
@@ -74,9 +74,7 @@ def check_score(parameter, scoring, targets, y, sample_weight=None):
     if metric_of(get_scorer(scoring)) is scoring:
         return
     compute = score_function(scoring, targets)
-    problems = [
-        _problem(compute, guess, y, y, sample_weight) for guess in _guesses(targets)
-    ]
+    problems = [_problem(compute, guess, y, options) for guess in _guesses(targets)]
     # Every class can be predicted, but a ratio may need errors, or a logarithm numbers
     # that are not negative.
     fatal = [each for each in problems if each and each.is_error]
@@ -105,12 +103,12 @@ def _guesses(targets):
     return [GuessedLabels(targets, shift) for shift in range(min(n_kinds, 5))]
 
 
-def _problem(compute, guess, X, y, sample_weight):
+def _problem(compute, guess, y, options):
     """Return the `Problem` of scoring a guess, or None if there is a number."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            score = compute(guess, X, y, sample_weight)
+            score = compute(guess, y, y, **options)
         except (ValueError, AttributeError, TypeError, ArithmeticError) as error:
             return Problem(str(error), True)
     if is_number(score):

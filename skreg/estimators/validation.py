@@ -25,15 +25,44 @@ def validated(estimator, X, *, reset=False, **targets):
     y : ndarray
         If it was given.
     """
-    return validate_data(
-        estimator,
-        canonical(X) if sp.issparse(X) else X,
-        accept_sparse="csr",
-        dtype=(np.float64, np.float32),
-        order="C",
-        reset=reset,
-        **targets,
-    )
+    try:
+        return validate_data(
+            estimator,
+            canonical(X) if sp.issparse(X) else X,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+            **targets,
+        )
+    except ValueError as error:
+        words = _words(X) if "could not convert string" in str(error) else None
+        if words is None:
+            raise
+        raise ValueError(
+            f"X must hold numbers, but column {words[0]!r} has the word {words[1]!r}. "
+            f"{type(estimator).__name__} does not encode words. Put an encoder before "
+            "it in a pipeline, such as OneHotEncoder, or use "
+            f"skrub.tabular_pipeline({type(estimator).__name__}())."
+        ) from error
+
+
+def _words(X):
+    """Return the name of the first column with words, and a word; or None."""
+    names = getattr(X, "columns", None)
+    if names is None:
+        X = np.asarray(X, dtype=object)
+        columns = enumerate(X.T if X.ndim == 2 else ())
+    else:
+        columns = ((name, X[name]) for name in names)
+    for name, column in columns:
+        for value in column:
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                if isinstance(value, str):
+                    return name, value
+    return None
 
 
 def canonical(X):

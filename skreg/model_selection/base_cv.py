@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import (
@@ -19,11 +20,13 @@ from skreg.compatibility import (
     StrOptions,
     check_constraints,
     fit_context,
+    raise_for_params,
 )
 from skreg.data.random_streams import generator_of
 from skreg.data.sample_weights import check_weights
+from skreg.data.splitting import group_folds
 from skreg.estimators.base import BaseNetwork
-from skreg.estimators.preparation import check_data
+from skreg.estimators.preparation import check_data, check_groups
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.scoring import check_score, score_function
@@ -35,6 +38,7 @@ from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.prediction_averages import mean_over
 from skreg.model_selection.refit import refitted
+from skreg.model_selection.routing import routed_to, routing_of
 from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
@@ -50,6 +54,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
     Subclasses define the class of the network and how its predictions are averaged.
     """
 
+    # The splitter asks for groups.
+    __metadata_request__fit = {"groups": UNUSED}
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "param_distributions": [StrOptions({"regularization", "cocktail"}), dict],
@@ -126,6 +132,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         sample_weight: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose the regularisation and train the networks.
 
@@ -138,28 +145,40 @@ class BaseNetworkCV(BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights, for training and for the scores on held-out rows.
         groups : array-like of shape (n_samples,), default=None
-            Group labels of the rows, for a group-based `cv`.
+            Groups of rows, such as those of one patient, for a splitter that takes
+            them. If `cv` is None or an integer, the folds keep the groups whole.
+        **params : dict
+            Metadata of the splitter and the scorer, by metadata routing.
 
         Returns
         -------
         self : object
             The fitted estimator.
         """
+        raise_for_params(params, self, "fit")
         prototype = self._prototype()
         check_constraints(prototype)
+        metadata = routed_to(
+            self, "fit", sample_weight=sample_weight, groups=groups, **params
+        )
         kept = fit_kept_on_failure(self, KeyboardInterrupt)
         with kept, at_most(self.n_jobs):
-            self._fit(prototype, X, y, sample_weight, groups)
+            self._fit(prototype, X, y, sample_weight, *metadata)
         return self
 
-    def _fit(self, prototype, X, y, sample_weight, groups):
+    def _fit(self, prototype, X, y, sample_weight, split_params, score_params):
         deadline, rng = Deadline(self.max_time), generator_of(self.random_state)
         checked = self._learn_data(prototype, X, y)
         X, y = checked.X, checked.y
         if self.estimator is None:
             adapt(prototype, X, y)
         weight = check_weights(sample_weight, X)
-        data = SearchData(checked, weight, self._folds(X, y, weight, groups, rng))
+        if weight is not None and (
+            self.scoring is None or "sample_weight" in score_params
+        ):
+            score_params = score_params | {"sample_weight": weight}
+        folds = self._folds(X, y, weight, split_params, rng)
+        data = SearchData(checked, weight, folds, score_params)
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
         scoring = average.scoring if self.scoring is None else self.scoring
@@ -201,22 +220,24 @@ class BaseNetworkCV(BaseEstimator, ABC):
         models = self.estimators_
         return mean_over((predictions(m, X) for m in models), self.weights_)
 
-    def _scored(self, default, X, y, sample_weight):
+    def _scored(self, default, X, y, sample_weight, params):
         """Return the score by `scoring`, as GridSearchCV does.
 
         `default` is the score method to use if `scoring` is None.
         """
+        raise_for_params(params, self, "score")
+        _, options = routed_to(self, "score", sample_weight=sample_weight, **params)
         if self.scoring is None:
             return default(X, y, sample_weight)
-        return score_function(self.scoring, self._targets)(self, X, y, sample_weight)
+        self._check_can_predict()
+        return score_function(self.scoring, self._targets)(self, X, y, **options)
 
     def _check_scoring(self, data):
         """Raise an error if the held-out rows of a fold cannot be scored."""
-        weight = data.sample_weight
+        targets = data.checked.targets
         for _, rows in data.folds:
-            own = None if weight is None else weight[rows]
-            targets = data.checked.targets
-            check_score("scoring", self.scoring, targets, data.y[rows], own)
+            options = data.score_params_of(rows)
+            check_score("scoring", self.scoring, targets, data.y[rows], **options)
 
     def _check_can_predict(self):
         if hasattr(self, "best_params_") and not hasattr(self, "estimators_"):
@@ -228,18 +249,26 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _learn_data(self, prototype, X, y):
         """Validate the data and set the attributes that scikit-learn requires."""
-        checked = check_data(prototype, X, y)
-        found = vars(prototype) | checked.targets.attributes
-        for name in ("n_features_in_", "feature_names_in_", "classes_"):
-            vars(self).pop(name, None)  # from an earlier fit
-            if name in found:
-                setattr(self, name, found[name])
+        vars(self).pop("classes_", None)  # from an earlier fit
+        checked = check_data(prototype, X, y, owner=self)
+        if "classes_" in checked.targets.attributes:
+            self.classes_ = checked.targets.classes
         # The networks predict from arrays, which have no feature names.
-        vars(prototype).pop("feature_names_in_", None)
+        prototype.n_features_in_ = self.n_features_in_
         self._targets = checked.targets
         return checked
 
-    def _folds(self, X, y, weight, groups, rng):
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the routing of metadata to the splitter and the scorer.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            The routing.
+        """
+        return routing_of(self)
+
+    def _folds(self, X, y, weight, split_params, rng):
         """Return the indices of the training rows and held-out rows of each fold.
 
         Rows with a weight of zero are left out. So are folds without other held-out
@@ -250,12 +279,18 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if cv is None or isinstance(cv, Integral):
             # Shuffle the rows, because data are often sorted.
             n_folds = default_n_folds(y, is_classifier(self)) if cv is None else cv
-            cv = self._splitter(y, n_folds, seed)
-            folds = [[given[p] for p in fold] for fold in cv.split(given, y[given])]
+            groups = check_groups(split_params.get("groups"), X)
+            if groups is None:
+                cv = self._splitter(y, n_folds, seed)
+            else:
+                cv = group_folds(n_folds, seed, is_classifier(self) and y.ndim == 1)
+                groups = groups[given]
+            parts = cv.split(given, y[given], groups)
+            folds = [[given[p] for p in fold] for fold in parts]
         else:
             cv = check_cv(cv, y, classifier=is_classifier(self))
             # An iterable may contain boolean masks.
-            folds = [[rows[p] for p in fold] for fold in cv.split(X, y, groups)]
+            folds = [[rows[p] for p in fold] for fold in cv.split(X, y, **split_params)]
         if weight is not None:
             folds = [[part[weight[part] > 0] for part in fold] for fold in folds]
         folds = [fold for fold in folds if len(fold[1])]

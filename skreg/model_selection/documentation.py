@@ -11,7 +11,7 @@ SEARCH = """
     cv : int, cross-validation generator, iterable or None, default=None
         The folds, which are the same for all candidates. An int is the number of folds
         of shuffled rows, stratified for classification. None means 5 folds, or fewer
-        for small data. Rows with a sample weight of zero are left out, and so are folds
+        for small data. If `fit` gets groups, these folds keep groups whole. Rows with a sample weight of zero are left out, and so are folds
         without other held-out rows.
     scoring : str, callable or None, default=None
         The score that candidates are compared by. Greater is better. None is the
@@ -101,6 +101,8 @@ SCORE = """
             True targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Sample weights.
+        **params : dict
+            Metadata of the scorer, by metadata routing.
 
         Returns
         -------

@@ -142,5 +142,8 @@ def _scorer(entry, data, scoring):
     if scoring is None:
         return None
     index = entry.prepared.validation.index
-    rows = Rows(data.X, data.y, data.sample_weight, index)
-    return scorer_of_states("scoring", entry.model, scoring, entry.prepared, rows)
+    rows = Rows(data.X, data.y, None, index)
+    options = data.score_params_of(index)
+    return scorer_of_states(
+        entry.model, scoring, entry.prepared, rows, options, "scoring"
+    )

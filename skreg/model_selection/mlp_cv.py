@@ -150,13 +150,17 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
     @document
     def score(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
     ) -> float:
         """Return the score by `scoring`, else the accuracy.
 
         {score}
         """
-        return self._scored(super().score, X, y, sample_weight)
+        return self._scored(super().score, X, y, sample_weight, params)
 
 
 @document
@@ -239,13 +243,17 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
 
     @document
     def score(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
     ) -> float:
         """Return the score by `scoring`, else R2.
 
         {score}
         """
-        return self._scored(super().score, X, y, sample_weight)
+        return self._scored(super().score, X, y, sample_weight, params)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the mean of the predictions of the networks.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skreg.compatibility import check_method_params
 from skreg.data.rows import Rows
 from skreg.estimators.preparation import CheckedData, learn_weights
 
@@ -18,11 +19,14 @@ class SearchData:
     sample_weight : ndarray of shape (n_samples,) or None
     folds : list of (ndarray, ndarray)
         The indices of the training rows and of the held-out rows.
+    score_params : dict, default={}
+        What the scorer gets besides the rows, such as their sample weights.
     """
 
     checked: CheckedData
     sample_weight: np.ndarray | None
     folds: list
+    score_params: dict = field(default_factory=dict)
     _rows: dict = field(default_factory=dict)
 
     @property
@@ -32,6 +36,10 @@ class SearchData:
     @property
     def y(self):
         return self.checked.y
+
+    def score_params_of(self, rows):
+        """Return what the scorer gets for some rows."""
+        return check_method_params(self.X, self.score_params, indices=rows)
 
     def rows_for(self, model, fold):
         """Return the training rows and the held-out rows of a fold.

@@ -127,7 +127,7 @@ def prune(
         )
     if isinstance(estimator, Pipeline) and finetune_epochs:
         check_is_fitted(estimator)
-        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        X = _transformed(estimator, X)
     data = (X, y, sample_weight) if finetune_epochs else None
 
     def of_network(network):
@@ -137,6 +137,19 @@ def prune(
         return _finetuned(pruned, *data, finetune_epochs, learning_rate_init)
 
     return of_last_step(estimator, of_network)
+
+
+def _transformed(pipeline, X):
+    """Return the inputs of the last step, as for prediction.
+
+    Steps that only resample the training rows, such as those of imbalanced-learn, are
+    left out.
+    """
+    for _, step in pipeline.steps[:-1]:
+        is_sampler = hasattr(step, "fit_resample") and not hasattr(step, "transform")
+        if not (step is None or step == "passthrough" or is_sampler):
+            X = step.transform(X)
+    return X
 
 
 def _pruned(estimator, amount, structured):

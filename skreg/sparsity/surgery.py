@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.nested import FITTED
 from skreg.estimators.trained import layout_of
 
 
@@ -38,11 +39,21 @@ def of_last_step(estimator, function):
     if not isinstance(estimator, BaseNetwork):
         raise TypeError(
             "estimator must be a fitted skreg network, such as MLPClassifier, or a "
-            f"Pipeline that ends with one, got {estimator!r}. For a search, pass its "
-            "best_estimator_."
+            f"Pipeline that ends with one, got {estimator!r}.{_advice(estimator)}"
         )
     check_is_fitted(estimator)
     return function(estimator)
+
+
+def _advice(estimator):
+    """Return which networks of another estimator could be passed instead."""
+    for name in (*FITTED, "estimators_"):
+        inner = getattr(estimator, name, None)
+        if name == "estimators_" and isinstance(inner, list) and inner:
+            return " Pass the networks in its estimators_ one by one."
+        if inner is not None:
+            return f" Pass its {name}."
+    return ""
 
 
 def check_own_weights(estimator, what):

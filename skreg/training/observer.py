@@ -1,5 +1,7 @@
 """Observers of training, which call the user's skorch callbacks."""
 
+import re
+
 from skreg.networks.shared_members import mean_of_members
 
 
@@ -70,11 +72,36 @@ class SkorchObserver(Observer):
             for row in self._net.history
         ]
 
+    def _notify(self, method, **data):
+        try:
+            self._net.notify(method, **data)
+        except Exception as error:
+            key = re.search("'([^']+)' was not found in history", str(error))
+            if key is None:
+                raise
+            raise ValueError(self._missing(key.group(1))) from error
+
+    def _missing(self, key):
+        """Return what to do if a callback asks for a number that is not recorded."""
+        row = self._net.history[-1] if len(self._net.history) else {}
+        known = [name for name in row if name != "batches"]
+        if not key.startswith("valid_loss"):
+            advice = (
+                "Only losses are recorded. For another score of validation rows, use "
+                "monitor= with early_stopping=True."
+            )
+        else:
+            advice = (
+                "There are no validation rows. Give X_val and y_val to fit, or set "
+                "early_stopping=True."
+            )
+        return f"A callback needs {key!r}, but the history holds {known}. {advice}"
+
     def begin(self):
-        self._net.notify("on_train_begin", X=None, y=None)
+        self._notify("on_train_begin", X=None, y=None)
 
     def begin_epoch(self):
-        self._net.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
+        self._notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
         if self._stack.optimizer is None:
             # An iteration of the full-batch solver counts as an epoch of one batch.
             self._net.history.new_batch()
@@ -83,11 +110,11 @@ class SkorchObserver(Observer):
         return {"batch": (batch.x, batch.target), "training": True}
 
     def begin_batch(self, batch):
-        self._net.notify("on_batch_begin", **self._of_batch(batch))
+        self._notify("on_batch_begin", **self._of_batch(batch))
 
     def have_gradients(self, batch):
         parameters = list(self._stack.module.named_parameters())
-        self._net.notify(
+        self._notify(
             "on_grad_computed", named_parameters=parameters, **self._of_batch(batch)
         )
 
@@ -97,7 +124,7 @@ class SkorchObserver(Observer):
         n_members = self._stack.module.architecture.n_members
         score = score[:, : n_members * batch.x.size(1)]
         mean = mean_of_members(score, n_members, self._stack.loss)
-        self._net.notify("on_batch_end", y_pred=mean, **self._of_batch(batch))
+        self._notify("on_batch_end", y_pred=mean, **self._of_batch(batch))
 
     def end_epoch(self, seconds, losses, valid_losses):
         history = self._net.history
@@ -109,13 +136,13 @@ class SkorchObserver(Observer):
         for key in ("train_loss", "valid_loss"):
             if key in row:
                 row[f"{key}_best"] = row[key] <= min(history[:, key])
-        self._net.notify("on_epoch_end", dataset_train=None, dataset_valid=None)
+        self._notify("on_epoch_end", dataset_train=None, dataset_valid=None)
 
     def follow(self, stack):
         self._net.follow(stack.module, stack.optimizer)
 
     def end(self):
-        self._net.notify("on_train_end", X=None, y=None)
+        self._notify("on_train_end", X=None, y=None)
 
 
 def observer_of(stack, callbacks):

@@ -27,7 +27,8 @@ def test_patience_without_end(kind):
 def test_steps_do_not_stop_early(kind):
     X, y = data(kind)
     with pytest.raises(ValueError, match="early_stopping=True"):
-        PEERS[kind](early_stopping=True).partial_fit(X, y)
+        steps = {} if kind is MLPRegressor else {"classes": [0, 1, 2]}
+        PEERS[kind](early_stopping=True).partial_fit(X, y, **steps)
     estimator = kind(early_stopping=True)
     assert not hasattr(estimator, "partial_fit")
     with pytest.raises(AttributeError, match="partial_fit") as caught:

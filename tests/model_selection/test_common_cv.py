@@ -47,11 +47,19 @@ def expected_failures(estimator):
     Otherwise, for the checks on weights, scikit-learn gives folds that keep a row's
     copies together.
     """
-    if estimator.estimator is not None:
+    if estimator.estimator is None:
+        reason = (
+            "batches of 64 draw a row given twice at random, and single precision "
+            "rounds"
+        )
+    elif isinstance(estimator, MLPClassifierCV):
+        reason = (
+            "the temperature counts effective rows, for which weights of 1/n and of 1 "
+            "are the same, and so are weights of 2 and of 1; its networks are compared "
+            "in test_mlp_cv_data.py"
+        )
+    else:
         return {}
-    reason = (
-        "batches of 64 draw a row given twice at random, and single precision rounds"
-    )
     name = "check_sample_weight_equivalence_on_{}_data"
     return {name.format(kind): reason for kind in ("dense", "sparse")}
 

@@ -236,7 +236,7 @@ def test_metadata_routing(kind):
     inner = make(kind, cv=GroupKFold(3))
     expected = clone(inner).fit(X, y, sample_weight=weight, groups=groups)
     with config_context(enable_metadata_routing=True):
-        inner.set_fit_request(sample_weight=True, groups=True)
+        inner.set_fit_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler(), inner)
         pipeline[0].set_fit_request(sample_weight=False)
         pipeline.fit(X, y, sample_weight=weight, groups=groups)
@@ -292,3 +292,24 @@ def test_the_unit_of_weights_does_not_matter(kind, own):
     assert_array_equal(found[2.0**40], found[1.0])
     for unit in (1 / len(y), 1e6):
         assert_allclose(found[unit], found[1.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_networks_of_weights_are_those_of_copies(kind):
+    """All but the temperature, whose effective rows do not depend on the unit."""
+    X, y = rows(kind)
+    weight = np.arange(len(y)) % 3
+    copies = np.repeat(np.arange(len(y)), weight)
+    folds = [
+        tuple(np.flatnonzero(np.isin(copies, part)) for part in fold) for fold in FOLDS
+    ]
+    own = {"batch_size": 200}
+    weighted = make(kind, own, cv=FOLDS).fit(X, y, weight)
+    repeated = make(kind, own, cv=folds).fit(X[copies], y[copies])
+    # As in scikit-learn's check.
+    assert_allclose(weighted.scores_, repeated.scores_, rtol=1e-7)
+    assert_allclose(weighted.weights_, repeated.weights_)
+    for one, other in zip(weighted.estimators_, repeated.estimators_):
+        assert_allclose(numbers(one, X), numbers(other, X), rtol=1e-7, atol=1e-9)
+    if kind is MLPRegressorCV:
+        assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-7)
