@@ -11,8 +11,9 @@ SEARCH = """
     cv : int, cross-validation generator, iterable or None, default=None
         The folds, which are the same for all candidates. An int is the number of folds
         of shuffled rows, stratified for classification. None means 5 folds, or fewer
-        for small data. If `fit` gets groups, these folds keep groups whole. Rows with a sample weight of zero are left out, and so are folds
-        without other held-out rows.
+        for small data. If `fit` gets groups, these folds keep groups whole. Rows with a
+        sample weight of zero are left out, and so are folds without other held-out
+        rows.
     scoring : str, callable or None, default=None
         The score that candidates are compared by. Greater is better. None is the
         negative loss of the network on the held-out rows, such as the log loss or the
