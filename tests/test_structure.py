@@ -127,6 +127,7 @@ ORDER = {
         "mlp",
     ],
     "model_selection": [
+        "chosen",
         "cv_results",
         "deadline",
         "documentation",

@@ -19,7 +19,7 @@ from skreg.estimators.callbacks import begin_callbacks, watched
 from skreg.estimators.conflicts import check_conflicts
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.continuation import Continuation
-from skreg.estimators.fits import early_end, fits_of
+from skreg.estimators.fits import early_end, fits_of, needless_epochs
 from skreg.estimators.fitted import FittedNetwork
 from skreg.estimators.inputs import Table
 from skreg.estimators.layout import dense_only
@@ -28,6 +28,8 @@ from skreg.estimators.preparation import prepare
 from skreg.estimators.request import member_requests
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.fusion.scheduler import train_fit
+from skreg.parameters.regularisers import regularisers_on
+from skreg.training.schedules import SCHEDULES
 from skreg.typing import ArrayLike, MatrixLike
 
 
@@ -81,7 +83,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
     _doc_link_module = "skreg"
     # The documentation lists an estimator where users import it from.
     _doc_link_template = (
-        "https://skreg.readthedocs.io/generated/skreg.{estimator_name}.html"
+        "https://skreg.readthedocs.io/en/stable/generated/skreg.{estimator_name}.html"
     )
 
     _parameter_constraints = CONSTRAINTS
@@ -267,12 +269,20 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             return before[0].seed
         return seed_of(self.random_state)
 
+    def _has_needless_epochs(self):
+        """Return whether the length of the fit alone decides on its weights."""
+        is_given = self.max_iter != "auto" and self.learning_rate in SCHEDULES
+        is_free = not self.early_stopping and not regularisers_on(self)
+        return is_given and is_free and self.solver != "lbfgs"
+
     def _warn_of_an_early_end(self, trackers):
-        """Warn if training was expected to converge but did not."""
+        """Warn if training ended before it converged, or long after."""
         messages = [
             early_end(tracker, fit.kkt_violation)
             for fit, tracker in zip(self._fits, trackers)
         ]
+        if self._has_needless_epochs():
+            messages += map(needless_epochs, trackers)
         message = next(filter(None, messages), None)
         if message is not None:
             # The caller of fit, above scikit-learn's wrapper.

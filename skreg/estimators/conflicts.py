@@ -1,7 +1,5 @@
 """Checks of parameters that depend on one another."""
 
-import numpy as np
-
 from skreg.augmentation.parameter import check_augment
 from skreg.compatibility import check_constraints
 from skreg.estimators.members import draws_rows, is_shared
@@ -9,7 +7,7 @@ from skreg.parameters.checks import check_hidden_layer_sizes
 from skreg.parameters.regularisers import (
     NOT_OF_THE_OBJECTIVE,
     REGULARISERS,
-    regularisers,
+    regularisers_on,
 )
 
 
@@ -102,14 +100,12 @@ def _check_shared_members(estimator, sizes):
 
 def check_full_batch(estimator):
     """Raise if a parameter is set that solver="lbfgs" cannot use."""
-    params = estimator.get_params(deep=False)
-    for name in regularisers(effects=NOT_OF_THE_OBJECTIVE):
-        value, off = params.get(name), REGULARISERS[name].off
-        if name in params and np.any(np.asarray(value) != off):
-            raise ValueError(
-                f"solver='lbfgs' minimises a deterministic objective and cannot use "
-                f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
-            )
+    for name in regularisers_on(estimator, effects=NOT_OF_THE_OBJECTIVE):
+        value, off = getattr(estimator, name), REGULARISERS[name].off
+        raise ValueError(
+            f"solver='lbfgs' minimises a deterministic objective and cannot use "
+            f"{name}={value!r}. Set {name}={off!r}, or solver='adam' or 'sgd'."
+        )
 
 
 def check_averages(estimator):

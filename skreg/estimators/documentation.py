@@ -245,10 +245,12 @@ TRAINING = """
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is ``min(32, n_samples)``.
     max_iter : int or "auto", default="auto"
-        Largest number of epochs, and of iterations of L-BFGS. "auto" is 200, unless the
-        length is that of a schedule (see `learning_rate`) without early stopping: then
-        it is 10 epochs for classes and 15 for numbers, or 50 steps if these are more.
-        On public tables, longer training overfits unless something regularises.
+        Largest number of epochs, and of iterations of L-BFGS. It is the length of a
+        schedule (see `learning_rate`), which `tol` does not cut short; a warning says
+        if most of it had no effect. "auto" is 200, unless the length is that of a
+        schedule without early stopping: then it is 10 epochs for classes and 15 for
+        numbers, or 50 steps if these are more. On public tables, longer training
+        overfits unless something regularises.
     shuffle : bool, default=True
         Whether to shuffle the rows in every epoch.
     momentum : float, default=0.9

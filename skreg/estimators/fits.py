@@ -189,6 +189,59 @@ def early_end(tracker, kkt_violation):
     return None
 
 
+def needless_epochs(tracker):
+    """Return the warning if a schedule went on for long after the loss stood still.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        Of a network without regularisers, which fits noise from then on.
+
+    Returns
+    -------
+    str or None
+    """
+    request = tracker.request
+    last = last_improvement(tracker.loss_curve, request.tol, request.n_iter_no_change)
+    if last is None or 2 * last > request.max_iter:
+        return None
+    return (
+        f"Training went on for max_iter={request.max_iter} epochs, the length of "
+        f"learning_rate={request.learning_rate!r}, but the loss improved by less than "
+        f"tol={request.tol:g} after epoch {last}. Without a regulariser, this fits "
+        "noise. Leave max_iter at 'auto' or lower it, set early_stopping=True, or set "
+        "learning_rate='constant', under which training ends by tol and "
+        "n_iter_no_change."
+    )
+
+
+def last_improvement(losses, tol, patience):
+    """Return the last epoch before the loss stood still for longer than `patience`.
+
+    Parameters
+    ----------
+    losses : list of float
+        One for each epoch.
+    tol : float
+        Smallest change that counts as an improvement on the lowest loss so far.
+    patience : float
+        Number of epochs.
+
+    Returns
+    -------
+    int or None
+        Counted from 1. None if the loss never stood still for so long.
+    """
+    lowest, last = math.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss <= lowest - tol:
+            last = epoch
+        elif epoch - last > patience:
+            return last
+        lowest = min(lowest, loss)
+    return None
+
+
 def fit_of(result, request, before=None):
     """Convert the result of a request to a `Fit`.
 

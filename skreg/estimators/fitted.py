@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from skreg.estimators.members import ALONE
 from skreg.estimators.validation import validated
 from skreg.training.gradual_pruning import sparsity
 from skreg.typing import NDArray
+from skreg.version import __version__
 
 
 class FittedNetwork(BaseEstimator):
@@ -62,8 +64,20 @@ class FittedNetwork(BaseEstimator):
         return "_fits" in vars(self)
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = super().__getstate__() | {"_skreg_version": __version__}
         return {key: value for key, value in state.items() if key != "_inference"}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_skreg_version", "an unknown version")
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by skreg {version}, and is "
+                f"read by {__version__}, where it may fail or predict something else. "
+                f"Read it with skreg {version}, or fit it again.",
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def _get_inference(self):
         if "_inference" not in vars(self):  # as after unpickling

@@ -32,6 +32,7 @@ from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.scoring import check_score, score_function
 from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import validated
+from skreg.model_selection.chosen import chosen_table
 from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
@@ -190,6 +191,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         )
         vars(self).update(calibration)
         self._keep_trials(trials, chosen[0])
+        self.chosen_ = chosen_table(trials, chosen, weights)
         vars(self).pop("estimators_", None)  # from an earlier fit
         if self.refit:
             chosen = [trial for trial, share in zip(chosen, weights) if share]
@@ -382,6 +384,12 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return mean_over(
             (model.feature_importances_ for model in self.estimators_), self.weights_
         )
+
+    @property
+    def support_(self) -> NDArray[np.bool_]:
+        """Which inputs are used: those with a weight other than zero in any network."""
+        self._check_can_predict()
+        return np.any([model.support_ for model in self.estimators_], axis=0)
 
     @property
     def estimator_(self) -> BaseNetwork:

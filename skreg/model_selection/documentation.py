@@ -73,6 +73,13 @@ SEARCH_ATTRIBUTES = """
         The networks whose predictions are averaged.
     weights_ : ndarray of shape (n_estimators,)
         Weights of the networks in the average.
+    chosen_ : dict of str to ndarray
+        The candidates of the average, from best to worst, and the best one besides:
+        their index in `cv_results_`, "weight", "mean_test_score", parameters, the "gap"
+        to the best score, and the standard error of this gap over the folds,
+        "gap_error". It is a table for ``pandas.DataFrame(chosen_)``.
+    support_ : ndarray of bool of shape (`n_features_in_`,)
+        Whether an input has a weight other than zero, in any network.
     feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of the outgoing weights of each input, averaged over the networks.
     estimator_ : estimator

@@ -18,7 +18,7 @@ from skreg.model_selection.class_average import ClassAverage
 from skreg.model_selection.defaults import SETTINGS, SMOOTHING
 from skreg.model_selection.documentation import SECTIONS
 from skreg.model_selection.number_average import NumberAverage
-from skreg.model_selection.prediction_averages import tempered
+from skreg.model_selection.prediction_averages import mean_over, tempered
 from skreg.model_selection.target_loss import TargetLoss
 from skreg.typing import (
     ArrayLike,
@@ -65,6 +65,9 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     class_prior_ : ndarray of shape (n_classes,)
         The base rate: the share of each class or, for multilabel targets, the share of
         the rows with each label.
+    coef_, intercept_ : ndarray
+        Coefficients and intercepts on the scale of the data, if a single linear network
+        predicts (``hidden_layer_sizes=()``, ``refit=True, n_ensemble=1``).
     {search_attributes}
 
     See Also
@@ -148,6 +151,31 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         scores = self.predict_proba(X)
         return self._targets, scores, 0.5
 
+    @property
+    def coef_(self) -> NDArray[Any]:
+        """Coefficients of a single linear network, of shape (n_outputs, n_features)."""
+        return self._only_network().coef_ / self.temperature_
+
+    @property
+    def intercept_(self) -> NDArray[Any]:
+        """Intercepts of a single linear network, of shape (n_outputs,)."""
+        intercept, prior = self._only_network().intercept_, np.log(self.class_prior_)
+        if self.temperature_ == 1:
+            return intercept
+        prior = prior[1:] - prior[:1] if len(prior) == 2 else prior
+        return (intercept - prior) / self.temperature_ + prior
+
+    def _only_network(self):
+        """Return the network, or raise an AttributeError if there are several."""
+        self._check_can_predict()
+        if len(self.estimators_) > 1:
+            raise AttributeError(
+                f"A mean of the probabilities of {len(self.estimators_)} networks has "
+                "no coef_ and intercept_. Set refit=True and n_ensemble=1 for a single "
+                "network, or look into estimators_."
+            )
+        return self.estimators_[0]
+
     @document
     def score(
         self,
@@ -188,6 +216,9 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     shrinkage_ : float
         Factor of the difference between predictions and `target_center_`. It is 1, or
         less if the best candidate is not clearly better than a constant prediction.
+    coef_, intercept_ : ndarray
+        Coefficients and intercepts on the scale of the data, if the networks are linear
+        (``hidden_layer_sizes=()``) and not those of counts.
     {search_attributes}
 
     See Also
@@ -273,3 +304,18 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
             return mean
         center = np.asarray(self.target_center_, mean.dtype)
         return center + mean.dtype.type(self.shrinkage_) * (mean - center)
+
+    @property
+    def coef_(self) -> NDArray[Any]:
+        """Coefficients of linear networks, of shape ([n_outputs,] n_features)."""
+        self._check_can_predict()
+        mean = mean_over((each.coef_ for each in self.estimators_), self.weights_)
+        return self.shrinkage_ * mean
+
+    @property
+    def intercept_(self) -> float | NDArray[Any]:
+        """Intercepts of linear networks: a number, or of shape (n_outputs,)."""
+        self._check_can_predict()
+        networks = self.estimators_
+        mean = mean_over((each.intercept_ for each in networks), self.weights_)
+        return self.target_center_ + self.shrinkage_ * (mean - self.target_center_)

@@ -52,9 +52,7 @@ def translate(name, distribution):
     ValueError
         If Optuna cannot draw from the distribution.
     """
-    from optuna.distributions import BaseDistribution
-
-    if isinstance(distribution, BaseDistribution):
+    if isinstance(distribution, _optuna().distributions.BaseDistribution):
         return distribution
     if isinstance(distribution, OffOr):
         # A sampler chooses between cases with equal probability at first. So the switch
@@ -169,16 +167,22 @@ def new_study(sampler, seed=None, n_random=1):
     ImportError
         If Optuna is not installed.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ImportError(
-            "A Bayesian search needs optuna: pip install skreg[search]"
-        ) from error
+    optuna = _optuna()
     with _quiet_optuna():
         if isinstance(sampler, str):
             sampler = _make_sampler(sampler, seed, min(n_random, 10))
         return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+def _optuna():
+    """Return the module, which is an optional requirement."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError(
+            "A Bayesian search needs optuna: pip install 'skreg[search]'"
+        ) from error
+    return optuna
 
 
 def _make_sampler(name, seed, n_random):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Regulariser:
@@ -82,4 +84,32 @@ def regularisers(*, effects=None, kind=None):
         name
         for name, each in REGULARISERS.items()
         if (effects is None or each.effect in effects) and kind in (None, each.kind)
+    ]
+
+
+def regularisers_on(estimator, **conditions):
+    """Return the names of the regularisers that an estimator uses.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+    **conditions
+        As in `regularisers`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from skreg import MLPClassifier
+    >>> from skreg.parameters.regularisers import regularisers_on
+    >>> regularisers_on(MLPClassifier(l2=[0, 1e-3], dropout=0.2))
+    ['l2', 'dropout']
+    """
+    params = estimator.get_params(deep=False)
+    return [
+        name
+        for name in regularisers(**conditions)
+        if name in params and np.any(np.asarray(params[name]) != REGULARISERS[name].off)
     ]

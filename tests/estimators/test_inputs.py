@@ -491,6 +491,8 @@ def test_clone_and_parameters(kind):
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_html_representation(kind):
     html = kind(l1=0.5)._repr_html_()
-    link = f"https://skreg.readthedocs.io/generated/skreg.{kind.__name__}.html"
+    link = (
+        f"https://skreg.readthedocs.io/en/stable/generated/skreg.{kind.__name__}.html"
+    )
     assert link in html
     assert "l1" in html

@@ -5,10 +5,14 @@ import warnings
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, STEADY, data
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.estimators.fits import last_improvement
 
 PEERS = {MLPClassifier: SklearnClassifier, MLPRegressor: SklearnRegressor}
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -58,3 +62,45 @@ def test_the_order_of_the_arguments_of_steps():
         X[:9], y[:9], sample_weight=weight[:9], classes=[0, 1, 2]
     )
     np.testing.assert_array_equal(by_place.coefs_[0], by_name.coefs_[0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_length_that_only_fits_noise(kind):
+    """scikit-learn's max_iter is a bound; that of a schedule is a length."""
+    X, y = data(kind)
+    net = kind((50,), max_iter=1000, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=1000 .*after epoch \d+\."):
+        net.fit(X, y)
+    # What it advises, and what is meant to be long, gives no warning.
+    for other in (
+        {"max_iter": "auto"},
+        {"max_iter": 20},
+        {"early_stopping": True},
+        {"dropout": 0.2, "max_iter": 100},
+        {"l2": [0, 1e-3]},
+    ):
+        kind(**net.get_params() | other).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        constant = kind(**net.get_params() | {"learning_rate": "constant"}).fit(X, y)
+    assert constant.n_iter_ < 1000
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=40),
+    st.integers(1, 5),
+    st.sampled_from([0, 1, 2]),
+)
+def test_the_last_improvement_is_where_scikit_learns_loop_counts_from(
+    losses, patience, tol
+):
+    """Against its loop: a counter of epochs without an improvement by tol."""
+    best, count, expected = np.inf, 0, None
+    for epoch, loss in enumerate(losses, start=1):
+        count = count + 1 if loss > best - tol else 0
+        best = min(best, loss)
+        if count > patience:
+            expected = epoch - count
+            break
+    assert last_improvement(losses, tol, patience) == expected

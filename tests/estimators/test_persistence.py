@@ -114,3 +114,23 @@ def test_unfitted_estimators_are_copied_too():
     estimator = MLPClassifier(l1=[0.1, 0.2], hidden_layer_sizes=(7,))
     other = pickle.loads(pickle.dumps(estimator))
     assert other.get_params() == estimator.get_params()
+
+
+@pytest.mark.parametrize("version", ["0.0.1", None])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_pickles_of_other_versions_are_pointed_out(kind, version, monkeypatch):
+    estimator = fitted(kind, "default")
+    X, _ = data(kind)
+    state = estimator.__getstate__()
+    if version is None:
+        del state["_skreg_version"]
+    else:
+        state["_skreg_version"] = version
+    other = kind.__new__(kind)
+    expected = version or "an unknown version"
+    with pytest.warns(
+        UserWarning, match=f"pickled by skreg {expected}, .*fit it again"
+    ):
+        other.__setstate__(state)
+    assert predictions(other, X) == predictions(estimator, X)
+    assert "_skreg_version" not in vars(pickle.loads(pickle.dumps(estimator)))

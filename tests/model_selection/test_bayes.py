@@ -299,10 +299,14 @@ def test_the_named_score_is_what_is_maximised():
         assert search.best_index_ == np.argmax(told)
 
 
-def test_without_optuna_the_error_says_how_to_get_it(monkeypatch):
+@pytest.mark.parametrize(
+    "distribution", [[0.1, 1.0], stats.loguniform(0.1, 1), OffOr(stats.uniform(0, 1))]
+)
+def test_without_optuna_the_error_says_how_to_get_it(distribution, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=r"pip install skreg\[search\]"):
-        search_surface()
+    search = BayesSearchCV(LogisticRegression(), {"C": distribution})
+    with pytest.raises(ImportError, match=r"pip install 'skreg\[search\]'"):
+        search.fit(X, Y)
 
 
 # beside others
