@@ -11,5 +11,6 @@ CONTRACT = {
     "model_selection/test_common_cv.py",
     "model_selection/test_mlp_cv.py",
     "test_compatibility.py",
+    "test_device_rules.py",
     "test_versions.py",
 }
