@@ -68,6 +68,9 @@ class Noise:
             f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)
         }
         self._masks = {}
+        # Read once, because a device would have to be waited for in every batch.
+        names = ("input_noise", "mixup", "cutmix", "cutout")
+        self._numbers = {name: getattr(self, name).tolist() for name in names}
 
     def select(self, models):
         """Return the noise of the models in the index `models`."""
@@ -145,22 +148,24 @@ class Noise:
         -------
         Batch
         """
+        numbers = self._numbers
         if self.active["mixup"]:
-            batch = _mix(batch, [s[MIXUP] for s in streams], self.mixup)
+            batch = _mix(batch, [s[MIXUP] for s in streams], numbers["mixup"])
         if self.active["cutmix"]:
-            batch = _cut_and_mix(batch, [s[CUTMIX] for s in streams], self.cutmix)
+            generators = [s[CUTMIX] for s in streams]
+            batch = _cut_and_mix(batch, generators, numbers["cutmix"])
         if self.active["input_noise"]:
             generators = [s[INPUT_NOISE] for s in streams]
-            batch = batch.replace(
-                x=batch.x + _normal(generators, self.input_noise, batch)
-            )
+            noise = _normal(generators, numbers["input_noise"], batch)
+            batch = batch.replace(x=batch.x + noise)
         if self.active["input_dropout"]:
             width, rates = batch.x.shape[2], self.input_dropout
             mask = self._mask(INPUT_DROPOUT, rates, streams, batch, width)
             batch = batch.replace(x=batch.x * mask)
         if self.active["cutout"]:
             # Cutout comes last, so that noise does not change its zeros.
-            mask = _cut_mask(batch, [s[CUTOUT] for s in streams], self.cutout)
+            generators = [s[CUTOUT] for s in streams]
+            mask = _cut_mask(batch, generators, numbers["cutout"])
             batch = batch.replace(x=batch.x * mask)
         return batch
 
@@ -236,7 +241,7 @@ def _normal(generators, scales, batch):
     """
     k, _, width = batch.x.shape
     noise = torch.zeros(batch.x.shape, dtype=batch.x.dtype)
-    for model, scale in enumerate(scales[:k].tolist()):
+    for model, scale in enumerate(scales[:k]):
         if scale:
             draws = generators[model].standard_normal((batch.rows[model], width))
             noise[model, : batch.rows[model]] = torch.from_numpy(draws).mul_(scale)
@@ -252,7 +257,7 @@ def _mix(batch, generators, alphas):
     k, n_rows, _ = batch.x.shape
     partner = torch.arange(n_rows).repeat(k, 1)
     lam = torch.ones(k, 1, 1, dtype=batch.x.dtype)
-    for model, alpha in enumerate(alphas[:k].tolist()):
+    for model, alpha in enumerate(alphas[:k]):
         if alpha:
             lam[model] = generators[model].beta(alpha, alpha)
             order = generators[model].permutation(batch.rows[model])
@@ -270,7 +275,7 @@ def _cut_and_mix(batch, generators, alphas):
     k, n_rows, n_columns = batch.x.shape
     partner = torch.arange(n_rows).repeat(k, 1)
     own = torch.ones(k, 1, n_columns, dtype=batch.x.dtype)
-    for model, alpha in enumerate(alphas[:k].tolist()):
+    for model, alpha in enumerate(alphas[:k]):
         if alpha:
             generator = generators[model]
             n_cut = round((1 - generator.beta(alpha, alpha)) * n_columns)
@@ -317,7 +322,7 @@ def _cut_mask(batch, generators, shares):
     """
     k, _, n_columns = batch.x.shape
     mask = torch.ones(batch.x.shape, dtype=batch.x.dtype)
-    for model, share in enumerate(shares[:k].tolist()):
+    for model, share in enumerate(shares[:k]):
         # The inner round removes the error of a share in single precision.
         n_cut = round(round(share * n_columns, 4))
         if n_cut:
