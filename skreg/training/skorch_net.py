@@ -25,6 +25,8 @@ class StackedNet(NeuralNet):
         self.trained_by = trained_by
         kwargs.setdefault("optimizer", torch.optim.Optimizer)
         kwargs.setdefault("train_split", None)
+        # skorch moves a network to the device of the net, by default to the CPU.
+        kwargs.setdefault("device", module.weights[0].device)
         super().__init__(module, criterion, callbacks=callbacks, **kwargs)
 
     def get_default_callbacks(self):
