@@ -40,6 +40,7 @@ ORDER = {
         "suggestions",
         "values",
         "checks",
+        "devices",
     ],
     "data": [
         "quantiles",

@@ -282,7 +282,8 @@ RUN = """
         noise. Global random states are neither read nor changed. None takes fresh
         entropy.
     device : str or torch.device, default="cpu"
-        Device to train and predict on.
+        Device to train and predict on, such as "cuda" or "cuda:1". Where a fitted
+        estimator is loaded without it, it predicts on the CPU, with a warning.
     dtype : {"float32", "float64"} or None, default=None
         Precision. On the CPU, None is the precision of X as in scikit-learn: float32
         stays float32, everything else is float64. On other devices, None is float32.

@@ -8,6 +8,7 @@ from sklearn.utils import gen_batches
 from skreg.data.scaling import scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
+from skreg.parameters.devices import device_here
 from skreg.training.threads import threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
@@ -24,6 +25,8 @@ class Inference:
     states : list of list of ndarray
         The state of each network. The module shares its memory.
     device : torch.device
+        That of the fit. Without it, as where a fitted estimator was loaded on another
+        machine, the networks are on the CPU.
 
     Attributes
     ----------
@@ -36,6 +39,7 @@ class Inference:
             [np.require(array, requirements="W") for array in state] for state in states
         ]
         dtype = torch.from_numpy(states[0][0]).dtype
+        device = device_here(device)
         self.network = StackedNetwork(layout.architecture, states, dtype, device)
         self._layout, self._scaling = layout, layout.scaling.tensors()
         self._dtype = states[0][0].dtype

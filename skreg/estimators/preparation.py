@@ -21,7 +21,7 @@ from skreg.estimators.layout import Layout, continued_layout, learn_layout
 from skreg.estimators.numeric_targets import Numbers, check_values
 from skreg.estimators.running_scales import begin_running, rescaled
 from skreg.estimators.validation import validated
-from skreg.parameters.checks import check_device
+from skreg.parameters.devices import check_device
 
 SLICED = (
     "X_val has as many rows as X. Searches and cross-validation of scikit-learn then "

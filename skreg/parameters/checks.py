@@ -4,7 +4,6 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 
 from skreg.parameters.image_shapes import is_count
 
@@ -68,21 +67,6 @@ def per_layer(name, value, n_layers, layers, given_by, upper=math.inf):
                 f"{name} must be finite and not negative{bound}, got {value!r}."
             )
     return [float(element) for element in values]
-
-
-def check_device(device):
-    """Return the torch device, if this machine has it."""
-    try:
-        found = torch.device(device)
-        # A tensor that cannot come back, as from "meta", is of no use either.
-        torch.empty(0, device=found).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"device={device!r} cannot be used on this machine ({reason}). "
-            "Use device='cpu' or a device that torch reports as available."
-        ) from None
-    return found
 
 
 def per_convolution(name, value, n_convolutions=None):

@@ -1,0 +1,86 @@
+"""The devices of this machine: checks of the parameter `device`."""
+
+import warnings
+
+import torch
+
+
+def check_device(device):
+    """Return the torch device of the parameter `device`, if this machine has it.
+
+    Parameters
+    ----------
+    device : str or torch.device
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        With the reason, and the devices that can be used.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        found, reason = None, "it is not the name of a device"
+    else:
+        reason = _what_is_wrong(found)
+    if reason is None:
+        return found
+    *others, last = map(repr, available_devices())
+    choices = f"{', '.join(others)} or {last}" if others else last
+    raise ValueError(
+        f"device={str(device)!r} cannot be used on this machine ({reason}). "
+        f"Use device={choices}."
+    )
+
+
+def device_here(device):
+    """Return the device of a fit, or the CPU if this machine does not have it.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    torch.device
+
+    Warns
+    -----
+    UserWarning
+        If it is not the device of the fit.
+    """
+    reason = None if device.type == "cpu" else _what_is_wrong(device)
+    if reason is None:
+        return device
+    warnings.warn(
+        f"The network was trained with device={str(device)!r}, which cannot be used on "
+        f"this machine ({reason}). It predicts on the CPU.",
+        stacklevel=2,
+    )
+    return torch.device("cpu")
+
+
+def available_devices():
+    """Return the names of the devices that torch reports, beginning with the CPU."""
+    if not torch.accelerator.is_available():
+        return ["cpu"]
+    kind = torch.accelerator.current_accelerator().type
+    n_devices = torch.accelerator.device_count()
+    numbered = [f"{kind}:{number}" for number in range(n_devices)]
+    return ["cpu", *(numbered if n_devices > 1 else [kind])]
+
+
+def _what_is_wrong(device):
+    """Return why a device cannot be used, or None."""
+    try:
+        # A tensor that cannot come back, as from "meta", is of no use either.
+        torch.empty(0, device=device).cpu()
+    except NotImplementedError:
+        return "this build of torch cannot compute on it"
+    except (RuntimeError, AssertionError, ImportError) as error:
+        return str(error).splitlines()[0].partition(". ")[0]
+    return None
