@@ -28,15 +28,18 @@ N_DEVICES = 2
 
 aten = torch.ops.aten
 
-# What torch must be able to do on a device before there is a tensor on it. `copy_` is
-# among these because `torch.tensor` copies in a way that leaves subclasses out.
-FROM_NOTHING = (
+# The operations that need a kernel of their own. The first create tensors, and the copy
+# is needed because `torch.tensor` leaves subclasses out. Without a kernel, torch would
+# put the last ones together from others, and round otherwise than CPU and CUDA.
+KERNELS = (
     aten.empty.memory_format,
     aten.empty_strided.default,
-    aten.copy_.default,
     aten.arange.default,
     aten.arange.start,
     aten.arange.start_step,
+    aten.copy_.default,
+    aten.silu_backward.default,
+    aten.mish_backward.default,
 )
 # These read and write tensors of any devices.
 COPIES = {aten.copy_, aten._to_copy, aten._foreach_copy_}
@@ -113,7 +116,7 @@ class DeviceTensor(torch.Tensor):
 def devices():
     """Give torch the devices, in all threads, until the end of the block."""
     library = torch.library.Library("aten", "IMPL")
-    for operation in FROM_NOTHING:
+    for operation in KERNELS:
         library.impl(operation, functools.partial(compute, operation), KEY)
     try:
         yield

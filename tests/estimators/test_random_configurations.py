@@ -6,6 +6,8 @@ from inspect import signature
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from _device_fits import assert_as_on_cpu
+from _devices import devices
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.base import RegressorMixin
@@ -272,6 +274,30 @@ def test_convolutional_classifier(case):
 @given(case=cases(CNNRegressor))
 def test_convolutional_regressor(case):
     run(CNNRegressor, case)
+
+
+@st.composite
+def any_cases(draw):
+    kind = draw(st.sampled_from([*OF_KIND, CNNClassifier, CNNRegressor]))
+    return kind, draw(cases(kind))
+
+
+@given(any_cases())
+def test_a_device_finds_what_the_cpu_finds(drawn):
+    kind, (X, y, weight, parameters) = drawn
+    parameters = {"random_state": 0} | parameters | {"device": "cpu"}
+    try:
+        estimator = kind(**parameters).fit(X, y, weight)
+    except Exception:
+        assume(False)  # the tests above look at it
+    parameters["dtype"] = estimator.coefs_[0].dtype.name
+    with devices():
+        assert_as_on_cpu(
+            lambda device: kind(**parameters | {"device": device}),
+            X,
+            y,
+            lambda estimator, X, y: estimator.fit(X, y, weight),
+        )
 
 
 def test_an_accident_is_told_from_an_error_on_purpose():
