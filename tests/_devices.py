@@ -58,6 +58,9 @@ ELEMENTWISE = {
 PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.convolution}
 STEPS = {aten._fused_adam_, aten._fused_sgd_}
 
+# The types that the devices do not have.
+missing = set()
+
 
 class DeviceTensor(torch.Tensor):
     """A tensor on a device.
@@ -71,6 +74,8 @@ class DeviceTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, values, device):
+        if values.dtype in missing:
+            raise TypeError(f"{device} has no {values.dtype}")
         tensor = torch.Tensor._make_wrapper_subclass(
             cls,
             values.size(),
@@ -113,14 +118,22 @@ class DeviceTensor(torch.Tensor):
 
 
 @contextlib.contextmanager
-def devices():
-    """Give torch the devices, in all threads, until the end of the block."""
+def devices(without=()):
+    """Give torch the devices, in all threads, until the end of the block.
+
+    Parameters
+    ----------
+    without : iterable of torch.dtype, default=()
+        Types that the devices do not have, as "mps" does not have float64.
+    """
+    missing.update(without)
     library = torch.library.Library("aten", "IMPL")
     for operation in KERNELS:
         library.impl(operation, functools.partial(compute, operation), KEY)
     try:
         yield
     finally:
+        missing.clear()
         library._destroy()
 
 

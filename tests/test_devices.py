@@ -39,6 +39,7 @@ from skreg import (
     regularization_path,
 )
 from skreg.estimators.trained import networks_of
+from skreg.training import assembly
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -358,6 +359,41 @@ class TestWithoutTheDevice:
         estimator.set_params(device="cpu").partial_fit(X, y)
         for one, other in zip(networks_of(estimator), networks_of(expected)):
             assert_equal(one.state, other.state)
+
+
+class TestWithoutDoubles:
+    """Devices like "mps" have no float64. `X` has it, and large offsets."""
+
+    @pytest.fixture(autouse=True)
+    def single_devices(self, monkeypatch):
+        # The fits on the CPU, too, must do without.
+        monkeypatch.setattr(assembly, "has_double", lambda device: False)
+        with devices(without=[torch.float64]):
+            yield
+
+    PARAMETERS = {"max_iter": 3, "random_state": 0}
+
+    @pytest.mark.parametrize(
+        "configuration", ["default", "early_stopping", "group_l1", "lbfgs", "images"]
+    )
+    @pytest.mark.parametrize("is_sparse", [False, True])
+    def test_fits(self, configuration, is_sparse):
+        X, y = data(MLPClassifier)
+        X = sp.csr_array(X * (np.abs(X) > 1)) if is_sparse else X + 1e9
+        one = functools.partial(make, MLPClassifier, configuration, **self.PARAMETERS)
+        expected = as_on_cpu(functools.partial(one, dtype="float32"), X, y)
+        assert_as_on_cpu(one, X, y, expected=expected)
+
+    def test_images(self):
+        X, y = data(CNNClassifier)
+        one = functools.partial(CNNClassifier, channels=(4,), **self.PARAMETERS)
+        expected = as_on_cpu(functools.partial(one, dtype="float32"), X, y)
+        assert_as_on_cpu(one, X, y, expected=expected)
+
+    def test_double_precision_is_refused(self):
+        match = f"dtype='float64' cannot be used with device='{DEVICE}', which has"
+        with pytest.raises(ValueError, match=match):
+            MLPClassifier(device=DEVICE, dtype="float64").fit(*data(MLPClassifier))
 
 
 class TestDevicesThatCannotBeUsed:

@@ -14,6 +14,7 @@ import torch
 
 from skreg.data.random_streams import ORDER
 from skreg.data.shared_arrays import SharedArrays
+from skreg.parameters.devices import has_double
 
 # Number of elements gathered at a time. They should fit the cache of a core.
 GATHERED_ELEMENTS = 2**18
@@ -64,6 +65,9 @@ class Pool:
 
     Attributes
     ----------
+    x_device : torch.device or str
+        Where inputs are gathered and scaled. It is the CPU if the device does not have
+        their precision, so that large offsets are removed before rounding.
     indices : list of ndarray
         For each part, the positions of its rows in the pool.
     """
@@ -82,7 +86,9 @@ class Pool:
         stored = [part for part, _ in unique.values()]
         self.dtype, self.device = dtype, device
         self.n_features = stored[0].X.shape[1]
-        self._take_x = _row_getter([p.X for p in stored], device)
+        fits = stored[0].X.dtype == np.float32 or has_double(torch.device(device))
+        self.x_device = device if fits else "cpu"
+        self._take_x = _row_getter([p.X for p in stored], self.x_device)
         self._y = self._stack([p.y for p in stored])
         self._weight = None
         if any(p.weight is not None for p in stored):
@@ -107,6 +113,7 @@ class Pool:
         Returns
         -------
         x : Tensor of shape (k, n_rows, n_features)
+            On `x_device`.
         target : Tensor of shape (k, n_rows, n_outputs)
         weight : Tensor of shape (k, n_rows, 1) or None
         """
@@ -161,7 +168,7 @@ def _row_getter(arrays, device):
         tensor = torch.from_numpy(array).to(device)
 
         def take(index):
-            return tensor.index_select(0, index)
+            return tensor.index_select(0, index.to(tensor.device))
 
     return take
 
@@ -292,7 +299,8 @@ class Batches:
         x, target, weight = self.pool.gather(positions)
         if self.augmentation:
             x = self.augmentation.apply(x, rows, size)
-        return self.scaling.apply(x, self.pool.dtype), target, weight
+        x = self.scaling.apply(x, self.pool.dtype).to(self.pool.device)
+        return x, target, weight
 
     def _shape(self, step):
         """Return the rows of a step, their maximum, portions, and shares or None."""

@@ -288,4 +288,5 @@ def prepare_rows(estimator, data, train, validation, earlier=NEW):
     if earlier.is_step:
         learn_scales = begin_running if known is None else rescaled
         layout = learn_scales(estimator, layout, train)
-    return Prepared(layout, check_device(estimator.device), train, validation)
+    device = check_device(estimator.device, estimator.dtype)
+    return Prepared(layout, device, train, validation)

@@ -5,12 +5,14 @@ import warnings
 import torch
 
 
-def check_device(device):
+def check_device(device, dtype=None):
     """Return the torch device of the parameter `device`, if this machine has it.
 
     Parameters
     ----------
     device : str or torch.device
+    dtype : {"float32", "float64"} or None, default=None
+        The parameter `dtype`.
 
     Returns
     -------
@@ -27,6 +29,11 @@ def check_device(device):
         found, reason = None, "it is not the name of a device"
     else:
         reason = _what_is_wrong(found)
+    if reason is None and dtype == "float64" and not has_double(found):
+        raise ValueError(
+            f"dtype='float64' cannot be used with device={str(device)!r}, which has "
+            "single precision only. Use dtype='float32' or device='cpu'."
+        )
     if reason is None:
         return found
     *others, last = map(repr, available_devices())
@@ -35,6 +42,22 @@ def check_device(device):
         f"device={str(device)!r} cannot be used on this machine ({reason}). "
         f"Use device={choices}."
     )
+
+
+def has_double(device):
+    """Return whether a device computes in double precision, as "mps" does not.
+
+    Parameters
+    ----------
+    device : torch.device
+    """
+    if device.type == "cpu":
+        return True
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device).add_(1).cpu()
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def device_here(device):

@@ -11,6 +11,7 @@ from skreg.data.random_streams import INIT
 from skreg.data.scaling import StackedScaling
 from skreg.networks.initial import initial_state
 from skreg.networks.stacked import StackedNetwork
+from skreg.parameters.devices import has_double
 from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.optimizers import OPTIMIZERS, StepSettings
@@ -22,9 +23,8 @@ ELEMENTS_AT_A_TIME = 2**22
 
 def stack_dtype(request):
     """Return the floating-point type in which a stack computes."""
-    # In single precision, rounding keeps gradients from falling below about 1e-6. The
-    # "mps" device does not support double precision.
-    in_double = request.solver == "lbfgs" and request.device.type != "mps"
+    # In single precision, rounding keeps gradients from falling below about 1e-6.
+    in_double = request.solver == "lbfgs" and has_double(request.device)
     return torch.float64 if in_double else request.dtype
 
 
@@ -83,7 +83,7 @@ def stacked_batches(requests, streams, like):
     parts = [request.train for request in requests]
     parts += [r.validation for r in requests if r.validation is not None]
     pool = Pool(parts, **like)
-    scaling = StackedScaling.of([r.scaling for r in requests], like["device"])
+    scaling = StackedScaling.of([r.scaling for r in requests], pool.x_device)
     augmentation = Augmentation([r.augment for r in requests], streams)
     size, order = head.batch_size, streams if head.shuffle else None
     if head.solver == "lbfgs":
