@@ -422,3 +422,20 @@ class TestDevicesThatCannotBeUsed:
         with pytest.raises(ValueError, match=match + self.CHOICES) as error:
             kind(device=device).fit(*data(kind))
         assert len(str(error.value)) < 300
+
+    @pytest.mark.parametrize(
+        "count, choices",
+        [
+            (0, "Use device='cpu'."),
+            (1, "Use device='cpu' or 'cuda'."),
+            (3, "Use device='cpu', 'cuda:0', 'cuda:1' or 'cuda:2'."),
+        ],
+    )
+    def test_the_error_names_what_torch_has(self, monkeypatch, count, choices):
+        has = torch.accelerator
+        monkeypatch.setattr(has, "is_available", lambda: count > 0)
+        monkeypatch.setattr(has, "device_count", lambda: count)
+        monkeypatch.setattr(has, "current_accelerator", lambda: torch.device("cuda"))
+        with pytest.raises(ValueError) as error:
+            MLPClassifier(device="gpu").fit(*data(MLPClassifier))
+        assert str(error.value).endswith(f"of a device). {choices}")
