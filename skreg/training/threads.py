@@ -9,8 +9,11 @@ import torch
 # With fewer multiplications than this in the largest product of a step, synchronising
 # several threads takes longer than they save.
 SINGLE_THREAD_PRODUCTS = 2**23
-# The same for a stack of several models, where each thread computes whole models.
-SINGLE_THREAD_PRODUCTS_OF_STACKS = 2**21
+# The same for each model of a stack, where each thread computes whole models. A stack of
+# many small networks gains little on an idle machine. On a busy one, where the threads
+# that wait for one another in each of its short operations do not run at the same time,
+# it takes twenty times as long.
+SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
 
 _lock = threading.Lock()
 _active = {"count": 0, "found": 1}
@@ -39,7 +42,9 @@ def threads_for(products, n_models=1):
     ...     torch.get_num_threads()
     1
     """
-    few = SINGLE_THREAD_PRODUCTS if n_models == 1 else SINGLE_THREAD_PRODUCTS_OF_STACKS
+    few = SINGLE_THREAD_PRODUCTS
+    if n_models > 1:
+        few = SINGLE_THREAD_PRODUCTS_OF_MODELS * n_models
     if products >= few:
         yield
         return

@@ -20,8 +20,8 @@ def two_threads():
         (2**20, 1, 1),
         (2**22, 1, 1),
         (2**24, 1, 2),
-        (2**20, 50, 1),
-        (2**22, 50, 2),  # threads share out models sooner than rows
+        (50 * 2**19, 50, 1),
+        (50 * 2**20, 50, 2),  # threads share out models sooner than rows
     ],
 )
 def test_threads_for(two_threads, products, n_models, expected):
