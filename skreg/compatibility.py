@@ -199,6 +199,25 @@ def is_sliced_by_search(metadata, X):
     return False
 
 
+def target_of_metric(scorer):
+    """Return the kind of target that a scorer of scikit-learn is made for.
+
+    Parameters
+    ----------
+    scorer : callable
+        Made by `sklearn.metrics.make_scorer` from a function of `sklearn.metrics`.
+
+    Returns
+    -------
+    {"classes", "clusters", "numbers"}
+        By the module of the function.
+    """
+    module = metric_of(scorer).__module__
+    if ".cluster." in module:
+        return "clusters"
+    return "numbers" if module.endswith("_regression") else "classes"
+
+
 def has_callbacks(estimator):
     """Return whether an estimator has callbacks of scikit-learn."""
     return bool(getattr(estimator, "_skl_callbacks", None))

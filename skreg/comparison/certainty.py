@@ -51,7 +51,12 @@ class Certainty:
     @property
     def is_sure(self) -> bool:
         """Whether the splits agree on whether it is on."""
-        return bool(binomtest(self.n_on, self.n_splits).pvalue <= MOST_CHANCE + 1e-9)
+        return _is_unlikely(self.n_on, self.n_splits)
+
+    @property
+    def has_too_few_splits(self) -> bool:
+        """Whether there are too few splits to be sure even if all of them agree."""
+        return not _is_unlikely(self.n_splits, self.n_splits)
 
     @property
     def is_sure_of_strength(self) -> bool:
@@ -68,8 +73,13 @@ class Certainty:
         dict
             The attributes and properties by name.
         """
-        own = {"is_sure": self.is_sure, "is_sure_of_strength": self.is_sure_of_strength}
-        return asdict(self) | own
+        names = ("is_sure", "is_sure_of_strength", "has_too_few_splits")
+        return asdict(self) | {name: getattr(self, name) for name in names}
+
+
+def _is_unlikely(n_on, n_splits):
+    """Return whether a fair coin would rarely agree as often."""
+    return bool(binomtest(n_on, n_splits).pvalue <= MOST_CHANCE + 1e-9)
 
 
 def certainties(chosen):

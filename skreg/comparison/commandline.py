@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import sys
+import tempfile
 import textwrap
 import warnings
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ from skreg.model_selection.deadline import Deadline
 from skreg.version import __version__
 
 _WIDTH = 80
+_NUMBERS, _TABLE, _PAGE = _FILES = (
+    "comparison.json",
+    "comparison.csv",
+    "report.html",
+)
 _LEGEND = """\
 score ± standard deviation over the {n_splits} test folds
 p: corrected resampled t-test of the difference (Nadeau and Bengio)
@@ -55,8 +61,8 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit code: 0 on success, 2 if an argument or the data cannot be used, and 130
-        if the user interrupts the comparison.
+        Exit code: 0 on success, 1 after an unexpected error, 2 if an argument or the
+        data cannot be used, and 130 if the user interrupts the comparison.
     """
     parser = _make_parser()
     options = parser.parse_args(argv)
@@ -68,13 +74,28 @@ def main(argv=None):
     # scikit-learn also raises a ValueError for errors that the user can correct, such
     # as a score that does not suit the target.
     except (ValueError, OSError, MissingExtraError) as error:
-        notes = [f"({note})" for note in getattr(error, "__notes__", [])]
-        print("skreg: error:", *str(error).split(), *notes, file=sys.stderr)
+        print("skreg: error:", _one_line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("skreg: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if options.debug:
+            raise
+        kind = type(error).__name__
+        print(
+            f"skreg: unexpected error: {kind}: {_one_line(error)}; run again with"
+            " --debug for the traceback",
+            file=sys.stderr,
+        )
+        return 1
     return 0
+
+
+def _one_line(error):
+    """Return the message of an error and its notes as one line."""
+    notes = [f"({note})" for note in getattr(error, "__notes__", [])]
+    return " ".join([*str(error).split(), *notes])
 
 
 class MissingExtraError(Exception):
@@ -138,7 +159,7 @@ def _add_numbers(command):
 
 
 def _add_limits(command):
-    """Add the arguments for the time limit and the output folder."""
+    """Add the arguments for the time limit, the output folder and errors."""
     command.add_argument(
         "--budget",
         type=_positive_number,
@@ -154,6 +175,11 @@ def _add_limits(command):
         metavar="DIR",
         help="folder for report.html, comparison.csv and comparison.json, created if"
         " needed",
+    )
+    command.add_argument(
+        "--debug",
+        action="store_true",
+        help="show the traceback of an unexpected error",
     )
 
 
@@ -189,13 +215,7 @@ def _run_comparison(options):
     deadline = Deadline(options.budget)
     _check_extra()
     if options.output is not None:
-        # Before the comparison, so that an error comes early.
-        try:
-            options.output.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise ValueError(
-                f"--output must be a folder, and {str(options.output)!r} is a file."
-            ) from None
+        _prepare_folder(options.output)
     table = load_table(options.data, options.target)
     table.check_folds(options.cv, N_INNER_FOLDS)
     print(_describe(table, options))
@@ -212,6 +232,29 @@ def _run_comparison(options):
     if options.output is not None:
         _write_numbers(result, answer, notes, table, options)
         _write_page(result, answer, notes, estimators, table, options, deadline)
+
+
+def _prepare_folder(folder):
+    """Create the output folder, and check that the files can be written.
+
+    This is done before the comparison, so that an error comes early.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for path in (folder / name for name in _FILES):
+            if path.exists():
+                path.open("ab").close()  # keeps the content
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(
+            f"--output must be a folder, and {str(folder)!r} is or lies in a file"
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"--output {str(folder)!r} cannot be written to: {error.strerror}:"
+            f" {str(error.filename)!r}"
+        ) from error
 
 
 def _check_extra():
@@ -318,7 +361,7 @@ def _print_report(result, answer, notes):
 def _write_numbers(result, answer, notes, table, options):
     frame = result.to_frame()
     frame["chosen"] = [format_choices(result.most_chosen(name)) for name in frame.index]
-    frame.to_csv(options.output / "comparison.csv")
+    frame.to_csv(options.output / _TABLE)
     content = {
         "data": table.name,
         "n_rows": len(table.y),
@@ -335,7 +378,7 @@ def _write_numbers(result, answer, notes, table, options):
         "notes": notes,
         **result.to_dict(),
     }
-    path = options.output / "comparison.json"
+    path = options.output / _NUMBERS
     path.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
 
 
@@ -360,4 +403,4 @@ def _write_page(result, answer, notes, estimators, table, options, deadline):
         fitted=fitted,
         codes=model_codes(fitted[advised], options.data, options.target),
     )
-    (options.output / "report.html").write_text(page, encoding="utf-8")
+    (options.output / _PAGE).write_text(page, encoding="utf-8")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone, is_classifier
-from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import (
     RepeatedKFold,
     RepeatedStratifiedKFold,
@@ -22,6 +21,7 @@ from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult
+from skreg.comparison.scoring import check_scoring, needs_positive_predictions
 from skreg.compatibility import num_samples, validate_parameter_constraints
 from skreg.data.random_streams import generator_of
 from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
@@ -98,7 +98,9 @@ def compare(
         :func:`~sklearn.model_selection.cross_validate`.
     scoring : str or callable, default=None
         One score, where greater is better. ``None`` is ``"accuracy"`` for classifiers
-        and ``"r2"`` for regressors. The ``score`` method of the estimators is never
+        and ``"r2"`` for regressors. A name must be that of a score for this kind of
+        target; a callable, such as one returned by :func:`sklearn.metrics.get_scorer`,
+        is used for any. The ``score`` method of the estimators is never
         used, because it may differ between them: ``LogisticRegressionCV`` uses the
         score that it was tuned for.
     confidence_level : float, default=0.95
@@ -129,9 +131,10 @@ def compare(
     Raises
     ------
     ValueError
-        If a parameter is not as described, if `X` and `y` differ in length, or if a
-        score is not finite. If the fit or the scoring of an estimator fails, its own
-        error is raised, with a note that names the estimator and the split.
+        If a parameter is not as described, if `X` and `y` differ in length, if
+        `scoring` is for another kind of target, or if a score is not finite. If the
+        fit or the scoring of an estimator fails, its own error is raised, with a note
+        that names the estimator and the split.
 
     References
     ----------
@@ -160,10 +163,11 @@ def compare(
     validate_parameter_constraints(_PARAMETER_CONSTRAINTS, locals(), "compare")
     estimators = _check_estimators(estimators)
     baseline = _check_baseline(baseline, estimators)
-    scoring = _check_scoring(scoring, estimators)
     check_consistent_length(X, y)
     X, y = indexable(X, y)
-    splits = _make_splits(cv, X, y, is_classifier(estimators[baseline]), random_state)
+    is_classes = is_classifier(estimators[baseline])
+    scoring = check_scoring(scoring, y, is_classes=is_classes)
+    splits = _make_splits(cv, X, y, is_classes, random_state)
     evaluations = _evaluate_all(
         estimators, X, y, splits, scoring, n_jobs, max_time, progress
     )
@@ -245,6 +249,11 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
         )
     except Exception as error:
         error.add_note(f"raised by {name!r} on split {i} of the comparison")
+        if isinstance(error, ValueError) and needs_positive_predictions(scoring):
+            error.add_note(
+                f"scoring={_scoring_name(scoring)!r} is for positive numbers, also as"
+                " predictions"
+            )
         raise
     _check_score(scored["test_score"][0], scoring, name, i)
     # The fitted estimator is not returned, as it would be copied between processes.
@@ -317,18 +326,6 @@ def _check_baseline(baseline: str | None, estimators: dict[str, Estimator]) -> s
             f" {did_you_mean(baseline, estimators)}"
         )
     return baseline
-
-
-def _check_scoring(scoring, estimators):
-    if scoring is None:
-        first = next(iter(estimators.values()))
-        return "accuracy" if is_classifier(first) else "r2"
-    if isinstance(scoring, str) and scoring not in get_scorer_names():
-        raise ValueError(
-            f"scoring={scoring!r} is not a score of scikit-learn;"
-            f" {did_you_mean(scoring, get_scorer_names())}"
-        )
-    return scoring
 
 
 def _scoring_name(scoring):

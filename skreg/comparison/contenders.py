@@ -6,6 +6,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skreg.comparison.inner_scorer import InnerScorer
 from skreg.compatibility import RIDGE_LOGISTIC_CV
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.model_selection.defaults import N_FOLDS
@@ -60,10 +61,10 @@ def contenders(table, *, scoring, n_candidates, seed):
 
 def _baseline(task, scoring, seed):
     if task == "regression":
-        scoring = scoring or "neg_mean_squared_error"
+        scoring = InnerScorer(scoring) if scoring else "neg_mean_squared_error"
         return RidgeCV(alphas=np.logspace(-3, 4, 15), scoring=scoring)
     return LogisticRegressionCV(
-        scoring=scoring or "neg_log_loss",
+        scoring=InnerScorer(scoring) if scoring else "neg_log_loss",
         cv=StratifiedKFold(N_INNER_FOLDS, shuffle=True, random_state=seed),
         max_iter=1000,
         **RIDGE_LOGISTIC_CV,

@@ -310,10 +310,17 @@ def _choices_row(certainty):
     else:
         numbers = [certainty.median, certainty.low, certainty.high]
         numbers = [format_number(number) for number in numbers]
-    agree = "yes" if certainty.is_sure_of_strength else "not on the strength"
-    if certainty.n_on <= certainty.n_splits / 2:
-        agree = "yes"
-    return [name, share, *numbers, agree if certainty.is_sure else "no"]
+    return [name, share, *numbers, _agreement(certainty)]
+
+
+def _agreement(certainty):
+    """Describe whether the folds agree on a setting."""
+    if certainty.has_too_few_splits:
+        return "too few folds"
+    if not certainty.is_sure:
+        return "no"
+    is_on = certainty.n_on > certainty.n_splits / 2
+    return "not on the value" if is_on and not certainty.is_sure_of_strength else "yes"
 
 
 def _pictures(result, fitted):

@@ -8,7 +8,7 @@ import numpy as np
 from skreg.comparison.certainty import Certainty, certainties
 from skreg.comparison.choices import Choice, most_chosen
 from skreg.comparison.text_report import comparison_table, format_table
-from skreg.comparison.ttest import corrected_ttest
+from skreg.comparison.ttest import corrected_ttest, score_differences
 from skreg.typing import DataFrame, NDArray
 
 
@@ -23,10 +23,12 @@ class Statistics:
     difference : float
         Mean score minus the baseline's; 0 for the baseline itself.
     p_value : float
-        p-value of the corrected resampled t-test against the baseline; NaN for the
-        baseline itself.
+        p-value of the corrected resampled t-test against the baseline. It is NaN for
+        the baseline itself, and if nothing can be told: with fewer than three splits,
+        or if the differences are equal on all splits, but not zero.
     ci_low, ci_high : float
-        Confidence interval of the difference; NaN for the baseline itself.
+        Confidence interval of the difference. It is NaN for the baseline itself, with
+        fewer than three splits, or if the differences are equal.
     fit_time : float
         Mean seconds of one fit. The fit of a search includes the whole search.
     """
@@ -180,8 +182,8 @@ class ComparisonResult:
             ``baseline``, ``scoring``, ``confidence_level``, ``test_train_ratio``,
             ``n_planned``, ``n_train``, ``n_test`` and ``estimators``, which holds for
             each name its statistics, ``scores``, ``fit_times``, ``score_times``,
-            ``time_limits``, ``chosen``, ``margins`` and ``certainties``. NaN is
-            replaced by None.
+            ``time_limits``, ``chosen``, ``margins`` and ``certainties``. A
+            statistic that is not finite is replaced by None.
         """
         statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
         return {
@@ -194,7 +196,7 @@ class ComparisonResult:
             "n_test": self.n_test.tolist(),
             "estimators": {
                 name: {
-                    **{key: _none_if_nan(value) for key, value in values.items()},
+                    **{key: _finite_or_none(value) for key, value in values.items()},
                     "scores": self.scores[name].tolist(),
                     "fit_times": self.fit_times[name].tolist(),
                     "score_times": self.score_times[name].tolist(),
@@ -211,26 +213,23 @@ class ComparisonResult:
         return format_table(*comparison_table(self))
 
     def _statistics_of(self, name):
-        scores = self.scores[name]
-        difference = scores - self.scores[self.baseline]
-        if name == self.baseline:
-            p_value, ci_low, ci_high = np.nan, np.nan, np.nan
-        else:
-            p_value, ci_low, ci_high = corrected_ttest(
-                difference,
-                self.test_train_ratio,
-                confidence_level=self.confidence_level,
-            )
+        scores, is_baseline = self.scores[name], name == self.baseline
+        difference = score_differences(scores, self.scores[self.baseline], self.n_test)
+        p_value, ci_low, ci_high = corrected_ttest(
+            difference, self.test_train_ratio, confidence_level=self.confidence_level
+        )
+        with np.errstate(all="ignore"):  # scores that are not finite, or very large
+            mean, sd = float(scores.mean()), float(scores.std(ddof=1))
         return Statistics(
-            mean=float(scores.mean()),
-            sd=float(scores.std(ddof=1)),
+            mean=mean,
+            sd=sd,
             difference=float(difference.mean()),
-            p_value=float(p_value),
-            ci_low=float(ci_low),
-            ci_high=float(ci_high),
+            p_value=np.nan if is_baseline else float(p_value),
+            ci_low=np.nan if is_baseline else float(ci_low),
+            ci_high=np.nan if is_baseline else float(ci_high),
             fit_time=float(self.fit_times[name].mean()),
         )
 
 
-def _none_if_nan(value):
-    return None if np.isnan(value) else value
+def _finite_or_none(value):
+    return value if np.isfinite(value) else None

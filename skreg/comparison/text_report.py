@@ -3,6 +3,7 @@
 import math
 from statistics import median
 
+from skreg.comparison.ttest import LEAST_DIFFERENCES
 from skreg.parameters.values import is_off
 
 # Standard errors over the folds. With a smaller lead, the choice may be chance.
@@ -43,7 +44,7 @@ def comparison_table(result):
                 "baseline"
                 if is_baseline
                 else format_signed(values.difference, decimals),
-                "" if is_baseline else format_p(values.p_value),
+                "" if is_baseline else _p_cell(result, values.p_value),
                 f"{values.fit_time:.2f}",
                 format_choices(result.most_chosen(name)),
             ]
@@ -73,6 +74,28 @@ def format_table(headers, rows):
         for row in [headers, rule, *rows]
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _p_cell(result, p_value):
+    """Format a p-value, or the reason why there is none."""
+    if has_too_few_splits(result):
+        return "too few splits"
+    return "cannot tell" if math.isnan(p_value) else format_p(p_value)
+
+
+def has_too_few_splits(result):
+    """Return whether a comparison has too few splits for p-values.
+
+    Parameters
+    ----------
+    result : ComparisonResult
+        The comparison.
+
+    Returns
+    -------
+    bool
+    """
+    return len(result.n_test) < LEAST_DIFFERENCES
 
 
 def format_p(p_value):
@@ -166,7 +189,8 @@ def score_decimals(result):
         Between 0 and 6.
     """
     spreads = [values.sd for values in result.statistics.values()]
-    if max(spreads) == 0:
+    spreads = [spread for spread in spreads if math.isfinite(spread)]
+    if max(spreads, default=0.0) == 0:
         return 3
     # The smallest spread, unless it is negligible beside the largest.
     spread = max(min(spreads), max(spreads) / 10)
@@ -198,21 +222,63 @@ def certainty_lines(result, name):
     found = result.certainties(name)
     if not found:
         return []
-    described = "; ".join(describe_certainty(each) for each in found)
-    lines = [f"{name}: {described}"]
+    groups = group_by_certainty(found).items()
+    parts = [
+        f"{heading}: {'; '.join(map(describe_certainty, members))}"
+        for heading, members in groups
+    ]
+    lines = [f"{name}: {'. '.join(parts)}"]
     margins = [m for m in result.margins.get(name, []) if m is not None]
     if margins:
         middle = median(margins)
-        judged = "clearly ahead" if middle >= CLEAR_MARGIN else "not sure"
+        judged = "clearly ahead" if middle >= CLEAR_MARGIN else "perhaps by chance"
         lines.append(
             f"{name}: inside a fold the best setting is {middle:.1f} standard errors"
-            f" ahead of the next (median of {len(margins)} folds): {judged}"
+            f" ahead of the next (median of {len(margins)} folds), {judged}"
         )
     return lines
 
 
+def group_by_certainty(certainties):
+    """Group hyperparameters by what the splits agree on.
+
+    Parameters
+    ----------
+    certainties : list of Certainty
+        The choices of the splits.
+
+    Returns
+    -------
+    dict of str to list of Certainty
+        By a heading in words. Without the headings that no hyperparameter has.
+    """
+    groups = {}
+    for each in certainties:
+        groups.setdefault(_heading(each), []).append(each)
+    order = ("sure", _UNSURE_VALUE, _UNSURE_USE)
+    return {key: groups[key] for key in sorted(groups, key=_place_in(order))}
+
+
+_UNSURE_VALUE = "not sure of the value"
+_UNSURE_USE = "not sure whether to use"
+
+
+def _heading(certainty):
+    if certainty.has_too_few_splits:
+        return f"{certainty.n_splits} folds are too few to be sure of any setting"
+    if not certainty.is_sure:
+        return _UNSURE_USE
+    is_on = certainty.n_on > certainty.n_splits / 2
+    return "sure" if certainty.is_sure_of_strength or not is_on else _UNSURE_VALUE
+
+
+def _place_in(order):
+    """Return a key that sorts by the place in `order`; others come last."""
+    return lambda each: order.index(each) if each in order else len(order)
+
+
 def describe_certainty(certainty):
-    """Describe the agreement of the splits on one hyperparameter.
+    """Describe the choices of the splits for one hyperparameter.
 
     Parameters
     ----------
@@ -222,26 +288,18 @@ def describe_certainty(certainty):
     Returns
     -------
     str
-        Such as ``"l2 between 0.001 and 0.008 in 10 of 10 folds"`` or
-        ``"dropout 0.1 in 6 of 10 folds: not sure"``.
+        Such as ``"l2 between 0.001 and 0.008 in 10 of 10 folds"``.
     """
     name = certainty.name.rpartition("__")[-1]
     share = f"in {certainty.n_on} of {certainty.n_splits} folds"
-    if certainty.n_on == 0:
-        return f"{name} {share}"
-    doubt = ""
-    if not certainty.is_sure:
-        doubt = ": not sure"
-    elif certainty.n_on > certainty.n_splits / 2 and not certainty.is_sure_of_strength:
-        doubt = ": not sure how strong" if certainty.low is not None else ": not sure"
-    return f"{name}{_spread(certainty)} {share}{doubt}"
+    return f"{name}{_spread(certainty)} {share}"
 
 
 def _spread(certainty):
     """Format the range of the strengths, or the values that are not numbers."""
     if certainty.low is None:
         values = list(certainty.values)
-        return "" if values == ["True"] else f" {' or '.join(values)}"
+        return f" {' or '.join(values)}" if values and values != ["True"] else ""
     low, high = format_number(certainty.low), format_number(certainty.high)
     return f" {low}" if low == high else f" between {low} and {high}"
 
@@ -259,7 +317,7 @@ def budget_line(result, seconds):
     Returns
     -------
     str
-        The number of splits done, and of the fits that used up their share.
+        The number of splits done, and of the fits that were cut off.
     """
     n_done, n_planned = len(result.n_train), result.n_planned
     end = f"all {n_done} splits were done"
@@ -269,7 +327,10 @@ def budget_line(result, seconds):
     for name in result.scores:
         n = result.n_stopped(name)
         if n:
-            parts.append(f"the {name} used up its share in {n} of {n_done} fits")
+            parts.append(
+                f"the {name} ran out of time in {n} of {n_done} fits, and more time may"
+                " improve it"
+            )
     return "; ".join(parts)
 
 

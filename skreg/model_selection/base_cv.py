@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter
 from sklearn.utils.validation import check_is_fitted
@@ -44,6 +43,7 @@ from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
 from skreg.parameters.intervals import COUNT, POSITIVE
+from skreg.parameters.scorer_names import check_scorer_name
 from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -62,7 +62,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "param_distributions": [StrOptions({"regularization", "cocktail"}), dict],
         "n_candidates": [COUNT],
         "cv": ["cv_object"],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        # `fit` names the scores that a misspelt name resembles.
+        "scoring": [str, callable, None],
         "strategy": [StrOptions(set(STRATEGIES))],
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
@@ -157,6 +158,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             The fitted estimator.
         """
         raise_for_params(params, self, "fit")
+        check_scorer_name("scoring", self.scoring)
         prototype = self._prototype()
         check_constraints(prototype)
         metadata = routed_to(

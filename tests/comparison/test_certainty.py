@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from _comparisons import BASE, HIGHER, make_result
 from scipy import stats
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -13,13 +14,16 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_comparing import BASE, HIGHER, make_result
 
 from skreg import MLPClassifierCV
 from skreg.comparison.certainty import certainties, winning_margin
 from skreg.comparison.choices import chosen_hyperparameters, most_chosen
-from skreg.comparison.text_report import certainty_lines, describe_certainty
-from skreg.comparison.verdict import verdict
+from skreg.comparison.html_report import _agreement
+from skreg.comparison.text_report import (
+    certainty_lines,
+    describe_certainty,
+    group_by_certainty,
+)
 from skreg.plotting.search import read_search
 
 DIABETES = load_diabetes(return_X_y=True)
@@ -132,34 +136,35 @@ def test_the_picture_marks_the_choice_of_the_last_rung(tuned):
 
 
 @pytest.mark.parametrize(
-    ("values", "text", "is_sure", "is_sure_of_strength"),
+    ("values", "text", "heading"),
     [
-        ([1e-3] * 9 + [8e-3], "x between 0.001 and 0.008 in 10 of 10 folds", 1, 1),
-        (
-            [1e-3] * 9 + [0.5],
-            "x between 0.001 and 0.5 in 10 of 10 folds: not sure how strong",
-            *(1, 0),
-        ),
-        (
-            [0.1, 0.2] * 3 + [0.0] * 4,
-            "x between 0.1 and 0.2 in 6 of 10 folds: not sure",
-            *(0, 1),
-        ),
-        ([0.2] * 8 + [0.0] * 2, "x 0.2 in 8 of 10 folds", 1, 1),
-        ([0.2] * 2 + [0.0] * 8, "x 0.2 in 2 of 10 folds", 1, 1),
-        ([0.0] * 10, "x in 0 of 10 folds", 1, 1),
-        ([True] * 3 + [False] * 7, "x in 3 of 10 folds: not sure", 0, 1),
-        ([None] * 1 + ["a"] * 9, "x a in 9 of 10 folds", 1, 1),
-        (["b"] * 4 + ["a"] * 6, "x a or b in 10 of 10 folds: not sure", 1, 0),
+        ([1e-3] * 9 + [8e-3], "x between 0.001 and 0.008 in 10 of 10 folds", "sure"),
+        ([1e-3] * 9 + [0.5], "x between 0.001 and 0.5 in 10 of 10 folds", "value"),
+        ([0.1, 0.2] * 3 + [0.0] * 4, "x between 0.1 and 0.2 in 6 of 10 folds", "use"),
+        ([0.2] * 8 + [0.0] * 2, "x 0.2 in 8 of 10 folds", "sure"),
+        ([0.2] * 2 + [0.0] * 8, "x 0.2 in 2 of 10 folds", "sure"),
+        ([0.01] + [1.0] + [0.0] * 8, "x between 0.01 and 1 in 2 of 10 folds", "sure"),
+        ([0.0] * 10, "x in 0 of 10 folds", "sure"),
+        ([True] * 3 + [False] * 7, "x in 3 of 10 folds", "use"),
+        ([None] * 1 + ["a"] * 9, "x a in 9 of 10 folds", "sure"),
+        ([None] * 5, "x in 0 of 5 folds", "sure"),
+        (["b"] * 4 + ["a"] * 6, "x a or b in 10 of 10 folds", "value"),
+        ([0.1] * 3, "x 0.1 in 3 of 3 folds", "3 folds are too few to be sure"),
+        ([0.1, 0.0], "x 0.1 in 1 of 2 folds", "2 folds are too few to be sure"),
     ],
 )
-def test_certainty(values, text, is_sure, is_sure_of_strength):
+def test_certainty(values, text, heading):
     (found,) = certainties([{"step__x": value} for value in values])
     assert describe_certainty(found) == text
-    assert found.is_sure == is_sure
-    assert found.is_sure_of_strength == is_sure_of_strength
+    headings = {"value": "not sure of the value", "use": "not sure whether to use"}
+    (group,) = group_by_certainty([found])
+    assert group.startswith(headings.get(heading, heading))
+    agreed = {"sure": "yes", "value": "not on the value", "use": "no"}
+    assert _agreement(found) == agreed.get(heading, "too few folds")
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert content["is_sure"] == bool(is_sure)
+    assert content["has_too_few_splits"] == ("too few" in heading)
+    assert content["is_sure"] == (heading in ("sure", "value"))
+    assert content["is_sure_of_strength"] == found.is_sure_of_strength
 
 
 @pytest.mark.parametrize(
@@ -200,28 +205,25 @@ def test_the_lines_of_the_report():
     chosen = [{"l2": 0.1, "dropout": 0.2}] * 2 + [{"l2": 0.2, "dropout": 0.0}] * 2
     result = compared(chosen, [0.5, None, 0.2, 0.3])
     assert certainty_lines(result, "tuned network") == [
-        "tuned network: l2 between 0.1 and 0.2 in 4 of 4 folds;"
-        " dropout 0.2 in 2 of 4 folds: not sure",
+        "tuned network: sure: l2 between 0.1 and 0.2 in 4 of 4 folds."
+        " not sure whether to use: dropout 0.2 in 2 of 4 folds",
         "tuned network: inside a fold the best setting is 0.3 standard errors ahead of"
-        " the next (median of 3 folds): not sure",
+        " the next (median of 3 folds), perhaps by chance",
     ]
     assert certainty_lines(result, "base") == []
     sure = certainty_lines(compared(chosen, [2.0] * 4), "tuned network")
-    assert sure[1].endswith(": clearly ahead")
+    assert sure[1].endswith(", clearly ahead")
     assert len(certainty_lines(compared(chosen, [None] * 4), "tuned network")) == 1
 
 
-def test_the_verdict_says_where_the_splits_disagree():
-    chosen = [
-        {"l2": 0.1, "skip_l2": 0.1, "dropout": 0.2, "numeric_embedding": "periodic"},
-        {"l2": 0.2, "skip_l2": 2.0, "dropout": 0.2, "numeric_embedding": "periodic"},
-        {"l2": 0.2, "skip_l2": 2.0, "dropout": 0.2, "numeric_embedding": "periodic"},
-        {"l2": 0.1, "skip_l2": 0.1, "dropout": 0.0, "numeric_embedding": "periodic"},
-    ]
-    sentence = verdict(
-        compared(chosen, []), "toy", default="default network", tuned="tuned network"
-    )
-    assert sentence.endswith(
-        "; regularise it with l2=0.1, skip_l2=0.1 (0.1 to 2: not sure),"
-        " dropout=0.2 (in 3 of 4 folds: not sure) and periodic embeddings."
-    )
+def test_a_doubt_that_all_settings_share_is_said_once():
+    chosen = [{f"p{i}": 0.1 * (1 + j) for i in range(8)} for j in range(2)]
+    scores = {"base": BASE[:2], "tuned network": HIGHER[:2]}
+    result = make_result(scores, {"tuned network": chosen})
+    (line,) = certainty_lines(result, "tuned network")
+    start = "tuned network: 2 folds are too few to be sure of any setting: p0 between"
+    assert line.startswith(start)
+    assert line.count("sure") == 1
+    chosen = [{f"p{i}": 0.1 * (j < 2) for i in range(8)} for j in range(4)]
+    (line,) = certainty_lines(compared(chosen, []), "tuned network")
+    assert line.count("sure") == 1 and "p7" in line

@@ -1,7 +1,9 @@
 """The command line: its report, its files and its errors."""
 
+import errno
 import html
 import json
+import os
 import subprocess
 import sys
 
@@ -16,6 +18,7 @@ from skreg.comparison.contenders import contenders
 from skreg.comparison.datasets import load_table
 
 QUICK = ["--cv", "2", "--repeats", "1", "--n-candidates", "2"]
+FILES = ("comparison.json", "comparison.csv", "report.html")
 NAMES = {
     "classification": ["LogisticRegressionCV", "default network", "tuned network"],
     "regression": ["RidgeCV", "default network", "tuned network"],
@@ -66,8 +69,12 @@ def test_compare_reports_and_writes(capsys, tmp_path):
     )
     assert lines[1].split("  ")[0] == "model"
     assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["classification"]
-    assert lines[-1].startswith(("Yes: ", "No: ", "No clear difference "))
+    assert lines[-1].startswith("Cannot tell on iris: ")
+    assert "2 folds are too few for a test" in lines[-1]
     assert lines[-1].endswith(".")
+    assert [line.count("too few splits") for line in lines[3:6]] == [0, 1, 1]
+    # Once in the notes, and once in the answer.
+    assert out.count("sure") == 2
 
     content = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert list(content["estimators"]) == NAMES["classification"]
@@ -141,7 +148,7 @@ def test_a_score_is_what_all_are_tuned_for():
     baseline = made["LogisticRegressionCV"].steps[-1][1]
     inner = getattr(baseline, "steps", [(None, baseline)])[-1][1]
     tuned = made["tuned network"].steps[-1][1]
-    assert inner.scoring == tuned.scoring == "f1_macro"
+    assert inner.scoring.scoring == tuned.scoring == "f1_macro"
     assert inner.cv.n_splits == 5
 
 
@@ -172,7 +179,8 @@ def write_csv(path, **columns):
         (
             {"result": ["a", "b", "c"] * 13 + ["a"]},
             ["--scoring", "roc_auc", *QUICK],
-            "multi_class must be in .* (raised by 'LogisticRegressionCV' on split 0",
+            "scoring='roc_auc' is for two classes, and the target has 3; use"
+            " 'roc_auc_ovo', 'roc_auc_ovo_weighted', 'roc_auc_ovr' or",
         ),
     ],
 )
@@ -203,6 +211,59 @@ def assert_one_line_error(outcome, match):
     assert err.count("\n") == 1
     for part in match.split(" .* "):
         assert part in err
+
+
+def test_an_output_folder_below_a_file(capsys, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    outcome = run(capsys, "compare", "iris", "--output", tmp_path / "notes" / "a")
+    assert_one_line_error(outcome, "--output must be a folder .* lies in a file")
+
+
+@pytest.mark.parametrize("name", [None, *FILES])
+def test_output_that_cannot_be_written_is_noticed_first(
+    name, capsys, tmp_path, monkeypatch
+):
+    """Before the table is read, and without a change of what is there."""
+    monkeypatch.setattr("skreg.comparison.commandline.load_table", None)
+    if name is None:
+
+        def refuse(dir):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir))
+
+        # A real read-only file system needs rights that tests do not have.
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    else:
+        (tmp_path / name).mkdir()
+    outcome = run(capsys, "compare", "iris", "--output", tmp_path)
+    assert_one_line_error(outcome, f"--output {str(tmp_path)!r} cannot be written to")
+    assert [path.name for path in tmp_path.iterdir()] == [name][: name is not None]
+
+
+def test_earlier_output_is_kept_until_there_is_new(capsys, tmp_path):
+    for name in FILES:
+        (tmp_path / name).write_text("earlier")
+    code, _, _ = run(capsys, "compare", "nowhere.csv", "--output", tmp_path)
+    assert code == 2
+    assert {
+        path.name: path.read_text() for path in tmp_path.iterdir()
+    } == dict.fromkeys(FILES, "earlier")
+
+
+def test_an_unexpected_error_is_one_line(capsys, monkeypatch):
+    def fail(*args, **kwargs):
+        error = AttributeError("no\nsuch thing")
+        error.add_note("raised by a test")
+        raise error
+
+    monkeypatch.setattr("skreg.comparison.commandline.compare", fail)
+    code, _, err = run(capsys, "compare", "iris")
+    assert code == 1
+    assert err == (
+        "skreg: unexpected error: AttributeError: no such thing (raised by a test);"
+        " run again with --debug for the traceback\n"
+    )
+    with pytest.raises(AttributeError):
+        main(["compare", "iris", "--debug"])
 
 
 @pytest.mark.parametrize(

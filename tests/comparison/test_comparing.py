@@ -5,7 +5,7 @@ import json
 import joblib
 import numpy as np
 import pytest
-from scipy import stats
+from _comparisons import make_result
 from scipy.sparse import csr_array
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
@@ -35,76 +35,12 @@ from skreg.comparison.choices import Choice, chosen_hyperparameters, most_chosen
 from skreg.comparison.comparing import ComparisonResult, compare
 from skreg.comparison.text_report import format_choices, format_signed, format_table
 from skreg.comparison.ttest import corrected_ttest
-from skreg.comparison.verdict import verdict
 from skreg.compatibility import RIDGE_LOGISTIC_CV
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
 CLASSIFIERS = {"majority": DummyClassifier(), "knn": KNeighborsClassifier()}
 REGRESSORS = {"mean": DummyRegressor(), "ridge": Ridge()}
-
-
-def make_result(scores, chosen=None, baseline="base"):
-    """Return a comparison of given scores on splits of 80 and 20 rows."""
-    scores = {name: np.asarray(values, dtype=float) for name, values in scores.items()}
-    n_splits = len(scores[baseline])
-    times = {name: np.full(n_splits, 0.5) for name in scores}
-    empty = {name: [{}] * n_splits for name in scores}
-    return ComparisonResult(
-        baseline=baseline,
-        scoring="accuracy",
-        scores=scores,
-        fit_times=times,
-        score_times=times,
-        chosen=empty | (chosen or {}),
-        n_train=np.full(n_splits, 80),
-        n_test=np.full(n_splits, 20),
-    )
-
-
-# the test
-
-
-def test_corrected_ttest_equals_the_closed_form():
-    differences = np.array([0.01, 0.04, -0.01, 0.03, 0.02])
-    ratio = 0.25
-    spread = np.sqrt(sum((differences - 0.018) ** 2) / 4 * (1 / 5 + ratio))
-    expected_p = 2 * (1 - stats.t(df=4).cdf(0.018 / spread))
-    half_width = stats.t(df=4).ppf(0.95) * spread
-
-    p_value, low, high = corrected_ttest(differences, ratio, confidence_level=0.9)
-
-    assert p_value == pytest.approx(expected_p, rel=1e-10)
-    assert (low, high) == pytest.approx((0.018 - half_width, 0.018 + half_width))
-
-
-def test_corrected_ttest_without_overlap_is_the_paired_ttest():
-    first, second = np.random.default_rng(0).normal(size=(2, 10))
-    expected = stats.ttest_rel(first, second)
-    interval = expected.confidence_interval(0.95)
-    p_value, low, high = corrected_ttest(first - second, 0.0)
-    assert p_value == pytest.approx(expected.pvalue)
-    assert (low, high) == pytest.approx((interval.low, interval.high))
-
-
-def test_corrected_ttest_broadcasts_over_leading_axes():
-    differences = np.random.default_rng(0).normal(size=(2, 3, 8))
-    p_value, low, high = corrected_ttest(differences, 0.1)
-    assert p_value.shape == low.shape == high.shape == (2, 3)
-    assert p_value[1, 2] == corrected_ttest(differences[1, 2], 0.1)[0]
-
-
-@pytest.mark.parametrize(
-    ("differences", "expected"),
-    [
-        ([0.0, 0.0, 0.0], (1.0, 0.0, 0.0)),
-        ([0.5, 0.5, 0.5], (0.0, 0.5, 0.5)),
-        # The same difference, but for rounding.
-        ([0.93 - 0.91, 0.83 - 0.81, 0.53 - 0.51], (0.0, 0.02, 0.02)),
-    ],
-)
-def test_corrected_ttest_of_equal_differences(differences, expected):
-    assert corrected_ttest(differences, 0.25) == pytest.approx(expected)
 
 
 # compare
@@ -307,17 +243,17 @@ def test_nothing_chosen():
 
 
 def test_to_dict_survives_json_and_holds_everything():
-    result = compare(CLASSIFIERS, *IRIS, cv=3)
+    result = compare(CLASSIFIERS, *IRIS, cv=4)
     content = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     knn = content["estimators"]["knn"]
     assert knn["scores"] == result.scores["knn"].tolist()
     assert knn["p_value"] == result.statistics["knn"].p_value
     assert content["estimators"]["majority"]["p_value"] is None
-    assert content["n_train"] == [100, 100, 100]
+    assert content["n_train"] == [112, 112, 113, 113]
 
 
 def test_to_frame():
-    result = compare(CLASSIFIERS, *IRIS, cv=3)
+    result = compare(CLASSIFIERS, *IRIS, cv=4)
     frame = result.to_frame()
     assert frame.index.tolist() == ["majority", "knn"]
     assert frame.index.name == "estimator"
@@ -348,67 +284,6 @@ def test_format_signed(number, text):
 
 def test_format_table_pads_columns():
     assert format_table(["a", "b"], [["xyz", "1"]]) == "a    b\n---  -\nxyz  1"
-
-
-# the sentence
-
-BASE = [0.90, 0.92, 0.91, 0.93]
-HIGHER = [0.95, 0.96, 0.96, 0.97]
-LOWER = [0.85, 0.86, 0.86, 0.87]
-NEAR = [0.92, 0.91, 0.93, 0.92]
-CHOSEN = [{"batchnorm": True, "dropout": 0.25, "l1": 0.0, "l2": 0.002}] * 4
-
-
-@pytest.mark.parametrize(
-    ("default", "tuned", "chosen", "start", "end"),
-    [
-        (
-            BASE,
-            HIGHER,
-            CHOSEN,
-            "Yes: on toy the tuned network beats base by 0.0450 in accuracy (p = 0.0",
-            "; regularise it with batch normalisation, dropout=0.25 and l2=0.002.",
-        ),
-        (
-            BASE,
-            NEAR,
-            [{"l1": 0.0}] * 4,
-            "No clear difference on toy: the tuned network scores 0.0050 above base",
-            "; if you use the network, leave it unregularised, as tuning mostly did.",
-        ),
-        (
-            LOWER,
-            BASE,
-            [{"l2": 0.5}] * 4,
-            "No clear difference on toy: the tuned network scores the same as base in"
-            " accuracy (p = 1.000)",
-            "; if you use the network, regularise it with l2=0.5.",
-        ),
-        (
-            LOWER,
-            LOWER,
-            [{"early_stopping": True}] * 4,
-            "No: on toy base beats the tuned network by 0.0550 in accuracy (p < 0.001)",
-            "; if it must be a network, regularise it with early stopping.",
-        ),
-        (
-            HIGHER,
-            NEAR,
-            CHOSEN,
-            "Yes: on toy the default network beats base by 0.0450",
-            "; keep its defaults, as tuning did not improve it.",
-        ),
-    ],
-    ids=["yes", "no clear difference", "the same", "no", "default is best"],
-)
-def test_verdict(default, tuned, chosen, start, end):
-    result = make_result(
-        {"base": BASE, "default network": default, "tuned network": tuned},
-        {"tuned network": chosen},
-    )
-    sentence = verdict(result, "toy", default="default network", tuned="tuned network")
-    assert sentence.startswith(start)
-    assert sentence.endswith(end)
 
 
 # what is refused

@@ -245,7 +245,7 @@ def test_what_was_chosen_is_a_table(result):
     cells = page.text_of("td")
     first = cells.index("l2")
     assert cells[first : first + 6] == [
-        *("l2", "10 of 10", "0.5", "0.001", "0.5", "not on the strength")
+        *("l2", "10 of 10", "0.5", "0.001", "0.5", "not on the value")
     ]
     assert cells[first + 6 :] == ["kind", "9 of 10", "a (9)", "yes"]
     assert "a note" in page.text_of("p")

@@ -184,10 +184,14 @@ class TestParameters:
         check(kind, name, **{name: value})
 
     @pytest.mark.parametrize(
-        "name", ["activation", "solver", "monitor", "learning_rate", "batchnorm"]
+        "name", ["activation", "solver", "learning_rate", "batchnorm"]
     )
     def test_unknown_name(self, kind, name):
         check(kind, f"The '{name}' parameter .* Got 'adm' instead", **{name: "adm"})
+
+    def test_misspelt_score(self, kind):
+        match = r"monitor='losss' is not a score .* did you mean 'loss'\?"
+        check(kind, match, monitor="losss")
 
     @pytest.mark.parametrize("value", [(0,), (-3,), (2.5,), ("a",), [[2]], (None,)])
     def test_layer_sizes(self, kind, value):

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         ("n_candidates", 0),
         ("n_candidates", 2.5),
         ("cv", "5"),
-        ("scoring", "log_los"),
+        ("scoring", 2),
         ("strategy", "hyperband"),
         ("refit", "fold"),
         ("n_ensemble", 0),
@@ -42,6 +42,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def test_parameters(kind, name, value):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of {kind.__name__}"):
         make(kind, **{name: value}).fit(*rows(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_misspelt_score(kind):
+    with pytest.raises(ValueError) as caught:
+        make(kind, scoring="log_los").fit(*rows(kind))
+    assert str(caught.value) == (
+        "scoring='log_los' is not a score of scikit-learn; did you mean 'neg_log_loss'?"
+    )
+    misspelt = make(kind).set_params(estimator=network(kind, monitor="acuracy"))
+    with pytest.raises(ValueError, match=r"monitor='acuracy'.* mean 'accuracy'"):
+        misspelt.fit(*rows(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,52 @@
+"""Checks of the names of scikit-learn's scores."""
+
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from skreg.compatibility import metric_of
+from skreg.parameters.suggestions import did_you_mean
+
+
+def check_scorer_name(parameter, value, *, others=()):
+    """Raise if a parameter is a name that no score has.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter, for the error message.
+    value : object
+        Value of the parameter. Only strings are checked.
+    others : sequence of str, default=()
+        Names that are allowed although they are no scores.
+
+    Raises
+    ------
+    ValueError
+        If no score has this name. The message gives the nearest names.
+
+    Examples
+    --------
+    >>> from skreg.parameters.scorer_names import check_scorer_name
+    >>> check_scorer_name("scoring", "acuracy")
+    Traceback (most recent call last):
+        ...
+    ValueError: scoring='acuracy' is not a score of scikit-learn; did you mean ...
+    """
+    names = [*others, *get_scorer_names()]
+    if not isinstance(value, str) or value in names:
+        return
+    raise ValueError(
+        f"{parameter}={value!r} is not a score of scikit-learn;"
+        f" {did_you_mean(value, names, n=3, aliases=_other_names())}"
+    )
+
+
+def _other_names():
+    """Return scores by the names of their functions, and errors by their initials."""
+    found = {}
+    for name in get_scorer_names():
+        function = metric_of(get_scorer(name)).__name__
+        if function.endswith("_error"):
+            initials = "".join(word[0] for word in function.split("_"))
+            found.setdefault(initials, name)
+        found.setdefault(function, name)
+    return found
