@@ -59,7 +59,7 @@ print(f"log loss {-network.best_score_:.3f}")
 
 import matplotlib.pyplot as plt
 
-skreg.SearchDisplay.from_cv_results(network.cv_results_, best_index=network.best_index_)
+skreg.SearchDisplay.from_estimator(network)
 plt.show()
 
 # %%

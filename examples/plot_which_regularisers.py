@@ -38,7 +38,7 @@ with skreg.fused():
 
 import matplotlib.pyplot as plt
 
-skreg.SearchDisplay.from_cv_results(search.cv_results_)
+skreg.SearchDisplay.from_estimator(search)
 plt.show()
 
 # %%

@@ -159,7 +159,15 @@ ORDER = {
         "mlp_cv",
     ],
     "sparsity": ["surgery", "units", "compaction", "pruning"],
-    "plotting": ["curves", "path", "spread", "comparison", "search"],
+    "plotting": [
+        "checks",
+        "curves",
+        "path",
+        "spread",
+        "comparison",
+        "search_results",
+        "search",
+    ],
     "comparison": [
         "budget",
         "choices",

@@ -118,7 +118,10 @@ def test_types_of_displays() -> None:
     named = {"a": DummyClassifier(), "b": DummyClassifier()}
     result = skreg.compare(named, X, y, cv=2)
     skreg.ComparisonDisplay(result).plot(Figure().subplots())
-    with pytest.raises(AttributeError, match="scores"):
+    search = skreg.MLPClassifierCV(n_candidates=2, cv=2, random_state=0).fit(X, y)
+    shown = skreg.SearchDisplay.from_estimator(search)
+    assert_type(shown, skreg.SearchDisplay)
+    with pytest.raises(ValueError, match="must be a ComparisonResult"):
         skreg.ComparisonDisplay("result").plot()  # type: ignore[arg-type]
 
 

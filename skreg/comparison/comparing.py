@@ -25,6 +25,7 @@ from skreg.comparison.scoring import check_scoring, needs_positive_predictions
 from skreg.compatibility import num_samples, validate_parameter_constraints
 from skreg.data.random_streams import generator_of
 from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE
+from skreg.parameters.scorer_names import scorer_name
 from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import (
     ArrayLike,
@@ -173,7 +174,7 @@ def compare(
     )
     return ComparisonResult(
         baseline=baseline,
-        scoring=_scoring_name(scoring),
+        scoring=scorer_name(scoring),
         confidence_level=confidence_level,
         n_planned=len(splits),
         **_counts(splits[: len(evaluations[baseline])]),
@@ -251,7 +252,7 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
         error.add_note(f"raised by {name!r} on split {i} of the comparison")
         if isinstance(error, ValueError) and needs_positive_predictions(scoring):
             error.add_note(
-                f"scoring={_scoring_name(scoring)!r} is for positive numbers, also as"
+                f"scoring={scorer_name(scoring)!r} is for positive numbers, also as"
                 " predictions"
             )
         raise
@@ -272,7 +273,7 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
 def _check_score(score, scoring, name, i):
     if not np.isfinite(score):
         raise ValueError(
-            f"scoring={_scoring_name(scoring)!r} gave {score} for {name!r} on split"
+            f"scoring={scorer_name(scoring)!r} gave {score} for {name!r} on split"
             f" {i}: a score must be finite; use another score, or splits whose test"
             " rows hold every class."
         )
@@ -326,12 +327,6 @@ def _check_baseline(baseline: str | None, estimators: dict[str, Estimator]) -> s
             f" {did_you_mean(baseline, estimators)}"
         )
     return baseline
-
-
-def _scoring_name(scoring):
-    if isinstance(scoring, str):
-        return scoring
-    return getattr(scoring, "__name__", repr(scoring))
 
 
 def _make_splits(cv, X, y, classify, random_state):

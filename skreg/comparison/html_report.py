@@ -9,10 +9,14 @@ import numpy as np
 from sklearn.base import clone
 
 from skreg.comparison.text_report import comparison_table, format_number
-from skreg.estimators.nested import nested
 from skreg.plotting.comparison import ComparisonDisplay
-from skreg.plotting.curves import LearningCurvesDisplay, find_network
-from skreg.plotting.search import SearchDisplay, make_axes, read_search
+from skreg.plotting.curves import (
+    LearningCurvesDisplay,
+    find_network,
+    find_networks,
+)
+from skreg.plotting.search import SearchDisplay, make_axes
+from skreg.plotting.search_results import find_search, read_estimator
 from skreg.version import __version__
 
 _STYLE = """\
@@ -331,9 +335,9 @@ def _pictures(result, fitted):
     # Without random ids, so that the same picture gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "skreg"}):
         sections = [_comparison_picture(result)]
-        searches = [search for search in map(_find_search, fitted.values()) if search]
+        searches = [search for search in map(find_search, fitted.values()) if search]
         if searches:
-            sections.append(_search_picture(searches[0]))
+            sections.append(_search_picture(searches[0], result.scoring))
         sections.append(_curves_pictures(fitted))
     return "\n".join(filter(None, sections))
 
@@ -350,19 +354,20 @@ def _comparison_picture(result):
     return _section("Differences", _figure(display.figure_, "Differences", caption))
 
 
-def _search_picture(search):
+def _search_picture(search, scoring):
     from matplotlib.figure import Figure
 
-    best_index = getattr(search, "best_index_", None)
-    display = SearchDisplay(*read_search(search.cv_results_, best_index=best_index))
+    display = SearchDisplay(*read_estimator(search))
     n_panels = len(display.values)
     axes = make_axes(n_panels, Figure(), n_columns=2 if n_panels == 4 else 3)
     figure = display.plot(axes).figure_
     caption = (
-        "Each dot is a setting of the search on all rows. It shows the"
-        f" {_score_text(search)} and the standard deviation over the inner folds. The"
-        " star is the chosen setting."
+        "Each dot is a setting of the search on all rows. It shows the mean"
+        f" {display.metric} and the standard deviation over the inner folds. The star"
+        " is the chosen setting."
     )
+    if display.metric != scoring:
+        caption += f" The table above shows another score, {scoring}."
     if "rung" in search.cv_results_:
         caption += (
             " Settings that fell behind were dropped early. The score at that time is"
@@ -371,29 +376,26 @@ def _search_picture(search):
     return _section("Settings tried", _figure(figure, "Settings tried", caption))
 
 
-def _score_text(search):
-    scoring = getattr(search, "scoring", None)
-    if isinstance(scoring, str):
-        return f"mean score ({scoring})"
-    return "mean score"
-
-
 def _curves_pictures(fitted):
     """Make the section with the learning curves of single and averaged networks."""
     alone, averaged = {}, {}
     for name, estimator in fitted.items():
         try:
-            alone[name] = find_network(estimator)
-        except ValueError:
-            folds = _networks_of_folds(estimator)
-            if folds:
-                averaged[name] = folds
+            networks = find_networks(estimator)
+        except ValueError:  # there are no networks inside
+            continue
+        if len(networks) == 1:
+            alone[name] = next(iter(networks.values()))
+        else:
+            averaged[name] = networks
     figures = []
     if alone:
         figures.append(_curves_figure(alone, "Training", _OF_CURVES))
     for name, folds in averaged.items():
         text = f"Training of the {name}"
-        caption = f"The best setting of the {name} on each fold. {_OF_FOLDS}"
+        caption = (
+            f"The best setting in the average of the {name}, on each fold. {_OF_FOLDS}"
+        )
         figures.append(_curves_figure(folds, text, caption))
     return _section("Training", *figures) if figures else ""
 
@@ -408,24 +410,6 @@ _OF_FOLDS = "The validation rows are the held-out rows of the fold."
 def _curves_figure(networks, text, caption):
     display = LearningCurvesDisplay.from_estimator(networks, ax=_new_axes(5.6, 3.8))
     return _figure(display.figure_, text, caption)
-
-
-def _networks_of_folds(estimator):
-    """Return the networks of an average that have the best setting, by fold."""
-    search = _find_search(estimator)
-    networks = getattr(search, "estimators_", [])
-    n_folds = search.n_splits_ if getattr(search, "refit", None) == "folds" else 1
-    return {
-        f"fold {i}": network
-        for i, network in enumerate(networks[:n_folds], start=1)
-        if hasattr(network, "loss_curve_")
-    }
-
-
-def _find_search(estimator):
-    """Return the search (with `cv_results_`) inside a fitted estimator, or None."""
-    found = (each for _, each in nested(estimator) if hasattr(each, "cv_results_"))
-    return next(found, None)
 
 
 def _new_axes(width, height):

@@ -43,7 +43,7 @@ from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
 from skreg.parameters.intervals import COUNT, POSITIVE
-from skreg.parameters.scorer_names import check_scorer_name
+from skreg.parameters.scorer_names import check_scorer_name, scorer_name
 from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -184,9 +184,11 @@ class BaseNetworkCV(BaseEstimator, ABC):
         data = SearchData(checked, weight, folds, score_params)
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
-        scoring = average.scoring if self.scoring is None else self.scoring
-        if self.scoring is not None:
+        is_default = self.scoring is None
+        if not is_default:
             self._check_scoring(data)
+        scoring = average.scoring if is_default else self.scoring
+        self.score_name_ = average.score_name if is_default else scorer_name(scoring)
         trials = self._search(prototype, data, scoring, seeds, deadline, rng)
         chosen, weights, calibration = select_ensemble(
             trials, self.n_ensemble, average, prototype, data

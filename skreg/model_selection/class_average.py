@@ -24,10 +24,13 @@ class ClassAverage:
     scoring : None
         The score that candidates are compared by if the user gives none. None is the
         log loss.
+    score_name : str
+        Name of this score.
     """
 
     labels: Labels
     scoring = None
+    score_name = "negative log loss"
 
     @staticmethod
     def predictions(model, X):

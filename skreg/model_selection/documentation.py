@@ -58,6 +58,8 @@ SEARCH_ATTRIBUTES = """
         trained to the end or, if there is no signal, the most strongly regularised one.
     best_score_ : float
         Mean score of the best candidate over the folds.
+    score_name_ : str
+        Name of this score: that of `scoring`, or of the negative loss.
     best_index_ : int
         Index of the best candidate in `cv_results_`.
     cv_results_ : dict of str to ndarray

@@ -27,6 +27,11 @@ class NumberAverage:
         """The score that candidates are compared by if the user gives none."""
         return make_scorer(self.loss, greater_is_better=False)
 
+    @property
+    def score_name(self):
+        """Name of this score."""
+        return f"negative {self.loss.in_words}"
+
     @staticmethod
     def predictions(model, X):
         """Return the predictions of a network, which are averaged over networks."""

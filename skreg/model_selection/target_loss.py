@@ -22,6 +22,16 @@ class TargetLoss:
         self.name = network.loss
         self.level = network.quantile if self.name == "quantile" else 0.5
 
+    @property
+    def in_words(self):
+        """The name of the loss in words."""
+        words = {
+            "squared_error": "squared error",
+            "poisson": "Poisson deviance",
+            "quantile": f"pinball loss of the {self.level:g} quantile, doubled",
+        }
+        return words.get(self.name, "absolute error")
+
     def __call__(self, y, prediction, sample_weight=None):
         """Return the mean loss over the rows."""
         return np.average(self.of_rows(y, prediction), weights=sample_weight)

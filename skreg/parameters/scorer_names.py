@@ -1,4 +1,4 @@
-"""Checks of the names of scikit-learn's scores."""
+"""Names of scores."""
 
 from sklearn.metrics import get_scorer, get_scorer_names
 
@@ -38,6 +38,32 @@ def check_scorer_name(parameter, value, *, others=()):
         f"{parameter}={value!r} is not a score of scikit-learn;"
         f" {did_you_mean(value, names, n=3, aliases=_other_names())}"
     )
+
+
+def scorer_name(scoring):
+    """Return the name of a score.
+
+    Parameters
+    ----------
+    scoring : str or callable
+
+    Returns
+    -------
+    str
+        For a scorer of scikit-learn its name, for a function that of the function.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer
+    >>> from skreg.parameters.scorer_names import scorer_name
+    >>> scorer_name(get_scorer("f1_macro"))
+    'f1_macro'
+    """
+    if isinstance(scoring, str):
+        return scoring
+    own = repr(scoring)
+    same = (each for each in get_scorer_names() if repr(get_scorer(each)) == own)
+    return next(same, getattr(scoring, "__name__", own))
 
 
 def _other_names():

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
+import numpy as np
+
 from skreg.compatibility import check_matplotlib_support
+from skreg.plotting.checks import check_axes, check_has
 from skreg.plotting.spread import spread
 from skreg.typing import Axes, ErrorbarContainer, Line2D, NDArray
 
@@ -36,8 +39,8 @@ class ComparisonDisplay:
     """Differences between the scores of each estimator and those of the baseline.
 
     The plot shows a dot for each split, and the mean with its confidence interval,
-    which is corrected for the overlap of the training rows. A vertical line marks no
-    difference.
+    which is corrected for the overlap of the training rows. There is no interval where
+    nothing can be told. A vertical line marks no difference.
 
     Parameters
     ----------
@@ -119,10 +122,14 @@ class ComparisonDisplay:
         import matplotlib.pyplot as plt
 
         result = self.result
+        attributes = ("baseline", "scoring", "confidence_level", "scores", "statistics")
+        expected = "a ComparisonResult, which compare returns"
+        check_has("result", result, attributes, expected)
         names = [name for name in result.scores if name != result.baseline]
         if ax is None:
             size = (6.4, 1.4 + 0.8 * len(names))
             _, ax = plt.subplots(figsize=size, layout="constrained")
+        check_axes(ax)
         ax.axvline(0.0, color="0.5", linewidth=1, zorder=0)
         self.lines_: list[Line2D] = []
         self.errorbars_: list[ErrorbarContainer] = []
@@ -132,11 +139,10 @@ class ComparisonDisplay:
         ax.set_ylim(len(names) - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(f"{result.scoring}, difference from {result.baseline}")
-        level = f"{100 * result.confidence_level:g} %"
         handles: list[Any] = [self.lines_[0], self.errorbars_[0]]
         ax.legend(
             handles,
-            ["each split", f"mean and {level} interval"],
+            ["each split", self._mean_label(names)],
             loc="lower left",
             bbox_to_anchor=(0, 1),
             ncols=2,
@@ -145,6 +151,13 @@ class ComparisonDisplay:
         )
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _mean_label(self, names):
+        """Name the marks of the means. Few splits, or equal ones, have no interval."""
+        result = self.result
+        if all(np.isnan(result.statistics[name].ci_low) for name in names):
+            return "mean"
+        return f"mean and {100 * result.confidence_level:g} % interval"
 
     def _plot_row(self, ax, row, name, line_kw):
         """Draw the dots of an estimator below its mean and interval."""

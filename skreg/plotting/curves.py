@@ -6,8 +6,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.compatibility import check_matplotlib_support
+from skreg.compatibility import InvalidParameterError, check_matplotlib_support
 from skreg.estimators.nested import nested
+from skreg.model_selection.base_cv import BaseNetworkCV
+from skreg.plotting.checks import check_axes, check_mapping, numbers
 from skreg.typing import ArrayLike, Axes, Estimator, Line2D
 
 
@@ -79,8 +81,10 @@ class LearningCurvesDisplay:
         Parameters
         ----------
         estimator : estimator, list of estimator or dict of str to estimator
-            Fitted networks, or fitted pipelines or searches that contain one. The
-            estimators of a list are named by their position.
+            Fitted networks, or fitted pipelines or searches that contain one. Of an
+            MLPClassifierCV or MLPRegressorCV, the networks of all folds are shown that
+            have the best candidate in the average. The estimators of a list are named
+            by their position.
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure and axes are created.
         **line_kw : dict
@@ -98,7 +102,13 @@ class LearningCurvesDisplay:
             named = {str(i): each for i, each in enumerate(estimator)}
         else:
             named = {"": estimator}
-        networks = {name: find_network(each) for name, each in named.items()}
+        if not named:
+            raise InvalidParameterError("estimator must hold at least one estimator.")
+        networks = {
+            " ".join(filter(None, [str(name), part])): network
+            for name, each in named.items()
+            for part, network in find_networks(each).items()
+        }
         validation = {
             name: network.validation_loss_curve_
             for name, network in networks.items()
@@ -134,8 +144,10 @@ class LearningCurvesDisplay:
         import matplotlib.pyplot as plt
         from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 
+        self._check()
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
+        check_axes(ax)
         self.lines_: list[Line2D] = []
         self.best_lines_: list[Line2D] = []
         for position, name in enumerate(self.loss_curves):
@@ -164,6 +176,18 @@ class LearningCurvesDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    def _check(self):
+        check_mapping("loss_curves", self.loss_curves, "losses by name")
+        for name in ("validation_loss_curves", "best_points"):
+            expected = "losses" if name.startswith("v") else "(epoch, loss)"
+            value = getattr(self, name)
+            check_mapping(name, value, f"{expected} by name", is_optional=True)
+        for name, point in (self.best_points or {}).items():
+            if len(numbers(f"best_points[{name!r}]", point)) != 2:
+                raise InvalidParameterError(
+                    f"best_points[{name!r}] must be (epoch, loss), got {point!r}."
+                )
+
     def _plot_one(self, ax, name, position, line_kw):
         """Plot the curves of one estimator, in two colours if it is the only one."""
         is_only = len(self.loss_curves) == 1
@@ -175,8 +199,8 @@ class LearningCurvesDisplay:
             other = "C1" if is_only else color
             curves.append(("validation loss", validation, other, "-"))
         for kind, curve, color, linestyle in curves:
-            curve = np.asarray(curve, dtype=float)
-            label = " ".join(filter(None, [name, kind]))
+            curve = numbers(f"the {kind} of {name!r}", curve)
+            label = " ".join(filter(None, [str(name), kind]))
             style = {"label": label, "color": color, "linestyle": linestyle} | line_kw
             self.lines_ += ax.plot(np.arange(1, len(curve) + 1), curve, **style)
         point = (self.best_points or {}).get(name)
@@ -221,3 +245,39 @@ def find_network(estimator):
         "estimator must be a network with a loss_curve_, or a pipeline or search that "
         f"contains one, got {estimator!r}."
     )
+
+
+def find_networks(estimator):
+    """Return the networks inside a fitted estimator whose curves are shown.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted network, or a pipeline or search that contains one.
+
+    Returns
+    -------
+    dict of str to estimator
+        Of an estimator that averages networks, those of each fold with the best
+        candidate in the average, by the name of the fold. Otherwise a single network
+        without a name.
+
+    Raises
+    ------
+    ValueError
+        If the estimator contains no network.
+    """
+    averaged = [s for _, s in nested(estimator) if isinstance(s, BaseNetworkCV)]
+    if not averaged or not hasattr(averaged[0], "best_params_"):
+        return {"": find_network(estimator)}
+    search = averaged[0]
+    if not hasattr(search, "estimators_"):
+        raise ValueError(
+            f"estimator must hold networks, and {type(search).__name__} with"
+            " refit=False keeps none. Set refit='folds' or refit=True."
+        )
+    # The networks of the best candidate come first, unless it has no weight.
+    if search.refit != "folds" or search.n_splits_ == 1:
+        return {"": search.estimators_[0]}
+    folds = search.estimators_[: search.n_splits_]
+    return {f"fold {i}": network for i, network in enumerate(folds, start=1)}

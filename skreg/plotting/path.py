@@ -4,9 +4,10 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skreg.compatibility import check_matplotlib_support
+from skreg.compatibility import InvalidParameterError, check_matplotlib_support
 from skreg.estimators.base import BaseNetwork
 from skreg.model_selection.path import RegularizationPath, regularization_path
+from skreg.plotting.checks import check_axes
 from skreg.typing import ArrayLike, Axes, CrossValidation, MatrixLike, Scoring
 
 
@@ -137,8 +138,14 @@ class RegularizationPathDisplay:
         import matplotlib.pyplot as plt
 
         path = self.path
+        if not isinstance(path, RegularizationPath):
+            raise InvalidParameterError(
+                "path must be a RegularizationPath, which regularization_path returns,"
+                f" got {path!r}."
+            )
         if ax is None:
             _, ax = plt.subplots()
+        check_axes(ax)
         single = path.coefs.shape[2] == 1
         values = path.coefs[:, :, 0] if single else path.feature_norms
         self.lines_ = ax.plot(path.strengths, values, **line_kw)

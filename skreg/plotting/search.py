@@ -6,16 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from skreg.compatibility import check_matplotlib_support
-from skreg.model_selection.cv_results import (
-    last_rows,
-    param_names,
-    reached_last_stage,
-    score_names,
-)
+from skreg.compatibility import InvalidParameterError, check_matplotlib_support
 from skreg.parameters.values import is_number, is_off
+from skreg.plotting.checks import check_axes, check_mapping, numbers
+from skreg.plotting.search_results import check_index, read_estimator, read_search
 from skreg.plotting.spread import spread
-from skreg.typing import ArrayLike, Axes, Line2D, NDArray
+from skreg.typing import ArrayLike, Axes, Estimator, Line2D, NDArray
 
 _DECADES_OF_LOG = 1.5
 
@@ -65,7 +61,7 @@ class SearchDisplay:
     >>> from skreg import SearchDisplay
     >>> X, y = load_diabetes(return_X_y=True)
     >>> search = GridSearchCV(Ridge(), {"alpha": [0.0, 0.01, 0.1, 1.0]}).fit(X, y)
-    >>> display = SearchDisplay.from_cv_results(search.cv_results_)
+    >>> display = SearchDisplay.from_estimator(search)
     >>> display.axes_[0].get_xscale()
     'log'
     """
@@ -83,6 +79,42 @@ class SearchDisplay:
         self.sds = sds
         self.best_index = best_index
         self.metric = metric
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Estimator,
+        params: Sequence[str] | None = None,
+        *,
+        metric: str | None = None,
+        ax: Axes | Sequence[Axes] | NDArray[Any] | None = None,
+        **line_kw: Any,
+    ) -> Self:
+        """Plot the scores of a fitted search, and mark the candidate that it chose.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted GridSearchCV, RandomizedSearchCV, BayesSearchCV, MLPClassifierCV,
+            MLPRegressorCV or halving search, or a pipeline that ends in one.
+        params : list of str, default=None
+            Hyperparameters to plot. None is all that were varied.
+        metric : str, default=None
+            Name of the score, for a search with several. None is the score by which
+            the search chose.
+        ax : array-like of matplotlib Axes or matplotlib Axes, default=None
+            Axes to plot on, one for each hyperparameter. If None, a new figure and
+            axes are created.
+        **line_kw : dict
+            Keyword arguments passed to matplotlib's `errorbar`.
+
+        Returns
+        -------
+        SearchDisplay
+            The display with its plot.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        return cls(*read_estimator(estimator, params, metric)).plot(ax, **line_kw)
 
     @classmethod
     def from_cv_results(
@@ -149,12 +181,15 @@ class SearchDisplay:
             The display itself.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
+        self._check()
         axes = make_axes(len(self.values)) if ax is None else np.asarray(ax).ravel()
         if len(axes) != len(self.values):
             raise ValueError(
                 f"ax must hold {len(self.values)} axes, one for each of "
                 f"{list(self.values)}, got {len(axes)}."
             )
+        for each in axes:
+            check_axes(each)
         self.lines_: list[Line2D] = []
         self.best_lines_: list[Line2D] = []
         labels = _short_names(self.values)
@@ -173,6 +208,20 @@ class SearchDisplay:
                 )
         self.axes_, self.figure_ = np.array(axes), axes[0].figure
         return self
+
+    def _check(self):
+        """Raise if the values, scores and the chosen candidate do not fit together."""
+        check_mapping("values", self.values, "the candidates' values, by name")
+        lengths = {"scores": len(numbers("scores", self.scores))}
+        lengths["sds"] = len(numbers("sds", self.sds))
+        for name, values in self.values.items():
+            lengths[f"values[{name!r}]"] = len(values)
+        if len(set(lengths.values())) > 1:
+            raise InvalidParameterError(
+                "values, scores and sds must have the same length, the number of"
+                f" candidates, got {lengths}."
+            )
+        check_index(self.best_index, lengths["scores"])
 
     def _plot_panel(self, ax, scale, line_kw):
         scale.set_up(ax)
@@ -218,56 +267,6 @@ class SearchDisplay:
             color="0.4",
             fontsize="small",
         )
-
-
-def read_search(
-    cv_results: Mapping[str, Any],
-    params: Sequence[str] | None = None,
-    metric: str = "score",
-    best_index: int | None = None,
-) -> tuple[dict[str, list[Any]], NDArray[Any], NDArray[Any], int]:
-    """Return what a `SearchDisplay` shows of a search.
-
-    Parameters
-    ----------
-    cv_results : dict of str to array-like
-    params : list of str, default=None
-        Hyperparameters to plot. None is all that were varied.
-    metric : str, default="score"
-        Name of the score.
-    best_index : int, default=None
-        Row of the chosen candidate. None is the candidate with the best score.
-
-    Returns
-    -------
-    values : dict of str to list
-        Values of the candidates, by name of the hyperparameter.
-    scores, sds : ndarray of shape (n_candidates,)
-        Means and standard deviations of the test scores.
-    best_index : int
-        Index of the chosen candidate in these.
-
-    Raises
-    ------
-    ValueError
-        If nothing was searched, or if `cv_results` lacks the metric or a parameter.
-    """
-    _check_metric(cv_results, metric)
-    scores = np.asarray(cv_results[f"mean_test_{metric}"], dtype=float)
-    if best_index is None:
-        best_index = _find_best(cv_results, scores)
-    rows = last_rows(cv_results)
-    names = _varied(cv_results, rows) if params is None else list(params)
-    values = {}
-    for name in names:
-        if f"param_{name}" not in cv_results:
-            known = param_names(cv_results)
-            raise ValueError(f"params has {name!r}, which is not one of {known}.")
-        column = cv_results[f"param_{name}"]
-        values[name] = [column[row] for row in rows]
-    best = _row_of_same(cv_results, rows, best_index)
-    sds = np.asarray(cv_results[f"std_test_{metric}"], dtype=float)
-    return values, scores[rows], sds[rows], best
 
 
 @dataclass
@@ -347,43 +346,6 @@ class _Scale:
             ax.set_xlim(-0.5, len(self.labels) - 0.5)
             if sum(map(len, self.labels)) > 24:
                 ax.tick_params(axis="x", rotation=30)
-
-
-def _check_metric(cv_results, metric):
-    if f"mean_test_{metric}" not in cv_results:
-        known = score_names(cv_results)
-        raise ValueError(f"metric={metric!r} is not one of the scores {known}.")
-
-
-def _find_best(cv_results, scores):
-    """Return the row with the best score among those that reached the last stage.
-
-    A candidate that was dropped early cannot be the chosen one.
-    """
-    allowed = reached_last_stage(cv_results, np.isfinite(scores))
-    return int(np.where(allowed, scores, -np.inf).argmax())
-
-
-def _row_of_same(cv_results, rows, index):
-    params = repr(cv_results["params"][index])
-    if index in rows:
-        return rows.index(index)
-    return [repr(cv_results["params"][row]) for row in rows].index(params)
-
-
-def _varied(cv_results, rows):
-    names = param_names(cv_results)
-    if not names:
-        raise ValueError(
-            "cv_results has no columns 'param_...': nothing was searched, so there is "
-            "nothing to plot."
-        )
-    varied = [
-        name
-        for name in names
-        if len({repr(cv_results[f"param_{name}"][row]) for row in rows}) > 1
-    ]
-    return varied or names
 
 
 def make_axes(n_panels, figure=None, n_columns=4):

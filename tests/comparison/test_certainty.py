@@ -24,7 +24,7 @@ from skreg.comparison.text_report import (
     describe_certainty,
     group_by_certainty,
 )
-from skreg.plotting.search import read_search
+from skreg.plotting.search_results import read_search
 
 DIABETES = load_diabetes(return_X_y=True)
 

@@ -23,13 +23,14 @@ from sklearn.preprocessing import StandardScaler
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, compare
 from skreg.comparison.contenders import contenders
 from skreg.comparison.datasets import load_table
-from skreg.comparison.html_report import _networks_of_folds, html_report, model_codes
+from skreg.comparison.html_report import html_report, model_codes
 from skreg.comparison.text_report import comparison_table
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X, Y = load_iris(return_X_y=True)
+SETTINGS = "Settings tried"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -230,11 +231,21 @@ def test_pictures_of_an_average_show_its_best_setting_on_each_fold(result):
     fitted = {"tuned": make_pipeline(StandardScaler(), search).fit(X, Y)}
     found = pictures(Page(page_of(result, fitted=fitted)))
     assert list(found) == ["Differences", "Settings tried", "Training of the tuned"]
-    folds = _networks_of_folds(fitted["tuned"])
-    assert list(folds) == ["fold 1", "fold 2"]
-    curves = search.curves_[search.best_index_]
-    # The best setting may have no weight in the average; here it has.
-    assert [n.validation_loss_curve_ for n in folds.values()] == curves
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy", "f1_macro"])
+def test_the_picture_of_the_settings_names_its_score(result, scoring):
+    """Which may be another one than that of the table."""
+    search = MLPClassifierCV(n_candidates=2, cv=2, scoring=scoring, random_state=0)
+    text = page_of(result, fitted={"tuned": search.fit(X, Y)})
+    name = scoring or "negative log loss"
+    assert f"It shows the mean {name} and the standard deviation" in text
+    other = " The table above shows another score, accuracy."
+    assert (other in text) == (name != "accuracy")
+    # The label of its axis: text is drawn as paths, with a comment that holds it.
+    image = next(each for each in Page(text).of("img") if each["alt"] == SETTINGS)
+    svg = base64.b64decode(image["src"].partition(",")[2]).decode()
+    assert f"<!-- {name} -->" in svg
 
 
 def test_what_was_chosen_is_a_table(result):

@@ -12,7 +12,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import LearningCurvesDisplay, MLPClassifier
+from skreg import (
+    LearningCurvesDisplay,
+    MLPClassifier,
+    MLPClassifierCV,
+    MLPRegressorCV,
+)
 
 X, Y = load_iris(return_X_y=True)
 # Few epochs on purpose.
@@ -111,6 +116,37 @@ def test_curves_of_what_holds_a_network():
     ]:
         (line,) = LearningCurvesDisplay.from_estimator(whole).lines_
         assert line.get_ydata().tolist() == inner.loss_curve_
+
+
+@pytest.mark.parametrize("kind", [MLPClassifierCV, MLPRegressorCV])
+@pytest.mark.parametrize("refit", ["folds", True])
+def test_curves_of_an_estimator_that_tunes_itself(kind, refit):
+    options = {"n_candidates": 3, "cv": 2, "n_ensemble": 1, "random_state": 0}
+    search = kind(refit=refit, **options).fit(X, Y)
+    for each in (search, make_pipeline(StandardScaler(), clone(search)).fit(X, Y)):
+        display = LearningCurvesDisplay.from_estimator(each)
+        own = getattr(each, "steps", [(None, each)])[-1][1]
+        assert len(own.estimators_) == (2 if refit == "folds" else 1)
+        expected = []
+        for network in own.estimators_:
+            expected += [network.loss_curve_, network.validation_loss_curve_ or []]
+        lines = [line.get_ydata().tolist() for line in display.lines_]
+        assert lines == [curve for curve in expected if curve]
+        if refit == "folds":
+            assert lines[1::2] == own.curves_[own.best_index_]
+            labels = [line.get_label() for line in display.lines_]
+            assert labels[0] == "fold 1 training objective"
+            assert labels[3] == "fold 2 validation loss"
+    both = LearningCurvesDisplay.from_estimator({"a": search, "b": search})
+    assert both.lines_[0].get_label().startswith("a ")
+
+
+def test_an_estimator_that_keeps_no_networks_has_no_curves():
+    search = MLPClassifierCV(n_candidates=2, cv=2, refit=False).fit(X, Y)
+    with pytest.raises(ValueError, match=r"refit=False keeps none\. Set refit='folds'"):
+        LearningCurvesDisplay.from_estimator(search)
+    with pytest.raises(NotFittedError):
+        LearningCurvesDisplay.from_estimator(MLPClassifierCV())
 
 
 def test_what_has_no_curves():

@@ -5,12 +5,23 @@ import sys
 import numpy as np
 import pytest
 from _searches import BOX, ROWS, Surface
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skreg import BayesSearchCV, OffOr, SearchDisplay
+from skreg import (
+    BayesSearchCV,
+    MLPClassifierCV,
+    MLPRegressor,
+    MLPRegressorCV,
+    OffOr,
+    SearchDisplay,
+)
 
 X, Y = load_iris(return_X_y=True)
 
@@ -49,6 +60,45 @@ def test_a_grid_search_is_drawn():
     for line, best in zip(display.lines_, display.best_lines_, strict=True):
         chosen = line.get_xydata()[search.best_index_].tolist()
         assert best.get_xydata().tolist() == [chosen]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(
+    ("search", "name"),
+    [
+        (MLPClassifierCV(), "negative log loss"),
+        (MLPClassifierCV(refit=False), "negative log loss"),
+        (MLPClassifierCV(scoring="accuracy"), "accuracy"),
+        (MLPClassifierCV(scoring=get_scorer("f1_macro")), "f1_macro"),
+        (MLPRegressorCV(), "negative squared error"),
+        (MLPRegressorCV(MLPRegressor(loss="huber")), "negative absolute error"),
+        (MLPRegressorCV(MLPRegressor(loss="poisson")), "negative Poisson deviance"),
+        (GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}), "mean test score"),
+        (GridSearchCV(Ridge(), {"alpha": [1, 2]}, scoring="r2"), "r2"),
+    ],
+)
+def test_a_fitted_search_is_drawn_with_the_name_of_its_score(search, name, inside):
+    search = clone(search)
+    if hasattr(search, "n_candidates"):
+        search.set_params(n_candidates=3, cv=2, random_state=0)
+    model = make_pipeline(StandardScaler(), search) if inside else search
+    display = SearchDisplay.from_estimator(model.fit(X, Y))
+    table, first = search.cv_results_, display.lines_[0].get_xydata()
+    np.testing.assert_array_equal(first[:, 1], table["mean_test_score"])
+    best = display.best_lines_[0].get_xydata()
+    np.testing.assert_array_equal(best, [first[search.best_index_]])
+    assert display.axes_[0].get_ylabel() == name
+
+
+def test_of_a_search_with_several_scores_the_one_that_chose_is_drawn():
+    scores = ["r2", "neg_mean_absolute_error"]
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1e3]}, scoring=scores, refit="r2")
+    search.fit(X, Y)
+    for metric, name in [(None, "r2"), (scores[1], scores[1])]:
+        display = SearchDisplay.from_estimator(search, metric=metric)
+        found = display.lines_[0].get_ydata()
+        np.testing.assert_array_equal(found, search.cv_results_[f"mean_test_{name}"])
+        assert display.axes_[0].get_ylabel() == name
 
 
 def test_error_bars_are_the_spread_over_the_folds():
@@ -220,3 +270,5 @@ def test_without_matplotlib_the_error_says_so(monkeypatch):
         SearchDisplay.from_cv_results(results(a=[1, 2]))
     with pytest.raises(ImportError, match="requires matplotlib"):
         SearchDisplay([], [], [], 0).plot()
+    with pytest.raises(ImportError, match="requires matplotlib"):
+        SearchDisplay.from_estimator(None)
