@@ -216,18 +216,17 @@ def certainty_lines(result, name):
     Returns
     -------
     list of str
-        One line about the hyperparameters, and one about the lead of the best setting
-        over the next if the searches have it. Empty if nothing was tuned.
+        One line for the hyperparameters of each certainty, and one about the lead of
+        the best setting over the next if the searches have it. Empty if nothing was
+        tuned.
     """
     found = result.certainties(name)
     if not found:
         return []
-    groups = group_by_certainty(found).items()
-    parts = [
-        f"{heading}: {'; '.join(map(describe_certainty, members))}"
-        for heading, members in groups
+    lines = [
+        f"{name}: {heading} {'; '.join(map(describe_certainty, members))}"
+        for heading, members in group_by_certainty(found).items()
     ]
-    lines = [f"{name}: {'. '.join(parts)}"]
     margins = [m for m in result.margins.get(name, []) if m is not None]
     if margins:
         middle = median(margins)
@@ -250,31 +249,31 @@ def group_by_certainty(certainties):
     Returns
     -------
     dict of str to list of Certainty
-        By a heading in words. Without the headings that no hyperparameter has.
+        By the beginning of a sentence about them.
     """
     groups = {}
     for each in certainties:
         groups.setdefault(_heading(each), []).append(each)
-    order = ("sure", _UNSURE_VALUE, _UNSURE_USE)
-    return {key: groups[key] for key in sorted(groups, key=_place_in(order))}
+    return {heading: groups[heading] for heading in _HEADINGS if heading in groups}
 
 
-_UNSURE_VALUE = "not sure of the value"
-_UNSURE_USE = "not sure whether to use"
+_HEADINGS = _TOO_FEW, _USE, _VALUE, _EITHER, _LEAVE_OUT = (
+    "too few folds to be sure of",
+    "sure to use",
+    "sure to use, but not of the value of",
+    "not sure whether to use",
+    "sure not to use",
+)
 
 
 def _heading(certainty):
     if certainty.has_too_few_splits:
-        return f"{certainty.n_splits} folds are too few to be sure of any setting"
+        return _TOO_FEW
     if not certainty.is_sure:
-        return _UNSURE_USE
-    is_on = certainty.n_on > certainty.n_splits / 2
-    return "sure" if certainty.is_sure_of_strength or not is_on else _UNSURE_VALUE
-
-
-def _place_in(order):
-    """Return a key that sorts by the place in `order`; others come last."""
-    return lambda each: order.index(each) if each in order else len(order)
+        return _EITHER
+    if certainty.n_on <= certainty.n_splits / 2:
+        return _LEAVE_OUT
+    return _USE if certainty.is_sure_of_strength else _VALUE
 
 
 def describe_certainty(certainty):

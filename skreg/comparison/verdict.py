@@ -125,7 +125,7 @@ def _doubts(certainties):
     """Name the settings that the splits are not sure of, once for all of them."""
     if certainties[0].has_too_few_splits:
         n_splits = certainties[0].n_splits
-        return f"; {n_splits} folds are too few to be sure of settings"
+        return f"; {n_splits} folds are too few to be sure of any setting"
     names = [_short_name(each) for each in certainties if not _is_sure(each)]
     return f"; the folds do not agree on {_listed(names)}" if names else ""
 

@@ -135,35 +135,42 @@ def test_the_picture_marks_the_choice_of_the_last_rung(tuned):
 # over the splits
 
 
+# In the notes, and in the table of the page.
+HEADINGS = {
+    "use": ("sure to use", "yes"),
+    "value": ("sure to use, but not of the value of", "not on the value"),
+    "?": ("not sure whether to use", "no"),
+    "leave out": ("sure not to use", "yes"),
+    "too few": ("too few folds to be sure of", "too few folds"),
+}
+
+
 @pytest.mark.parametrize(
     ("values", "text", "heading"),
     [
-        ([1e-3] * 9 + [8e-3], "x between 0.001 and 0.008 in 10 of 10 folds", "sure"),
+        ([1e-3] * 9 + [8e-3], "x between 0.001 and 0.008 in 10 of 10 folds", "use"),
         ([1e-3] * 9 + [0.5], "x between 0.001 and 0.5 in 10 of 10 folds", "value"),
-        ([0.1, 0.2] * 3 + [0.0] * 4, "x between 0.1 and 0.2 in 6 of 10 folds", "use"),
-        ([0.2] * 8 + [0.0] * 2, "x 0.2 in 8 of 10 folds", "sure"),
-        ([0.2] * 2 + [0.0] * 8, "x 0.2 in 2 of 10 folds", "sure"),
-        ([0.01] + [1.0] + [0.0] * 8, "x between 0.01 and 1 in 2 of 10 folds", "sure"),
-        ([0.0] * 10, "x in 0 of 10 folds", "sure"),
-        ([True] * 3 + [False] * 7, "x in 3 of 10 folds", "use"),
-        ([None] * 1 + ["a"] * 9, "x a in 9 of 10 folds", "sure"),
-        ([None] * 5, "x in 0 of 5 folds", "sure"),
+        ([0.1, 0.2] * 3 + [0.0] * 4, "x between 0.1 and 0.2 in 6 of 10 folds", "?"),
+        ([0.2] * 8 + [0.0] * 2, "x 0.2 in 8 of 10 folds", "use"),
+        ([0.2] * 2 + [0.0] * 8, "x 0.2 in 2 of 10 folds", "leave out"),
+        ([0.01, 1.0] + [0.0] * 8, "x between 0.01 and 1 in 2 of 10 folds", "leave out"),
+        ([0.0] * 10, "x in 0 of 10 folds", "leave out"),
+        ([True] * 3 + [False] * 7, "x in 3 of 10 folds", "?"),
+        ([None] * 1 + ["a"] * 9, "x a in 9 of 10 folds", "use"),
+        ([None] * 5, "x in 0 of 5 folds", "leave out"),
         (["b"] * 4 + ["a"] * 6, "x a or b in 10 of 10 folds", "value"),
-        ([0.1] * 3, "x 0.1 in 3 of 3 folds", "3 folds are too few to be sure"),
-        ([0.1, 0.0], "x 0.1 in 1 of 2 folds", "2 folds are too few to be sure"),
+        ([0.1] * 3, "x 0.1 in 3 of 3 folds", "too few"),
+        ([0.1, 0.0], "x 0.1 in 1 of 2 folds", "too few"),
     ],
 )
 def test_certainty(values, text, heading):
     (found,) = certainties([{"step__x": value} for value in values])
     assert describe_certainty(found) == text
-    headings = {"value": "not sure of the value", "use": "not sure whether to use"}
-    (group,) = group_by_certainty([found])
-    assert group.startswith(headings.get(heading, heading))
-    agreed = {"sure": "yes", "value": "not on the value", "use": "no"}
-    assert _agreement(found) == agreed.get(heading, "too few folds")
+    assert list(group_by_certainty([found])) == [HEADINGS[heading][0]]
+    assert _agreement(found) == HEADINGS[heading][1]
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert content["has_too_few_splits"] == ("too few" in heading)
-    assert content["is_sure"] == (heading in ("sure", "value"))
+    assert content["has_too_few_splits"] == (heading == "too few")
+    assert content["is_sure"] == (heading not in ("?", "too few"))
     assert content["is_sure_of_strength"] == found.is_sure_of_strength
 
 
@@ -205,15 +212,15 @@ def test_the_lines_of_the_report():
     chosen = [{"l2": 0.1, "dropout": 0.2}] * 2 + [{"l2": 0.2, "dropout": 0.0}] * 2
     result = compared(chosen, [0.5, None, 0.2, 0.3])
     assert certainty_lines(result, "tuned network") == [
-        "tuned network: sure: l2 between 0.1 and 0.2 in 4 of 4 folds."
-        " not sure whether to use: dropout 0.2 in 2 of 4 folds",
+        "tuned network: sure to use l2 between 0.1 and 0.2 in 4 of 4 folds",
+        "tuned network: not sure whether to use dropout 0.2 in 2 of 4 folds",
         "tuned network: inside a fold the best setting is 0.3 standard errors ahead of"
         " the next (median of 3 folds), perhaps by chance",
     ]
     assert certainty_lines(result, "base") == []
     sure = certainty_lines(compared(chosen, [2.0] * 4), "tuned network")
-    assert sure[1].endswith(", clearly ahead")
-    assert len(certainty_lines(compared(chosen, [None] * 4), "tuned network")) == 1
+    assert sure[-1].endswith(", clearly ahead")
+    assert len(certainty_lines(compared(chosen, [None] * 4), "tuned network")) == 2
 
 
 def test_a_doubt_that_all_settings_share_is_said_once():
@@ -221,7 +228,7 @@ def test_a_doubt_that_all_settings_share_is_said_once():
     scores = {"base": BASE[:2], "tuned network": HIGHER[:2]}
     result = make_result(scores, {"tuned network": chosen})
     (line,) = certainty_lines(result, "tuned network")
-    start = "tuned network: 2 folds are too few to be sure of any setting: p0 between"
+    start = "tuned network: too few folds to be sure of p0 between"
     assert line.startswith(start)
     assert line.count("sure") == 1
     chosen = [{f"p{i}": 0.1 * (j < 2) for i in range(8)} for j in range(4)]

@@ -94,7 +94,7 @@ def test_two_folds_are_too_few(step):
         f"Cannot tell on toy: the tuned network scores {place[np.sign(step)]} in"
         " accuracy, but 2 folds are too few for a test, which needs at least 3; if you"
         " use the network, regularise it with l2=0.1; 2 folds are too few to be sure of"
-        " settings."
+        " any setting."
     )
     assert p_cells(result) == ["", "too few splits", "too few splits"]
 
