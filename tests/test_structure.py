@@ -172,7 +172,7 @@ ORDER = {
         "budget",
         "choices",
         "inner_scorer",
-        "scoring",
+        "score_kinds",
         "contenders",
         "datasets",
         "ttest",

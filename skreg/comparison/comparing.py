@@ -21,7 +21,7 @@ from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
 from skreg.comparison.choices import chosen_hyperparameters
 from skreg.comparison.result import ComparisonResult
-from skreg.comparison.scoring import check_scoring, needs_positive_predictions
+from skreg.comparison.score_kinds import check_scoring, needs_positive_predictions
 from skreg.compatibility import num_samples, validate_parameter_constraints
 from skreg.data.random_streams import generator_of
 from skreg.parameters.intervals import BETWEEN_0_AND_1, POSITIVE

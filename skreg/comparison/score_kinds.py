@@ -4,11 +4,12 @@ import warnings
 from difflib import get_close_matches
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
 from skreg.compatibility import target_of_metric
+from skreg.estimators.labels import Labels
+from skreg.estimators.scoring import GuessedLabels, GuessedNumbers
 from skreg.parameters.scorer_names import check_scorer_name
 from skreg.parameters.suggestions import in_words
 
@@ -25,7 +26,7 @@ def check_scoring(scoring, y, *, is_classes):
 
     The score of each name is for classes, for numbers or for clusters. Some scores are
     for fewer targets: for two classes, or for positive numbers. This is found by
-    scoring known predictions.
+    scoring guesses.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def check_scoring(scoring, y, *, is_classes):
 
     Examples
     --------
-    >>> from skreg.comparison.scoring import check_scoring
+    >>> from skreg.comparison.score_kinds import check_scoring
     >>> check_scoring("roc_auc", ["no", "yes"], is_classes=True)
     'roc_auc'
     >>> check_scoring("roc_auc", [0.5, 2.5], is_classes=False)
@@ -97,90 +98,69 @@ def needs_positive_predictions(scoring):
         "numbers"
     ):
         return False
-    y = np.array([1.0, 2.0])
-    return _error_of(scoring, _Known(np.array([-2.0, 2.0])), y) is not None
-
-
-class _Known(RegressorMixin, BaseEstimator):
-    """A fitted model with known predictions."""
-
-    def __init__(self, predictions):
-        self.predictions = predictions
-
-    def predict(self, X):
-        return self.predictions
-
-
-class _KnownClasses(ClassifierMixin, _Known):
-    """A fitted classifier with known predictions, of which it is certain."""
-
-    @property
-    def classes_(self):
-        return np.unique(self.predictions)
-
-    def predict_proba(self, X):
-        return (self.predictions[:, None] == self.classes_).astype(float)
-
-    def decision_function(self, X):
-        margins = 2 * self.predict_proba(X) - 1
-        return margins[:, 1] if margins.shape[1] == 2 else margins
-
-
-def _known_classes(y):
-    """Return a model that predicts classes, and two rows of each; None if unusual."""
-    if type_of_target(y) not in ("binary", "multiclass"):
-        return None  # several labels for each row
-    y = np.repeat(np.unique(np.asarray(y)), 2)
-    return _KnownClasses(y), y
-
-
-def _known_numbers(y):
-    """Return a model that predicts the mean, and the numbers; None if invalid."""
-    try:
-        y = np.asarray(y, dtype=float)
-    except (ValueError, TypeError):
-        return None
-    if not np.all(np.isfinite(y)):
-        return None
-    return _Known(np.broadcast_to(y.mean(axis=0), y.shape)), y
+    return _error_of(scoring, GuessedNumbers(-3.0), np.array([1.0, 2.0])) is not None
 
 
 def _error_of(scoring, model, y):
-    """Return the error of a score for known predictions, None if there is none."""
+    """Return the error of a score for guesses, None if there is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            get_scorer(scoring)(model, np.zeros((len(y), 1)), y)
+            get_scorer(scoring)(model, y, y)
     # Metrics raise all kinds of errors for targets that they are not made for.
     except Exception as error:
         return error
     return None
 
 
+def _known_classes(y):
+    """Return a model that guesses right, and rows with all classes; None if unusual."""
+    y = np.asarray(y)
+    kind = type_of_target(y)
+    if kind in ("binary", "multiclass"):
+        y = np.repeat(np.unique(y), 2)
+        return GuessedLabels(Labels(np.unique(y), kind), 0), y
+    if kind == "multilabel-indicator":
+        return GuessedLabels(Labels(np.arange(y.shape[1]), kind), 0), y
+    return None
+
+
+def _known_numbers(y):
+    """Return a model that guesses larger numbers, and the numbers; None if invalid."""
+    try:
+        y = np.asarray(y, dtype=float)
+    except (ValueError, TypeError):
+        return None
+    return (GuessedNumbers(0.3), y) if np.all(np.isfinite(y)) else None
+
+
 def _reason_of_classes(scoring, y, error):
     """Describe the classes that a score is for."""
     classes = [str(each) for each in np.unique(y)]
-    codes = np.array([0, 0, 1, 1])
-    if _error_of(scoring, _KnownClasses(codes), codes) is None:
-        if len(classes) > 2:
-            return f"is for two classes, and the target has {len(classes)}"
+    one_label = _error_of(scoring, *_known_classes([0, 1])) is None
+    several = _error_of(scoring, *_known_classes([[0, 1], [1, 0], [1, 1]])) is None
+    if y.ndim == 1 and one_label and len(classes) > 2:
+        return f"is for two classes, and the target has {len(classes)}"
+    if y.ndim == 1 and one_label:
         return (
             "is for the classes 0 and 1, of which 1 is the positive one, and the"
             f" target's are {in_words(classes, 'and')}"
         )
-    labels = np.array([[0, 1], [1, 0], [1, 1]])
-    if _error_of(scoring, _Known(labels), labels) is None:
+    if y.ndim == 1 and several:
         return (
             "is for classes of which a row can have several, and the target has one"
             " class per row"
+        )
+    if y.ndim == 2 and one_label:
+        return (
+            "is for classes of which a row has one, and the target has several per row"
         )
     return f"cannot be computed for the classes of the target: {error}"
 
 
 def _reason_of_numbers(scoring, y, error):
     """Describe the numbers that a score is for."""
-    positive = 1 + np.abs(y)
-    if _error_of(scoring, *_known_numbers(positive)) is None:
+    if _error_of(scoring, *_known_numbers(1 + np.abs(y))) is None:
         return f"is for positive numbers, and the lowest of the target is {y.min():g}"
     return f"cannot be computed for the numbers of the target: {error}"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
@@ -17,11 +17,12 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-from skreg import compare
+from skreg import MLPClassifier, compare
 from skreg.comparison.commandline import main
 from skreg.comparison.contenders import contenders
 from skreg.comparison.datasets import Table
 from skreg.comparison.inner_scorer import InnerScorer
+from skreg.comparison.score_kinds import check_scoring
 from skreg.compatibility import RIDGE_LOGISTIC_CV, metric_of
 
 pytestmark = [
@@ -125,6 +126,27 @@ def test_a_score_is_scikit_learns_or_an_error_says_what_it_is_for(scoring, targe
     for name in suggested:
         assert KINDS[name] == kind
         assert scikit_learn_gives(model, X, y, name, folds) is not None
+
+
+@pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one")
+def test_scores_of_several_labels_per_row():
+    """Refused if and only if scikit-learn cannot score a fitted network by them."""
+    X, y = make_multilabel_classification(60, random_state=0)
+    model = MLPClassifier((), l2=0.1, random_state=0).fit(X, y)
+    n_refused = 0
+    for scoring in get_scorer_names():
+        try:
+            get_scorer(scoring)(model, X, y)
+            is_usable = KINDS[scoring] == "classes"
+        except ValueError:
+            is_usable = False
+        if is_usable:
+            assert check_scoring(scoring, y, is_classes=True) == scoring
+            continue
+        n_refused += 1
+        with pytest.raises(ValueError, match=f"scoring={scoring!r} is for "):
+            check_scoring(scoring, y, is_classes=True)
+    assert 0 < n_refused < len(KINDS)
 
 
 def baseline(target, scoring):
