@@ -352,10 +352,11 @@ def _print_report(result, answer, notes):
         table.add_column(header, no_wrap=header != headers[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console()
+    # Names of files, columns and classes may look like markup or emoji, and are not.
+    console = Console(markup=False, emoji=False, highlight=False)
     console.print(table)
-    console.print(legend, style="dim", highlight=False)
-    console.print(answer, style="bold", highlight=False)
+    console.print(legend, style="dim")
+    console.print(answer, style="bold")
 
 
 def _write_numbers(result, answer, notes, table, options):

@@ -18,6 +18,7 @@ from skreg.data.random_streams import generator_of
 from skreg.model_selection.cv_results import score_names
 from skreg.model_selection.sampling import new_study, propose, tell, translate
 from skreg.parameters.intervals import COUNT
+from skreg.parameters.scorer_names import check_scorer_name
 from skreg.typing import (
     CrossValidation,
     Estimator,
@@ -141,6 +142,8 @@ class BayesSearchCV(BaseSearchCV):
     _parameter_constraints: dict = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict],
+        # `_get_scorers` names the scores that a misspelt name resembles.
+        "scoring": [str, callable, list, tuple, set, dict, None],
         "n_iter": [COUNT],
         "batch_size": [COUNT],
         "sampler": [
@@ -184,6 +187,11 @@ class BayesSearchCV(BaseSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
+
+    def _get_scorers(self):
+        """Return the scorers and the score to refit for, after a check of names."""
+        check_scorer_name("scoring", self.scoring)
+        return super()._get_scorers()
 
     def _check_input_parameters(self, X, y, split_params):
         """Draw the folds once, so that all batches are scored on the same folds."""

@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from _comparisons import make_result
 
 import skreg
 from skreg import MLPRegressorCV
-from skreg.comparison.commandline import main
+from skreg.comparison.commandline import _print_report, main
 from skreg.comparison.contenders import contenders
 from skreg.comparison.datasets import load_table
 
@@ -131,6 +132,22 @@ def test_terminal_gets_a_progress_bar_and_a_drawn_table(capsys, monkeypatch):
     assert "\nLogisticRegressionCV  " in out
     assert "\x1b[1m" in out
     assert "100%" in err
+
+
+def test_names_are_no_markup_on_a_terminal(capsys, monkeypatch, tmp_path):
+    """Of files, in the answer, and of chosen values, in the table."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    path = tmp_path / "x[bold]y[red] :smile:.csv"
+    write_csv(path)
+    code, out, _ = run(capsys, "compare", path, *QUICK)
+    assert code == 0
+    assert out.count(path.name) == 2  # in the first line and in the answer
+    scores = {"a": [0.1, 0.2], "b": [0.2, 0.3]}
+    value = "[bold]u[/] :smile:"
+    chosen = {"b": [{"[x]v": value}] * 2}
+    result = make_result(scores, chosen, baseline="a")
+    _print_report(result, "yes", [])
+    assert f"[x]v={value}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_baseline_comes_first_and_the_tuned_network_tunes_itself():

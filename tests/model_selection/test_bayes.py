@@ -390,3 +390,9 @@ def test_the_progress_bar_runs():
     search = BayesSearchCV(Surface(), {"a": [0.0, 1.0]}, n_iter=20, cv=2)
     search.set_callbacks(ProgressBar()).fit(*ROWS)
     assert len(candidates(search)) == 2
+
+
+def test_a_misspelt_score():
+    search = BayesSearchCV(Ridge(), {"alpha": [1.0]}, scoring="neg_mean_square_error")
+    with pytest.raises(ValueError, match="did you mean 'neg_mean_squared_error'"):
+        search.fit([[0.0], [1.0]] * 5, [0.0, 1.0] * 5)
