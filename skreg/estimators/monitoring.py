@@ -2,8 +2,9 @@
 
 import copy
 import math
+from numbers import Real
 
-from skreg.estimators.scoring import check_score, is_number, score_function
+from skreg.estimators.scoring import check_score, score_function
 from skreg.estimators.trained import with_state
 
 
@@ -61,10 +62,8 @@ def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="mon
     parameter : str, default="monitor"
         The name of the parameter that gives the score, for messages.
     """
-    score_of, bare = (
-        score_function(scoring, prepared.layout.targets),
-        copy.copy(estimator),
-    )
+    score_of = score_function(scoring, prepared.layout.targets)
+    bare, is_named = copy.copy(estimator), isinstance(scoring, str)
     X, y = rows.X[rows.index], rows.y[rows.index]
 
     def score(state):
@@ -72,14 +71,14 @@ def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="mon
         try:
             value = score_of(model, X, y, **options)
         except ValueError:
-            if not isinstance(scoring, str):
+            if not is_named:
                 raise
             value = math.nan
-        if is_number(value):
-            return float(value)
         # Some scores are undefined for some predictions, such as those of one class.
-        if isinstance(scoring, str):
-            return -math.inf
+        if is_named:
+            return float(value) if math.isfinite(value) else -math.inf
+        if isinstance(value, Real) and not math.isnan(value):
+            return float(value)
         raise ValueError(
             f"{parameter}={scoring!r} must give a number for the predictions of "
             f"n_samples={len(y)} rows, got {value!r}."

@@ -111,15 +111,10 @@ def _problem(compute, guess, y, options):
             score = compute(guess, y, y, **options)
         except (ValueError, AttributeError, TypeError, ArithmeticError) as error:
             return Problem(str(error), True)
-    if is_number(score):
+    if isinstance(score, Real) and math.isfinite(score):
         return None
     reasons = dict.fromkeys(str(each.message) for each in caught)
     return Problem("; ".join([f"it is {score!r}", *reasons]), False)
-
-
-def is_number(score):
-    """Return whether a score can be compared."""
-    return isinstance(score, Real) and math.isfinite(score)
 
 
 def codes_of(targets, y):

@@ -9,10 +9,10 @@ import torch
 # With fewer multiplications than this in the largest product of a step, synchronising
 # several threads takes longer than they save.
 SINGLE_THREAD_PRODUCTS = 2**23
-# The same for each model of a stack, where each thread computes whole models. A stack of
-# many small networks gains little on an idle machine. On a busy one, where the threads
-# that wait for one another in each of its short operations do not run at the same time,
-# it takes twenty times as long.
+# The same for each model of a stack, where each thread computes whole models. A stack
+# of many small networks gains little on an idle machine. On a busy one, where the
+# threads that wait for one another in each of its short operations do not run at the
+# same time, it takes twenty times as long.
 SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
 
 _lock = threading.Lock()
