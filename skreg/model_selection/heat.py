@@ -119,8 +119,8 @@ class Heat:
             elif not np.isfinite(scores[c]).all():
                 trial.fail(
                     ValueError(
-                        f"{self.scored_by} is not defined for its predictions: the "
-                        f"scores of the folds are {scores[c].tolist()}."
+                        f"{self.scored_by} gave scores of the folds that are not "
+                        f"finite: {scores[c].tolist()}."
                     )
                 )
             elif trial.is_finalist:

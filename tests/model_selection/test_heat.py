@@ -87,6 +87,6 @@ def test_a_candidate_with_an_infinite_score_is_not_chosen():
         scoring=scoring,
         random_state=0,
     )
-    with pytest.warns(FitFailedWarning, match="1 of 2 candidates .* are not finite"):
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates .* not finite"):
         search.fit(X, y)
     assert search.best_params_ == {"l2": 0.01}
