@@ -1,6 +1,7 @@
 """What messages advise can be done, and then works."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from _estimators import ESTIMATORS, data
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -181,3 +183,24 @@ def test_fine_tuning_after_samplers(structured):
     )
     np.testing.assert_array_equal(pruned[-1].coefs_[0], expected.coefs_[0])
     assert pruned[-1].sparsity_ >= 0.5
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("sizes", [(), (8,)])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_how_a_solver_that_stopped_can_reach_the_optimum(
+    standardize, sizes, activation
+):
+    """Only what is not so already is advised."""
+    X, y = data(MLPClassifier)
+    parameters = {"activation": activation, "standardize": standardize}
+    net = MLPClassifier(sizes, solver="lbfgs", max_iter=2, l2=1e-2, **parameters)
+    with pytest.warns(ConvergenceWarning, match=r"Increase max_iter \(got 2\)") as seen:
+        net.fit(X, y)
+    message = str(seen[0].message)
+    assert ("set standardize=True" in message) == (not standardize)
+    assert ("smooth activation" in message) == (activation == "relu" and sizes == (8,))
+    better = {"max_iter": 5000, "standardize": True, "activation": "tanh"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.set_params(**better).fit(X, y)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skreg.estimators.inference import Inference
+from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.shared_members import member_states
 from skreg.training.request import OptimizerState
 
@@ -178,8 +179,7 @@ def early_end(tracker, kkt_violation):
         return (
             f"The optimality conditions are violated by {kkt_violation:.1e}, more than "
             f"{request.accuracy:.1e}, where the solver stopped. Increase max_iter (got "
-            f"{request.max_polish}), standardise the inputs, or give a network a "
-            "smooth activation, such as 'tanh' or 'silu'."
+            f"{request.max_polish}){_how_else(request)}."
         )
     if tracker.n_iter == request.max_iter and not request.has_fixed_length:
         return (
@@ -187,6 +187,17 @@ def early_end(tracker, kkt_violation):
             "Increase max_iter or learning_rate_init, or use early_stopping=True."
         )
     return None
+
+
+def _how_else(request):
+    """Return what else than more iterations can help the full-batch solver."""
+    advice = ""
+    if request.scaling.scale is None:
+        advice += ", set standardize=True"
+    architecture = request.architecture
+    if architecture.n_hidden and ACTIVATIONS[architecture.activation].has_kink:
+        advice += ", or give the network a smooth activation, such as 'tanh' or 'silu'"
+    return advice
 
 
 def needless_epochs(tracker):

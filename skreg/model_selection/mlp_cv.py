@@ -22,6 +22,7 @@ from skreg.model_selection.prediction_averages import mean_over, tempered
 from skreg.model_selection.target_loss import TargetLoss
 from skreg.typing import (
     ArrayLike,
+    ClassWeight,
     CrossValidation,
     MatrixLike,
     NDArray,
@@ -52,6 +53,9 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         rows. It uses early stopping on the held-out rows and, unless targets are
         multilabel, ``label_smoothing=0.05``.
     {search}
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes in training, for all candidates, as in
+        :class:`MLPClassifier`. None leaves those of `estimator`.
 
     Attributes
     ----------
@@ -113,10 +117,21 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: bool | int = False,
+        class_weight: ClassWeight = None,
     ) -> None:
         store_parameters(self, locals())
 
     _network = BaseClassifierNetwork
+    _parameter_constraints = {
+        **BaseNetworkCV._parameter_constraints,
+        "class_weight": BaseClassifierNetwork._parameter_constraints["class_weight"],
+    }
+
+    def _prototype(self):
+        prototype = super()._prototype()
+        if self.class_weight is not None:
+            prototype.set_params(class_weight=self.class_weight)
+        return prototype
 
     def _default_estimator(self):
         return MLPClassifier(label_smoothing=SMOOTHING, **SETTINGS)

@@ -32,6 +32,8 @@ class ActivationFunction:
     is_monotone : bool, default=False
         Whether the function never decreases, so that it can be swapped with maximum
         pooling.
+    has_kink : bool, default=False
+        Whether the derivative jumps, which full-batch solvers find hard.
     """
 
     forward: Callable
@@ -39,6 +41,7 @@ class ActivationFunction:
     forward_: Callable | None = None
     needs_output: bool = False
     is_monotone: bool = False
+    has_kink: bool = False
 
     def __post_init__(self):
         if self.forward_ is None:
@@ -56,6 +59,7 @@ ACTIVATIONS = {
         lambda g, x, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
         forward_=torch.relu_,
         is_monotone=True,
+        has_kink=True,
     ),
     "tanh": ActivationFunction(
         torch.tanh,
@@ -78,6 +82,7 @@ ACTIVATIONS = {
         torch.selu,
         lambda g, x, y: aten.elu_backward(g, _SELU_ALPHA, _SELU_SCALE, 1, False, x),
         is_monotone=True,
+        has_kink=True,
     ),
     "gelu": ActivationFunction(
         torch.nn.functional.gelu,
@@ -95,5 +100,6 @@ ACTIVATIONS = {
         torch.nn.functional.leaky_relu,
         lambda g, x, y: aten.leaky_relu_backward(g, x, 0.01, False),
         is_monotone=True,
+        has_kink=True,
     ),
 }

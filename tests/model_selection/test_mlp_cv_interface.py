@@ -146,3 +146,19 @@ def test_n_jobs_does_not_change_the_result():
     found = [numbers(fitted(MLPClassifierCV, n_jobs=n), X) for n in (None, 1, 2, -1)]
     for one in found[1:]:
         assert_allclose(one, found[0], **TOLERANCE)
+
+
+def test_class_weights_of_all_candidates():
+    X, y = rows(MLPClassifierCV)
+    own = make(MLPClassifierCV, {"class_weight": "balanced"}).fit(X, y)
+    given = make(MLPClassifierCV, class_weight="balanced").fit(X, y)
+    assert_array_equal(given.predict_proba(X), own.predict_proba(X))
+    assert given.estimator.class_weight is None
+    plain = make(MLPClassifierCV).fit(X, y)
+    assert not np.array_equal(given.scores_, plain.scores_)
+    default = MLPClassifierCV(n_candidates=2, cv=2, class_weight={0: 1, 1: 5, 2: 1})
+    shares = [
+        search.set_params(random_state=0).fit(X, y).predict_proba(X)[:, 1].mean()
+        for search in (default, clone(default).set_params(class_weight=None))
+    ]
+    assert shares[0] > shares[1] + 0.1
