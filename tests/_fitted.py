@@ -2,12 +2,19 @@
 
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import make_request
+from skreg.fusion.keys import keys_of
 
 
 def prepared_request(estimator, X, y, sample_weight=None, validation=(), *, seed=0):
     """Return the request of a fit of a single network, without its callbacks."""
     prepared = prepare(estimator, X, y, sample_weight, validation, seed=seed)
     return make_request(estimator, prepared, seed)
+
+
+def key_of(request):
+    """Return the key of a request in a checkpoint."""
+    (key,) = keys_of([request])
+    return key
 
 
 def weights_of(estimator):

@@ -55,4 +55,4 @@ def steps_only(request):
 
 def unpolished():
     """Return a context in which fits end after Adam or SGD."""
-    return mock.patch("skreg.training.train._needs_polish", return_value=False)
+    return mock.patch("skreg.training.train.needs_polish", return_value=False)

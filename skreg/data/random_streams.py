@@ -63,6 +63,32 @@ class Streams:
             self._generators[purpose] = np.random.Generator(np.random.PCG64(sequence))
         return self._generators[purpose]
 
+    def state(self):
+        """Return the states of the generators that have been used, as whole numbers.
+
+        Returns
+        -------
+        dict of {int: list of int}
+            By purpose: the state of PCG64, whether it holds half of a number that it
+            has drawn, and this half.
+        """
+        states = {p: g.bit_generator.state for p, g in self._generators.items()}
+        return {
+            purpose: [state["state"]["state"], state["has_uint32"], state["uinteger"]]
+            for purpose, state in states.items()
+        }
+
+    def restore(self, state):
+        """Set the generators to what `state` returned for streams of the same seed."""
+        for purpose, (number, has_half, half) in state.items():
+            bits = self[purpose].bit_generator
+            whole = bits.state["state"] | {"state": number}
+            bits.state = bits.state | {
+                "state": whole,
+                "has_uint32": has_half,
+                "uinteger": half,
+            }
+
 
 def seed_of(random_state):
     """Return a seed.

@@ -4,7 +4,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 
 from joblib import parallel_config
 from joblib.parallel import (
@@ -18,6 +18,7 @@ from joblib.parallel import (
     register_parallel_backend,
 )
 
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.fusion.dispatch import Trainer
 from skreg.fusion.scheduler import Call, Scheduler, current_task
 from skreg.training.memory import available_memory
@@ -57,8 +58,8 @@ class FusedBackend(_TaskBackend):
     ----------
     nesting_level : int, default=None
         How deep the call is nested in others, as joblib counts.
-    max_memory, over, checkpoint, progress
-        As in `fused`.
+    max_memory, over, checkpoint, checkpoint_interval, progress
+        As in `fused`. The backends of nested calls share a `Checkpoint`.
     """
 
     def __init__(
@@ -67,9 +68,13 @@ class FusedBackend(_TaskBackend):
         max_memory=None,
         over="loky",
         checkpoint=None,
+        checkpoint_interval=None,
         progress=False,
     ):
         super().__init__(nesting_level=nesting_level)
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            check_interval(checkpoint_interval)
+            checkpoint = Checkpoint(checkpoint, checkpoint_interval)
         self.options = {
             "max_memory": max_memory,
             "over": over,
@@ -222,6 +227,7 @@ def fused(
     n_jobs: int | None = None,
     over: str = "loky",
     checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_interval: float | None = None,
     progress: bool = False,
 ) -> Iterator[None]:
     """Train the fits of a search, or of other work that joblib runs, as large networks.
@@ -248,9 +254,14 @@ def fused(
     over : str, default="loky"
         The joblib backend that stacks are spread over, such as "dask".
     checkpoint : path-like, default=None
-        Directory in which every finished fit is kept. If a search is killed and started
-        again, with the same data and an integer `random_state`, it reads the fits that
-        it had finished from there.
+        Directory in which fits are kept, when they have ended and from time to time
+        before. If a search is killed and started again, with the same data and an
+        integer `random_state`, it goes on from there and gives the same result.
+    checkpoint_interval : float, default=None
+        Seconds after which fits that are still in training are written to `checkpoint`,
+        between two epochs. 0 writes after every epoch. None is a tenth of the time that
+        the networks have trained, but at least a second and at most a minute, and so
+        seldom that writing takes less than 2 % of the time.
     progress : bool, default=False
         Whether to show a bar of the epochs trained, on standard error.
 
@@ -282,12 +293,14 @@ def fused(
     (4,)
     """
     check_options(max_memory, n_jobs, over)
+    check_interval(checkpoint_interval)
     with parallel_config(
         backend="fused",
         n_jobs=n_jobs,
         max_memory=max_memory,
         over=over,
         checkpoint=checkpoint,
+        checkpoint_interval=checkpoint_interval,
         progress=progress,
     ):
         yield
@@ -318,6 +331,17 @@ def check_options(max_memory, n_jobs, over):
         raise ValueError(
             f"over must be the name of a joblib backend, one of {sorted(names)}, got "
             f"{over!r}."
+        )
+
+
+def check_interval(checkpoint_interval):
+    """Check the parameter of `fused`."""
+    is_number = isinstance(checkpoint_interval, Real)
+    is_number = is_number and not isinstance(checkpoint_interval, bool)
+    if checkpoint_interval is not None and not (is_number and checkpoint_interval >= 0):
+        raise ValueError(
+            "checkpoint_interval must be a number of seconds that is not negative, or "
+            f"None for the default, got {checkpoint_interval!r}."
         )
 
 

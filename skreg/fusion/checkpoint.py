@@ -1,49 +1,38 @@
-"""Finished fits on disk, from which a search that was killed continues.
+"""Fits on disk, from which training that was killed goes on.
 
-Each fit is a file, named by the hash of everything that decides its result. It holds
-the weights in the safetensors format, with all else as JSON in the metadata. Reading a
-file executes no code.
+Each ended fit is a file, named by the hash of everything that decides its result. Fits
+that are still in training are written from time to time, all of a stack in one file.
 """
 
-import json
 import os
-import uuid
+import time
 import warnings
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from hashlib import sha256
-from numbers import Integral
 from pathlib import Path
 
-import numpy as np
-import scipy.sparse as sp
-import sklearn
-import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from skreg.networks.architecture import state_shapes
-from skreg.training.request import FitResult
-from skreg.training.tracker import Tracker
-from skreg.version import __version__
+from skreg.fusion.files import RecordFile, sweep, try_to_write, write_records
+from skreg.fusion.keys import keys_of
+from skreg.training import records as contents
+from skreg.training.records import record_of_result, result_of
+from skreg.training.train import needs_polish
 
-# Version of the files and of the keys. It must be raised whenever either changes.
-FORMAT = 3
+# The ends of the names of files: of an ended fit, and of the fits of a stack.
+ENDED, IN_TRAINING = ".safetensors", ".training"
 
-# A request with one of these fields is not kept. Callbacks and hooks may do anything,
-# and the other fields belong to fits that are continued.
-UNKEPT = ("callbacks", "on_epoch", "optimizer_state", "keep_optimizer")
-# Fields that are not part of the key: `monitor` already names `score`.
-UNHASHED = ("score",)
-
-# The attributes kept of a tracker, and those of its request, which a polish replaces.
-COURSE = ("loss_curve", "validation_loss_curve", "validation_scores", "best_score")
-COURSE += ("best_iter", "lr", "converged", "finished")
-POLISHED = ("solver", "max_iter")
+# By default, fits in training are written after a tenth of the time that their stack
+# has taken so far, but after a minute at most, so that little is lost of long and of
+# short training. They are not written within the first second, nor before fifty times
+# the duration of the last writing has passed. So writing takes less than 2 % of the
+# time, whatever the size of the networks and the speed of the disk.
+SHARE, FIRST, LAST, COST = 0.1, 1.0, 60.0, 50.0
 
 
 class Checkpoint:
-    """A directory of finished fits.
+    """A directory of fits, ended or in training.
 
     The key of a fit covers all that decides its result up to rounding: the request with
     the contents of its data, and the versions of skreg, scikit-learn, torch and numpy.
@@ -54,7 +43,10 @@ class Checkpoint:
     Parameters
     ----------
     directory : str or path-like
-        Created with its parents if it does not exist.
+        Created with its parents by `begin` if it does not exist.
+    interval : float or None, default=None
+        Seconds after which fits in training are written, between two epochs. None is a
+        tenth of the time so far, from a second to a minute.
 
     Examples
     --------
@@ -70,36 +62,90 @@ class Checkpoint:
     >>> request = make_request(model, prepared, seed=0)
     >>> with TemporaryDirectory() as directory:
     ...     checkpoint = Checkpoint(directory)
-    ...     key = checkpoint.key(request)
-    ...     checkpoint.save(key, *train([request]))
-    ...     checkpoint.load(key, request).tracker.n_iter
+    ...     (request,) = checkpoint.resumed([request])
+    ...     checkpoint.save(request.key, *train([request]))
+    ...     checkpoint.load(request.key, request).tracker.n_iter
     5
     """
 
-    def __init__(self, directory):
-        self.directory = _writable_directory(directory)
-        self._warned = False
+    def __init__(self, directory, interval=None):
+        self.given, self.directory = directory, _absolute(directory)
+        self.interval, self._is_in_use, self._has_warned = interval, False, False
 
-    def key(self, request):
-        """Return the key of a fit: the hash of everything that decides its result.
+    def begin(self):
+        """Make the directory ready, and return whether it can be used.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be used from the beginning. If it becomes unusable later, this
+            is a warning, because training would be lost.
+        """
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            try_to_write(self.directory)
+        except (ValueError, OSError) as reason:
+            if not self._is_in_use:
+                raise _unusable(self.given, reason) from reason
+            self._warn(f"The checkpoint {str(self.directory)!r}", reason)
+            return False
+        if not self._is_in_use:
+            sweep(self.directory)
+        self._is_in_use = True
+        return True
+
+    def resumed(self, requests):
+        """Return the requests with their keys and with what is known of their fits.
 
         Parameters
         ----------
-        request : FitRequest
-            The request before it is trained.
+        requests : list of FitRequest
+            The requests before they are trained.
 
         Returns
         -------
-        str or None
-            None for a fit that is not kept: one with skorch callbacks, one that reads
-            or leaves the state of an optimiser, or one whose monitor is a function.
+        list of FitRequest
         """
-        return self.keys([request])[0]
+        requests = [
+            replace(request, key=key, resume=self.load(key, request))
+            for request, key in zip(requests, keys_of(requests))
+        ]
+        if any(request.key and request.resume is None for request in requests):
+            found = self._in_training(requests)
+            requests = [replace(r, resume=found.get(r.key, r.resume)) for r in requests]
+        return requests
 
-    def keys(self, requests):
-        """Return the keys of several requests. Arrays they share are hashed once."""
-        digests = {}  # by identity, which is valid while the requests are alive
-        return [_key(request, digests) for request in requests]
+    def _in_training(self, requests):
+        """Return what is known of stacks that had not ended, by the keys of fits."""
+        by_key, found = {r.key: r for r in requests if r.key}, {}
+        for path in self._files_in_training():
+            with _ignored_if_unusable(path):
+                with RecordFile(path) as file:
+                    keys = by_key.keys() & set(file.keys)
+                    if all(by_key[key].resume for key in keys):
+                        # Another stack of these fits has ended, with other companions.
+                        continue
+                    # Fits of the stack that have ended take part again, so that
+                    # the others have the same companions as before.
+                    for key in file.keys:
+                        if key in keys:
+                            record = _read(file, key, by_key[key])
+                            found[key] = max(
+                                record, found.get(key, record), key=_progress
+                            )
+        for key, record in found.items():
+            if record.has_ended:
+                found[key] = result = result_of(record, by_key[key])
+                if by_key[key].resume is None and not needs_polish(result):
+                    self.save(key, result)  # the file of the stack will be removed
+        return found
+
+    def _files_in_training(self):
+        try:
+            names = sorted(os.listdir(self.directory))
+        except OSError:
+            return []
+        return [self.directory / name for name in names if name.endswith(IN_TRAINING)]
 
     def load(self, key, request):
         """Return the kept result of a request, or None if it must be trained.
@@ -118,15 +164,13 @@ class Checkpoint:
         """
         if key is None:
             return None
-        path = self.directory / f"{key}.safetensors"
-        try:
-            return _read(path, key, request)
-        except FileNotFoundError:
-            return None
-        except Exception as reason:  # a file may hold anything
-            text = f"The checkpoint {str(path)!r} cannot be used ({reason})."
-            warnings.warn(f"{text} Its fit is trained anew.", stacklevel=2)
-            return None
+        path = self.directory / f"{key}{ENDED}"
+        with suppress(FileNotFoundError), _ignored_if_unusable(path, "Its fit is"):
+            with RecordFile(path) as file:
+                record = _read(file, key, request)
+            if not record.has_ended:
+                raise ValueError("its fit has not ended")
+            return result_of(record, request)
 
     def save(self, key, result):
         """Keep a result, unless the fit was interrupted, halted or failed.
@@ -140,166 +184,132 @@ class Checkpoint:
         tracker = result.tracker
         if key is None or result.interrupted or tracker.halted or tracker.error:
             return
-        path = self.directory / f"{key}.safetensors"
-        # No other process writes this file, and it is in the same file system.
-        part = path.with_name(f"{key}.{uuid.uuid4().hex}.part")
+        path = self.directory / f"{key}{ENDED}"
+        self.write(path, {key: record_of_result(result)})
+
+    def write(self, path, records):
+        """Write records. If this fails, there is a warning, and training goes on."""
         try:
-            part.write_bytes(_serialised(key, result))
-            os.replace(part, path)
+            write_records(path, records)
         except (OSError, SafetensorError) as reason:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            # One warning is enough: a full disk stays full for the next fits.
-            if not self._warned:
-                self._warned = True
-                text = f"The checkpoint {str(path)!r} cannot be written ({reason})."
-                warnings.warn(f"{text} Training goes on without it.", stacklevel=2)
+            self._warn(f"The checkpoint {str(path)!r}", reason)
+
+    def _warn(self, what, reason):
+        # One warning is enough: a full disk stays full for the next fits.
+        if not self._has_warned:
+            self._has_warned = True
+            text = f"{what} cannot be written ({reason})."
+            warnings.warn(f"{text} Training goes on without it.", stacklevel=3)
+
+    def of_stack(self, requests):
+        """Return what writes the fits of a stack while they are trained.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+            With their keys.
+
+        Returns
+        -------
+        StackFile or None
+            None if no fit is kept.
+        """
+        keys = [request.key for request in requests]
+        return StackFile(self, self._path_of(keys), keys) if any(keys) else None
+
+    def end(self, requests):
+        """Remove the file of a stack whose fits have ended, and were saved."""
+        keys = [request.key for request in requests]
+        with suppress(OSError):
+            if any(keys):
+                self._path_of(keys).unlink(missing_ok=True)
+
+    def _path_of(self, keys):
+        name = sha256(" ".join(sorted(filter(None, keys))).encode()).hexdigest()
+        return self.directory / f"{name}{IN_TRAINING}"
 
 
-def _writable_directory(directory):
-    """Return the absolute path of a directory, after creating it and writing to it."""
-    try:
-        # None is an error. "" would be the current directory, which may change.
-        path = Path(directory or None).expanduser().absolute()
-        path.mkdir(parents=True, exist_ok=True)
-        # The access bits are not a reliable test, so a file is written.
-        trial = path / f"{uuid.uuid4().hex}.part"
-        trial.touch(exist_ok=False)
-        trial.unlink()
-    except (TypeError, ValueError, RuntimeError, OSError) as reason:
-        raise ValueError(
-            "checkpoint must be the path of a directory that can be created and "
-            f"written to, got {directory!r} ({reason})."
-        ) from reason
-    return path
-
-
-def _key(request, digests):
-    """Return the key of a request, or None if it is not kept."""
-    # A score without a name may be any function.
-    anonymous = request.score is not None and request.monitor == "loss"
-    if anonymous or any(getattr(request, name) for name in UNKEPT):
-        return None
-    names = [f.name for f in fields(request) if f.name not in (*UNKEPT, *UNHASHED)]
-    try:
-        content = {name: _plain(getattr(request, name), digests) for name in names}
-    except TypeError:  # a value whose content cannot be hashed
-        return None
-    versions = [__version__, *(p.__version__ for p in (sklearn, torch, np))]
-    text = json.dumps([FORMAT, versions, content], sort_keys=True)
-    return sha256(text.encode()).hexdigest()
-
-
-def _plain(value, digests):
-    """Convert a value to types of JSON, or raise a TypeError.
+class StackFile:
+    """The file of the fits of a stack that are in training.
 
     Parameters
     ----------
-    value : object
-    digests : dict
-        The digests of arrays by their identity. New digests are added.
+    checkpoint : Checkpoint
+    path : Path
+    keys : list of {str, None}
+        The keys of the fits. Those without a key are not kept.
     """
-    if isinstance(value, str | float | None):
-        return value
-    if isinstance(value, Integral | np.bool_):
-        return int(value)  # and booleans
-    if isinstance(value, np.floating):  # its precision decides how sums are rounded
-        return [value.dtype.str, float(value)]
-    if isinstance(value, torch.dtype | torch.device):
-        return str(value).partition(":")[0]  # any device of a type
-    if isinstance(value, list | tuple):
-        return [_plain(part, digests) for part in value]
-    if isinstance(value, dict):
-        return {str(name): _plain(part, digests) for name, part in value.items()}
-    if sp.issparse(value):
-        parts = [value.data, value.indices, value.indptr]
-        return [value.format, list(value.shape), _plain(parts, digests)]
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        if id(value) not in digests:
-            # Twice as fast as blake2b on processors with instructions for it.
-            digest = sha256(np.ascontiguousarray(value)).hexdigest()
-            digests[id(value)] = [value.dtype.str, list(value.shape), digest]
-        return digests[id(value)]
-    # Losses, architectures and rows. Classes of other packages may change.
-    if type(value).__module__.startswith("skreg."):
-        return [type(value).__qualname__, _plain(vars(value), digests)]
-    raise TypeError(f"{value!r} has no content that can be hashed.")
+
+    def __init__(self, checkpoint, path, keys):
+        self._checkpoint, self._path, self._keys = checkpoint, path, keys
+        self._start = self._last = time.monotonic()
+        self._cost = 0.0
+
+    def is_due(self):
+        """Return whether it is time to write the file."""
+        now, interval = time.monotonic(), self._checkpoint.interval
+        if interval is None:
+            interval = min(max(SHARE * (now - self._start), FIRST), LAST)
+            interval = max(interval, COST * self._cost)
+        return now - self._last >= interval
+
+    def save(self, records):
+        """Write the file.
+
+        Parameters
+        ----------
+        records : list of {Record, None}
+            In the order of the keys. None for fits that have failed.
+        """
+        start = time.monotonic()
+        kept = {k: r for k, r in zip(self._keys, records) if k and r is not None}
+        self._checkpoint.write(self._path, kept)
+        self._last = time.monotonic()
+        self._cost = self._last - start
 
 
-def _serialised(key, result):
-    """Return the content of the file for a result, as bytes."""
-    tracker, request = result.tracker, result.tracker.request
-    course = {name: getattr(tracker, name) for name in COURSE}
-    course |= {name: getattr(request, name) for name in POLISHED}
-    course |= {name: getattr(result, name) for name in ("kkt_violation", "seconds")}
-    # JSON keeps all bits of numbers, nan and inf included. Scalars of numpy have to be
-    # converted to those of Python.
-    text = json.dumps(course, default=np.generic.item)
-    # safetensors writes the memory of arrays as it is.
-    arrays = [a for state in (result.state, *tracker.snapshots) for a in state]
-    arrays = [np.ascontiguousarray(array) for array in arrays]
-    metadata = {"course": text, "digest": _digest(key, text, arrays)}
-    return save(dict(zip(_shapes(request), arrays, strict=True)), metadata)
+def _absolute(directory):
+    try:
+        # None is an error. "" would be the current directory, which may change.
+        return Path(directory or None).expanduser().absolute()
+    except (TypeError, ValueError, RuntimeError) as reason:
+        raise _unusable(directory, reason) from reason
 
 
-def _shapes(request):
-    """Return the shapes of the arrays in a file by name, the snapshots' last."""
-    shapes = state_shapes(request.architecture)
-    n_snapshots = request.n_snapshots if request.n_snapshots > 1 else 0
-    return shapes | {
-        f"snapshot_{s}_{name}": shape
-        for s in range(n_snapshots)
-        for name, shape in shapes.items()
-    }
-
-
-def _digest(key, text, state):
-    """Return a digest that shows whether a file belongs to a key and is unchanged."""
-    digest = sha256(f"{key}{text}".encode())
-    for array in state:
-        digest.update(array)
-    return digest.hexdigest()
-
-
-def _metadata(content):
-    """Return the metadata of a safetensors file.
-
-    The first 8 bytes are the length of the header, which is JSON and follows them.
-    """
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]).get("__metadata__", {})
-
-
-def _read(path, key, request):
-    """Return the result in a file, or raise an error if the file is invalid.
-
-    The file is not mapped into memory, because a mapped file that shrinks would kill
-    the process.
-    """
-    content = path.read_bytes()
-    tensors, metadata = load(content), _metadata(content)
-    shapes = _shapes(request).items()
-    expected = {name: (shape, str(request.dtype)) for name, shape in shapes}
-    found = {name: (a.shape, f"torch.{a.dtype}") for name, a in tensors.items()}
-    if found != expected:
-        raise ValueError("its arrays do not fit this network")
-    # Copies own their memory, like the arrays that come from training.
-    arrays = [tensors[name].copy() for name in expected]
-    text = metadata.get("course", "")
-    if metadata.get("digest") != _digest(key, text, arrays):
-        raise ValueError("it was changed, or belongs to another fit")
-    return _rebuilt(json.loads(text), arrays, request)
-
-
-def _rebuilt(course, arrays, request):
-    """Return the result of a request as it was after training."""
-    tracker, size = Tracker(request), len(state_shapes(request.architecture))
-    state, *tracker.snapshots = (
-        arrays[start : start + size] for start in range(0, len(arrays), size)
+def _unusable(directory, reason):
+    return ValueError(
+        "checkpoint must be the path of a directory that can be created and written "
+        f"to, got {directory!r} ({reason})."
     )
-    for name in COURSE:
-        setattr(tracker, name, course.pop(name))
-    changes = {name: course.pop(name) for name in POLISHED}
-    if changes["solver"] != request.solver:
-        tracker.request = replace(request, **changes)
-    return FitResult(state, tracker, **course)
+
+
+class _ignored_if_unusable(suppress):
+    """Warn of a file that raises an error when it is read, except if there is none."""
+
+    def __init__(self, path, what="Its fits are"):
+        super().__init__(Exception)
+        self._path, self._what = path, what
+
+    def __exit__(self, kind, reason, trace):
+        if isinstance(reason, FileNotFoundError):
+            return False
+        if isinstance(reason, Exception):  # a file may hold anything
+            text = f"The checkpoint {str(self._path)!r} cannot be used ({reason})."
+            warnings.warn(f"{text} {self._what} trained anew.", stacklevel=3)
+        return super().__exit__(kind, reason, trace)
+
+
+def _read(file, key, request):
+    """Return the record of a request in a file, or raise an error if it is invalid."""
+
+    def layout(numbers):
+        contents.check(numbers, request)
+        return contents.layout(numbers, request)
+
+    record = file.read(key, layout)
+    contents.check_arrays(record)
+    return record
+
+
+def _progress(record):
+    return record.has_ended, record.n_iter

@@ -5,7 +5,6 @@ from functools import partial
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from skreg.data.shared_arrays import SharedArrays
-from skreg.fusion.checkpoint import Checkpoint
 from skreg.fusion.progress import Progress
 from skreg.training.errors import portable
 from skreg.training.train import train
@@ -23,8 +22,8 @@ class Trainer:
         a cluster.
     over : str
         The joblib backend that stacks are spread over.
-    checkpoint : path-like or None
-        Directory of finished fits.
+    checkpoint : Checkpoint or None
+        Where fits are kept.
     progress : bool
         Whether to show a progress bar.
     """
@@ -35,7 +34,7 @@ class Trainer:
             n_jobs = 1 if over == "loky" else -1
         with parallel_config(backend=over):
             self._n_jobs = effective_n_jobs(n_jobs)
-        self._kept = None if checkpoint is None else Checkpoint(checkpoint)
+        self._kept = checkpoint
 
     def train(self, requests):
         """Train fits, or read them from disk.
@@ -77,22 +76,12 @@ class Trainer:
         return self._completed(requests, train)
 
     def _completed(self, requests, train_all):
-        """Read results from disk, and train and keep those that are missing."""
-        if self._kept is None:
+        """Train fits that are not on disk already, and keep them there."""
+        if self._kept is None or not self._kept.begin():
             return train_all(requests)
         shared = SharedArrays()  # which are hashed once
-        requests = [request.sharing(shared) for request in requests]
-        keys = self._kept.keys(requests)
-        results = [self._kept.load(key, r) for key, r in zip(keys, requests)]
-        missing = [p for p, result in enumerate(results) if result is None]
-
-        def keep(number, result):
-            self._kept.save(keys[missing[number]], result)
-
-        trained = train_all([requests[p] for p in missing], on_result=keep)
-        for position, result in zip(missing, trained):
-            results[position] = result
-        return results
+        requests = self._kept.resumed([request.sharing(shared) for request in requests])
+        return train_all(requests, keep=self._kept)
 
     def _execute(self, train_stack, stacks):
         """Train stacks. It replaces `in_this_process`."""

@@ -256,6 +256,17 @@ def state_shapes(architecture):
     return shapes | shared_shapes(architecture) | _embedding_shapes(architecture)
 
 
+def is_statistic(name):
+    """Return whether a tensor of a network is learned from data without gradients."""
+    return name.startswith("running") or name == "embedding_edges"
+
+
+def parameter_shapes(architecture):
+    """Return the shape of each parameter of one network by name, weights first."""
+    shapes = state_shapes(architecture)
+    return {name: shape for name, shape in shapes.items() if not is_statistic(name)}
+
+
 def shared_shapes(architecture):
     """Return the shapes of the members' scales by name, empty without members."""
     if architecture.n_members == 1:

@@ -2,7 +2,7 @@
 
 import torch
 
-from skreg.networks.architecture import state_names
+from skreg.networks.architecture import is_statistic, state_names
 from skreg.networks.building import build_layers
 
 
@@ -70,7 +70,7 @@ class StackedNetwork(torch.nn.Module):
         super().__init__()
         self.architecture, self.state_names = architecture, state_names(architecture)
         for name, tensor in zip(self.state_names, tensors):
-            if name.startswith("running") or name == "embedding_edges":
+            if is_statistic(name):
                 self.register_buffer(name, tensor)
             else:
                 self.register_parameter(name, torch.nn.Parameter(tensor, False))

@@ -1,29 +1,23 @@
 """The training progress of the models of a stack."""
 
-from skreg.training.tracker import Tracker
-
 
 class Course:
     """The trackers of the models that are still training, in the order of the stack.
 
     Parameters
     ----------
-    requests : list of FitRequest
-    trackers : list of Tracker, default=None
-        The trackers of fits to continue, in the order of the requests. If None, new
-        trackers are created.
+    trackers : list of Tracker
 
     Attributes
     ----------
     trackers : list of Tracker
         One for each model that is still training.
     places : list of int
-        For each of these models, its index in `requests`.
+        For each of these models, its index in the list that was given.
     """
 
-    def __init__(self, requests, trackers=None):
-        self.trackers = trackers or [Tracker(request) for request in requests]
-        self.places = list(range(len(requests)))
+    def __init__(self, trackers):
+        self.trackers, self.places = trackers, list(range(len(trackers)))
 
     @property
     def n_epochs(self):

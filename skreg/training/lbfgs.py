@@ -133,6 +133,30 @@ class _Point:
         return _Point(*(getattr(self, field.name)[models] for field in fields(self)))
 
 
+# What a `_Point` holds besides the iterate, which is in the networks.
+POINT = ("gradient", "mapped", "loss", "value", "step")
+
+
+def column_shapes(n_numbers, n_pairs):
+    """Return the shapes of a model's `Solver.columns`, without the axis of the models.
+
+    Parameters
+    ----------
+    n_numbers : int
+        Number of parameters of the network.
+    n_pairs : int
+        Number of steps that the approximation of the inverse Hessian uses.
+
+    Returns
+    -------
+    dict of {str: tuple of int}
+    """
+    shapes = {"gradient": (n_numbers,), "mapped": (n_numbers,), "step": (1,)}
+    shapes |= dict.fromkeys(("loss", "value", "violation", "best", "stalled"), ())
+    pairs = ("moved", "change") if n_pairs else ()
+    return shapes | dict.fromkeys(pairs, (n_pairs, n_numbers))
+
+
 class _Memory:
     """The last steps and changes of the gradient, the newest last."""
 
@@ -192,17 +216,78 @@ class _Memory:
         return (scale * (column - y.mT @ p) + s.mT @ q).squeeze(2)
 
 
-class _Solver:
-    """The L-BFGS iteration, which advances all models of the stack at once."""
+class Solver:
+    """The L-BFGS iteration, which advances all models of the stack at once.
 
-    def __init__(self, objective):
+    After its creation, and after every step, the networks hold the current iterate.
+
+    Parameters
+    ----------
+    objective : Objective
+        The objective of the models.
+    columns : dict of Tensor, default=None
+        The `columns` of an earlier solver, to go on from. The networks must hold its
+        iterate.
+    """
+
+    def __init__(self, objective, columns=None):
         self.vectors, self.memory = _Vectors(objective), _Memory()
+        if columns is not None:
+            self._restore(columns)
+            return
         # Make the initial weights satisfy the constraints.
         x = self.vectors.read()
         x, step = self.vectors.pull_back(x, x), x.new_ones(len(x), 1)
         self.point = self._with_step(self.vectors.evaluate(x, step))
         self.violation = self._violation()
         self.best, self.stalled = self.violation, torch.zeros_like(self.violation)
+        self.vectors.write(self.point.x)
+
+    def columns(self):
+        """Return what the next step reads besides the networks, by name.
+
+        Returns
+        -------
+        dict of {str: Tensor of shape (n_models, ...)}
+        """
+        found = {name: getattr(self.point, name) for name in POINT}
+        found |= {
+            name: getattr(self, name) for name in ("violation", "best", "stalled")
+        }
+        if self.memory.moved is not None:
+            found |= {"moved": self.memory.moved, "change": self.memory.change}
+        return found
+
+    def _restore(self, columns):
+        parts = {name: columns[name] for name in POINT}
+        self.point = _Point(x=self.vectors.read(), **parts)
+        self.violation, self.best = columns["violation"], columns["best"]
+        self.stalled = columns["stalled"]
+        self.memory.moved = columns.get("moved")
+        self.memory.change = columns.get("change")
+
+    @property
+    def values(self):
+        """The objective of each model at the current iterate, as a list."""
+        return self.point.value.tolist()
+
+    def status(self, accuracies):
+        """Return which models are at an optimum, and which should stop.
+
+        Parameters
+        ----------
+        accuracies : list of float
+            For each model, the largest violation of the optimality conditions at which
+            it counts as converged.
+
+        Returns
+        -------
+        converged, finished : list of bool
+            A model is finished if it has converged or no longer improves.
+        """
+        converged = self.violation <= self.violation.new_tensor(accuracies)
+        finished = converged | (self.stalled >= MAX_STALLED)
+        return converged.tolist(), finished.tolist()
 
     def _with_step(self, point):
         """Return the point with a step length from the curvature along the gradient."""
@@ -235,6 +320,7 @@ class _Solver:
         )
         self.best = torch.minimum(self.best, self.violation)
         self.stalled = torch.where(stands, self.stalled + 1, 0)
+        self.vectors.write(self.point.x)
 
     def _quasi_newton_step(self, old):
         """Return the first point along the step that lowers the objective enough.
@@ -295,34 +381,3 @@ class _Solver:
 def _rounding(value):
     """Return a bound on the rounding error of a function value."""
     return 32 * torch.finfo(value.dtype).eps * (1 + value.abs())
-
-
-@torch.no_grad()
-def minimise(objective, accuracy, on_iteration):
-    """Minimise the objectives of a stack of models, in place.
-
-    Parameters
-    ----------
-    objective : callable
-        Returns the `Objective` of the models that are still in the stack.
-    accuracy : callable
-        Returns a list of float: for each of these models, the largest violation of the
-        optimality conditions at which it counts as converged.
-    on_iteration : callable
-        Called after every iteration, once the networks hold the new iterate. Its
-        arguments are the objectives and two lists of bool: which models have converged,
-        and which are finished because they have converged or no longer improve. It
-        returns the positions of the models that continue.
-    """
-    solver = _Solver(objective())
-    while True:
-        point, violation = solver.point, solver.violation
-        converged = violation <= violation.new_tensor(accuracy())
-        finished = (converged | (solver.stalled >= MAX_STALLED)).tolist()
-        solver.vectors.write(point.x)
-        keep = on_iteration(point.value.tolist(), converged.tolist(), finished)
-        if not keep:
-            return
-        if len(keep) < len(finished):
-            solver.select(torch.tensor(keep, device=violation.device), objective())
-        solver.step()

@@ -99,6 +99,10 @@ class FitRequest:
         early stopping.
     monitor : str, callable or tuple
         The metric that `score` computes, and what else the score depends on.
+    key : str or None
+        The name of the fit in a checkpoint. None if it is not kept.
+    resume : Record, FitResult or None
+        How far an interrupted training has come: to the end of an epoch, or to the end.
     """
 
     architecture: Architecture
@@ -137,6 +141,8 @@ class FitRequest:
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
     monitor: object = "loss"
+    key: str | None = None
+    resume: object = None
 
     @property
     def is_deterministic(self):
@@ -226,7 +232,8 @@ class FitRequest:
 
     def without_data(self):
         """Return the request without its data, for use after training."""
-        return replace(self, train=None, validation=None, score=None, initial=None)
+        data = ("train", "validation", "score", "initial", "resume")
+        return replace(self, **dict.fromkeys(data))
 
     def with_data_of(self, other):
         """Return the request with the data of `other`, which undoes `without_data`."""

@@ -9,24 +9,35 @@ import torch
 from skreg.training.certificate import violations
 from skreg.training.course import Course
 from skreg.training.epoch import train_epoch, validation_losses
-from skreg.training.lbfgs import minimise
+from skreg.training.lbfgs import Solver
 from skreg.training.observer import is_raised_by_skorch, observer_of
+from skreg.training.records import (
+    record_of_model,
+    record_of_result,
+    rows_of,
+    tracker_of,
+)
 from skreg.training.request import FitResult
 from skreg.training.stack import Stack
 from skreg.training.threads import threads_for
+from skreg.training.tracker import Tracker
 
 
 class Run:
     """The training run of one stack.
 
+    If the requests hold records in `resume`, the run goes on from them. Either all or
+    none do, and the models have completed the same number of epochs.
+
     Parameters
     ----------
     requests : list of FitRequest
         Requests with equal `group_key`, in descending order of their number of batches.
-    trackers : list of Tracker, default=None
-        The trackers of fits to continue, in the order of the requests.
-    watch : callable, default=None
-        Called after every epoch with the number of models that were trained in it.
+    earlier : list of FitResult, default=None
+        Results to continue with another solver, in the order of the requests.
+    after_epoch : callable, default=None
+        Called after every epoch with the run and the number of models that were trained
+        in it.
 
     Attributes
     ----------
@@ -40,12 +51,25 @@ class Run:
         Whether a keyboard interrupt has ended the training.
     """
 
-    def __init__(self, requests, trackers=None, watch=None):
-        self.stack, self.course = Stack(requests), Course(requests, trackers)
+    def __init__(self, requests, earlier=None, after_epoch=None):
+        records, self.stack = [r.resume for r in requests], Stack(requests)
+        self._seconds_before = [0.0] * len(requests)
+        if earlier is not None:
+            self._trackers = [result.tracker for result in earlier]
+            self._seconds_before = [result.seconds for result in earlier]
+        elif all(records):
+            self.stack.resume(records)
+            self._trackers = list(map(tracker_of, records, requests))
+            self._seconds_before = [r.numbers["seconds"] for r in records]
+        else:
+            self._trackers = list(map(Tracker, requests))
+        self.course = Course(self._trackers)
+        self._n_before = self.course.n_epochs
         # In a continued fit, the schedule may have changed the learning rate already.
         self.stack.set_rates(self.course.rates)
         self.results, self.interrupted = [None] * len(requests), False
-        self._watch, self._seconds = watch, 0.0
+        self._after_epoch, self._seconds = after_epoch, 0.0
+        self._start = time.perf_counter()
         self._observer = observer_of(self.stack, requests[0].callbacks)
         self._observer.begin()
 
@@ -55,23 +79,18 @@ class Run:
 
         The full-batch solver ignores `until`.
         """
-        start, n_models = time.perf_counter(), len(self.course.trackers)
+        self._start, n_models = time.perf_counter(), len(self.course.trackers)
         try:
             with threads_for(self.stack.largest_product(), n_models):
                 self._train(until)
         except KeyboardInterrupt as interrupt:
             self.interrupted = not is_raised_by_skorch(interrupt)
             self.course.halt()
-        self._seconds += time.perf_counter() - start
+        self._seconds += time.perf_counter() - self._start
 
     def _train(self, until):
         if self.stack.optimizer is None:
-            if self.course.trackers:  # the solver needs at least one model
-                minimise(
-                    self.stack.objective,
-                    lambda: self.course.accuracies,
-                    self._end_iteration,
-                )
+            self._minimise()
             return
         while self.course.has_until(until):
             start = time.perf_counter()
@@ -80,29 +99,30 @@ class Run:
             losses = train_epoch(self.stack, n_epochs, self._observer)
             self._end_epoch(start, losses)
 
-    def _end_iteration(self, objectives, converged, finished):
-        """Record an iteration of the full-batch solver, which counts as an epoch."""
-        start = time.perf_counter()
-        self.course.note_iteration(converged, finished)
-        self._observer.begin_epoch()
-        return self._end_epoch(start, objectives)
+    def _minimise(self):
+        """Run the full-batch solver to its end. An iteration counts as an epoch."""
+        stack, is_new = self.stack, self.stack.solver is None
+        while self.course.trackers:
+            start = time.perf_counter()
+            if not is_new:
+                stack.solver.step()
+            elif stack.solver is None:  # the initial weights are the first iterate
+                stack.solver = Solver(stack.objective())
+            is_new = False
+            status = stack.solver.status(self.course.accuracies)
+            self.course.note_iteration(*status)
+            self._observer.begin_epoch()
+            self._end_epoch(start, stack.solver.values)
 
     def _end_epoch(self, start, losses):
-        """Validate the models, update their trackers and retire those that stop.
-
-        Returns
-        -------
-        list of int
-            The positions of the models that continue.
-        """
-        if self._watch:
-            self._watch(len(losses))
+        """Validate the models, update their trackers and retire those that stop."""
         valid_losses = validation_losses(self.stack)
         going = self.course.note_epoch(losses, valid_losses, self.stack.state_of)
         seconds = time.perf_counter() - start
         self._observer.end_epoch(seconds, losses, valid_losses)
         self.retire(going)
-        return going
+        if self._after_epoch:
+            self._after_epoch(self, len(losses))
 
     @torch.no_grad()
     def retire(self, going):
@@ -149,22 +169,59 @@ class Run:
     @torch.no_grad()
     def finish(self):
         """End the training and return the results in the order of the requests."""
-        start = time.perf_counter()
+        self._start = time.perf_counter()
         self.retire([])
         self._observer.end()
-        for result in self.results:
+        self._seconds += time.perf_counter() - self._start
+        self._start = math.inf
+        for result, seconds in zip(self.results, self._shares()):
             result.interrupted = self.interrupted
             result.history = list(self._observer.history)
-        _share_out(self._seconds + time.perf_counter() - start, self.results)
+            result.seconds = seconds
         return self.results
 
+    def _shares(self):
+        """Return the time of each model: its share of this run, and what came before.
 
-def run(requests, trackers=None, watch=None):
+        The time of a run is divided in proportion to the steps of each model.
+        """
+        running = max(0.0, time.perf_counter() - self._start)
+        seconds, before = self._seconds + running, self._seconds_before
+        steps = [
+            (tracker.n_iter - n) * tracker.request.n_batches
+            for tracker, n in zip(self._trackers, self._n_before)
+        ]
+        if not any(steps):  # after an interrupt in the first epoch
+            steps = [1] * len(steps)
+        return [b + seconds * n / sum(steps) for b, n in zip(before, steps)]
+
+    def records(self):
+        """Return a `Record` of each request, None for one that has failed."""
+        seconds, records = self._shares(), [None] * len(self.results)
+        for place, result in enumerate(self.results):
+            if result is not None and result.tracker.error is None:
+                result.seconds = seconds[place]
+                records[place] = record_of_result(result)
+        rows = rows_of(self.stack.columns()) if self.course.trackers else []
+        averages = self.stack.averages
+        for position, (tracker, columns) in enumerate(zip(self.course.trackers, rows)):
+            place = self.course.places[position]
+            records[place] = record_of_model(
+                tracker,
+                seconds[place],
+                self.stack.streams[position],
+                averages.steps[position] if averages else 0,
+                columns,
+            )
+        return records
+
+
+def run(requests, earlier=None, after_epoch=None):
     """Train a stack to the end.
 
     Parameters
     ----------
-    requests, trackers, watch
+    requests, earlier, after_epoch
         See `Run`.
 
     Returns
@@ -172,15 +229,6 @@ def run(requests, trackers=None, watch=None):
     list of FitResult
         In the order of the requests.
     """
-    training = Run(requests, trackers, watch)
+    training = Run(requests, earlier, after_epoch)
     training.advance()
     return training.finish()
-
-
-def _share_out(seconds, results):
-    """Divide the training time of a stack in proportion to the steps of each model."""
-    steps = [r.tracker.n_iter * r.tracker.request.n_batches for r in results]
-    # After an interrupt in the first epoch, no model has completed a step.
-    total = sum(steps) or len(results)
-    for result, n_steps in zip(results, steps):
-        result.seconds = seconds * (n_steps if any(steps) else 1) / total

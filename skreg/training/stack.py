@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from skreg.data.random_streams import Streams
+from skreg.networks.architecture import parameter_shapes
 from skreg.training.assembly import (
     stack_dtype,
     stacked_batches,
@@ -14,8 +16,10 @@ from skreg.training.assembly import (
     stacked_vectors,
 )
 from skreg.training.gradual_pruning import pruning_of
+from skreg.training.lbfgs import Solver
 from skreg.training.noise import Noise
 from skreg.training.objective import Objective
+from skreg.training.records import named
 from skreg.training.request import OptimizerState
 from skreg.training.weight_averages import averages_of
 
@@ -46,6 +50,8 @@ class Stack:
     loss : Loss
     averages : Averages or None
     pruning : Pruning or None
+    solver : Solver or None
+        The full-batch solver, once it has started.
     """
 
     def __init__(self, requests):
@@ -65,6 +71,7 @@ class Stack:
             requests, self.module, self.penalties, self.batches.n_batches, like
         )
         self._rates = [request.settings["lr"] for request in requests]
+        self.solver = None
 
     @property
     def network(self):
@@ -93,6 +100,57 @@ class Stack:
         """Set the state of one model."""
         for tensor, array in zip(self.network.state, state):
             tensor[position].copy_(torch.from_numpy(array))
+
+    def columns(self):
+        """Return the tensors that the steps change, by name. The model is first axis.
+
+        Together with the random streams and the steps of the averages, they decide how
+        the training of each model goes on.
+        """
+        names = self.module.state_names
+        parameters = parameter_shapes(self.module.architecture)
+        parts = {"": dict(zip(names, self.module.state))}
+        if self.averages:
+            parts["average"] = dict(zip(names, self.averages.network.state))
+        if self.pruning:
+            parts["mask"] = dict(zip(parameters, self.pruning.masks))
+        if self.optimizer:
+            parts["taken"] = {"steps": self.optimizer.steps}
+            for number, kind in enumerate(self.optimizer.buffers):
+                parts[f"moment_{number}"] = dict(zip(parameters, kind))
+        if self.solver:
+            parts["solver"] = self.solver.columns()
+        return named(parts)
+
+    def resume(self, records):
+        """Go on from records of models in training. They stand at the same epoch.
+
+        Parameters
+        ----------
+        records : list of Record
+            One for each model.
+        """
+        for name, column in self.columns().items():
+            for position, record in enumerate(records):
+                # Others of the stack may use averages or masks that this one does not.
+                own = name if name in record.arrays else name.removeprefix("average_")
+                if own in record.arrays:
+                    column[position].copy_(torch.from_numpy(record.arrays[own]))
+        for position, record in enumerate(records):
+            self.streams[position].restore(record.streams)
+            if self.averages:
+                self.averages.steps[position] = record.numbers["n_averaged"]
+        if self.optimizer is None:
+            self.solver = Solver(self.objective(), self._solver_columns(records))
+
+    def _solver_columns(self, records):
+        like, columns = {"dtype": self.dtype, "device": self.device}, {}
+        for name in records[0].arrays:
+            if name.startswith("solver_"):
+                parts = [record.arrays[name] for record in records]
+                column = torch.tensor(np.stack(parts), **like)
+                columns[name.removeprefix("solver_")] = column
+        return columns
 
     def optimizer_state_of(self, position):
         """Return the `OptimizerState` of one model."""
@@ -146,6 +204,8 @@ class Stack:
             self.validation = self.validation.select(positions)
         if self.optimizer:
             self.optimizer = self.optimizer.select(self.module, index)
+        if self.solver:
+            self.solver.select(index, self.objective())
 
 
 def loss_gradients(request):

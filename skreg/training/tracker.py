@@ -11,6 +11,19 @@ DIVERGED = (
 )
 
 
+# The curves of a tracker, and its other attributes that decide how training goes on.
+CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
+NUMBERS = {
+    "best_score": float,
+    "best_iter": int,
+    "lr": float,
+    "converged": bool,
+    "finished": bool,
+    "halted": bool,
+    "n_without_improvement": int,
+}
+
+
 class Tracker:
     """The training progress of one model.
 
@@ -43,6 +56,8 @@ class Tracker:
         Whether training was stopped from outside, for instance by a callback.
     error : Exception or None
         The error that ended training, if there was one.
+    n_without_improvement : int
+        Number of epochs since the score has last improved by more than `tol`.
     """
 
     def __init__(self, request):
@@ -54,7 +69,7 @@ class Tracker:
         self.lr = self._scheduled_rate()
         self.converged = self.finished = self.halted = False
         self.error = None
-        self._no_improvement = 0
+        self.n_without_improvement = 0
 
     @property
     def n_iter(self):
@@ -136,9 +151,9 @@ class Tracker:
     def _compare(self, score, state):
         if self.n_iter <= self.request.pruned_after:
             # Earlier networks had more weights, so their scores do not count.
-            self.best_score, self._no_improvement = -math.inf, 0
+            self.best_score, self.n_without_improvement = -math.inf, 0
         improved = not score < self.best_score + self.request.tol
-        self._no_improvement = 0 if improved else self._no_improvement + 1
+        self.n_without_improvement = 0 if improved else self.n_without_improvement + 1
         if score > self.best_score:
             self.best_score, self.best_iter = score, self.n_iter
             if self.request.restore_best:
@@ -167,14 +182,14 @@ class Tracker:
             self.lr = self._scheduled_rate()
         elif name == "adaptive" and self.lr > 1e-6 and self._patience_is_over():
             self.lr /= 5
-            self._no_improvement = 0
+            self.n_without_improvement = 0
 
     def _patience_is_over(self):
         """Return whether the score has not improved for too many epochs."""
         request = self.request
         # Without early stopping, L-BFGS stops by the optimality conditions instead.
         by_gradient = request.solver == "lbfgs" and request.may_polish
-        return not by_gradient and self._no_improvement > request.n_iter_no_change
+        return not by_gradient and self.n_without_improvement > request.n_iter_no_change
 
     def _ends_early(self):
         """Return whether training ends because the score no longer improves."""

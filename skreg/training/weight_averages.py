@@ -50,17 +50,19 @@ class Averages:
     ----------
     network : StackedNetwork
         The averages.
+    steps : list of int
+        Number of steps of each model that were averaged so far.
     """
 
     def __init__(self, module, network, decays, starts, steps=None):
         self.network, self._starts, self._decays = network, starts, decays
-        self._steps = steps or [0] * len(decays)
+        self.steps = steps or [0] * len(decays)
         # Looked up once, because this would take a notable share of a small step.
         self._averages, self._state = network.state, module.state
 
     def select(self, module, models):
         """Return the averages of the models in the index `models`, for `module`."""
-        parts = (self._decays, self._starts, self._steps)
+        parts = (self._decays, self._starts, self.steps)
         parts = [[part[m] for m in models.tolist()] for part in parts]
         return Averages(module, self.network.select(models), *parts)
 
@@ -68,8 +70,8 @@ class Averages:
         """Update the averages after a step of the first `k` models."""
         if any(self._decays):
             for model in range(k):
-                self._steps[model] += 1
-            pairs = zip(self._decays, self._steps[:k])
+                self.steps[model] += 1
+            pairs = zip(self._decays, self.steps[:k])
             # Models without a decay are updated after the epoch.
             self._approach([(1 - d) / (1 - d**t) if d else 0.0 for d, t in pairs])
 
@@ -89,7 +91,7 @@ class Averages:
     def _approach(self, shares):
         """Move the averages of the first models towards the weights by a share."""
         k, averages, state = len(shares), self._averages, self._state
-        if k < len(self._steps):
+        if k < len(self.steps):
             averages = [first_models(tensor, k) for tensor in averages]
             state = [first_models(tensor, k) for tensor in state]
         weight = shares[0]

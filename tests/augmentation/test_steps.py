@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from _estimators import STEADY
+from _fitted import key_of
 from _fusion import compare, counted, outcome
 from _numeric import request_of
 from sklearn.base import clone
@@ -24,7 +25,6 @@ from skreg import (
     TableAugmenter,
     fused,
 )
-from skreg.fusion.checkpoint import Checkpoint
 from skreg.training.stack import Stack, loss_gradients
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -418,12 +418,11 @@ def test_what_is_off_is_not_there():
         )
 
 
-def test_keys_of_checkpoints(tmp_path):
+def test_keys_of_checkpoints():
     X, y = data()
-    checkpoint = Checkpoint(tmp_path)
 
     def key(augment):
-        return checkpoint.key(request_of(classifier(augment=augment), X, y))
+        return key_of(request_of(classifier(augment=augment), X, y))
 
     settings = [{}, {"rotation_range": 3}, {"rotation_range": 4}, {"shear_range": 3}]
     settings += [{"fill_mode": "wrap"}, {"cval": 1.0}, {"erasing": 0.5}]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from _estimators import ALL_CONFIGURATIONS, data
-from _fitted import prepared_request
+from _fitted import key_of, prepared_request
 from safetensors.numpy import save
 from sklearn.base import clone
 from sklearn.utils import get_tags
@@ -27,8 +27,9 @@ import skreg
 from skreg import MLPClassifier, MLPRegressor
 from skreg.estimators.fits import fits_of
 from skreg.estimators.preparation import prepare
-from skreg.fusion.checkpoint import COURSE, Checkpoint
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.training.request import FitResult
+from skreg.training.tracker import CURVES, NUMBERS
 from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -79,9 +80,10 @@ def preparation(name, sparse):
 def kept(folder, name="r2"):
     """Train a fit and store it. Return checkpoint, key, request, result and file."""
     checkpoint, (_, request) = Checkpoint(folder), prepared(name)
+    checkpoint.begin()
     (result,) = train([request])
     result.seconds = 0.1
-    key = checkpoint.key(request)
+    key = key_of(request)
     checkpoint.save(key, result)
     return checkpoint, key, request, result, Path(folder) / f"{key}.safetensors"
 
@@ -115,7 +117,7 @@ def outcome(estimator, result, request, prepared):
 def same(one, other):
     """Return whether two results are equal in every bit that is stored."""
     names = ("kkt_violation", "history", "optimizer_state", "interrupted", "seconds")
-    trackers = (*COURSE, "snapshots", "halted", "error")
+    trackers = (*CURVES, *NUMBERS, "snapshots", "error")
     return (
         bits(one.state) == bits(other.state)
         and all(bits(getattr(one, n)) == bits(getattr(other, n)) for n in names)
@@ -139,14 +141,14 @@ def with_inputs():
 @pytest.mark.parametrize("name, sparse", with_inputs())
 def test_a_kept_fit_is_the_fit(name, sparse, tmp_path):
     estimator, request = prepared(name, sparse)
-    key = Checkpoint(tmp_path).key(request)
+    key = key_of(request)
     (result,) = train([request])
     result.seconds = 1 / 3
     Checkpoint(tmp_path).save(key, result)
 
     again, other_request = prepared(name, sparse)
     checkpoint = Checkpoint(tmp_path)
-    assert checkpoint.key(other_request) == key
+    assert key_of(other_request) == key
     loaded = checkpoint.load(key, other_request)
     assert same(loaded, result)
     tracker, expected = loaded.tracker, result.tracker
@@ -182,13 +184,14 @@ def test_a_loaded_fit_is_not_polished_again(tmp_path):
     for name in ("polished", "polished, far", "no steps"):
         checkpoint, key, request, result, _ = kept(tmp_path, name)
         loaded = checkpoint.load(key, request)
-        assert not skreg.training.train._needs_polish(loaded)
+        assert not skreg.training.train.needs_polish(loaded)
         assert loaded.tracker.converged == result.tracker.converged
 
 
 def test_numbers_survive_bit_for_bit(tmp_path):
     checkpoint, key, request, result, _ = kept(tmp_path)
-    numbers = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.1 + 0.2, 1e308]
+    numbers = [math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.1 + 0.2, 1e308, 1.0]
+    assert len(result.tracker.loss_curve) == len(numbers)
     result.tracker.loss_curve = numbers
     result.tracker.best_score = -math.inf
     result.tracker.converged, result.tracker.lr = np.True_, np.float64(1 / 3)
@@ -214,8 +217,8 @@ def test_what_is_kept_of_a_result_is_decided():
     """A new attribute of a tracker or a result must be kept, or listed here."""
     _, request = prepared("r2")
     (result,) = train([request])
-    not_kept = {"request", "best_state", "halted", "error", "_no_improvement"}
-    assert vars(result.tracker).keys() == {*COURSE, "snapshots"} | not_kept
+    not_kept = {"request", "best_state", "error"}
+    assert vars(result.tracker).keys() == {*CURVES, *NUMBERS, "snapshots"} | not_kept
     of_result = {"state", "tracker", "kkt_violation", "seconds"}
     not_kept = {"history", "optimizer_state", "interrupted"}
     assert {field.name for field in fields(FitResult)} == of_result | not_kept
@@ -245,8 +248,11 @@ def test_files_are_weights_and_text(tmp_path):
     checkpoint, key, request, result, path = kept(tmp_path)
     content = path.read_bytes()
     header, start = header_of(content)
-    assert json.loads(header["__metadata__"]["course"])["seconds"] == 0.1
-    assert len(content) - start == sum(array.nbytes for array in result.state)
+    (entry,) = json.loads(header["__metadata__"]["records"]).values()
+    assert json.loads(entry["numbers"])["seconds"] == 0.1
+    n_numbers = sum(len(getattr(result.tracker, name)) for name in CURVES)
+    n_bytes = sum(array.nbytes for array in result.state)
+    assert len(content) - start == n_bytes + 8 * n_numbers
     assert request.train.X[:2].tobytes() not in content
     forbidden = {"side_effect": AssertionError}
     with (
@@ -286,16 +292,18 @@ DAMAGE = {
     "huge header": lambda c: b"\xff" * 7 + c,
     "no metadata": with_state(lambda a, m: (a, None)),
     "other metadata": with_state(lambda a, m: (a, {"format": "pt"})),
-    "other course": with_state(lambda a, m: (a, m | {"course": "[]"})),
+    "other records": with_state(lambda a, m: (a, m | {"records": "[]"})),
     "no arrays": with_state(lambda a, m: ({}, m)),
-    "another array": with_state(lambda a, m: (a | {"weight_9": a["bias_0"]}, m)),
-    "a missing array": with_state(lambda a, m: ({"bias_0": a["bias_0"]}, m)),
-    "another shape": with_state(lambda a, m: (a | {"bias_0": a["bias_0"].T.copy()}, m)),
-    "another dtype": with_state(
-        lambda a, m: (a | {"bias_0": a["bias_0"].view(int)}, m)
+    "another array": with_state(lambda a, m: (a | {"0.weight_9": a["0.bias_0"]}, m)),
+    "a missing array": with_state(lambda a, m: ({"0.bias_0": a["0.bias_0"]}, m)),
+    "another shape": with_state(
+        lambda a, m: (a | {"0.bias_0": a["0.bias_0"].transpose(0, 2, 1).copy()}, m)
     ),
-    "a weight": with_state(lambda a, m: (a | {"bias_0": a["bias_0"] + 1e-9}, m)),
-    "nan": with_state(lambda a, m: (a | {"bias_0": a["bias_0"] * np.nan}, m)),
+    "another dtype": with_state(
+        lambda a, m: (a | {"0.bias_0": a["0.bias_0"].view(int)}, m)
+    ),
+    "a weight": with_state(lambda a, m: (a | {"0.bias_0": a["0.bias_0"] + 1e-9}, m)),
+    "nan": with_state(lambda a, m: (a | {"0.bias_0": a["0.bias_0"] * np.nan}, m)),
 }
 
 
@@ -329,7 +337,7 @@ def test_the_file_of_another_fit_is_ignored(tmp_path):
     """Also one of the same network, whose arrays would fit."""
     checkpoint, key, request, _, path = kept(tmp_path)
     for other in (replace(request, seed=9), replace(request, max_iter=3)):
-        other_key = checkpoint.key(other)
+        other_key = key_of(other)
         (tmp_path / f"{other_key}.safetensors").write_bytes(path.read_bytes())
         with pytest.warns(UserWarning, match="another fit"):
             assert checkpoint.load(other_key, other) is None
@@ -339,12 +347,12 @@ def test_the_file_of_another_fit_is_ignored(tmp_path):
         assert checkpoint.load(key, request) is None
 
 
-@pytest.mark.parametrize("call", ["os.replace", "Path.write_bytes"])
+@pytest.mark.parametrize("call", ["os.replace", "open"])
 def test_a_full_disk_is_one_warning(call, tmp_path):
     checkpoint, key, request, result, path = kept(tmp_path)
     path.unlink()
     full = OSError(errno.ENOSPC, "No space left on device")
-    with mock.patch(f"skreg.fusion.checkpoint.{call}", side_effect=full):
+    with mock.patch(f"skreg.fusion.files.{call}", side_effect=full, create=True):
         with pytest.warns(UserWarning, match="cannot be written.*No space left"):
             checkpoint.save(key, result)
         checkpoint.save(key, result)  # a second warning would be an error
@@ -367,10 +375,11 @@ def test_the_directory_is_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert Checkpoint("a/b").directory == tmp_path / "a" / "b"
-    assert Checkpoint("a/b").directory.is_dir()  # as it is there already
-    assert Checkpoint(tmp_path / "c").directory.is_dir()
     assert Checkpoint("~/d").directory == tmp_path / "home" / "d"
-    assert not any(Checkpoint("a/b").directory.iterdir())
+    for directory in ("a/b", "a/b", tmp_path / "c"):  # one is there already
+        checkpoint = Checkpoint(directory)
+        assert checkpoint.begin()
+        assert not any(checkpoint.directory.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -380,7 +389,7 @@ def test_a_directory_that_cannot_be(value, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with pytest.raises(ValueError, match="checkpoint must be the path") as caught:
-        Checkpoint(value)
+        Checkpoint(value).begin()
     assert repr(value) in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -389,7 +398,7 @@ def test_a_directory_that_cannot_be_written(tmp_path):
     denied = PermissionError(errno.EACCES, "Permission denied")
     with mock.patch("skreg.fusion.checkpoint.Path.touch", side_effect=denied):
         with pytest.raises(ValueError, match=r"checkpoint must .* Permission denied"):
-            Checkpoint(tmp_path)
+            Checkpoint(tmp_path).begin()
 
 
 def write_and_read(folder, n_times):
@@ -430,7 +439,7 @@ def test_a_killed_process_leaves_what_was_finished(tmp_path):
     checkpoint = Checkpoint(tmp_path)
     for name, is_kept in (("r2", True), ("polished", False)):
         _, request = prepared(name)
-        loaded = checkpoint.load(checkpoint.key(request), request)
+        loaded = checkpoint.load(key_of(request), request)
         assert (loaded is not None) == is_kept
         if is_kept:
             assert bits(loaded.state) == bits(train([request])[0].state)

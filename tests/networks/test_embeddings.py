@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from _estimators import ESTIMATORS, data
-from _fitted import others_of, weights_of
+from _fitted import key_of, others_of, weights_of
 from _networks import check_gradients, normal, random_weight
 from _numeric import request_of
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -373,12 +373,12 @@ def test_a_kept_fit(embedding, tmp_path):
     request = request_of(model, X, y)
     (result,) = train([request])
     checkpoint = Checkpoint(tmp_path)
-    key = checkpoint.key(request)
+    key = key_of(request)
     checkpoint.save(key, result)
     for one, other in zip(checkpoint.load(key, request).state, result.state):
         np.testing.assert_array_equal(one, other)
     again = request_of(model.set_params(embedding_scale=0.2), X, y)
-    assert checkpoint.key(again) != key
+    assert key_of(again) != key
 
 
 @pytest.mark.parametrize("penalty", ["l1", "group_l1"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from _estimators import ESTIMATORS, data
+from _fitted import key_of
 from _networks import check_gradients, network, normal, random_weight
 from _numeric import request_of
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
@@ -345,9 +346,9 @@ def test_a_kept_fit(skip, tmp_path):
     request = request_of(MLPRegressor(**QUICK, skip=skip), X, y)
     (result,) = train([request])
     checkpoint = Checkpoint(tmp_path)
-    key = checkpoint.key(request)
+    key = key_of(request)
     checkpoint.save(key, result)
     for one, other in zip(checkpoint.load(key, request).state, result.state):
         np.testing.assert_array_equal(one, other)
     plain = request_of(MLPRegressor(**QUICK), X, y)
-    assert checkpoint.key(plain) != key
+    assert key_of(plain) != key
