@@ -1,5 +1,6 @@
 """The joblib backend "fused": a whole search trains as a few large networks."""
 
+import math
 import os
 import traceback
 from collections.abc import Iterator
@@ -338,7 +339,8 @@ def check_interval(checkpoint_interval):
     """Check the parameter of `fused`."""
     is_number = isinstance(checkpoint_interval, Real)
     is_number = is_number and not isinstance(checkpoint_interval, bool)
-    if checkpoint_interval is not None and not (is_number and checkpoint_interval >= 0):
+    is_valid = is_number and 0 <= checkpoint_interval < math.inf
+    if checkpoint_interval is not None and not is_valid:
         raise ValueError(
             "checkpoint_interval must be a number of seconds that is not negative, or "
             f"None for the default, got {checkpoint_interval!r}."

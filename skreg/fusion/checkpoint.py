@@ -14,14 +14,17 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from skreg.data.shared_arrays import SharedArrays
 from skreg.fusion.files import RecordFile, sweep, try_to_write, write_records
-from skreg.fusion.keys import keys_of
+from skreg.fusion.keys import hash_of, keys_of
 from skreg.training import records as contents
-from skreg.training.records import record_of_result, result_of
+from skreg.training.records import Record, record_of_result, result_of
 from skreg.training.train import needs_polish
 
-# The ends of the names of files: of an ended fit, and of the fits of a stack.
-ENDED, IN_TRAINING = ".safetensors", ".training"
+# The ends of the names of files: of an ended fit, of the fits of a stack, of a race.
+ENDED, IN_TRAINING, RACE = ".safetensors", ".training", ".race"
+# The name of the notes on a race, in its file.
+NOTES = "notes"
 
 # By default, fits in training are written after a tenth of the time that their stack
 # has taken so far, but after a minute at most, so that little is lost of long and of
@@ -134,10 +137,9 @@ class Checkpoint:
                                 record, found.get(key, record), key=_progress
                             )
         for key, record in found.items():
-            if record.has_ended:
-                found[key] = result = result_of(record, by_key[key])
-                if by_key[key].resume is None and not needs_polish(result):
-                    self.save(key, result)  # the file of the stack will be removed
+            found[key] = known = _known(record, by_key[key])
+            if known is not record and not needs_polish(known):
+                self.save(key, known)  # the file of the stack will be removed
         return found
 
     def _files_in_training(self):
@@ -224,6 +226,47 @@ class Checkpoint:
             if any(keys):
                 self._path_of(keys).unlink(missing_ok=True)
 
+    def race(self, requests, content):
+        """Return the file of networks that race, and what it holds.
+
+        Races are found by the keys of all of their networks together, because it
+        depends on the others when a network is dropped.
+
+        Parameters
+        ----------
+        requests : list of FitRequest
+        content : object
+            What else decides the result of the race.
+
+        Returns
+        -------
+        file : StackFile or None
+            None if there is anything whose content cannot be compared.
+        requests : list of FitRequest
+            With what is known of their fits.
+        notes : dict
+            What was written besides, empty if there is nothing.
+        """
+        shared = SharedArrays()
+        requests = [request.sharing(shared) for request in requests]
+        keys = keys_of(requests)
+        key = None if None in keys else hash_of([keys, content])
+        if key is None:
+            return None, requests, {}
+        path, names = self.directory / f"{key}{RACE}", list(map(str, range(len(keys))))
+        found, notes = {}, {}
+        with suppress(FileNotFoundError), _ignored_if_unusable(path):
+            with RecordFile(path) as file:
+                notes = file.read(NOTES, lambda numbers: {}).numbers
+                for name, request in zip(names, requests):
+                    if name in file.keys:
+                        found[name] = _read(file, name, request)
+        requests = [
+            replace(request, resume=_known(found.get(name), request))
+            for name, request in zip(names, requests)
+        ]
+        return StackFile(self, path, names), requests, notes
+
     def _path_of(self, keys):
         name = sha256(" ".join(sorted(filter(None, keys))).encode()).hexdigest()
         return self.directory / f"{name}{IN_TRAINING}"
@@ -253,16 +296,20 @@ class StackFile:
             interval = max(interval, COST * self._cost)
         return now - self._last >= interval
 
-    def save(self, records):
+    def save(self, records, notes=None):
         """Write the file.
 
         Parameters
         ----------
         records : list of {Record, None}
             In the order of the keys. None for fits that have failed.
+        notes : dict, default=None
+            What to write besides, in types of JSON.
         """
         start = time.monotonic()
         kept = {k: r for k, r in zip(self._keys, records) if k and r is not None}
+        if notes is not None:
+            kept[NOTES] = Record(notes, {})
         self._checkpoint.write(self._path, kept)
         self._last = time.monotonic()
         self._cost = self._last - start
@@ -309,6 +356,12 @@ def _read(file, key, request):
     record = file.read(key, layout)
     contents.check_arrays(record)
     return record
+
+
+def _known(record, request):
+    """Return a record, or the result if it is that of an ended fit."""
+    has_ended = record is not None and record.has_ended
+    return result_of(record, request) if has_ended else record
 
 
 def _progress(record):

@@ -55,7 +55,7 @@ class Trainer:
         side_by_side = partial(
             train, max_bytes=self._max_bytes, n_jobs=self._n_jobs, execute=self._execute
         )
-        results = self._completed(requests, side_by_side)
+        results = train_and_keep(requests, self._kept, side_by_side)
         if any(result is None or result.interrupted for result in results):
             raise KeyboardInterrupt
         return results
@@ -73,15 +73,7 @@ class Trainer:
             None for networks that had not started when the user interrupted the
             training, as in `training.train`.
         """
-        return self._completed(requests, train)
-
-    def _completed(self, requests, train_all):
-        """Train fits that are not on disk already, and keep them there."""
-        if self._kept is None or not self._kept.begin():
-            return train_all(requests)
-        shared = SharedArrays()  # which are hashed once
-        requests = self._kept.resumed([request.sharing(shared) for request in requests])
-        return train_all(requests, keep=self._kept)
+        return train_and_keep(requests, self._kept)
 
     def _execute(self, train_stack, stacks):
         """Train stacks. It replaces `in_this_process`."""
@@ -134,3 +126,26 @@ def _train_remotely(train_stack, number, requests):
         if tracker.error is not None:
             tracker.error = portable(tracker.error)
     return number, results
+
+
+def train_and_keep(requests, checkpoint, train_all=train):
+    """Train fits that are not on disk already, and keep them there.
+
+    Parameters
+    ----------
+    requests : list of FitRequest
+    checkpoint : Checkpoint or None
+        None keeps nothing.
+    train_all : callable, default=train
+        `training.train`, or the same with other options.
+
+    Returns
+    -------
+    list of FitResult or None
+        As `training.train` returns them.
+    """
+    if checkpoint is None or not checkpoint.begin():
+        return train_all(requests)
+    shared = SharedArrays()  # which are hashed once
+    requests = checkpoint.resumed([request.sharing(shared) for request in requests])
+    return train_all(requests, keep=checkpoint)

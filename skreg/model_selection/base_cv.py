@@ -1,6 +1,7 @@
 """Base class of the networks that choose their regularisation by cross-validation."""
 
 import math
+import os
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral
@@ -31,6 +32,7 @@ from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.scoring import check_score, score_function
 from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import validated
+from skreg.fusion.checkpoint import Checkpoint
 from skreg.model_selection.chosen import chosen_table
 from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
@@ -42,7 +44,7 @@ from skreg.model_selection.routing import routed_to, routing_of
 from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
-from skreg.parameters.intervals import COUNT, POSITIVE
+from skreg.parameters.intervals import COUNT, NON_NEGATIVE, POSITIVE
 from skreg.parameters.scorer_names import check_scorer_name, scorer_name
 from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
@@ -68,6 +70,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
         "max_time": [POSITIVE, None],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_interval": [NON_NEGATIVE, None],
         "n_jobs": [COUNT, Interval(Integral, None, -1, closed="right"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -170,6 +174,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return self
 
     def _fit(self, prototype, X, y, sample_weight, split_params, score_params):
+        checkpoint = self._open_checkpoint()
         deadline, rng = Deadline(self.max_time), generator_of(self.random_state)
         checked = self._learn_data(prototype, X, y)
         X, y = checked.X, checked.y
@@ -189,7 +194,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self._check_scoring(data)
         scoring = average.scoring if is_default else self.scoring
         self.score_name_ = average.score_name if is_default else scorer_name(scoring)
-        trials = self._search(prototype, data, scoring, seeds, deadline, rng)
+        trials = self._search(
+            prototype, data, scoring, seeds, deadline, rng, checkpoint
+        )
         chosen, weights, calibration = select_ensemble(
             trials, self.n_ensemble, average, prototype, data
         )
@@ -200,16 +207,30 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if self.refit:
             chosen = [trial for trial, share in zip(chosen, weights) if share]
             self._keep_networks(
-                prototype, chosen, weights[weights > 0], data, seeds[-1]
+                prototype, chosen, weights[weights > 0], data, seeds[-1], checkpoint
             )
 
-    def _keep_networks(self, prototype, chosen, weights, data, seed):
+    def _open_checkpoint(self):
+        """Return where networks are kept, or None."""
+        if self.checkpoint is None:
+            return None
+        if not isinstance(self.random_state, Integral):
+            raise ValueError(
+                "checkpoint needs an integer random_state, because with other random "
+                "numbers no network of an earlier call could be used, got "
+                f"random_state={self.random_state!r}."
+            )
+        checkpoint = Checkpoint(self.checkpoint, self.checkpoint_interval)
+        checkpoint.begin()
+        return checkpoint
+
+    def _keep_networks(self, prototype, chosen, weights, data, seed, checkpoint):
         """Set the networks whose predictions are averaged, and their weights."""
         if self.refit == "folds":
             self.estimators_ = [model for trial in chosen for model in trial.models]
             weights = np.repeat(weights / self.n_splits_, self.n_splits_)
         else:
-            self.estimators_ = refitted(prototype, chosen, data, seed)
+            self.estimators_ = refitted(prototype, chosen, data, seed, checkpoint)
         if self.estimator is None:
             # The default network trains in single precision, which is twice as fast.
             dtype = data.X.dtype
@@ -307,16 +328,28 @@ class BaseNetworkCV(BaseEstimator, ABC):
             )
         return folds
 
-    def _search(self, prototype, data, scoring, seeds, deadline, rng):
+    def _search(self, prototype, data, scoring, seeds, deadline, rng, checkpoint):
         """Return the trials of the candidates, from best to worst."""
         is_first = True
+        content = {"scoring": self.scoring, "max_time": self.max_time}
+        if not type(prototype).__module__.startswith("skreg."):
+            content["kind"] = type(prototype)  # it may predict in any way
 
         def evaluate(candidates, epochs, n_kept):
             nonlocal is_first
             if deadline.has_passed and not is_first:
                 return []
             is_first = False
-            heat = Heat(prototype, candidates, data, scoring, seeds, deadline)
+            heat = Heat(
+                prototype,
+                candidates,
+                data,
+                scoring,
+                seeds,
+                deadline,
+                checkpoint,
+                content,
+            )
             return heat.run(epochs, n_kept, self._report)
 
         trials = STRATEGIES[self.strategy](

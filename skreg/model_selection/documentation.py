@@ -43,6 +43,19 @@ SEARCH = """
         Seconds after which training stops. The best candidates so far are then used.
         Each candidate trains for at least one epoch. Training again with ``refit=True``
         takes additional time.
+    checkpoint : str, path-like or None, default=None
+        Directory in which the networks are kept while they train, and at the end. If
+        `fit` is killed and called again with the same data and parameters, it goes on
+        from there and gives the same result; after `fit` has ended, it only reads the
+        result. `random_state` must then be an integer. Networks with callbacks,
+        `verbose` or functions (as `monitor`, `scoring` or `augment`) cannot be kept,
+        because functions cannot be compared by their content. `max_time` counts from
+        each call of `fit`.
+    checkpoint_interval : float or None, default=None
+        Seconds after which the networks are written to `checkpoint`, between two
+        epochs. 0 writes after every epoch. None is a tenth of the time that they have
+        trained, but at least a second and at most a minute, and so seldom that writing
+        takes less than 2 % of the time.
     n_jobs : int or None, default=None
         Number of threads. -1 means one for each core, and None the current setting of
         torch. All candidates and folds train together in one process.

@@ -11,6 +11,13 @@ from skreg.model_selection.entries import entered
 from skreg.model_selection.race import Race
 from skreg.model_selection.trials import Trial
 
+# Why a race cannot be kept.
+UNKEPT = (
+    "checkpoint needs networks and a score that can be compared with those of an "
+    "earlier call. Functions cannot: leave callbacks and verbose of the estimator "
+    "unset, give names for its monitor and for scoring, and no function in augment."
+)
+
 
 class Heat:
     """Candidates that train together on all folds and are compared at each rung.
@@ -26,23 +33,36 @@ class Heat:
     seeds : list of int
         The seed of the networks for each fold.
     deadline : Deadline
+    checkpoint : Checkpoint or None, default=None
+        Where the networks are kept.
+    content : dict, default=None
+        What decides the scores besides the networks and the targets.
     """
 
-    def __init__(self, prototype, candidates, data, scoring, seeds, deadline):
+    def __init__(
+        self,
+        prototype,
+        candidates,
+        data,
+        scoring,
+        seeds,
+        deadline,
+        checkpoint=None,
+        content=None,
+    ):
         self.candidates, self.n_folds = candidates, len(data.folds)
         self.deadline, self.entries, self.scorers = deadline, [], []
         self.scored_by = "The loss" if scoring is None else f"scoring={scoring!r}"
+        self.checkpoint, self.data, self.content = checkpoint, data, content or {}
         for params in candidates:
             for fold, seed in zip(data.folds, seeds):
                 entry = entered(prototype, params, data, fold, seed)
-                request = replace(
-                    entry.request, on_epoch=lambda tracker, state: deadline.has_passed
-                )
-                entry = replace(entry, request=request)
                 self.entries.append(entry)
                 self.scorers.append(_scorer(entry, data, scoring))
-        self.race = Race([entry.request for entry in self.entries])
         self.rungs = np.zeros(len(candidates), int)
+        self.race = self.file = None
+        # The candidates that continued after each rung.
+        self.survivors = []
 
     def run(self, epochs, n_kept, report):
         """Train up to the end of each rung, and drop all but the best candidates there.
@@ -61,21 +81,55 @@ class Heat:
         -------
         list of Trial
         """
-        racing = np.arange(len(self.candidates))
+        racing, known = np.arange(len(self.candidates)), self._enter(epochs, n_kept)
         for rung, epoch in enumerate(epochs):
             self.race.advance(epoch, in_turns=self.deadline.is_finite)
             self.rungs[racing] = rung
-            scores = np.array([self._scores(c).mean() for c in racing])
-            report(rung, len(racing), epoch, scores)
-            if rung < len(n_kept) and not self.deadline.has_passed:
-                racing = self._drop_the_worst(racing, scores, n_kept[rung])
+            if rung < len(known):  # an earlier call has compared them
+                best = np.array(known[rung])
+            else:
+                scores = np.array([self._scores(c).mean() for c in racing])
+                report(rung, len(racing), epoch, scores)
+                best = racing
+                if rung < len(n_kept) and not self.deadline.has_passed:
+                    # Scores of nan rank last.
+                    order = racing[np.argsort(-scores, kind="stable")]
+                    best = np.sort(order[: n_kept[rung]])
+            worst = np.setdiff1d(racing, best)
+            self.race.drop([p for c in worst for p in self._positions(c)])
+            racing = best
+            self.survivors.append(racing.tolist())
         return self._trials(set(racing.tolist()))
 
-    def _drop_the_worst(self, racing, scores, n_kept):
-        """Return the best candidates and drop the others. Scores of nan rank last."""
-        order = racing[np.argsort(-scores, kind="stable")]
-        self.race.drop([p for c in order[n_kept:] for p in self._positions(c)])
-        return np.sort(order[:n_kept])
+    def _enter(self, epochs, n_kept):
+        """Start the race, or go on with it. Return the known survivors of rungs."""
+        requests, known = [entry.request for entry in self.entries], []
+        if self.checkpoint is not None:
+            y = getattr(self.data.checked.targets, "attributes", {}).get("classes_")
+            content = self.content | {
+                "targets": self.data.y if y is None else y.tolist(),
+                "weight": self.data.sample_weight,
+                "score_params": self.data.score_params,
+                "epochs": epochs,
+                "n_kept": n_kept,
+            }
+            self.file, requests, notes = self.checkpoint.race(requests, content)
+            if self.file is None:
+                raise ValueError(UNKEPT)
+            known = notes.get("survivors", [])
+            if not _are_survivors(known, len(self.candidates), len(epochs)):
+                known, requests = [], [replace(r, resume=None) for r in requests]
+        self.race = Race(requests, after_epoch=self._after_epoch)
+        return known
+
+    def _after_epoch(self, run, n_models):
+        if self.deadline.has_passed:
+            run.halt()
+        elif self.file is not None and self.file.is_due():
+            self._keep()
+
+    def _keep(self):
+        self.file.save(self.race.records(), {"survivors": self.survivors})
 
     def _positions(self, candidate):
         return range(candidate * self.n_folds, (candidate + 1) * self.n_folds)
@@ -96,6 +150,8 @@ class Heat:
     def _trials(self, finalists):
         scores = [self._scores(c) for c in range(len(self.candidates))]
         results, trials = self.race.finish(), []
+        if self.file is not None:
+            self._keep()
         for c, params in enumerate(self.candidates):
             of_folds = [results[p] for p in self._positions(c)]
             entries = [self.entries[p] for p in self._positions(c)]
@@ -127,6 +183,20 @@ class Heat:
                 trial.keep()
             trials.append(trial)
         return trials
+
+
+def _are_survivors(known, n_candidates, n_rungs):
+    """Return whether a value read from a file lists the survivors of some rungs."""
+    racing = set(range(n_candidates))
+    if not isinstance(known, list) or len(known) > n_rungs:
+        return False
+    for survivors in known:
+        if not isinstance(survivors, list) or not survivors:
+            return False
+        if not all(type(c) is int and c in racing for c in survivors):
+            return False
+        racing = set(survivors)
+    return True
 
 
 def _length(tracker):

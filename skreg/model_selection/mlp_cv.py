@@ -1,6 +1,7 @@
 """Multilayer perceptrons that choose their regularisation by cross-validation."""
 
 from functools import partial
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -114,6 +115,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         refit: bool | Literal["folds"] = "folds",
         n_ensemble: int = 3,
         max_time: float | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_interval: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: bool | int = False,
@@ -270,6 +273,8 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         refit: bool | Literal["folds"] = "folds",
         n_ensemble: int = 3,
         max_time: float | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_interval: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: bool | int = False,

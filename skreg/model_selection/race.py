@@ -3,9 +3,11 @@
 from skreg.data.shared_arrays import SharedArrays
 from skreg.training.errors import own_copy
 from skreg.training.grouping import stacks_of
+from skreg.training.records import record_of_result
 from skreg.training.request import FitResult
 from skreg.training.run import Run
 from skreg.training.tracker import Tracker
+from skreg.training.train import at_one_epoch
 
 
 class Race:
@@ -19,6 +21,8 @@ class Race:
     requests : list of FitRequest
     max_bytes : int, default=None
         Memory that the stacks may take. None is half of the available memory.
+    after_epoch : callable, default=None
+        See `Run`.
 
     Attributes
     ----------
@@ -26,18 +30,25 @@ class Race:
         The progress of each network, in the order of the requests.
     """
 
-    def __init__(self, requests, max_bytes=None):
+    def __init__(self, requests, max_bytes=None, after_epoch=None):
         shared = SharedArrays()
         self.requests = [request.sharing(shared) for request in requests]
         self.trackers = [None] * len(requests)
         self._places, self._runs = [None] * len(requests), []
-        self._failed = {}
+        # The results of networks that take no part: they failed, or ended earlier.
+        self._results, self._failed = {}, set()
+        for position, request in enumerate(requests):
+            if isinstance(request.resume, FitResult):
+                self._results[position] = request.resume
+                self.trackers[position] = request.resume.tracker
         for chunk in stacks_of(self.requests, max_bytes):
-            self._enter(chunk)
+            remaining = [p for p in chunk if p not in self._results]
+            for part in at_one_epoch(remaining, self.requests):
+                self._enter(part, after_epoch)
 
-    def _enter(self, chunk):
+    def _enter(self, chunk, after_epoch):
         try:
-            run = Run([self.requests[p] for p in chunk])
+            run = Run([self.requests[p] for p in chunk], after_epoch=after_epoch)
         except Exception as error:
             self._fail(chunk, error)
             return
@@ -51,7 +62,8 @@ class Race:
         for position in chunk:
             tracker = self.trackers[position] or Tracker(self.requests[position])
             tracker.error, self.trackers[position] = own_copy(error), tracker
-            self._failed[position] = FitResult([], tracker)
+            self._results[position] = FitResult([], tracker)
+            self._failed.add(position)
 
     def advance(self, epoch, in_turns=False):
         """Train all remaining networks up to an epoch.
@@ -79,9 +91,7 @@ class Race:
     def _going(self):
         """Return the runs that have not failed and the positions of their networks."""
         return [
-            (run, chunk)
-            for run, chunk in self._runs
-            if not self._failed.keys() & set(chunk)
+            (run, chunk) for run, chunk in self._runs if not self._failed & set(chunk)
         ]
 
     def _advance(self, epoch):
@@ -107,6 +117,8 @@ class Race:
         tracker = self.trackers[position]
         if tracker.best_state is not None:
             return tracker.best_state
+        if position in self._results:
+            return self._results[position].state
         run, place = self._places[position]
         result = run.results[place]
         if result is not None:
@@ -115,7 +127,14 @@ class Race:
 
     def finish(self):
         """End the training and return a `FitResult` for each network."""
-        results = dict(self._failed)
         for run, chunk in self._going():
-            results.update(zip(chunk, run.finish()))
-        return [results[position] for position in range(len(self.requests))]
+            self._results.update(zip(chunk, run.finish()))
+        return [self._results[position] for position in range(len(self.requests))]
+
+    def records(self):
+        """Return a `Record` of each network. None if it has failed, or no epoch."""
+        found = {p: record_of_result(result) for p, result in self._results.items()}
+        for run, chunk in self._going():
+            if not self._results.keys() >= set(chunk):  # it is not finished
+                found.update(zip(chunk, run.records()))
+        return [found.get(position) for position in range(len(self.requests))]

@@ -4,15 +4,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from skreg.fusion.dispatch import train_and_keep
 from skreg.model_selection.entries import entered
-from skreg.training.train import train
 
 
-def refitted(prototype, trials, data, seed):
+def refitted(prototype, trials, data, seed, checkpoint=None):
     """Train the networks of the given candidates on all rows.
 
     Candidates with early stopping train for the mean over the folds of the best number
     of epochs.
+
+    Parameters
+    ----------
+    prototype : MLPClassifier or MLPRegressor
+    trials : list of Trial
+    data : SearchData
+    seed : int
+    checkpoint : Checkpoint or None, default=None
+        Where the fits are kept.
+
+    Returns
+    -------
+    list of estimator
     """
     everything, entries = np.arange(data.X.shape[0]), []
     fold = everything, everything[:0]
@@ -23,16 +36,11 @@ def refitted(prototype, trials, data, seed):
             n_epochs = max(1, round(float(np.mean(trial.best_epochs))))
             request = replace(
                 entry.request,
-                on_epoch=_end_after(n_epochs),
+                n_epochs=n_epochs,
                 restore_best=False,
                 n_iter_no_change=entry.request.max_iter,
             )
             entry = replace(entry, request=request)
         entries.append(entry)
-    results = train([entry.request for entry in entries])
+    results = train_and_keep([entry.request for entry in entries], checkpoint)
     return [entry.fitted(result) for entry, result in zip(entries, results)]
-
-
-def _end_after(n_epochs):
-    """Return a hook that ends training after a number of epochs."""
-    return lambda tracker, state: tracker.n_iter >= n_epochs

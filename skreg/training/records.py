@@ -81,8 +81,10 @@ def named(parts):
 
 
 def record_of_result(result):
-    """Return the record of a `FitResult`."""
+    """Return the record of a `FitResult`. None if it has failed, or has no epoch."""
     tracker = result.tracker
+    if tracker.error is not None or not tracker.n_iter:
+        return None
     numbers = _common(tracker, result.seconds, has_ended=True)
     numbers["kkt_violation"] = float(result.kkt_violation)
     return Record(
@@ -91,7 +93,7 @@ def record_of_result(result):
 
 
 def record_of_model(tracker, seconds, streams, n_averaged, columns):
-    """Return the record of a model in training.
+    """Return the record of a model in training. None before its first epoch.
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def record_of_model(tracker, seconds, streams, n_averaged, columns):
     columns : dict of {str: ndarray}
         Its part of `Stack.columns`.
     """
+    if not tracker.n_iter:
+        return None
     numbers = _common(tracker, seconds, has_ended=False)
     numbers["streams"] = {str(p): state for p, state in streams.state().items()}
     numbers["n_averaged"] = n_averaged

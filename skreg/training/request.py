@@ -99,6 +99,9 @@ class FitRequest:
         early stopping.
     monitor : str, callable or tuple
         The metric that `score` computes, and what else the score depends on.
+    n_epochs : int or None
+        Number of epochs after which training ends, if this is less than `max_iter`, for
+        which the schedule is made.
     key : str or None
         The name of the fit in a checkpoint. None if it is not kept.
     resume : Record, FitResult or None
@@ -141,6 +144,7 @@ class FitRequest:
     callbacks: list = field(default_factory=list)
     may_polish: bool = False
     monitor: object = "loss"
+    n_epochs: int | None = None
     key: str | None = None
     resume: object = None
 
@@ -180,6 +184,11 @@ class FitRequest:
         """Whether `max_iter` is the planned number of epochs and not an upper bound."""
         planned = self.learning_rate in SCHEDULES or self.swa_fraction > 0
         return (planned or self.pruned_after > 0) and self.solver != "lbfgs"
+
+    @property
+    def last_epoch(self):
+        """The epoch after which training ends at the latest."""
+        return min(self.max_iter, self.n_epochs or self.max_iter)
 
     @property
     def pruned_after(self):

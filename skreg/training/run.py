@@ -69,7 +69,7 @@ class Run:
         self.stack.set_rates(self.course.rates)
         self.results, self.interrupted = [None] * len(requests), False
         self._after_epoch, self._seconds = after_epoch, 0.0
-        self._start = time.perf_counter()
+        self._start = math.inf  # of the present call
         self._observer = observer_of(self.stack, requests[0].callbacks)
         self._observer.begin()
 
@@ -87,6 +87,12 @@ class Run:
             self.interrupted = not is_raised_by_skorch(interrupt)
             self.course.halt()
         self._seconds += time.perf_counter() - self._start
+        self._start = math.inf
+
+    def halt(self):
+        """Stop the training of all models, as after an interrupt."""
+        self.course.halt()
+        self.retire([])
 
     def _train(self, until):
         if self.stack.optimizer is None:
@@ -196,10 +202,10 @@ class Run:
         return [b + seconds * n / sum(steps) for b, n in zip(before, steps)]
 
     def records(self):
-        """Return a `Record` of each request, None for one that has failed."""
+        """Return a `Record` of each request. None if it has failed, or no epoch."""
         seconds, records = self._shares(), [None] * len(self.results)
         for place, result in enumerate(self.results):
-            if result is not None and result.tracker.error is None:
+            if result is not None:
                 result.seconds = seconds[place]
                 records[place] = record_of_result(result)
         rows = rows_of(self.stack.columns()) if self.course.trackers else []

@@ -119,7 +119,7 @@ class Tracker:
         return not (over or self.finished or self.halted)
 
     def _is_last_epoch(self):
-        return self.n_iter >= self.request.max_iter
+        return self.n_iter >= self.request.last_epoch
 
     def _is_end_of_cycle(self):
         request = self.request

@@ -155,9 +155,7 @@ class _StackTraining:
         # The results of a run that is over follow at once.
         if self._kept and run.course.trackers and self._kept.is_due():
             records = [
-                None
-                if result is None or result.tracker.error
-                else record_of_result(result)
+                None if result is None else record_of_result(result)
                 for result in self.results
             ]
             for place, record in zip(places, run.records()):

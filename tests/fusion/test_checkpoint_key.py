@@ -70,6 +70,7 @@ DECIDES = {
     "samples_seen": 2,
     "may_polish": True,
     "monitor": "neg_mean_squared_error",
+    "n_epochs": 5,
 }
 # With what a fit is not kept, and what does not matter.
 NOT_KEPT = {

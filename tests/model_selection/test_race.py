@@ -144,11 +144,11 @@ def failing(method, stack_size):
     """Return a patch under which a method fails for stacks of one size."""
     original = getattr(Run, method)
 
-    def wrapper(self, *args):
+    def wrapper(self, *args, **options):
         n_models = len(args[0]) if method == "__init__" else len(self.results)
         if n_models == stack_size:
             raise RuntimeError("out of memory")
-        return original(self, *args)
+        return original(self, *args, **options)
 
     return mock.patch.object(Run, method, wrapper)
 
