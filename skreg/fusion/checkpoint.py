@@ -113,10 +113,8 @@ class Checkpoint:
             replace(request, key=key, resume=self.load(key, request))
             for request, key in zip(requests, keys_of(requests))
         ]
-        if any(request.key and request.resume is None for request in requests):
-            found = self._in_training(requests)
-            requests = [replace(r, resume=found.get(r.key, r.resume)) for r in requests]
-        return requests
+        found = self._in_training(requests)
+        return [replace(r, resume=found.get(r.key, r.resume)) for r in requests]
 
     def _in_training(self, requests):
         """Return what is known of stacks that had not ended, by the keys of fits."""
@@ -126,7 +124,8 @@ class Checkpoint:
                 with RecordFile(path) as file:
                     keys = by_key.keys() & set(file.keys)
                     if all(by_key[key].resume for key in keys):
-                        # Another stack of these fits has ended, with other companions.
+                        if len(keys) == len(file.keys):  # all were saved before a kill
+                            path.unlink()
                         continue
                     # Fits of the stack that have ended take part again, so that
                     # the others have the same companions as before.
@@ -167,7 +166,7 @@ class Checkpoint:
         if key is None:
             return None
         path = self.directory / f"{key}{ENDED}"
-        with suppress(FileNotFoundError), _ignored_if_unusable(path, "Its fit is"):
+        with _ignored_if_unusable(path, "Its fit is"):
             with RecordFile(path) as file:
                 record = _read(file, key, request)
             if not record.has_ended:
@@ -255,7 +254,7 @@ class Checkpoint:
             return None, requests, {}
         path, names = self.directory / f"{key}{RACE}", list(map(str, range(len(keys))))
         found, notes = {}, {}
-        with suppress(FileNotFoundError), _ignored_if_unusable(path):
+        with _ignored_if_unusable(path):
             with RecordFile(path) as file:
                 notes = file.read(NOTES, lambda numbers: {}).numbers
                 for name, request in zip(names, requests):
@@ -331,16 +330,15 @@ def _unusable(directory, reason):
 
 
 class _ignored_if_unusable(suppress):
-    """Warn of a file that raises an error when it is read, except if there is none."""
+    """Warn of a file that raises an error when it is read, unless there is no file."""
 
     def __init__(self, path, what="Its fits are"):
         super().__init__(Exception)
         self._path, self._what = path, what
 
     def __exit__(self, kind, reason, trace):
-        if isinstance(reason, FileNotFoundError):
-            return False
-        if isinstance(reason, Exception):  # a file may hold anything
+        is_there = not isinstance(reason, FileNotFoundError)
+        if isinstance(reason, Exception) and is_there:  # a file may hold anything
             text = f"The checkpoint {str(self._path)!r} cannot be used ({reason})."
             warnings.warn(f"{text} {self._what} trained anew.", stacklevel=3)
         return super().__exit__(kind, reason, trace)

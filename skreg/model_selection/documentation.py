@@ -47,10 +47,10 @@ SEARCH = """
         Directory in which the networks are kept while they train, and at the end. If
         `fit` is killed and called again with the same data and parameters, it goes on
         from there and gives the same result; after `fit` has ended, it only reads the
-        result. `random_state` must then be an integer. Networks with callbacks,
-        `verbose` or functions (as `monitor`, `scoring` or `augment`) cannot be kept,
-        because functions cannot be compared by their content. `max_time` counts from
-        each call of `fit`.
+        result. `random_state` must then be an integer. Networks with callbacks or
+        functions (as `monitor`, `scoring` or `augment`) cannot be kept, because
+        functions cannot be compared by their content. `max_time` counts from each call
+        of `fit`.
     checkpoint_interval : float or None, default=None
         Seconds after which the networks are written to `checkpoint`, between two
         epochs. 0 writes after every epoch. None is a tenth of the time that they have

@@ -14,8 +14,8 @@ from skreg.model_selection.trials import Trial
 # Why a race cannot be kept.
 UNKEPT = (
     "checkpoint needs networks and a score that can be compared with those of an "
-    "earlier call. Functions cannot: leave callbacks and verbose of the estimator "
-    "unset, give names for its monitor and for scoring, and no function in augment."
+    "earlier call. Functions cannot: leave callbacks of the estimator unset, give "
+    "names for its monitor and for scoring, and no function in augment."
 )
 
 

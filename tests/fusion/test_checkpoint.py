@@ -16,91 +16,19 @@ from unittest import mock
 import joblib
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from _estimators import ALL_CONFIGURATIONS, data
-from _fitted import key_of, prepared_request
+from _checkpoints import FITS, bits, kept, preparation, prepared, same
+from _fitted import key_of
 from safetensors.numpy import save
-from sklearn.base import clone
 from sklearn.utils import get_tags
 
 import skreg
-from skreg import MLPClassifier, MLPRegressor
 from skreg.estimators.fits import fits_of
-from skreg.estimators.preparation import prepare
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.training.request import FitResult
 from skreg.training.tracker import CURVES, NUMBERS
 from skreg.training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-SHORT = {"max_iter": 8, "batch_size": 16}
-LINEAR = {"hidden_layer_sizes": (), "l1": 0.02}
-IMPATIENT = {"learning_rate": "constant", "tol": 1e9, "n_iter_no_change": 2}
-WEIGHT = np.linspace(0, 2, 60)
-
-# Name: the estimator, and what its request is made with besides X and y.
-FITS = {
-    f"{kind.__name__} {name}": (kind(**(parameters | SHORT)), {})
-    for kind in (MLPClassifier, MLPRegressor)
-    for name, parameters in ALL_CONFIGURATIONS.items()
-} | {
-    "polished": (MLPRegressor(**LINEAR, max_iter=50), {}),
-    "polished, far": (MLPRegressor(**LINEAR, max_iter=1), {}),
-    "polished classes": (MLPClassifier(**LINEAR, max_iter=50), {}),
-    "no steps": (MLPRegressor(**LINEAR, solver="lbfgs"), {}),
-    "weights": (MLPClassifier(**SHORT), {"sample_weight": WEIGHT}),
-    "accuracy": (MLPClassifier(**SHORT, early_stopping=True, monitor="accuracy"), {}),
-    "r2": (MLPRegressor(**SHORT, early_stopping=True, monitor="r2"), {}),
-    "curve": (MLPRegressor(**SHORT), {"validation": data(MLPRegressor, 20, seed=1)}),
-    "float32": (MLPRegressor(**SHORT, dtype="float32"), {}),
-    "invscaling": (MLPRegressor(**SHORT, solver="sgd", learning_rate="invscaling"), {}),
-    "patience": (MLPRegressor(**IMPATIENT), {}),
-}
-
-
-def prepared(name, sparse=False):
-    """Return an estimator and the request for its network, new ones each time."""
-    estimator, options = clone(FITS[name][0]), FITS[name][1]
-    X, y = data(type(estimator))
-    if sparse:
-        X = sp.csr_array(np.where(X > 1, X, 0))
-    return estimator, prepared_request(estimator, X, y, **options, seed=3)
-
-
-def preparation(name, sparse):
-    """Return the preparation of the data by the fit of the same name."""
-    estimator, options = clone(FITS[name][0]), FITS[name][1]
-    X, y = data(type(estimator))
-    if sparse:
-        X = sp.csr_array(np.where(X > 1, X, 0))
-    return prepare(estimator, X, y, **options, seed=3)
-
-
-def kept(folder, name="r2"):
-    """Train a fit and store it. Return checkpoint, key, request, result and file."""
-    checkpoint, (_, request) = Checkpoint(folder), prepared(name)
-    checkpoint.begin()
-    (result,) = train([request])
-    result.seconds = 0.1
-    key = key_of(request)
-    checkpoint.save(key, result)
-    return checkpoint, key, request, result, Path(folder) / f"{key}.safetensors"
-
-
-def bits(value):
-    """Return a value in a form that is equal only if all bits are equal."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, list | tuple):
-        return [type(value), *map(bits, value)]
-    if isinstance(value, dict):
-        return {name: bits(part) for name, part in value.items()}
-    if hasattr(value, "__dict__"):
-        return type(value), bits(vars(value))
-    return value
 
 
 def outcome(estimator, result, request, prepared):
@@ -112,20 +40,6 @@ def outcome(estimator, result, request, prepared):
         estimator._warn_of_an_early_end([result.tracker])
     attributes = {k: v for k, v in vars(estimator).items() if k != "_inference"}
     return bits(attributes), [str(warning.message) for warning in caught]
-
-
-def same(one, other):
-    """Return whether two results are equal in every bit that is stored."""
-    names = ("kkt_violation", "history", "optimizer_state", "interrupted", "seconds")
-    trackers = (*CURVES, *NUMBERS, "snapshots", "error")
-    return (
-        bits(one.state) == bits(other.state)
-        and all(bits(getattr(one, n)) == bits(getattr(other, n)) for n in names)
-        and all(
-            bits(getattr(one.tracker, n)) == bits(getattr(other.tracker, n))
-            for n in trackers
-        )
-    )
 
 
 def with_inputs():
@@ -420,7 +334,7 @@ def test_processes_share_a_directory(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from test_checkpoint import kept
+from _checkpoints import kept
 kept(sys.argv[1], "r2")
 os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 kept(sys.argv[1], "polished")
