@@ -287,6 +287,7 @@ RUN = """
     dtype : {"float32", "float64"} or None, default=None
         Precision. On the CPU, None is the precision of X as in scikit-learn: float32
         stays float32, everything else is float64. On other devices, None is float32.
+        Predictions of numbers have at least the precision of the targets.
     callbacks : list of skorch callbacks, default=None
         Called with the skorch net during training. Callbacks of scikit-learn, which 1.9
         and newer have, are set by `set_callbacks`.

@@ -18,6 +18,9 @@ class Numbers:
     n_outputs : int
     is_flat : bool
         Whether targets and predictions are vectors.
+    dtype : {float64, float32}, default=float64
+        The precision of the predictions, unless that of the network is higher: single
+        for targets that came in single precision.
     offset, scale : ndarray of shape (n_outputs,) or None, default=None
         Centre and scale of the targets; counts are only scaled.
     constants : ndarray of shape (n_outputs,) or None, default=None
@@ -27,6 +30,7 @@ class Numbers:
 
     n_outputs: int
     is_flat: bool
+    dtype: type = np.float64
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
     constants: np.ndarray | None = None
@@ -105,15 +109,19 @@ class Numbers:
         return encoded.astype(dtype)
 
     def decode(self, values):
-        """Undo the standardising, in the precision of `values`."""
+        """Undo the standardising.
+
+        The precision is that of the targets, because networks in single precision
+        also learn from small differences between large targets.
+        """
+        dtype = np.result_type(values.dtype, self.dtype)
         if self.scale is not None:
-            values = values * self.scale.astype(values.dtype)
+            values = values * self.scale
         if self.offset is not None:
-            values = values + self.offset.astype(values.dtype)
+            values = values + self.offset
         if self.constants is not None:
-            constants = self.constants.astype(values.dtype)
-            values = np.where(np.isnan(constants), values, constants)
-        return values
+            values = np.where(np.isnan(self.constants), values, self.constants)
+        return values.astype(dtype, copy=False)
 
     def check(self, y, classes=None):
         """Check `y` of a later call against the targets of the first.
@@ -150,7 +158,8 @@ def learn_numbers(y, owner):
     numbers : Numbers
     """
     y = _numeric(y, owner)
-    return y, Numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+    dtype = np.float32 if y.dtype == np.float32 else np.float64
+    return y, Numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, dtype)
 
 
 def regression_loss(name, quantile):

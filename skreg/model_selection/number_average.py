@@ -76,6 +76,7 @@ class NumberAverage:
         weight = np.ones(len(y)) if weight is None else weight
         slope = weight @ (distance * (y - center)).reshape(len(y), -1)
         squares = weight @ (distance**2).reshape(len(y), -1)
+        # Targets may have any unit, so that no fixed number is small.
         squares = squares.sum()
         slope = slope.sum() / squares if squares else 0.0
         shrinkage = float(np.clip(slope, 0, 1)) / 2
