@@ -8,6 +8,7 @@ import tempfile
 import textwrap
 import warnings
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import joblib
@@ -24,8 +25,9 @@ from skreg.comparison.contenders import (
     TUNED_NETWORK,
     contenders,
 )
-from skreg.comparison.datasets import load_table
+from skreg.comparison.datasets import ROLES, load_table, printable
 from skreg.comparison.html_report import html_report, model_codes
+from skreg.comparison.roles import describe_roles
 from skreg.comparison.text_report import (
     budget_line,
     certainty_lines,
@@ -127,12 +129,28 @@ def _add_data(command):
     command.add_argument(
         "data",
         metavar="DATA",
-        help="breast_cancer, diabetes, digits, iris, wine, or a CSV or Parquet file",
+        help="breast_cancer, diabetes, digits, iris, wine, or a file: CSV or other"
+        " separated text, Parquet or Excel, also compressed",
     )
     command.add_argument(
         "--target",
         metavar="COLUMN",
         help="column to predict (default: target, label, class or y, or else the last)",
+    )
+    command.add_argument(
+        "--task",
+        choices=["classification", "regression"],
+        help="what to do with the target (default: classification of texts and of few"
+        " whole numbers, by a rule that is printed)",
+    )
+    command.add_argument(
+        "--role",
+        type=_column_role,
+        action="append",
+        default=[],
+        metavar="COLUMN=ROLE",
+        help="what a column holds, where the guess is wrong: number, date, text, or out"
+        " to leave it out; may be repeated",
     )
     command.add_argument(
         "--scoring",
@@ -194,6 +212,15 @@ def _integer_from(least):
     return integer
 
 
+def _column_role(text):
+    column, equals, role = text.rpartition("=")
+    if not equals or role not in ROLES:
+        raise argparse.ArgumentTypeError(
+            f"expected COLUMN=ROLE with a role of {', '.join(ROLES)}, got {text!r}"
+        )
+    return column, role
+
+
 def _positive_number(text):
     try:
         number = float(text)
@@ -216,7 +243,9 @@ def _run_comparison(options):
     _check_extra()
     if options.output is not None:
         _prepare_folder(options.output)
-    table = load_table(options.data, options.target)
+    table = load_table(
+        options.data, options.target, task=options.task, roles=dict(options.role)
+    )
     table.check_folds(options.cv, N_INNER_FOLDS)
     print(_describe(table, options))
     estimators = contenders(
@@ -228,7 +257,8 @@ def _run_comparison(options):
     result = _compare(estimators, table, options, deadline)
     answer = verdict(result, table.name, default=DEFAULT_NETWORK, tuned=TUNED_NETWORK)
     notes = _notes(result, options)
-    _print_report(result, answer, notes)
+    guesses = _guesses(table, n_most=20)
+    _print_report(result, answer, notes, guesses)
     if options.output is not None:
         _write_numbers(result, answer, notes, table, options)
         _write_page(result, answer, notes, estimators, table, options, deadline)
@@ -333,10 +363,18 @@ def _notes(result, options):
     return notes
 
 
-def _print_report(result, answer, notes):
+def _guesses(table, n_most=None):
+    """Return what was guessed about a file and its columns, as lines."""
+    lines = [f"file: {note}" for note in table.notes]
+    return [printable(line) for line in lines + describe_roles(table.columns, n_most)]
+
+
+def _print_report(result, answer, notes, guesses):
     headers, rows = comparison_table(result)
     legend = _LEGEND.format(n_splits=len(result.n_train))
-    wrapped = [textwrap.fill(n, _WIDTH, subsequent_indent="  ") for n in notes]
+    wrapped = [
+        textwrap.fill(n, _WIDTH, subsequent_indent="  ") for n in [*notes, *guesses]
+    ]
     legend = "\n".join([legend, *wrapped])
     if not sys.stdout.isatty():
         print(format_table(headers, rows), legend, "", answer, sep="\n")
@@ -369,6 +407,8 @@ def _write_numbers(result, answer, notes, table, options):
         "n_columns": table.X.shape[1],
         "target": table.target,
         "task": table.task,
+        "file_notes": table.notes,
+        "columns": [asdict(column) for column in table.columns],
         "cv": options.cv,
         "repeats": options.repeats,
         "n_candidates": options.n_candidates,
@@ -401,7 +441,14 @@ def _write_page(result, answer, notes, estimators, table, options, deadline):
         description=_describe(table, options),
         legend=_LEGEND.format(n_splits=len(result.n_train)),
         notes=notes,
+        guesses=_guesses(table),
         fitted=fitted,
-        codes=model_codes(fitted[advised], options.data, options.target),
+        codes=model_codes(
+            fitted[advised],
+            options.data,
+            target=options.target,
+            task=options.task,
+            roles=dict(options.role) or None,
+        ),
     )
     (options.output / _PAGE).write_text(page, encoding="utf-8")

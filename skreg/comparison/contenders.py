@@ -40,20 +40,17 @@ def contenders(table, *, scoring, n_candidates, seed):
         The baseline comes first, under the name of its class. Each pipeline takes the
         raw columns of the table, which skrub turns into numbers.
     """
-    # skrub takes seconds to import, and only the command line needs it.
-    from skrub import tabular_pipeline
-
     if table.task == "classification":
         network, tuned = MLPClassifier, MLPClassifierCV
     else:
         network, tuned = MLPRegressor, MLPRegressorCV
     baseline = _baseline(table.task, scoring, seed)
     return {
-        type(baseline).__name__: tabular_pipeline(
+        type(baseline).__name__: table.pipeline(
             make_pipeline(StandardScaler(), baseline)
         ),
-        DEFAULT_NETWORK: tabular_pipeline(network(random_state=seed)),
-        TUNED_NETWORK: tabular_pipeline(
+        DEFAULT_NETWORK: table.pipeline(network(random_state=seed)),
+        TUNED_NETWORK: table.pipeline(
             tuned(n_candidates=n_candidates, scoring=scoring, random_state=seed)
         ),
     }

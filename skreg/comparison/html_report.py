@@ -91,6 +91,7 @@ _PAGE = """\
 {choices}
 {pictures}
 {codes}
+{guesses}
 </main>
 <footer class="faint"><p>{footer}</p></footer>
 </body>
@@ -111,6 +112,7 @@ def html_report(
     description="",
     legend="",
     notes=(),
+    guesses=(),
     fitted=None,
     codes=None,
 ):
@@ -130,6 +132,8 @@ def html_report(
         Explanation of the columns of the table, in lines.
     notes : sequence of str, default=()
         Notes on the certainty of the choices and on the time.
+    guesses : sequence of str, default=()
+        What was guessed about the file and the roles of its columns.
     fitted : dict of str to estimator, default=None
         Estimators fitted on all rows, by name. Their learning curves are drawn, and
         the scores of the first search among them, alone or at the end of a pipeline.
@@ -157,11 +161,12 @@ def html_report(
         codes=_section("The model", *map(_code_block, codes, codes.values()))
         if codes
         else "",
+        guesses=_section("The columns", _list(guesses)) if guesses else "",
         footer=f"Made by skreg {__version__}.",
     )
 
 
-def model_codes(estimator, data, target=None):
+def model_codes(estimator, data, target=None, **options):
     """Return programs that fit a network of the command line again.
 
     Parameters
@@ -172,6 +177,8 @@ def model_codes(estimator, data, target=None):
         Name or file of the data set.
     target : str, default=None
         Column to predict, if it was given.
+    **options
+        Other arguments of `load_table`. Those that are None are left out.
 
     Returns
     -------
@@ -180,15 +187,16 @@ def model_codes(estimator, data, target=None):
         programs. For a search that averages networks there are two: one tunes the
         average again, and one fits a single network with the best settings.
     """
+    options = {"target": target, **options}
     last = estimator.steps[-1][1]
     if not hasattr(last, "estimators_") or not hasattr(last, "best_params_"):
         try:
             last = find_network(estimator)
         except ValueError:  # without a network inside, the last step is shown
             pass
-        return {_FITTED: _program(last, data, target)}
-    codes = {_AVERAGED: _program(_without_limit(last), data, target)}
-    return codes | {_ALONE: _program(_best_network(last), data, target)}
+        return {_FITTED: _program(last, data, options)}
+    codes = {_AVERAGED: _program(_without_limit(last), data, options)}
+    return codes | {_ALONE: _program(_best_network(last), data, options)}
 
 
 _FITTED = (
@@ -214,18 +222,19 @@ def _best_network(search):
     return network.set_params(**search.best_params_, random_state=search.random_state)
 
 
-def _program(estimator, data, target):
+def _program(estimator, data, options):
     imports = {"from skreg.comparison import load_table"}
     expression = _expression(estimator, imports)
-    arguments = ", ".join(repr(str(each)) for each in (data, target) if each)
+    given = [
+        f"{name}={value!r}" for name, value in options.items() if value is not None
+    ]
+    arguments = ", ".join([repr(str(data)), *given])
     return "\n".join(
         [
-            "from skrub import tabular_pipeline",
-            "",
             *sorted(imports),
             "",
             f"table = load_table({arguments})",
-            f"model = tabular_pipeline({expression})",
+            f"model = table.pipeline({expression})",
             "model.fit(table.X, table.y)",
             "",
         ]
@@ -276,6 +285,11 @@ def _row(kind, cells):
 def _section(heading, *content):
     inner = "\n".join(content)
     return f"<section>\n<h2>{escape(heading)}</h2>\n{inner}\n</section>"
+
+
+def _list(lines):
+    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="wide">\n{items}\n</ul>'
 
 
 def _code_block(explanation, code):

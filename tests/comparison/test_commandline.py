@@ -186,11 +186,18 @@ def write_csv(path, **columns):
         ({"result": 1}, [], "target 'result' is constant: every row is 1"),
         ({"result": [None] + [0, 1, 1] * 13}, [], "'result' has 1 missing values"),
         (
-            {"name": [f"n{i}" for i in range(40)], "target": [0, 1] * 20},
+            {"age": None, "result": [0, 1] * 20},
             [],
-            "column 'name' is text with as many values as rows (40)",
+            "data.csv has no inputs .* 'age' (it is empty)",
         ),
-        ({"result": [2] * 3 + [0, 1] * 18 + [0]}, [], "class 2 of 'result' has only 3"),
+        ({}, ["--task", "regression", "--role", "result=text"], "holds texts, such as"),
+        ({}, ["--role", "agee=text"], "no column 'agee'; did you mean 'age'?"),
+        (
+            {"result": [2] * 5 + [0, 1] * 17 + [0]},
+            [],
+            "class 2 of 'result' has only 5 .* --task regression",
+        ),
+        ({"result": ["c"] * 3 + ["a", "b"] * 18 + ["a"]}, [], "class c of 'result'"),
         ({}, ["--cv", "25"], "25 folds need at least 25 of each class"),
         ({}, ["--scoring", "acuracy"], "scoring='acuracy' .* did you mean 'accuracy'?"),
         (

@@ -84,7 +84,7 @@ def test_default_target(columns, expected, write):
 
 
 def test_column_names_need_not_be_text(write):
-    frame = pd.DataFrame({2020: np.arange(N), 2021: np.arange(N) % 2})
+    frame = pd.DataFrame({2020: np.arange(N) % 7, 2021: np.arange(N) % 2})
     table = load_table(write(frame, ".parquet"))
     assert (table.X.columns.tolist(), table.target) == (["2020"], "2021")
 
@@ -93,9 +93,12 @@ def test_column_names_need_not_be_text(write):
     ("values", "task"),
     [
         (np.arange(N) % 2, "classification"),
-        (np.arange(N) % 2 == 0, "classification"),
+        (np.arange(N) == 0, "classification"),
+        (np.arange(N) // 39, "classification"),
         (np.arange(N) % 8 + 1.0, "classification"),
         (np.arange(N) % 9, "regression"),
+        (np.minimum(np.arange(N) % 8, 4), "classification"),
+        (np.maximum(np.arange(N) % 8, np.arange(N) - 30), "regression"),
         (np.arange(N) / 3, "regression"),
         (pd.array(np.arange(N) % 2, dtype="Int64"), "classification"),
         (pd.Categorical(np.arange(N) % 2), "classification"),
@@ -113,7 +116,10 @@ def test_at_most_twenty_whole_numbers_are_classes(write):
     for n_values, task in [(20, "classification"), (21, "regression")]:
         target = np.arange(420) % n_values
         frame = pd.DataFrame({"x": np.arange(420.0), "target": target})
-        assert load_table(write(frame)).task == task
+        table = load_table(write(frame))
+        assert table.task == task
+        other = {"regression", "classification"} - {task}
+        assert f"--task {other.pop()}" in table.columns[0].reason
 
 
 @pytest.mark.parametrize(
@@ -133,11 +139,24 @@ def test_at_most_twenty_whole_numbers_are_classes(write):
         ),
         (
             lambda f: f.assign(outcome=pd.to_datetime(f["date"])),
-            "'outcome' is a datetime64",
+            "'outcome' is a date: expected numbers or classes",
         ),
         (
-            lambda f: f.assign(id=[f"row {i}" for i in range(N)], target=f["outcome"]),
-            r"column 'id' is text with as many values as rows \(40\)",
+            lambda f: f.assign(number=[[1, 2]] * N),
+            "column 'number' holds lists: spread them over several columns",
+        ),
+        (
+            lambda f: f.assign(number=[{"a": 1}] * N),
+            "column 'number' holds structures: spread them",
+        ),
+        (lambda f: f.assign(number=[b"a"] * N), "column 'number' holds bytes"),
+        (
+            lambda f: f.assign(number=f["number"] * 1e300),
+            r"column 'number' has values of .*e\+300: remove them, or use another unit",
+        ),
+        (
+            lambda f: f.assign(outcome=f["number"] * 1e-300),
+            r"target 'outcome' has values of .*e-300: use another unit",
         ),
         (lambda f: f[["outcome"]], "40 rows and 1 columns, expected at least two"),
         (lambda f: f.iloc[:0], "0 rows and 5 columns, expected at least two"),
@@ -169,12 +188,18 @@ def test_unknown_source(source, match):
 @pytest.mark.parametrize(
     ("name", "content", "match"),
     [
-        ("a.txt", b"a,b\n1,2\n", "a.txt' is not a file of a supported type"),
-        ("a.csv", b"", "a.csv' cannot be read: No columns"),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", "a.csv' cannot be read: .* Expected 2 fields"),
-        ("a.csv", b"\xff\xfe,b\n1,2\n", "a.csv' cannot be read: 'utf-8' codec"),
-        ("a.csv.gz", b"a,b\n1,2\n", "a.csv.gz' cannot be read: Not a gzipped file"),
-        ("a.parquet", b"a,b\n" * 20, "a.parquet' cannot be read: .*Parquet"),
+        ("a.py", b"a,b\n1,2\n", "a.py' is not a file of a supported type"),
+        ("a.csv", b"", "a.csv' cannot be read: it holds no table"),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", "a.csv' cannot be read: a line has more than"),
+        ("a.csv", b"\xff\xfe,b\n1,2\n", "a.csv' cannot be read: 'utf-16"),
+        ("a.csv.gz", b"\x1f\x8b,b\n", "a.csv.gz' cannot be read: "),
+        ("a.zip", b"PK\x03\x04", "a.zip' cannot be read: File is not a zip file"),
+        ("a.parquet", b"PAR1" * 20, "a.parquet' cannot be read: .*Parquet"),
+        (
+            "a.csv",
+            b"\xd0\xcf\x11\xe0",
+            "a.csv' cannot be read: it is an old Excel file",
+        ),
     ],
 )
 def test_broken_files(name, content, match, tmp_path):
@@ -188,6 +213,59 @@ def test_broken_files(name, content, match, tmp_path):
 def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(DataError, match="not a file of a supported type"):
         load_table(tmp_path)
+
+
+def test_names_that_control_a_terminal_are_escaped(tmp_path, frame):
+    path = tmp_path / "a\x1b[31m\nb.csv"
+    frame.to_csv(path, index=False)
+    assert load_table(path).name == r"a\x1b[31m\nb.csv"
+
+
+def test_a_task_overrules_the_rule(write):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=N), "target": np.arange(N) % 2})
+    table = load_table(write(frame), task="regression")
+    assert (table.task, table.y.dtype.kind) == ("regression", "i")
+    assert table.columns[0].reason == "regression, as given by --task"
+    frame["target"] = np.arange(N) % 4 / 2
+    table = load_table(write(frame), task="classification")
+    assert table.task == "classification"
+    assert set(table.y) == {"0.0", "0.5", "1.0", "1.5"}
+    frame["target"] = np.arange(N) % 2 == 0
+    assert load_table(write(frame), task="regression").y.dtype == float
+    frame["target"] = ["a", "b"] * (N // 2)
+    with pytest.raises(DataError, match="'target' holds texts, such as 'a'"):
+        load_table(write(frame), task="regression")
+
+
+def test_the_default_target_is_not_empty(write, frame):
+    """Files with separators at the ends of lines have an empty last column."""
+    assert load_table(write(frame.assign(rest=None))).target == "outcome"
+
+
+@pytest.mark.parametrize(
+    ("roles", "match"),
+    [
+        ({"nmber": "number"}, "roles: there is no column 'nmber'; did you mean"),
+        ({"number": "numeric"}, "'number' must be one of number, date, text, out"),
+        ({"category": "number"}, "column 'category' holds no numbers, such as '"),
+        ({"category": "date"}, "column 'category' holds no dates, such as '"),
+        ({"outcome": "out"}, "'outcome' is the target and cannot be left out"),
+    ],
+)
+def test_roles_that_cannot_be(roles, match, write, frame):
+    with pytest.raises(DataError, match=match):
+        load_table(write(frame), roles=roles)
+
+
+def test_no_inputs_are_left(write):
+    frame = pd.DataFrame({"a": [None] * N, "n": np.arange(N), "y": np.arange(N) % 2})
+    with pytest.raises(
+        DataError, match=r"no inputs, .*'a' \(it is empty\), 'n' \(a row"
+    ):
+        load_table(write(frame))
+    table = load_table(write(frame), roles={"n": "number"})
+    assert table.X["n"].tolist() == list(range(N))
 
 
 @pytest.mark.parametrize(
