@@ -248,7 +248,8 @@ class _Text:
             dates, written = _dates(self.words)
             if dates is not None:
                 return self._of_values("date", dates, None, None, (written,))
-        return self._of_values("text", self.words, None, object, self._odd_words())
+        notes = self._odd_words() if self.kind is None else ()
+        return self._of_values("text", self.words, None, object, notes)
 
     def _numbers(self, mark):
         is_whole, notes = False, ()

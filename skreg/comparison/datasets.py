@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from skreg.comparison.columns import DataError, contents
 from skreg.comparison.files import ENDINGS, RawTable, can_read, read_file
-from skreg.comparison.pipelines import prepared_by_skrub
+from skreg.comparison.pipelines import LARGEST, prepared_by_skrub
 from skreg.comparison.roles import ColumnRole, input_role, shown
 from skreg.parameters.suggestions import did_you_mean
 from skreg.typing import DataFrame, NDArray
@@ -23,8 +23,6 @@ ROLES = ("number", "date", "text", "out")
 # measurement and not classes.
 _MAX_CLASSES = 20
 _MIN_ROWS_PER_CLASS = 5
-# As for inputs: squares of larger targets are no longer numbers.
-_LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +68,7 @@ class Table:
         Returns
         -------
         Pipeline
-            skrub's ``tabular_pipeline``, in which numbers and dates stay in double
+            The ``tabular_pipeline`` of skrub, in which numbers and dates stay in double
             precision until they are scaled.
 
         Examples
@@ -199,11 +197,11 @@ def load_table(
     if is_bundled:
         return Table(name, X, y, target, task)
     reason = "; ".join([reason, *held[target].notes])
-    roles = (
+    columns = (
         ColumnRole(target, "target", reason),
         *(role for role, _ in inputs.values()),
     )
-    return Table(name, X, y, target, task, roles, tuple(raw.notes))
+    return Table(name, X, y, target, task, columns, tuple(raw.notes))
 
 
 def _check_roles(roles, columns):
@@ -311,7 +309,7 @@ def _target_values(name, content):
     y = values.to_numpy()
     if not np.all(np.isfinite(y)):
         raise DataError(f"target {name!r} has infinite values: remove those rows")
-    if not 1 / _LARGEST < np.max(np.abs(y)) < _LARGEST:
+    if not 1 / LARGEST < np.max(np.abs(y)) < LARGEST:
         raise DataError(
             f"target {name!r} has values of {np.max(np.abs(y)):g}: use another unit"
         )

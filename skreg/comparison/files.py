@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ def _read_content(content, notes=()):
     start = content.lstrip()[:100].lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ValueError("it is a web page or XML: download the data themselves")
-    if start.startswith((b"@relation", b"{", b"[")):
+    if re.match(rb"@relation|\{\s*\"|\[\s*[\[{]", start):
         raise ValueError("it is ARFF or JSON: save it as CSV or Parquet")
     frame, separator, found = read_delimited(content)
     return RawTable(frame, separator, [*notes, *found])

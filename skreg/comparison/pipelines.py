@@ -1,6 +1,12 @@
 """The pipeline in front of the estimators of the command line."""
 
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import validate_data
+
+# Squares and sums of squares of these are still numbers of double precision.
+LARGEST = 1e100
 
 
 def prepared_by_skrub(estimator, X):
@@ -41,6 +47,7 @@ def prepared_by_skrub(estimator, X):
         # A column may be empty in the training rows of a fold.
         simpleimputer__keep_empty_features=True,
     )
+    pipeline.steps.insert(1, ("powerscaler", PowerScaler()))
     if seconds:
         times = FunctionTransformer(add_seconds, kw_args={"names": seconds})
         pipeline.steps.insert(0, ("addseconds", times))
@@ -64,3 +71,62 @@ def add_seconds(X, names):
 
     start, second = pd.Timestamp(0), pd.Timedelta(seconds=1)
     return X.assign(**{new: (X[date] - start) / second for date, new in names.items()})
+
+
+class PowerScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Divide columns by powers of two that are close to their spread.
+
+    scikit-learn's and skrub's robust scalers take a spread below 2e-15 for none.
+    Division by a power of two is exact, so that other columns are scaled as without it.
+    """
+
+    def fit(self, X, y=None):
+        """Learn the powers from the median distances from the median.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Missing values are ignored.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        X = self._validated(X, reset=True)
+        self.exponents_ = np.array([_exponent(column) for column in X.T], dtype=int)
+        return self
+
+    def transform(self, X):
+        """Divide the columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Of at most 1e100.
+        """
+        scaled = np.ldexp(self._validated(X, reset=False), -self.exponents_)
+        # skrub squares them.
+        return np.clip(scaled, -LARGEST, LARGEST)
+
+    def _validated(self, X, reset):
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=np.float64,
+            ensure_all_finite=False,
+        )
+
+
+def _exponent(column):
+    """Return the exponent of the median distance from the median, of those above 0."""
+    known = column[np.isfinite(column)]
+    distances = np.abs(known - np.median(known)) if len(known) else known
+    distances = distances[distances > 0]
+    return np.frexp(np.median(distances))[1] if len(distances) else 0

@@ -7,11 +7,10 @@ from typing import Literal
 import numpy as np
 
 from skreg.comparison.columns import DataError
+from skreg.comparison.pipelines import LARGEST
 
 # As skrub's: with fewer values each has its own input.
 MAX_CATEGORIES = 39
-# Squares and sums of squares of these are still numbers of double precision.
-_LARGEST = 1e100
 _ROW_WORDS = "id|idx|index|nr|no|num|number|row|rows|rownames|rowid|obs"
 _COUNTS_ROWS = re.compile(
     rf"(?i:(^|.*[^a-z])({_ROW_WORDS})\.?|\W+)|.*[a-z](Id|ID|Index|Row)"
@@ -81,7 +80,7 @@ def input_role(name, content, is_given=False):
 
 def _check_magnitude(name, values):
     largest = values.abs().max()
-    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
+    if largest > LARGEST or 0 < largest < 1 / LARGEST:
         raise DataError(
             f"column {name!r} has values of {largest:g}: remove them, or use another"
             " unit"

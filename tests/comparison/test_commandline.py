@@ -113,6 +113,71 @@ def test_compare_prepares_a_mixed_file(capsys, mixed_table):
     assert [line.split("  ")[0] for line in lines[3:6]] == NAMES["regression"]
 
 
+@pytest.fixture
+def guessed_table(tmp_path):
+    """Write a file with names like markup, whose columns are not what they seem."""
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=60)
+    frame = pd.DataFrame(
+        {
+            "Id": np.arange(60),
+            "[red]price": [f"${each:,.2f}" for each in 1e4 * size],
+            "zip": rng.integers(10, 30, 60),
+            "colour": rng.choice(["[b]", "green :smile:", "blue"], 60),
+            "[bold]y": np.where(size > 0, "[i]yes", "[/]no"),
+        }
+    )
+    path = tmp_path / "x[bold]y[red].csv"
+    frame.to_csv(path, index=False, sep=";")
+    return path
+
+
+def test_guesses_are_listed(capsys, guessed_table, tmp_path):
+    code, out, err = run(
+        *(capsys, "compare", guessed_table, *QUICK, "--output", tmp_path / "out"),
+        *("--role", "zip=text", "--task", "classification"),
+    )
+    assert (code, err) == (0, "")
+    assert out.startswith("x[bold]y[red].csv: 60 rows, 3 columns; classification")
+    guesses = [
+        "file: columns are separated by semicolons",
+        "target: '[bold]y' (classification, as given by --task)",
+        "categories: 'zip', 'colour'",
+        "number: '[red]price' (with thousands separators, in $)",
+        "left out: 'Id' (a row number: it counts from 0 to 59 in the file's order)",
+    ]
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    for line in guesses:
+        assert f"\n{line}\n" in out
+        assert f"<li>{html.escape(line)}</li>" in page
+    # The program in the report reads the same table.
+    assert (
+        f"load_table({str(guessed_table)!r}, task='classification',"
+        " roles={'zip': 'text'})"
+    ) in html.unescape(page)
+    content = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    assert content["file_notes"] == ["columns are separated by semicolons"]
+    assert {column["name"]: column["role"] for column in content["columns"]} == {
+        "[bold]y": "target",
+        "Id": "left out",
+        "[red]price": "number",
+        "zip": "category",
+        "colour": "category",
+    }
+
+
+def test_names_are_never_markup(capsys, guessed_table, monkeypatch):
+    """On a terminal, rich takes words in brackets as styles."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, _ = run(capsys, "compare", guessed_table, *QUICK)
+    assert code == 0
+    # In the description and in the answer.
+    assert out.count("x[bold]y[red].csv") == 2
+    for name in ("'[bold]y'", "'[red]price'"):
+        assert name in out
+
+
 def test_seed_decides_the_scores(capsys, tmp_path):
     def scores(seed, folder):
         run(capsys, "compare", "iris", *QUICK, "--seed", seed, "--output", folder)
@@ -297,6 +362,9 @@ def test_an_unexpected_error_is_one_line(capsys, monkeypatch):
         ["--repeats", "0"],
         ["--n-candidates", "many"],
         ["--seed", "-1"],
+        ["--role", "age"],
+        ["--role", "age=numeric"],
+        ["--task", "clustering"],
     ],
 )
 def test_bad_numbers(arguments, capsys):

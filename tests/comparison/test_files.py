@@ -52,6 +52,11 @@ def test_compressed(content, read):
     assert frame.to_numpy().tolist() == [["1", "x"], ["2", "y"]]
 
 
+@pytest.mark.parametrize("name", ["[a]", "{a}", "@a", "<a>"])
+def test_brackets_in_a_header_are_no_other_format(name, read):
+    assert read(CSV.replace(b"a", name.encode())).frame.columns.tolist() == [name, "b"]
+
+
 def test_parquet(read):
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     pd.testing.assert_frame_equal(read(frame.to_parquet(), "data.pq").frame, frame)
