@@ -181,9 +181,11 @@ ORDER = {
     "comparison": [
         "budget",
         "choices",
+        "content",
         "missing",
         "numerals",
         "pipelines",
+        "texts",
         "columns",
         "delimited",
         "files",

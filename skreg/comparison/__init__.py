@@ -2,8 +2,8 @@
 
 from skreg.comparison.certainty import Certainty
 from skreg.comparison.choices import Choice
-from skreg.comparison.columns import DataError
 from skreg.comparison.comparing import compare
+from skreg.comparison.content import DataError
 from skreg.comparison.datasets import Table, load_table
 from skreg.comparison.result import ComparisonResult, Statistics
 from skreg.comparison.roles import ColumnRole

@@ -25,7 +25,8 @@ from skreg.comparison.contenders import (
     TUNED_NETWORK,
     contenders,
 )
-from skreg.comparison.datasets import ROLES, load_table, printable
+from skreg.comparison.content import printable
+from skreg.comparison.datasets import ROLES, load_table
 from skreg.comparison.html_report import html_report, model_codes
 from skreg.comparison.roles import describe_roles
 from skreg.comparison.text_report import (

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skreg.comparison.columns import DataError, contents
+from skreg.comparison.columns import contents
+from skreg.comparison.content import DataError, printable
 from skreg.comparison.files import ENDINGS, RawTable, can_read, read_file
 from skreg.comparison.pipelines import LARGEST, prepared_by_skrub
 from skreg.comparison.roles import ColumnRole, input_role, shown
@@ -20,9 +21,9 @@ _BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 _TARGET_NAMES = ("target", "label", "class", "y")
 ROLES = ("number", "date", "text", "out")
 # Whole numbers with more values, or with fewer rows of a value, are a count or a
-# measurement and not classes.
+# measurement and not classes. Nested folds, five by five, need eight rows of a class.
 _MAX_CLASSES = 20
-_MIN_ROWS_PER_CLASS = 5
+_MIN_ROWS_PER_CLASS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,7 +114,7 @@ class Table:
         classes, counts = np.unique(self.y, return_counts=True)
         if counts.min() < needed:
             raise DataError(
-                f"class {classes[counts.argmin()]!s} of {self.target!r} has only"
+                f"class {shown(classes[counts.argmin()])} of {self.target!r} has only"
                 f" {counts.min()} of {len(self.y)} rows, and {n_folds} folds need at"
                 f" least {needed} of each class: use fewer folds, merge or remove the"
                 f" rare classes{self._other_task()}"
@@ -147,8 +148,8 @@ def load_table(
         upper or lower case, or the last column that is not empty if there is none.
     task : {"classification", "regression"}, default=None
         None decides by the target. Text, booleans and categories are classes. So are
-        whole numbers with two values, or with at most 20 values and at least 5 rows of
-        each. Other numbers are a regression target.
+        whole numbers with two values, or from -1 on with at most 20 values and at least
+        8 rows of each. Other numbers are a regression target.
     roles : mapping of str to {"number", "date", "text", "out"}, default=None
         What columns hold, for those that would be taken as something else; "out"
         leaves a column out.
@@ -259,16 +260,6 @@ def _read(source):
         raise DataError(f"file {source!r} cannot be read: {reason}") from error
 
 
-def printable(text):
-    """Return a text without characters that move the cursor or change colours.
-
-    Parameters
-    ----------
-    text : str
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def _find_target(frame, target):
     columns = list(frame.columns)
     if target is None:
@@ -343,10 +334,12 @@ def _task_of(y):
     if not np.all(y == np.round(y)):
         return "regression", "numbers"
     n = len(values)
-    if n > 2 and n > _MAX_CLASSES:
+    if n > _MAX_CLASSES:
         why = f"more than {_MAX_CLASSES} whole numbers"
     elif n > 2 and counts.min() < _MIN_ROWS_PER_CLASS:
         why = f"{n} whole numbers, some in fewer than {_MIN_ROWS_PER_CLASS} rows"
+    elif n > 2 and values[0] < -1:
+        why = f"{n} whole numbers, some below -1"
     else:
         rule = f"{n} whole numbers are classes; --task regression takes them as numbers"
         return "classification", rule

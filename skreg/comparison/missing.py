@@ -7,7 +7,7 @@ _ANYWHERE = {
     *("#n/a", "#n/a n/a", "#na", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
     *("#null!", "#div/0!", "#value!", "#ref!", "#num!", "#name?"),
 }
-# Only beside numbers: elsewhere they may be a category.
+# Only beside numbers and dates: elsewhere they may be a category.
 _BESIDE_NUMBERS = {
     *("-", "--", "---", "–", "—", ".", "..", "*", "**", "x", "nd"),
     *("n.d.", "n.a.", "nr"),
@@ -24,7 +24,7 @@ def is_missing(text, beside_numbers=False):
     text : str
         Without spaces around it.
     beside_numbers : bool, default=False
-        Whether the other texts are numbers, so that "-" is none.
+        Whether the other texts are numbers or dates, so that "-" is none.
     """
     text = text.casefold()
     return text in _ANYWHERE or (beside_numbers and text in _BESIDE_NUMBERS)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from skreg.comparison.columns import DataError
+from skreg.comparison.content import DataError, printable
 from skreg.comparison.pipelines import LARGEST
 
 # As skrub's: with fewer values each has its own input.
@@ -109,7 +109,11 @@ def _reason_to_leave_out(name, content):
 
 def shown(value):
     """Return a value for a message: numbers without a needless decimal mark."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:g}"
+        if isinstance(value, float | np.floating)
+        else printable(str(value))
+    )
 
 
 def _reason_of_number(name, values, n_values):

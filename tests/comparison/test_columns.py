@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skreg.comparison.columns import DataError, contents
+from skreg.comparison.columns import contents
+from skreg.comparison.content import DataError
 from skreg.comparison.roles import ColumnRole, describe_roles, input_role
 
 N = 60
@@ -64,6 +65,8 @@ def test_numbers(values, expected):
             ["2020-01-31T00:00:00", "2021-02-28T00:00:00"],
             "written as %Y-%m-%dT%H:%M:%S",
         ),
+        (["1/31/20", "2/28/21"], "written as %m/%d/%y"),
+        (["31.1.20", "28.2.21"], "written as %d.%m.%y"),
         ([datetime.date(2020, 1, 31), datetime.date(2021, 2, 28)], None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"]), None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"], utc=True), None),
@@ -76,6 +79,16 @@ def test_dates(texts, note):
     assert found.notes == ((note,) if note else ())
     expected = pd.to_datetime(["2020-01-31", "2021-02-28"])
     assert found.values.tolist() == expected.tolist()
+
+
+def test_missing_dates():
+    found = content(["Jan 2020", "unknown", "-", "Feb 2020", "?", ""])
+    assert found.kind == "date"
+    assert found.values.isna().tolist() == [False, True, True, False, True, True]
+    assert found.notes == (
+        "written as %b %Y",
+        "missing: 'unknown' (1), '-' (1), '?' (1)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -258,9 +258,9 @@ def write_csv(path, **columns):
         ({}, ["--task", "regression", "--role", "result=text"], "holds texts, such as"),
         ({}, ["--role", "agee=text"], "no column 'agee'; did you mean 'age'?"),
         (
-            {"result": [2] * 5 + [0, 1] * 17 + [0]},
-            [],
-            "class 2 of 'result' has only 5 .* --task regression",
+            {"result": [2.0] * 8 + [0, 1] * 16},
+            ["--cv", "2"],
+            "class 2 of 'result' has only 8 .* --task regression",
         ),
         ({"result": ["c"] * 3 + ["a", "b"] * 18 + ["a"]}, [], "class c of 'result'"),
         ({}, ["--cv", "25"], "25 folds need at least 25 of each class"),
