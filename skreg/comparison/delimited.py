@@ -158,14 +158,15 @@ def _usual_width(rows):
 
 def _n_rows_before(rows, n_fields):
     """Return the number of rows before the table, such as titles."""
-    n_rows = 0
-    for row in rows:
-        if len(row) in (n_fields, n_fields - 1) and len(row) > 1:
-            break
+    for n_rows, row in enumerate(rows):
         if n_fields < 2 or sum(map(bool, row)) > n_fields / 2:
-            break
-        n_rows += 1
-    return n_rows
+            return n_rows
+        rest = rows[n_rows + 1 :]
+        if len(row) in (n_fields, n_fields - 1) and len(row) > 1:
+            # A line with few names, unless others follow.
+            if len(rest) < 2 or not all(rest[0]) or is_data_row(rest[0], rest[1:]):
+                return n_rows
+    return len(rows)
 
 
 def _header(rows, separator, skipped, n_fields, notes):

@@ -148,13 +148,12 @@ def describe_roles(columns, n_most=None):
     ----------
     columns : sequence of ColumnRole
     n_most : int or None, default=None
-        Number of columns of a kind that are named, if there is nothing else to say of
-        them.
+        Number of columns that are named, of those of which the same is to be said.
 
     Returns
     -------
     list of str
-        A line for the target, for each kind of inputs, and for each guess.
+        A line for the target, for each kind of inputs, and for each reason.
     """
     lines = []
     for role, plural in [
@@ -165,16 +164,14 @@ def describe_roles(columns, n_most=None):
         ("text", "texts"),
         ("left out", "left out"),
     ]:
-        of_role = [column for column in columns if column.role == role]
-        plain = [repr(column.name) for column in of_role if not column.reason]
-        shown = plain[:n_most]
-        if len(shown) < len(plain):
-            shown.append(f"and {len(plain) - len(shown)} more")
-        if plain:
-            lines.append(f"{plural}: {', '.join(shown)}")
-        lines += [
-            f"{role}: {column.name!r} ({column.reason})"
-            for column in of_role
-            if column.reason
-        ]
+        by_reason = {}
+        for column in columns:
+            if column.role == role:
+                by_reason.setdefault(column.reason, []).append(repr(column.name))
+        for reason, names in sorted(by_reason.items(), key=lambda item: item[0] != ""):
+            shown = names[:n_most]
+            if len(shown) < len(names):
+                shown.append(f"and {len(names) - len(shown)} more")
+            line = f"{plural if len(names) > 1 else role}: {', '.join(shown)}"
+            lines.append(f"{line} ({reason})" if reason else line)
     return lines

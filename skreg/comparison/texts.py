@@ -11,7 +11,10 @@ from skreg.comparison.numerals import read_numerals
 
 _TIME = re.compile(r"\d{1,3}:[0-5]\d(:[0-5]\d([.,]\d+)?)?")
 # Those that skrub does not look for.
-_MORE_FORMATS = ("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y", "%B %Y", "%Y %b", "%Y %B")
+_MORE_FORMATS = (
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%b %d %Y", "%b %d, %Y"),
+    *("%B %d, %Y", "%d %B %Y", "%b %Y", "%B %Y", "%Y %b", "%Y %B"),
+)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+")
 
 

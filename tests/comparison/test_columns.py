@@ -67,6 +67,8 @@ def test_numbers(values, expected):
         ),
         (["1/31/20", "2/28/21"], "written as %m/%d/%y"),
         (["31.1.20", "28.2.21"], "written as %d.%m.%y"),
+        (["31-Jan-20", "28-Feb-21"], "written as %d-%b-%y"),
+        (["Jan 31 2020", "Feb 28 2021"], "written as %b %d %Y"),
         ([datetime.date(2020, 1, 31), datetime.date(2021, 2, 28)], None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"]), None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"], utc=True), None),
@@ -255,11 +257,13 @@ def test_texts_become_categories():
 def test_describe_roles():
     columns = [ColumnRole("y", "target", "2 classes")]
     columns += [ColumnRole(f"x{i}", "number") for i in range(4)]
-    columns += [ColumnRole("z", "number", "in €"), ColumnRole("i", "left out", "empty")]
+    columns += [ColumnRole("z", "number", "in €"), ColumnRole("c", "category")]
+    columns += [ColumnRole(name, "left out", "it is empty") for name in "ij"]
     assert describe_roles(columns) == [
         "target: 'y' (2 classes)",
         "numbers: 'x0', 'x1', 'x2', 'x3'",
         "number: 'z' (in €)",
-        "left out: 'i' (empty)",
+        "category: 'c'",
+        "left out: 'i', 'j' (it is empty)",
     ]
     assert describe_roles(columns, 2)[1] == "numbers: 'x0', 'x1', and 2 more"

@@ -64,6 +64,15 @@ def test_titles_of_wide_tables():
     assert notes == ["lines before the table are left out"]
 
 
+def test_lines_with_few_fields_before_the_names():
+    names, rows, _, _ = read("506,3,,\na,b,c,d\n1,2,3,4.5\n5,6,7,8.5\n")
+    assert names == ["a", "b", "c", "d"]
+    assert len(rows) == 2
+    names, rows, _, _ = read(",,,d\n1,2,3,4.5\n5,6,7,8.5\n")
+    assert names == ["Unnamed: 0", "Unnamed: 1", "Unnamed: 2", "d"]
+    assert len(rows) == 2
+
+
 def test_quotes():
     text = 'a,b\n"one, ""two""",1\n"two\nlines",2\n'
     assert read(text)[1] == [['one, "two"', "1"], ["two\nlines", "2"]]
