@@ -406,7 +406,7 @@ def test_coefficients_of_a_classifier(n_classes, weighted, standardize, sparse):
 def test_validation_rows_through_a_pipeline():
     """With metadata routing, the pipeline transforms X_val as it does X."""
     X, y = data(MLPClassifier, n_samples=120)
-    rows = {"X_val": X[80:], "y_val": y[80:]}
+    rows = {"X_val": X[81:], "y_val": y[81:]}
     settings = SMALL | {"early_stopping": True, "monitor": "accuracy"}
     with config_context(enable_metadata_routing=True):
         last = MLPClassifier(**settings).set_fit_request(X_val=True, y_val=True)
@@ -416,7 +416,7 @@ def test_validation_rows_through_a_pipeline():
         search.fit(X[:80], y[:80], **rows)
     scaler = MaxAbsScaler().fit(X[:80])
     expected = MLPClassifier(**settings).fit(
-        scaler.transform(X[:80]), y[:80], X_val=scaler.transform(X[80:]), y_val=y[80:]
+        scaler.transform(X[:80]), y[:80], X_val=scaler.transform(X[81:]), y_val=y[81:]
     )
     assert pipeline[-1].validation_scores_ == expected.validation_scores_
     best = search.best_estimator_[-1]

@@ -221,7 +221,7 @@ def test_validation_rows_that_a_search_would_slice():
     net.fit(X, y, X_val=X, y_val=y)
     validation = {"X_val": X[:89], "y_val": y[:89]}
     cross_validate(net, X, y, params=validation, cv=2)
-    with pytest.warns(UserWarning, match="X_val has as many rows as X"):
+    with pytest.warns(UserWarning, match="X_val has as many rows as the training rows"):
         cross_validate(net, X, y, params={"X_val": X, "y_val": y}, cv=2)
 
 
