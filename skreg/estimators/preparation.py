@@ -24,10 +24,10 @@ from skreg.estimators.validation import validated
 from skreg.parameters.devices import check_device
 
 SLICED = (
-    "X_val has as many rows as the training rows of this fold, and may be only a part of "
-    "what was given: scikit-learn's searches take everything with as many rows as X for "
-    "one value a row. Give X_val and y_val another number of rows, for example without "
-    "the last one."
+    "X_val has as many rows as the training rows of this fold, and may be only a part "
+    "of what was given: scikit-learn's searches take everything with as many rows as X "
+    "for one value a row. Give X_val and y_val another number of rows, for example "
+    "without the last one."
 )
 
 
