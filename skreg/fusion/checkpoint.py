@@ -74,6 +74,7 @@ class Checkpoint:
     def __init__(self, directory, interval=None):
         self.given, self.directory = directory, _absolute(directory)
         self.interval, self._is_in_use, self._has_warned = interval, False, False
+        self._read = {}  # the keys in files of stacks that went on, by their paths
 
     def begin(self):
         """Make the directory ready, and return whether it can be used.
@@ -127,6 +128,7 @@ class Checkpoint:
                         if len(keys) == len(file.keys):  # all were saved before a kill
                             path.unlink()
                         continue
+                    self._read[path] = file.keys
                     # Fits of the stack that have ended take part again, so that
                     # the others have the same companions as before.
                     for key in file.keys:
@@ -224,6 +226,11 @@ class Checkpoint:
         with suppress(OSError):
             if any(keys):
                 self._path_of(keys).unlink(missing_ok=True)
+            # Their fits may have gone on in other stacks.
+            for path, others in self._read.items():
+                ended = [self.directory / f"{key}{ENDED}" for key in others]
+                if all(map(os.path.exists, ended)):
+                    path.unlink(missing_ok=True)
 
     def race(self, requests, content):
         """Return the file of networks that race, and what it holds.

@@ -107,7 +107,7 @@ def of_seeds(seeds, **parameters):
     return [prepared_request(network, X, y, seed=seed) for seed in seeds]
 
 
-@pytest.mark.parametrize("seeds", [range(1, 3), range(4), range(2, 6)])
+@pytest.mark.parametrize("seeds", [range(1, 3), range(4), range(2, 6), range(6)])
 def test_other_companions(seeds, tmp_path):
     """Fits of a stack go on in another one, and equal those trained alone."""
     assert killed(of_seeds(range(4)), tmp_path, 5) is None
@@ -122,6 +122,9 @@ def test_other_companions(seeds, tmp_path):
             # A stack sums in another order than a network alone.
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
         assert result.tracker.n_iter == 9
+    # The file of the stack remains while there are fits that only it holds.
+    n_left = len(list(tmp_path.glob("*.training")))
+    assert n_left == (not set(range(4)) <= set(seeds))
 
 
 def test_fits_that_ended_before_are_companions_again(tmp_path):
