@@ -255,7 +255,8 @@ def _check_pause(numbers, request):
     _require(0 <= numbers["n_averaged"] < 2**62, "n_averaged is not possible")
     n_pairs = 0 if numbers["solver"] in OPTIMIZERS else MEMORY
     _require(0 <= numbers["n_pairs"] <= n_pairs, "n_pairs is not possible")
-    drawn = request.initial is not None or str(INIT) in numbers["streams"]
+    is_new = request.initial is None and numbers["solver"] == request.solver
+    drawn = not is_new or str(INIT) in numbers["streams"]
     _require(drawn, "the state of a stream is missing")
     for purpose, state in numbers["streams"].items():
         _require(purpose.isdecimal() and len(purpose) < 9, "a stream has no number")
