@@ -59,6 +59,7 @@ ORDER = {
         "image_transforms",
         "table_augmenter",
         "wordnet",
+        "words",
         "image_draws",
         "text_augmenter",
         "image_augmenter",

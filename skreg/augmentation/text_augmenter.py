@@ -1,9 +1,7 @@
 """Copies of training texts in which some words are changed."""
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Set
-from functools import cache
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -11,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skreg.augmentation.wordnet import wordnet_synonyms
+from skreg.augmentation.words import join_words, split_words, without_words, word_key
 from skreg.compatibility import StrOptions, check_constraints
 from skreg.data.random_streams import seed_of
 from skreg.parameters.intervals import COUNT_OR_ZERO, PROBABILITY
@@ -18,9 +17,8 @@ from skreg.typing import NDArray, RandomState
 
 # A list, an array or a Series of str.
 Texts = TypeVar("Texts", bound=Iterable[str])
-
-_OPENING = ("(", "[", "{", '"', "“", "‘", "«")
-_SPACES_AND_COMMAS = " \t\r\n,;:"
+# A list of words, as a parameter.
+Words = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
 
 class TextAugmenter(BaseEstimator):
@@ -29,7 +27,12 @@ class TextAugmenter(BaseEstimator):
     The techniques are the four of "easy data augmentation" [1]_ and back-translation.
     Each copy is made by one technique. The copies of a text use the techniques that are
     on in turn, in random order. Punctuation, spaces and the case of a replaced word
-    stay as they are.
+    stay as they are, and so do tags, emoji and emoticons.
+
+    A word is what a reader takes as one: "4.5", "10:30", "$1,299", "don't",
+    "state-of-the-art", "U.S.A.", "#tag", "jo@site.org" or "https://site.org/a?b=c". An
+    apostrophe at the start or the end of a word counts as a quotation mark. Texts in
+    languages without spaces have to be segmented first.
 
     A strength alpha changes n = max(1, ⌊alpha · number of words⌋) words of a text. For
     few training texts the authors recommend alpha = 0.05 and 16 copies, for thousands
@@ -58,8 +61,13 @@ class TextAugmenter(BaseEstimator):
     n_copies : int, default=4
         Number of copies of each text. 0 means no augmentation.
     stop_words : {"english"}, list of str or None, default="english"
-        Words that are not replaced and whose synonyms are not inserted. Case is
-        ignored. "english" is scikit-learn's list.
+        Words that are not replaced and whose synonyms are not inserted. They may be
+        deleted and swapped. Case is ignored. "english" is scikit-learn's list.
+    protected_words : list of str or None, default=None
+        Words that are not replaced, deleted, swapped or inserted, such as negations, or
+        names to be recognised: ``["not", "no", "never", "don't"]``. Each copy contains
+        them as often as its original, except for those of `back_translate`. Case is
+        ignored.
     random_state : int, RandomState instance or None, default=None
         Seed of the random numbers. An int gives the same copies in every call.
 
@@ -98,6 +106,7 @@ class TextAugmenter(BaseEstimator):
         "back_translate": [callable, None],
         "n_copies": [COUNT_OR_ZERO],
         "stop_words": [StrOptions({"english"}), list, tuple, set, frozenset, None],
+        "protected_words": [list, tuple, set, frozenset, None],
         "random_state": ["random_state"],
     }
 
@@ -114,12 +123,8 @@ class TextAugmenter(BaseEstimator):
         random_deletion: float = 0.1,
         back_translate: Callable[[list[str]], Iterable[str]] | None = None,
         n_copies: int = 4,
-        stop_words: Literal["english"]
-        | list[str]
-        | tuple[str, ...]
-        | set[str]
-        | frozenset[str]
-        | None = "english",
+        stop_words: Literal["english"] | Words | None = "english",
+        protected_words: Words | None = None,
         random_state: RandomState = None,
     ) -> None:
         self.synonyms = synonyms
@@ -130,6 +135,7 @@ class TextAugmenter(BaseEstimator):
         self.back_translate = back_translate
         self.n_copies = n_copies
         self.stop_words = stop_words
+        self.protected_words = protected_words
         self.random_state = random_state
 
     def augment(self, X: Texts) -> tuple[Texts, NDArray[np.intp]]:
@@ -161,7 +167,7 @@ class TextAugmenter(BaseEstimator):
         rng = np.random.default_rng(seed_of(self.random_state))
         turns = np.tile(np.arange(len(techniques)), (len(texts), 1))
         turns = rng.permuted(turns, axis=1)
-        split = [_split(text) for text in texts]
+        split = [split_words(text) for text in texts]
         copies, to_translate = [], []
         for number in range(self.n_copies):
             for text, (words, gaps), turn in zip(texts, split, turns):
@@ -181,7 +187,12 @@ class TextAugmenter(BaseEstimator):
 
     def _techniques(self):
         """Return functions of words, gaps and a generator, and None for translation."""
-        lexicon = _Lexicon(self.synonyms, self.stop_words)
+        protected = _protected(self.protected_words)
+        stop_words = self.stop_words
+        if stop_words == "english":
+            stop_words = ENGLISH_STOP_WORDS
+        stop_words = _keys(stop_words, "stop_words")
+        lexicon = _Lexicon(self.synonyms, stop_words, protected)
         found = []
         if self.synonyms is not None:
             if alpha := self.synonym_replacement:
@@ -189,11 +200,9 @@ class TextAugmenter(BaseEstimator):
             if alpha := self.random_insertion:
                 found.append(_technique(_insert, alpha, lexicon))
         if alpha := self.random_swap:
-            found.append(_technique(_swap, alpha))
+            found.append(_technique(_swap, alpha, protected))
         if probability := self.random_deletion:
-            found.append(
-                lambda words, gaps, rng: _delete(words, gaps, probability, rng)
-            )
+            found.append(partial(_delete, probability, protected))
         if self.back_translate is not None:
             found.append(None)
         if not found:
@@ -223,19 +232,34 @@ class TextAugmenter(BaseEstimator):
         return _checked(translated, "The return value of back_translate")
 
 
-class _Lexicon:
-    """The synonyms of words other than stop words. Each word is looked up once."""
+def _keys(words, name):
+    """Return the keys of the words of a parameter."""
+    for word in words or ():
+        if not isinstance(word, str):
+            raise TypeError(
+                f"{name} must contain str only, got {word!r} of type "
+                f"{type(word).__name__}."
+            )
+    return {word_key(word) for word in words or ()}
 
-    def __init__(self, synonyms, stop_words):
-        if stop_words == "english":
-            stop_words = ENGLISH_STOP_WORDS
-        for word in stop_words or ():
-            if not isinstance(word, str):
-                raise TypeError(
-                    f"stop_words must contain str only, got {word!r} of type "
-                    f"{type(word).__name__}."
-                )
-        self.stop_words = {word.lower() for word in stop_words or ()}
+
+def _protected(words):
+    """Return the keys of the protected words, each of which texts can contain."""
+    keys = _keys(words, "protected_words")
+    for word in words or ():
+        if split_words(word) != ([word], ["", ""]):
+            raise ValueError(
+                "protected_words must be single words as they stand in texts, without "
+                f"spaces and punctuation, such as 'not' or \"don't\", got {word!r}."
+            )
+    return keys
+
+
+class _Lexicon:
+    """The synonyms of words that may be replaced. Each word is looked up once."""
+
+    def __init__(self, synonyms, stop_words, protected):
+        self.protected, self.fixed = protected, stop_words | protected
         if isinstance(synonyms, dict):
             self.look_up = lambda word: synonyms.get(word, ())
         else:
@@ -249,16 +273,22 @@ class _Lexicon:
         return self.known[word]
 
     def _find(self, word):
-        # In WordNet, the letters of "U.S." mean uranium and sulphur.
+        # In WordNet, the letters of "section U" mean uranium.
         is_letter = len(word) == 1 and self.look_up is wordnet_synonyms
-        if is_letter or word.lower() in self.stop_words:
+        key = word_key(word)
+        if is_letter or key in self.fixed:
             return []
-        for spelling in dict.fromkeys([word, word.lower()]):
+        for spelling in dict.fromkeys([word, word.lower(), key]):
             found = _as_list(self.look_up(spelling), spelling)
-            found = [s for s in found if s.strip() and s.lower() != word.lower()]
-            if found:
+            found = [s for s in found if s.strip() and word_key(s) != key]
+            if found := [s for s in found if not self._contains_protected(s)]:
                 return found
         return []
+
+    def _contains_protected(self, synonym):
+        return bool(self.protected) and not self.protected.isdisjoint(
+            map(word_key, split_words(synonym)[0])
+        )
 
 
 def _as_list(synonyms, word):
@@ -287,25 +317,25 @@ def _technique(change, alpha, *args):
 
 def _replace(words, gaps, n_changes, lexicon, rng):
     """Replace `n_changes` different words by synonyms, wherever they occur."""
-    candidates = list(dict.fromkeys(word.lower() for word in words if lexicon[word]))
+    candidates = list(dict.fromkeys(word_key(word) for word in words if lexicon[word]))
     chosen = rng.permutation(len(candidates))[:n_changes]
     chosen = {candidates[position] for position in chosen}
     replacement = {}
     new = []
     for word in words:
-        if (key := word.lower()) in chosen and lexicon[word]:
+        if (key := word_key(word)) in chosen and lexicon[word]:
             if key not in replacement:
                 replacement[key] = _pick(lexicon[word], rng)
             word = _in_case_of(word, replacement[key])
         new.append(word)
-    return _join(new, gaps)
+    return join_words(new, gaps)
 
 
 def _insert(words, gaps, n_changes, lexicon, rng):
     """Insert `n_changes` synonyms of words of the text at random places."""
     origins = [word for word in words if lexicon[word]]
     if not origins:
-        return _join(words, gaps)
+        return join_words(words, gaps)
     words, gaps = list(words), list(gaps)
     for _ in range(n_changes):
         synonym = _pick(lexicon[_pick(origins, rng)], rng)
@@ -314,79 +344,31 @@ def _insert(words, gaps, n_changes, lexicon, rng):
         # before the full stop.
         gaps.insert(place + (place < len(words)), " ")
         words.insert(place, synonym)
-    return _join(words, gaps)
+    return join_words(words, gaps)
 
 
-def _swap(words, gaps, n_changes, rng):
+def _swap(words, gaps, n_changes, protected, rng):
     """Swap two words at different places, `n_changes` times."""
-    words, n_words = list(words), len(words)
-    if n_words > 1:
+    words = list(words)
+    places = [
+        place for place, word in enumerate(words) if word_key(word) not in protected
+    ]
+    if (n_places := len(places)) > 1:
         for _ in range(n_changes):
-            one = int(rng.integers(n_words))
-            two = (one + 1 + int(rng.integers(n_words - 1))) % n_words
+            one = int(rng.integers(n_places))
+            two = (one + 1 + int(rng.integers(n_places - 1))) % n_places
+            one, two = places[one], places[two]
             words[one], words[two] = words[two], words[one]
-    return _join(words, gaps)
+    return join_words(words, gaps)
 
 
-def _delete(words, gaps, probability, rng):
+def _delete(probability, protected, words, gaps, rng):
     """Delete each word with a probability, but never all words."""
     kept = rng.random(len(words)) >= probability
+    kept |= [word_key(word) in protected for word in words]
     if not kept.any():
         kept[rng.integers(len(words))] = True
-    new_words, new_gaps = [], [gaps[0]]
-    for word, gap, keep in zip(words, gaps[1:], kept):
-        if keep:
-            new_words.append(word)
-            new_gaps.append(gap)
-        else:
-            new_gaps[-1] = _merged(new_gaps[-1], gap)
-    if not kept[0]:
-        new_gaps[0] = new_gaps[0].lstrip(_SPACES_AND_COMMAS)
-    if not kept[-1]:
-        new_gaps[-1] = new_gaps[-1].rstrip(_SPACES_AND_COMMAS)
-    return _join(new_words, new_gaps)
-
-
-def _merged(before, after):
-    """Merge the gaps before and after a deleted word.
-
-    The result has no double space, and no comma before another punctuation mark.
-    """
-    if after.strip():
-        return before.rstrip(_SPACES_AND_COMMAS) + after
-    if before.endswith(_OPENING):
-        return before
-    return before.rstrip() + after
-
-
-@cache
-def _word_pattern():
-    """Return the regular expression of a word.
-
-    It is cached, because making it takes a pass over all characters.
-    """
-    # Combining accents and vowel signs, as in Hindi or in decomposed Latin, are part of
-    # words, but \w does not match them.
-    characters = map(chr, range(0x10000))
-    marks = "".join(c for c in characters if unicodedata.category(c)[0] == "M")
-    # The same holds for the joiners in words of Persian and of Indian languages.
-    letter = rf"\w[\u200c\u200d{re.escape(marks)}]*"
-    # A hyphen or an apostrophe inside a word is part of it. The spaces and punctuation
-    # between words stay where they are.
-    return re.compile(rf"((?:{letter})+(?:['’-](?:{letter})+)*)")
-
-
-def _split(text):
-    """Return the words of a text and the gaps before, between and after them."""
-    pieces = _word_pattern().split(text)
-    return pieces[1::2], pieces[::2]
-
-
-def _join(words, gaps):
-    pieces = [gaps[0]]
-    for word, gap in zip(words, gaps[1:]):
-        pieces += [word, gap]
-    return "".join(pieces)
+    return without_words(words, gaps, kept)
 
 
 def _pick(values, rng):

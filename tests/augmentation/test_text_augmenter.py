@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from _texts import OFF, SYNONYMS, TEXT, WORDS, copies
 from scipy.stats import binomtest
 from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
@@ -16,31 +17,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from skreg import TextAugmenter
 from skreg.augmentation import wordnet
 
-LETTERS = "abcdefghijklmnopqrst"
-WORDS = [2 * letter for letter in LETTERS]  # none is a stop word
-TEXT = " ".join(WORDS)
-# Every word has two synonyms, and nothing else has.
-SYNONYMS = {word: [f"{word}x", f"{word}y"] for word in WORDS}
-OFF = {
-    "synonym_replacement": 0.0,
-    "random_insertion": 0.0,
-    "random_swap": 0.0,
-    "random_deletion": 0.0,
-}
 # The same text, many times, with copies of one technique each.
 MANY = 200
-
-
-def copies(texts, *, n_copies=1, synonyms=SYNONYMS, random_state=0, **parameters):
-    """Return only the copies, by the given techniques. The others are off."""
-    augmenter = TextAugmenter(
-        n_copies=n_copies,
-        synonyms=synonyms,
-        random_state=random_state,
-        **(OFF | parameters),
-    )
-    augmented, _ = augmenter.augment(texts)
-    return augmented[len(texts) :]
 
 
 def n_expected(alpha, n_words):
@@ -443,6 +421,7 @@ class TestParameters:
             ("n_copies", -1),
             ("n_copies", 1.5),
             ("stop_words", "french"),
+            ("protected_words", "not"),
             ("random_state", "seed"),
         ],
     )
@@ -495,5 +474,6 @@ def test_single_letters_are_no_words_of_wordnet():
         stop_words=None,
         random_state=0,
     )
-    texts, _ = augmenter.augment(["U.S. dog"])
-    assert texts[1].startswith("U.S. ") and texts[1] != texts[0]
+    # In WordNet, U is uranium and S is sulphur.
+    texts, _ = augmenter.augment(["U-S / U dog"])
+    assert texts[1].startswith("U-S / U ") and texts[1] != texts[0]
