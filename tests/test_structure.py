@@ -106,7 +106,6 @@ ORDER = {
         "backend",
     ],
     "estimators": [
-        "class_predictions",
         "constraints",
         "documented_attributes",
         "documented_references",
@@ -114,6 +113,7 @@ ORDER = {
         "inference",
         "inputs",
         "labels",
+        "class_predictions",
         "members",
         "nested",
         "numeric_targets",

@@ -30,8 +30,9 @@ class Batch:
     ----------
     x : Tensor of shape (k, n_rows, n_features)
     target : Tensor of shape (k, n_rows, n_outputs)
-    weight : Tensor of shape (k, n_rows, 1) or None
-        The weights of the rows in the mean. None is ``1 / n_rows`` for each row.
+    weight : Tensor of shape (k, n_rows, 1) or (k, n_rows, n_outputs) or None
+        The weights of the rows, or of their labels, in the mean. None is
+        ``1 / n_rows`` for each row.
     rows : list of int
         Number of rows of each model, without padding.
     portion : Tensor of shape (k,)
@@ -46,6 +47,14 @@ class Batch:
     rows: list
     portion: torch.Tensor
     following: int = 0
+
+    @property
+    def row_weight(self):
+        """The weight of each row, of shape (k, n_rows, 1), or None."""
+        weight = self.weight
+        if weight is None or weight.size(2) == 1:
+            return weight
+        return weight.mean(2, keepdim=True)
 
     def replace(self, **changes):
         """Return a batch with some of its fields replaced."""
@@ -92,10 +101,7 @@ class Pool:
         self._y = self._stack([p.y for p in stored])
         self._weight = None
         if any(p.weight is not None for p in stored):
-            ones = [
-                np.ones(p.X.shape[0]) if p.weight is None else p.weight for p in stored
-            ]
-            self._weight = self._stack(ones)
+            self._weight = self._stack(_alike([_weight_of(part) for part in stored]))
         self.indices = [p.index + offset for p, offset in zip(parts, offsets)]
 
     def _stack(self, arrays):
@@ -115,7 +121,7 @@ class Pool:
         x : Tensor of shape (k, n_rows, n_features)
             On `x_device`.
         target : Tensor of shape (k, n_rows, n_outputs)
-        weight : Tensor of shape (k, n_rows, 1) or None
+        weight : Tensor of shape (k, n_rows, 1) or (k, n_rows, n_labels) or None
         """
         flat, shape = index.reshape(-1), (*index.shape, -1)
         x = self._take_x(flat).view(shape)
@@ -130,8 +136,28 @@ class Pool:
         return self._weight is not None
 
     def mean_weight(self, index):
-        """Return the mean sample weight of the rows in `index`."""
-        return 1.0 if self._weight is None else self._weight[index].mean().item()
+        """Return the mean weight of the rows in `index`, one number or one per label.
+
+        A label whose weights are all zero, which adds nothing to the loss, has 1.
+        """
+        if self._weight is None:
+            return torch.ones(1, dtype=self.dtype, device=self.device)
+        mean = self._weight[index].mean(0).reshape(-1)
+        return torch.where(mean > 0, mean, 1.0)
+
+
+def _weight_of(part):
+    return np.ones(part.X.shape[0]) if part.weight is None else part.weight
+
+
+def _alike(weights):
+    """Return weights of labels for all arrays, if any of them has these."""
+    n_labels = max(w.shape[1] if w.ndim == 2 else 0 for w in weights)
+    if not n_labels:
+        return weights
+    return [
+        w if w.ndim == 2 else np.repeat(w[:, None], n_labels, axis=1) for w in weights
+    ]
 
 
 def _row_getter(arrays, device):
@@ -212,7 +238,7 @@ class Batches:
         self.n_batches = [
             count_batches(len(index), batch_size, min_rows) for index in indices
         ]
-        self._mean_weight = [pool.mean_weight(index) for index in indices]
+        self._mean_weight = torch.stack([pool.mean_weight(index) for index in indices])
         lengths = torch.tensor([len(index) for index in indices], dtype=pool.dtype)
         self._one_row = (1 / lengths).to(pool.device)
         self._order = self._padded(indices)
@@ -321,6 +347,7 @@ class Batches:
 
         Weights are divided by their mean over the training set and not over the batch,
         so that the gradients of the batches of an epoch average to the full gradient.
+        Each label has a mean of its own.
 
         Parameters
         ----------
@@ -331,13 +358,12 @@ class Batches:
 
         Returns
         -------
-        Tensor of shape (k, width, 1)
+        Tensor of shape (k, width, 1) or (k, width, n_labels)
         """
-        pool = self.pool
-        counts = torch.tensor(rows, device=pool.device).view(-1, 1, 1)
-        mean = torch.tensor(self._mean_weight[: len(rows)], dtype=pool.dtype)
-        mean = mean.to(pool.device).view(-1, 1, 1)
-        valid = torch.arange(width, device=pool.device).view(1, -1, 1) < counts
+        device = self.pool.device
+        counts = torch.tensor(rows, device=device).view(-1, 1, 1)
+        mean = self._mean_weight[: len(rows)].unsqueeze(1)
+        valid = torch.arange(width, device=device).view(1, -1, 1) < counts
         return valid / (counts.clamp(min=1) * mean)
 
 

@@ -16,8 +16,8 @@ class Rows:
     y : ndarray of shape (n,) or (n, n_outputs)
         Targets: as they were checked, in a `Prepared`, or encoded for the loss, with
         a column for each output, in a `FitRequest`.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
+    weight : ndarray of shape (n,) or (n, n_labels) or None
+        Weights of the rows, or of each label of each row.
     index : ndarray of shape (n_rows,)
         The positions of the rows in the arrays.
     """
@@ -27,6 +27,21 @@ class Rows:
     weight: np.ndarray | None
     index: np.ndarray
     _known: dict = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def row_weight(self):
+        """Weights of the rows, for what all labels of a row share.
+
+        An array of shape (n,) or None. Labels count equally: each of them has weights
+        with a mean of 1 over the rows.
+        """
+        if self.weight is None or self.weight.ndim == 1:
+            return self.weight
+        return self.once("row weight", self._mean_over_labels)
+
+    def _mean_over_labels(self):
+        mean = self.weight[self.index].mean(axis=0)
+        return (self.weight / np.where(mean > 0, mean, 1)).mean(axis=1)
 
     def once(self, what, compute):
         """Return the result of a function, which is computed once and kept.

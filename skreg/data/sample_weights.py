@@ -27,6 +27,41 @@ def check_weights(weight, X):
     """
     if weight is None:
         return None
-    weight = check_sample_weight(weight, X)
+    return _in_range(check_sample_weight(weight, X))
+
+
+def weighted(factors, weight, X):
+    """Return products of factors and sample weights, checked like sample weights.
+
+    Products may be all zero or out of range, even if no factor is.
+
+    Parameters
+    ----------
+    factors : ndarray of shape (n_samples,) or (n_samples, n_labels)
+    weight : ndarray of shape (n_samples,) or None
+    X : {ndarray, CSR} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of the shape of `factors`
+    """
+    product = factors if weight is None else (factors.T * weight).T
+    rows = product.reshape(len(product), -1)
+    # The largest of a row, unless one is negative or nan.
+    check_sample_weight(rows.max(axis=1) if rows.min() >= 0 else rows.min(axis=1), X)
+    return _in_range(product)
+
+
+def is_weighted(weight):
+    """Return for each row whether it counts, for any label.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,) or (n_samples, n_labels)
+    """
+    return weight != 0 if weight.ndim == 1 else weight.any(axis=1)
+
+
+def _in_range(weight):
     exponent = np.frexp(weight.max())[1]
     return weight if abs(exponent) < 100 else np.ldexp(weight, -exponent)

@@ -5,14 +5,33 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from skreg.typing import MatrixLike, NDArray
+from skreg.estimators.labels import check_indicators
+from skreg.typing import ArrayLike, MatrixLike, NDArray
+
+
+def inside_unit_interval(probability):
+    """Return probabilities with 0 and 1, which are rounded, moved to the next number.
+
+    Parameters
+    ----------
+    probability : ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.estimators.class_predictions import inside_unit_interval
+    >>> bool(np.isfinite(np.log(inside_unit_interval(np.zeros(1)))).all())
+    True
+    """
+    limits = np.finfo(probability.dtype)
+    return np.clip(probability, limits.tiny, 1 - limits.epsneg)
 
 
 class ClassPredictionsMixin(ClassifierMixin):
-    """`predict` and `predict_log_proba` of a classifier with `predict_proba`.
+    """`predict`, `predict_log_proba` and `score` of a classifier.
 
     Subclasses define `_decision`, which returns the `Labels`, their scores for each
-    row, and the score above which a label is predicted.
+    row, and the score above which a label is predicted; and `predict_proba`.
     """
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
@@ -42,7 +61,28 @@ class ClassPredictionsMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``.
+            ``log(predict_proba(X))``, which is finite.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        return np.log(self.predict_proba(X))
+
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy, for several labels the share of rows with all correct.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True classes, or for each label 0 or 1.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+        """
+        check_indicators(y)
+        return super().score(X, y, sample_weight)

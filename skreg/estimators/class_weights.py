@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import compute_sample_weight
 
 from skreg.compatibility import compute_class_weight
-from skreg.data.sample_weights import check_weights
+from skreg.data.sample_weights import weighted
 from skreg.estimators.labels import Labels
 
 
@@ -16,19 +15,18 @@ class ClassWeights:
 
     Parameters
     ----------
-    class_weight : dict, list of dict, "balanced" or None
-        None leaves sample weights as they are.
     labels : Labels or None
-    weights : ndarray of shape (n_classes,) or None
-        None for multilabel targets.
+        None if there are no weights.
+    weights : ndarray of shape (n_classes,) or (n_labels, 2) or None
+        For multilabel targets, the weights of rows without and with each label. None
+        leaves sample weights as they are.
     """
 
-    class_weight: object = None
     labels: Labels | None = None
     weights: np.ndarray | None = None
 
     def of_rows(self, X, y, weight):
-        """Return the weight of each row, or None if all rows count the same.
+        """Return the weight of each row, or of each label of each row.
 
         Parameters
         ----------
@@ -40,16 +38,16 @@ class ClassWeights:
 
         Returns
         -------
-        ndarray of shape (n_samples,) or None
+        ndarray of shape (n_samples,) or (n_samples, n_labels) or None
+            None if all rows count the same.
         """
-        if self.class_weight is None:
+        if self.weights is None:
             return weight
         if self.labels.is_multilabel:
-            of_class = compute_sample_weight(self.class_weight, y)
-        else:
-            of_class = self.weights[np.searchsorted(self.labels.classes, y)]
-        # Products may be all zero or out of range, even if no factor is.
-        return check_weights(of_class if weight is None else weight * of_class, X)
+            absent, present = self.weights.T
+            return weighted(np.where(y, present, absent), weight, X)
+        codes = np.searchsorted(self.labels.classes, y)
+        return weighted(self.weights[codes], weight, X)
 
 
 def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=False):
@@ -73,32 +71,62 @@ def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=Fa
     Raises
     ------
     ValueError
-        If there are several dicts for a single label in each row, or if classes are to
-        be balanced before all rows are known.
+        If there is a list of dicts for a single label in each row, or no list of one
+        dict for each label for several; or if classes are to be balanced before all
+        rows are known.
     """
     if class_weight is None:
         return ClassWeights()
+    if is_step and class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' needs all rows at once and cannot be used "
+            "with partial_fit. Give a dict of weights instead, or a list of dicts for "
+            "several labels."
+        )
+    if sample_weight is not None:
+        y, sample_weight = y[sample_weight > 0], sample_weight[sample_weight > 0]
     if targets.is_multilabel:
-        return ClassWeights(class_weight, targets)
+        of_labels = zip(_of_labels(class_weight, y.shape[1]), y.T)
+        weights = [
+            _weights(each, np.array([0, 1]), column.astype(int), sample_weight)
+            for each, column in of_labels
+        ]
+        return ClassWeights(targets, np.array(weights))
     if isinstance(class_weight, list):
         raise ValueError(
             "class_weight can be a list, of one dict for each label, only if y is "
             f"multilabel, got {class_weight!r}."
         )
-    if is_step and class_weight == "balanced":
+    weights = _weights(class_weight, targets.classes, y, sample_weight)
+    return ClassWeights(targets, weights)
+
+
+def _of_labels(class_weight, n_labels):
+    """Return what `class_weight` says about each label."""
+    if class_weight == "balanced":
+        return [class_weight] * n_labels
+    is_list = isinstance(class_weight, list)
+    if not is_list or not all(isinstance(each, dict) for each in class_weight):
         raise ValueError(
-            "class_weight='balanced' needs all rows at once and cannot be used "
-            "with partial_fit. Give a dict of weights instead."
+            "For multilabel y, class_weight must be 'balanced' or a list of one dict "
+            "for each label, such as {0: 1, 1: 5} for a label that counts five times "
+            f"as much where it is present, got {class_weight!r}."
         )
-    classes, weights = targets.classes, np.ones(len(targets.classes))
-    present = slice(None)
+    if len(class_weight) != n_labels:
+        raise ValueError(
+            f"class_weight must have one dict for each of {n_labels} labels, got "
+            f"{len(class_weight)}."
+        )
+    return class_weight
+
+
+def _weights(class_weight, classes, y, sample_weight):
+    """Return the weight of each class of one target."""
+    weights, present = np.ones(len(classes)), slice(None)
     if class_weight == "balanced":
         # A fold may lack a class, whose rows then count as they are.
-        given = slice(None) if sample_weight is None else sample_weight > 0
-        y = y[given]
-        sample_weight = None if sample_weight is None else sample_weight[given]
         present = np.isin(classes, y)
     weights[present] = compute_class_weight(
         class_weight, classes=classes[present], y=y, sample_weight=sample_weight
     )
-    return ClassWeights(class_weight, targets, weights)
+    return weights

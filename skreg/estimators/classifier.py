@@ -3,10 +3,14 @@
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
-from skreg.estimators.class_predictions import ClassPredictionsMixin
+from skreg.estimators.class_predictions import (
+    ClassPredictionsMixin,
+    inside_unit_interval,
+)
 from skreg.estimators.labels import learn_labels
 from skreg.parameters.intervals import SHARE
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -99,12 +103,15 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`. For multilabel targets, the probability of each
-            label; otherwise rows sum to one.
+            label; otherwise rows sum to one. None is exactly 0 or 1, so that log losses
+            are finite.
         """
-        probability = self._mean_prediction(X)
+        score = self._raw_predict(X)
         if self.n_outputs_ == 1:
-            probability = np.hstack([1 - probability, probability])
-        return probability
+            # A difference from 1 would lose the digits of small probabilities.
+            score = np.hstack([-score, score])
+        inverse_link = self._layout.loss.inverse_link
+        return inside_unit_interval(inverse_link(torch.from_numpy(score)).numpy())
 
     @property
     def coef_(self) -> NDArray[Any]:

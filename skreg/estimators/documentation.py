@@ -320,7 +320,11 @@ LABEL_SMOOTHING = """
 CLASS_WEIGHT = """
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights. "balanced" is
-        ``n_samples / (n_classes * np.bincount(y))``.
+        ``n_samples / (n_classes * np.bincount(y))``. For multilabel targets, a list
+        of one dict for each label, such as ``{0: 1, 1: 5}``, or "balanced"; the loss
+        of row i and label l then has the weight ``s_il / mean_i(s_il)``, where
+        ``s_il`` is the sample weight times the weight of y_il, so that each label is
+        weighted as if it were alone.
 """
 
 SECTIONS = {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -60,7 +61,7 @@ class Labels:
         # scikit-learn's LabelBinarizer checks the labels anew at every call, which for
         # small data takes as long as everything else before the training.
         if self.is_multilabel:
-            return (y != 0).astype(dtype)
+            return y.astype(dtype)
         codes = np.searchsorted(self.classes, y)
         if self.n_outputs == 1:
             return codes.astype(dtype)[:, None]
@@ -93,8 +94,9 @@ class Labels:
                 f"y must have one column for each of {len(self.classes)} labels, got "
                 f"{y.shape[1]} columns."
             )
-        unseen = [] if self.is_multilabel else np.setdiff1d(y, self.classes).tolist()
-        if unseen:
+        if self.is_multilabel:
+            return _indicators(y)
+        if unseen := np.setdiff1d(y, self.classes).tolist():
             raise ValueError(
                 f"The labels {unseen} are not among the classes "
                 f"{self.classes.tolist()} of the training data."
@@ -162,6 +164,8 @@ def learn_labels(y, classes, owner):
             "with a column for each label, got several labels in each row."
         )
     is_multilabel = kind.startswith("multilabel")
+    if is_multilabel:
+        y = given = _indicators(y)
     found = np.arange(y.shape[1]) if is_multilabel else np.unique(given)
     if len(found) < 2:
         raise ValueError(
@@ -169,6 +173,41 @@ def learn_labels(y, classes, owner):
         )
     labels = Labels(found, kind)
     return (y if classes is None else labels.check(y, classes)), labels
+
+
+def check_indicators(y):
+    """Check the codes of multilabel targets, and accept all other targets.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix}
+
+    Raises
+    ------
+    ValueError
+        If `y` is sparse or a matrix of at most two values, and not of 0 and 1.
+    """
+    if sp.issparse(y):
+        _indicators(y.tocsr())
+    elif type_of_target(y) == "multilabel-indicator":
+        _indicators(np.asarray(y))
+
+
+def _indicators(y):
+    """Return multilabel targets after checking that they are 0 and 1.
+
+    For `type_of_target` every matrix of two integers is an indicator matrix.
+    """
+    values = np.unique(y.data if sp.issparse(y) else y)
+    if not np.isin(values, (0, 1)).all():
+        values = values.tolist()
+        raise ValueError(
+            "Multilabel y must be an indicator matrix, with 1 where a row has the "
+            f"label of the column and 0 where it has not, got the values {values}. If "
+            f"{values[-1]} stands for the labels that a row has, give "
+            f"(y == {values[-1]}).astype(int)."
+        )
+    return y
 
 
 def _flat(y):

@@ -207,7 +207,7 @@ def _scaling(estimator, inputs, rows):
     if not estimator.standardize:
         return Scaling()
     channels = n_channels_of(estimator, inputs, rows.X.shape[1])
-    data = rows.X, rows.index, rows.weight
+    data = rows.X, rows.index, rows.row_weight
     if estimator.standardize == "robust":
         parts = rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
         return Scaling(*parts, clips=True)
@@ -217,7 +217,7 @@ def _scaling(estimator, inputs, rows):
 
 def input_moments(rows):
     """Return the `Moments` of the inputs of some rows."""
-    return rows.once("moments", lambda: Moments.of(rows.X, rows.index, rows.weight))
+    return rows.once("moments", lambda: Moments.of(rows.X, rows.index, rows.row_weight))
 
 
 def scaling_by(moments, dtype, channels):

@@ -38,8 +38,8 @@ def validation_score(estimator, prepared, is_step=False):
         )
     rows, monitor = prepared.validation, estimator.monitor
     options = {}
-    if rows.weight is not None:
-        options["sample_weight"] = rows.weight[rows.index]
+    if rows.row_weight is not None:
+        options["sample_weight"] = rows.row_weight[rows.index]
     targets = prepared.layout.targets
     check_score("monitor", monitor, targets, rows.y[rows.index], **options)
     return scorer_of_states(estimator, monitor, prepared, rows, options)

@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from skreg.compatibility import is_sliced_by_search
 from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
-from skreg.data.sample_weights import check_weights
+from skreg.data.sample_weights import check_weights, is_weighted
 from skreg.data.splitting import split_validation
 from skreg.estimators.class_weights import learn_class_weights
 from skreg.estimators.continuation import NEW
@@ -106,7 +106,11 @@ def prepare(
     weight = check_weights(sample_weight, data.X)
     weights = learn_weights(estimator, data, weight, is_step=earlier.is_step)
     weight = weights.of_rows(data.X, data.y, weight)
-    index = np.arange(data.X.shape[0]) if weight is None else np.flatnonzero(weight)
+    index = (
+        np.arange(data.X.shape[0])
+        if weight is None
+        else np.flatnonzero(is_weighted(weight))
+    )
     # Rows of weight zero are left out: they are rows that were not given.
     train, held_out = Rows(data.X, data.y, weight, index), None
     if any(part is not None for part in validation):
@@ -254,7 +258,11 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
     y_val = data.targets.check(y_val)
     weight = check_weights(sample_weight_val, X_val)
     weight = weights.of_rows(X_val, y_val, weight)
-    index = np.arange(X_val.shape[0]) if weight is None else np.flatnonzero(weight)
+    index = (
+        np.arange(X_val.shape[0])
+        if weight is None
+        else np.flatnonzero(is_weighted(weight))
+    )
     return Rows(X_val, y_val, weight, index)
 
 

@@ -276,7 +276,7 @@ def _start(estimator, layout, rows, dtype, before):
         levels = np.linspace(0, 1, architecture.embedding_size + 1)
         edges = rows.once(
             ("bins", len(levels)),
-            lambda: quantiles(rows.X, rows.index, rows.weight, levels),
+            lambda: quantiles(rows.X, rows.index, rows.row_weight, levels),
         )
         edges = scaled(torch.from_numpy(edges), *layout.scaling.tensors())
         edges = bin_edges(edges.numpy().T.astype(dtype))

@@ -53,13 +53,13 @@ def rescaled(estimator, layout, rows):
         return layout
     if layout.running.inputs is not None:
         before = layout.running.inputs
-        inputs = before.updated(rows.X, rows.index, rows.weight)
+        inputs = before.updated(rows.X, rows.index, rows.row_weight)
         scaling = scaling_by(inputs, rows.X.dtype, n_channels)
         stays = before.is_settled(n_channels)
         layout = replace(layout, scaling=_merged(stays, layout.scaling, scaling))
     if layout.running.targets is not None:
         before = layout.running.targets
-        targets = before.updated(columns(rows.y), rows.index, rows.weight)
+        targets = before.updated(columns(rows.y), rows.index, rows.row_weight)
         layout = replace(
             layout, targets=layout.targets.rescaled(before, targets, layout.loss)
         )

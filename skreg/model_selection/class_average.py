@@ -60,9 +60,9 @@ class ClassAverage:
         rates = self._base_rates(y, weight)
         return self.judged(np.tile(rates, (len(y), 1)), y)
 
-    def row_losses(self, judged, y):
-        """Return the log loss of each row, summed over the labels."""
-        return -np.log(np.maximum(judged, TINY)).sum(axis=1)
+    def losses(self, judged, y):
+        """Return the log loss of each row, in a column for each label."""
+        return -np.log(np.maximum(judged, TINY))
 
     def calibrated(self, mean, y, weight, is_found):
         """Learn the temperature of the average from held-out predictions.
@@ -73,8 +73,8 @@ class ClassAverage:
             The average for rows that the networks were not trained on.
         y : ndarray of shape (n_rows,) or (n_rows, n_labels)
             True targets.
-        weight : ndarray of shape (n_rows,) or None
-            Sample weights.
+        weight : ndarray of shape (n_rows,) or (n_rows, n_labels) or None
+            Weights of the rows, or of each label of each row.
         is_found : bool
             Whether the predictions are clearly better than a constant.
 
@@ -101,4 +101,7 @@ class ClassAverage:
         """Return the share of each class, or of the rows with each label."""
         is_multilabel, classes = self.labels.is_multilabel, self.labels.classes
         labels = y != 0 if is_multilabel else y[:, None] == classes
+        if weight is not None and weight.ndim == 2:
+            # A label without any weight has the rate of all rows.
+            weight = np.where(weight.any(axis=0), weight, 1)
         return np.average(labels, axis=0, weights=weight)

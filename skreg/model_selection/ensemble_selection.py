@@ -45,13 +45,14 @@ def select_ensemble(trials, n_ensemble, average, prototype, data):
     chosen = chosen[:n_ensemble]
     predictions, y, weight = _held_out(chosen, average, prototype, data)
     judged = [average.judged(prediction, y) for prediction in predictions]
-    constant = average.row_losses(average.constant(y, weight), y)
-    gain = constant - average.row_losses(judged[0], y)
-    is_found = _mean_in_errors(gain, weight) >= N_ERRORS
+    share = _shares(weight, len(y))
+    constant = average.losses(average.constant(y, weight), y)
+    gain = constant - average.losses(judged[0], y)
+    is_found = _mean_in_errors(gain, share) >= N_ERRORS
     if is_found:
         weights = forward_selection(
             judged,
-            lambda mean: np.average(average.row_losses(mean, y), weights=weight),
+            lambda mean: (share * average.losses(mean, y)).sum(),
         )
     else:
         chosen = [most_regularised([t for t in trials if t.error is None])]
@@ -70,8 +71,8 @@ def _held_out(chosen, average, prototype, data):
         One array for each candidate.
     y : ndarray
         Targets of the held-out rows.
-    weight : ndarray or None
-        The sample weights of these rows, which include class weights as in training.
+    weight : ndarray of shape (n_rows,) or (n_rows, n_labels) or None
+        The weights of these rows, which include class weights as in training.
     """
     for trial in chosen:
         if trial.results:  # not a finalist, so its models are not fitted yet
@@ -92,12 +93,26 @@ def _held_out(chosen, average, prototype, data):
     return predictions, data.y[rows], None if weight is None else weight[rows]
 
 
-def _mean_in_errors(values, weight):
-    """Return the weighted mean in units of its standard error."""
-    weight = np.ones(len(values)) if weight is None else weight
-    share = weight / weight.sum()
-    mean = share @ values
-    error = math.sqrt(share**2 @ (values - mean) ** 2)
+def _shares(weight, n_rows):
+    """Return weights with a sum of 1, in one column or in a column for each label."""
+    weight = np.ones(n_rows) if weight is None else weight
+    weight = weight.reshape(n_rows, -1)
+    total = weight.sum(axis=0)
+    return weight / np.where(total > 0, total, 1)
+
+
+def _mean_in_errors(values, share):
+    """Return the sum of the columns' weighted means in units of its standard error.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+    share : ndarray of shape (n_rows, 1) or (n_rows, n_columns)
+        Weights of the rows, with sums of 1.
+    """
+    mean = (share * values).sum(axis=0)
+    error = np.linalg.norm((share * (values - mean)).sum(axis=1))
+    mean = mean.sum()
     return mean / error if error else math.copysign(math.inf, mean)
 
 

@@ -9,9 +9,13 @@ from sklearn.base import RegressorMixin
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg.estimators.base import store_parameters
-from skreg.estimators.class_predictions import ClassPredictionsMixin
+from skreg.estimators.class_predictions import (
+    ClassPredictionsMixin,
+    inside_unit_interval,
+)
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
+from skreg.estimators.labels import check_indicators
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.base_cv import BaseNetworkCV
@@ -158,12 +162,13 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         -------
         ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`. Each row sums to one. For
-            multilabel targets, they are the probabilities of the labels instead.
+            multilabel targets, they are the probabilities of the labels instead. None
+            is exactly 0 or 1, so that log losses are finite.
         """
         mean = self._mean(ClassAverage.predictions, X)
-        if self._targets.is_multilabel:
-            return mean
-        return tempered(mean, self.temperature_, self.class_prior_)
+        if not self._targets.is_multilabel:
+            mean = tempered(mean, self.temperature_, self.class_prior_)
+        return inside_unit_interval(mean)
 
     def _decision(self, X):
         scores = self.predict_proba(X)
@@ -206,6 +211,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
         {score}
         """
+        check_indicators(y)
         return self._scored(super().score, X, y, sample_weight, params)
 
 

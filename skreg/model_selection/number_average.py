@@ -45,9 +45,9 @@ class NumberAverage:
         """Return the constant prediction with the lowest mean loss, for each row."""
         return np.broadcast_to(self.loss.constant(y, weight), y.shape)
 
-    def row_losses(self, judged, y):
-        """Return the loss of each row, averaged over its outputs."""
-        return self.loss.of_rows(y, judged)
+    def losses(self, judged, y):
+        """Return the loss of each row, averaged over its outputs, as a column."""
+        return self.loss.of_rows(y, judged)[:, None]
 
     def calibrated(self, mean, y, weight, is_found):
         """Learn the center and the shrinkage of the average from held-out predictions.

@@ -6,6 +6,7 @@ import numpy as np
 
 from skreg.compatibility import check_method_params
 from skreg.data.rows import Rows
+from skreg.data.sample_weights import is_weighted
 from skreg.estimators.preparation import CheckedData, learn_weights
 
 
@@ -63,6 +64,7 @@ class SearchData:
         weights = learn_weights(model, self.checked, self.sample_weight, train)
         weight = weights.of_rows(self.X, self.y, self.sample_weight)
         if weight is not None:
-            train, test = train[weight[train] > 0], test[weight[test] > 0]
+            counts = is_weighted(weight)
+            train, test = train[counts[train]], test[counts[test]]
         rows = Rows(self.X, self.y, weight, train)
         return rows, Rows(self.X, self.y, weight, test) if len(test) else None

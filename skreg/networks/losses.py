@@ -1,8 +1,9 @@
 """Losses over a stack of models, with gradients written by hand.
 
-A loss maps raw network outputs (`score`) to the weighted sum of the rows' losses for
-each model, and to its gradient. If the weights are None, each row has the weight
-``1 / n_rows``, so that the sum is the mean over the batch.
+A loss maps raw network outputs (`score`) to the weighted sum of the losses of each
+model, ``sum_il w_il * loss_il`` over the rows i and the outputs l, and to its gradient.
+If the weights are None, they are ``1 / n_rows``, so that the sum over the rows is the
+mean over the batch.
 """
 
 import math
@@ -80,9 +81,9 @@ class Loss(ABC):
         Parameters
         ----------
         score, target : Tensor of shape (n_models, n_rows, n_outputs)
-        weight : Tensor of shape (n_models, n_rows, 1), default=None
-            Weight of each row. Weights that sum to one give a mean. None weighs each
-            row ``1 / n_rows``.
+        weight : Tensor of shape (n_models, n_rows, 1 or n_outputs), default=None
+            Weight of each row, or of each output of each row. Weights that sum to one
+            over the rows give a mean. None weighs each row ``1 / n_rows``.
 
         Returns
         -------

@@ -46,7 +46,9 @@ def _input_gradient(seen, module, loss):
     batch = seen.batch
     # The training step that follows updates the statistics with both halves together.
     running = [(tensor, tensor.clone()) for tensor in module.buffers()]
-    score, tape = module.forward_training(batch.x, batch.weight, seen.masks, seen.paths)
+    score, tape = module.forward_training(
+        batch.x, batch.row_weight, seen.masks, seen.paths
+    )
     for tensor, before in running:
         tensor.copy_(before)
     gradient = loss.gradient(score, batch.target, batch.weight)

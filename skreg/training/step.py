@@ -29,7 +29,9 @@ def differentiate(module, loss, seen, with_value=False):
     if seen.epsilon is not None:
         seen = with_adversaries(seen, module, loss)
     batch, value = seen.batch, None
-    score, tape = module.forward_training(batch.x, batch.weight, seen.masks, seen.paths)
+    score, tape = module.forward_training(
+        batch.x, batch.row_weight, seen.masks, seen.paths
+    )
     if with_value:
         value, gradient = loss.value_and_gradient(score, batch.target, batch.weight)
     else:

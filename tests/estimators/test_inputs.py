@@ -322,16 +322,6 @@ def test_class_weights_are_sample_weights(labels):
             np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_class_weights_of_labels():
-    X, y = make_multilabel_classification(60, 6, n_classes=2, random_state=0)
-    weights = [{0: 1.0, 1: 3.0}, {0: 2.0, 1: 1.0}]
-    one = MLPClassifier(**SMALL, class_weight=weights).fit(X, y)
-    rows = np.where(y[:, 0], 3.0, 1.0) * np.where(y[:, 1], 1.0, 2.0)
-    other = MLPClassifier(**SMALL).fit(X, y, rows)
-    one, other = (e.decision_function(X) for e in (one, other))
-    np.testing.assert_allclose(one, other, rtol=1e-9)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_memory_maps(kind, dtype, tmp_path):

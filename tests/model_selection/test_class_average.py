@@ -38,7 +38,7 @@ def sklearn_loss(probability, y, weight):
 @pytest.mark.parametrize("is_multilabel", [False, True])
 def test_row_losses_average_to_the_log_loss(is_multilabel):
     average, probability, y, weight = draw(is_multilabel)
-    losses = average.row_losses(average.judged(probability, y), y)
+    losses = average.losses(average.judged(probability, y), y).sum(axis=1)
     mean = np.average(losses, weights=weight)
     assert_allclose(mean, sklearn_loss(probability, y, weight), rtol=1e-12)
 
@@ -46,7 +46,7 @@ def test_row_losses_average_to_the_log_loss(is_multilabel):
 @pytest.mark.parametrize("is_multilabel", [False, True])
 def test_no_constant_has_a_lower_loss(is_multilabel):
     average, probability, y, weight = draw(is_multilabel)
-    losses = average.row_losses(average.constant(y, weight), y)
+    losses = average.losses(average.constant(y, weight), y).sum(axis=1)
 
     def loss(logits):
         row = 1 / (1 + np.exp(-logits)) if is_multilabel else softmax(logits)

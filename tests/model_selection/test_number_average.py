@@ -44,7 +44,7 @@ def draw(loss):
 @pytest.mark.parametrize("loss", METRICS)
 def test_row_losses_average_to_the_metric(loss):
     average, y, prediction, weight = draw(loss)
-    losses = average.row_losses(average.judged(prediction, y), y)
+    losses = average.losses(average.judged(prediction, y), y).sum(axis=1)
     expected = METRICS[loss](y, prediction, sample_weight=weight)
     assert_allclose(np.average(losses, weights=weight), expected, rtol=1e-12)
 
@@ -52,7 +52,7 @@ def test_row_losses_average_to_the_metric(loss):
 @pytest.mark.parametrize("loss", METRICS)
 def test_no_constant_has_a_lower_loss(loss):
     average, y, _, weight = draw(loss)
-    losses = average.row_losses(average.constant(y, weight), y)
+    losses = average.losses(average.constant(y, weight), y).sum(axis=1)
 
     def metric(constant):
         return METRICS[loss](y, np.full(60, constant), sample_weight=weight)

@@ -49,10 +49,14 @@ def batch(loss, dtype=torch.float64, seed=0):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [None, "rows", "outputs"])
 def test_gradient(name, weighted):
     loss = LOSSES[name]
     score, target, weight = batch(loss)
+    if weighted == "outputs" and isinstance(loss, LogLoss):
+        pytest.skip("the classes of a row are one output")
+    if weighted == "outputs":
+        weight = weight * torch.tensor([0.5, 1.0, 3.0], dtype=weight.dtype)
     weight = weight if weighted else None
 
     def value(score):
