@@ -53,6 +53,7 @@ ORDER = {
         "splitting",
         "moments",
         "batches",
+        "equal_rows",
     ],
     "augmentation": [
         "copies",
@@ -122,6 +123,7 @@ ORDER = {
         "class_weights",
         "conflicts",
         "convolutional",
+        "full_batch",
         "fits",
         "layout",
         "running_scales",

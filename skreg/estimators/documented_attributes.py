@@ -54,7 +54,8 @@ ATTRIBUTES = """
     n_iter_ : int
         Number of epochs of the last fit, and of iterations of L-BFGS.
     t_ : int
-        Number of training rows seen.
+        Number of training rows seen. Rows that are equal count as one if every step
+        uses all rows.
     n_layers_ : int
         Number of layers, inputs and outputs included.
     n_features_in_ : int

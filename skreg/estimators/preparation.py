@@ -9,12 +9,14 @@ import torch
 from sklearn.utils import column_or_1d
 
 from skreg.compatibility import is_sliced_by_search
+from skreg.data.equal_rows import merged
 from skreg.data.random_streams import SPLIT, Streams
 from skreg.data.rows import Rows
 from skreg.data.sample_weights import check_weights, is_weighted
 from skreg.data.splitting import split_validation
 from skreg.estimators.class_weights import learn_class_weights
 from skreg.estimators.continuation import NEW
+from skreg.estimators.full_batch import is_full_batch
 from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.layout import Layout, continued_layout, learn_layout
@@ -118,6 +120,9 @@ def prepare(
     elif _sets_aside(estimator) and not earlier.is_step:
         groups = check_groups(groups, data.X)
         train, held_out = _split(estimator, data.targets, train, seed, groups)
+    if is_full_batch(estimator, len(train.index)):
+        # Else copies and the order of the rows would round sums in other ways.
+        train = merged(train)
     return prepare_rows(estimator, data, train, held_out, earlier)
 
 

@@ -24,6 +24,11 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     _numeric_targets = True
     _n_scheduled_epochs = 15
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
+
     def _learn_targets(self, y, classes, owner):
         return learn_numbers(y, owner)
 

@@ -10,6 +10,7 @@ from skreg.augmentation.parameter import batch_changes, table_strengths
 from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
+from skreg.estimators.full_batch import n_batch_rows
 from skreg.estimators.members import (
     drawn_rows,
     draws_rows,
@@ -23,8 +24,6 @@ from skreg.training.gradual_pruning import sparsity
 from skreg.training.request import FitRequest
 from skreg.training.schedules import SCHEDULES
 
-# What "auto" stands for, chosen on public tables (docs/defaults.md).
-BATCH_ROWS = 32
 # The limit for fits that end when they no longer improve, or at an optimum.
 MOST_EPOCHS = 200
 # A scheduled fit takes at least as many. Fewer move the weights too little.
@@ -162,11 +161,6 @@ def pruning_setting(estimator, before, n_layers, is_step):
     if before is None:
         return {"pruning": 0.0}
     return {"pruning": sparsity(before.state[:n_layers])}
-
-
-def n_batch_rows(estimator):
-    """Return the number of rows of a batch."""
-    return BATCH_ROWS if estimator.batch_size == "auto" else estimator.batch_size
 
 
 def n_epochs(estimator, n_rows):

@@ -20,9 +20,14 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skreg.compatibility import SKLEARN
+from skreg.parameters.regularisers import switched_on
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+# The most that scikit-learn's check of equivalence has, with the copies.
+N_ROWS = 32
 
 
 def in_full(kind, name):
@@ -32,10 +37,15 @@ def in_full(kind, name):
 
 def exemption(estimator):
     """Return the one check that some configurations cannot pass, with the reason."""
+    params = estimator.get_params()
     if estimator.early_stopping:
         reason = "a row given twice may have one copy in the random validation split"
-    elif estimator.dropout or estimator.stochastic_depth:
-        reason = "a row given twice draws two masks, a row of weight two draws one"
+    elif params.get("bootstrap"):
+        reason = "a row given twice may be drawn once"
+    elif switched_on(params, {"rows"}) and not estimator.batchnorm:
+        reason = "a row given twice draws twice, a row of weight two draws once"
+    elif estimator.batch_size != "auto" and estimator.batch_size < N_ROWS:
+        reason = "a row given twice may be in two batches"
     else:
         return {}
     return dict.fromkeys(EQUIVALENCE, reason)
