@@ -97,9 +97,8 @@ ALL_CONFIGURATIONS = CONFIGURATIONS | {
 }
 
 # Regressors have losses on top of them.
-OF_REGRESSORS = {
-    loss: {"loss": loss, "l1": 1e-3}
-    for loss in ("absolute_error", "huber", "poisson", "quantile")
+OF_REGRESSORS = {"poisson": {"loss": "poisson"}} | {
+    loss: {"loss": loss, "l1": 1e-3} for loss in ("absolute_error", "huber", "quantile")
 }
 
 # What convolutions add to configurations, and those that they have a part in. Without
@@ -126,7 +125,7 @@ OF_CONVOLUTIONS = {
 
 # Of each kind, the default and those that reach most of the code that it does not (by
 # counting lines), or that do something else with the rows.
-MOST_DIFFERENT = ("default", "piecewise_linear", "shared", "early_stopping")
+MOST_DIFFERENT = ("default", "piecewise_linear", "shared", "early_stopping", "poisson")
 MOST_DIFFERENT_CONVOLUTIONS = ("default", "lbfgs")
 
 
