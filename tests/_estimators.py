@@ -75,6 +75,7 @@ CONFIGURATIONS = {
     },
     "snapshots": {"learning_rate": "cosine", "n_snapshots": 2},
     "pruning": {"pruning": 0.8},
+    "positive": {"positive": True},
     "not_standardised": {"standardize": False},
     "members": {"n_estimators": 3, "max_iter": 15},
     "shared": {"n_estimators": 4, "ensemble": "shared"},
@@ -96,7 +97,8 @@ ALL_CONFIGURATIONS = CONFIGURATIONS | {
     },
 }
 
-# Regressors have losses on top of them.
+# Classifiers have class weights on top of them, and regressors losses.
+OF_CLASSIFIERS = {"balanced": {"class_weight": "balanced"}}
 OF_REGRESSORS = {"poisson": {"loss": "poisson"}} | {
     loss: {"loss": loss, "l1": 1e-3} for loss in ("absolute_error", "huber", "quantile")
 }
@@ -125,7 +127,8 @@ OF_CONVOLUTIONS = {
 
 # Of each kind, the default and those that reach most of the code that it does not (by
 # counting lines), or that do something else with the rows.
-MOST_DIFFERENT = ("default", "piecewise_linear", "shared", "early_stopping", "poisson")
+MOST_DIFFERENT = ("default", "piecewise_linear", "shared", "early_stopping")
+MOST_DIFFERENT += ("balanced", "positive", "poisson")
 MOST_DIFFERENT_CONVOLUTIONS = ("default", "lbfgs")
 
 
@@ -133,7 +136,8 @@ def configurations(kind):
     """Return the configurations of a kind that scikit-learn's checks run on."""
     if kind in CONVOLUTIONAL:
         return OF_CONVOLUTIONS
-    return CONFIGURATIONS | (OF_REGRESSORS if kind is MLPRegressor else {})
+    own = OF_REGRESSORS if kind is MLPRegressor else OF_CLASSIFIERS
+    return CONFIGURATIONS | own
 
 
 def is_most_different(kind, name):

@@ -53,6 +53,12 @@ def takes_steps(estimator):
             f"max_samples={estimator.max_samples!r}. Set bootstrap=False and "
             "max_samples=1.0."
         )
+    if getattr(estimator, "class_weight", None) == "balanced":
+        raise AttributeError(
+            "partial_fit cannot balance classes, because it sees the rows of one call "
+            "only, got class_weight='balanced'. Give a dict of weights instead, or a "
+            "list of dicts for several labels."
+        )
     return True
 
 

@@ -50,7 +50,7 @@ class ClassWeights:
         return weighted(self.weights[codes], weight, X)
 
 
-def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=False):
+def learn_class_weights(class_weight, targets, y, sample_weight=None):
     """Compute the weights of the classes from the rows of a fit.
 
     Parameters
@@ -61,8 +61,6 @@ def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=Fa
     y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Checked targets of the training rows, which "balanced" counts.
     sample_weight : ndarray of shape (n_samples,), default=None
-    is_step : bool, default=False
-        Whether more rows may follow, in further calls of partial_fit.
 
     Returns
     -------
@@ -72,17 +70,10 @@ def learn_class_weights(class_weight, targets, y, sample_weight=None, is_step=Fa
     ------
     ValueError
         If there is a list of dicts for a single label in each row, or no list of one
-        dict for each label for several; or if classes are to be balanced before all
-        rows are known.
+        dict for each label for several.
     """
     if class_weight is None:
         return ClassWeights()
-    if is_step and class_weight == "balanced":
-        raise ValueError(
-            "class_weight='balanced' needs all rows at once and cannot be used "
-            "with partial_fit. Give a dict of weights instead, or a list of dicts for "
-            "several labels."
-        )
     if sample_weight is not None:
         y, sample_weight = y[sample_weight > 0], sample_weight[sample_weight > 0]
     if targets.is_multilabel:

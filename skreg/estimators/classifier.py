@@ -28,6 +28,9 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        # No prediction falls with any input, which the classes of scikit-learn's check
+        # of the accuracy do.
+        tags.classifier_tags.poor_score = bool(self.positive)
         return tags
 
     def _learn_targets(self, y, classes, owner):

@@ -106,7 +106,7 @@ def prepare(
     """
     data = check_data(estimator, X, y, earlier)
     weight = check_weights(sample_weight, data.X)
-    weights = learn_weights(estimator, data, weight, is_step=earlier.is_step)
+    weights = learn_weights(estimator, data, weight)
     weight = weights.of_rows(data.X, data.y, weight)
     index = (
         np.arange(data.X.shape[0])
@@ -177,7 +177,7 @@ def _validated(owner, X, y, is_numeric, reset):
     return X, y.toarray() if sp.issparse(y) else y
 
 
-def learn_weights(estimator, data, sample_weight, rows=slice(None), is_step=False):
+def learn_weights(estimator, data, sample_weight, rows=slice(None)):
     """Learn the weights of the classes from the training rows.
 
     Parameters
@@ -187,8 +187,6 @@ def learn_weights(estimator, data, sample_weight, rows=slice(None), is_step=Fals
     sample_weight : ndarray of shape (n_samples,) or None
     rows : index, default=slice(None)
         The training rows.
-    is_step : bool, default=False
-        Whether more rows may follow, in further calls of partial_fit.
 
     Returns
     -------
@@ -196,9 +194,7 @@ def learn_weights(estimator, data, sample_weight, rows=slice(None), is_step=Fals
     """
     weight = None if sample_weight is None else sample_weight[rows]
     class_weight = getattr(estimator, "class_weight", None)
-    return learn_class_weights(
-        class_weight, data.targets, data.y[rows], weight, is_step
-    )
+    return learn_class_weights(class_weight, data.targets, data.y[rows], weight)
 
 
 def _sets_aside(estimator):
