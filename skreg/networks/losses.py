@@ -21,9 +21,16 @@ class Loss(ABC):
     ----------
     out_activation : str, default="identity"
         The name of the inverse link, as in scikit-learn's `out_activation_`.
+    has_curvature : bool, default=True
+        Whether there is a second derivative that is not zero everywhere, so that
+        Newton's method applies.
+    is_quadratic : bool, default=False
+        Whether the second derivative is 1 everywhere.
     """
 
     out_activation = "identity"
+    has_curvature = True
+    is_quadratic = False
 
     @abstractmethod
     def elementwise(self, score, target):
@@ -51,6 +58,21 @@ class Loss(ABC):
         Tensor of shape (n_models, n_rows, n_outputs)
             New memory, which the caller may overwrite.
         """
+
+    def curvature(self, score, target, direction):
+        """Return the derivative of `derivative` as `score` moves in a direction.
+
+        Parameters
+        ----------
+        score, target, direction : Tensor of shape (n_models, n_rows, n_outputs)
+            They may broadcast over the models, so that the second derivative at one
+            score is applied to several directions.
+
+        Returns
+        -------
+        Tensor of shape (n_models, n_rows, n_outputs)
+        """
+        return torch.zeros_like(direction)
 
     def uniform_target(self, n_outputs):
         """Return the target that favours no class, for label smoothing."""
@@ -117,6 +139,11 @@ class LogLoss(Loss):
     def derivative(self, score, target):
         return _over_classes(torch.softmax, score).sub_(target)
 
+    def curvature(self, score, target, direction):
+        probability = _over_classes(torch.softmax, score)
+        moved = probability * direction
+        return moved - probability * moved.sum(-1, keepdim=True)
+
     def uniform_target(self, n_outputs):
         return 1 / n_outputs
 
@@ -162,6 +189,9 @@ class BinaryLogLoss(Loss):
     def derivative(self, score, target):
         return torch.sigmoid(score).sub_(target)
 
+    def curvature(self, score, target, direction):
+        return torch.sigmoid(score) * torch.sigmoid(-score) * direction
+
     def uniform_target(self, n_outputs):
         return 0.5
 
@@ -178,16 +208,23 @@ class BinaryLogLoss(Loss):
 class SquaredError(Loss):
     """``(z - t)^2 / 2``."""
 
+    is_quadratic = True
+
     def elementwise(self, score, target):
         return (score - target).square_().mul_(0.5)
 
     def derivative(self, score, target):
         return score - target
 
+    def curvature(self, score, target, direction):
+        return direction
+
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
     """``|z - t|``, minimised by the conditional median."""
+
+    has_curvature = False
 
     def elementwise(self, score, target):
         return (score - target).abs_()
@@ -216,6 +253,9 @@ class HuberLoss(Loss):
     def derivative(self, score, target):
         return (score - target).clamp_(-self.delta, self.delta)
 
+    def curvature(self, score, target, direction):
+        return ((score - target).abs() <= self.delta) * direction
+
 
 @dataclass(frozen=True)
 class PoissonLoss(Loss):
@@ -229,6 +269,9 @@ class PoissonLoss(Loss):
 
     def derivative(self, score, target):
         return score.exp().sub_(target)
+
+    def curvature(self, score, target, direction):
+        return score.exp() * direction
 
     def inverse_link(self, score):
         return torch.exp(score)
@@ -250,6 +293,7 @@ class QuantileLoss(Loss):
     """
 
     quantile: float = 0.5
+    has_curvature = False
 
     def elementwise(self, score, target):
         residual = target - score

@@ -32,7 +32,7 @@ def check_penalty(
     - the result for a model does not depend on the other models, and arguments are left
       unchanged.
 
-    `prox_` and `emptying` are not checked.
+    `prox_`, `curvature` and `emptying` are not checked.
 
     Parameters
     ----------

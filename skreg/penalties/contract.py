@@ -169,6 +169,22 @@ class Penalty(ABC):
         """
         return torch.zeros_like(weight)
 
+    def curvature(self, weight: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        """Return the derivative of the `slope` as the weights move in a direction.
+
+        Parameters
+        ----------
+        weight, direction : Tensor of shape (k, n_in, n_out)
+            The weights of the first `k` models, none of them at a kink in the
+            direction, and the direction.
+
+        Returns
+        -------
+        Tensor of shape (k, n_in, n_out)
+            Zero if the penalty is not curved.
+        """
+        return torch.zeros_like(direction)
+
     def add_slope_(self, gradient: torch.Tensor, weight: torch.Tensor) -> None:
         """Add the `slope` to a gradient, in place.
 

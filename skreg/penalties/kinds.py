@@ -170,6 +170,14 @@ class GroupLasso(Penalty):
             self.strength_for(weight), weight / torch.where(norm > 0, norm, 1.0)
         )
 
+    def curvature(self, weight: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        norm = self.per_row(self._norms(weight))
+        unit = weight / torch.where(norm > 0, norm, 1.0)
+        along = self.grouped(unit * direction).sum(2, keepdim=True)
+        across = direction - unit * self.per_row(along)
+        bend = self.strength_for(weight) / torch.where(norm > 0, norm, math.inf)
+        return scaled(bend, across)
+
     def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         groups = self.grouped(residual)
         inside = group_soft_threshold(groups, self.strength_for(residual)).view(
@@ -212,6 +220,9 @@ class L2(Penalty):
 
     def slope(self, weight: torch.Tensor) -> torch.Tensor:
         return scaled(2 * self.strength_for(weight), weight)
+
+    def curvature(self, weight: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        return scaled(2 * self.strength_for(weight), direction)
 
     def add_slope_(self, gradient: torch.Tensor, weight: torch.Tensor) -> None:
         if self._is_finite:

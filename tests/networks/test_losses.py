@@ -70,6 +70,29 @@ def test_gradient(name, weighted):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_curvature(name):
+    loss = LOSSES[name]
+    score, target, _ = batch(loss)
+    generator = torch.Generator().manual_seed(1)
+    direction = torch.randn(SHAPE, generator=generator, dtype=torch.float64)
+
+    def at(step):
+        return loss.derivative(score + step * direction, target)
+
+    found = loss.curvature(score, target, direction)
+    step = 1e-3
+    slope = (8 * (at(step) - at(-step)) - at(2 * step) + at(-2 * step)) / (12 * step)
+    # As for the gradient. No residual is near a kink.
+    torch.testing.assert_close(found, slope, rtol=1e-9, atol=1e-11)
+    assert loss.has_curvature == bool(found.any())
+    assert loss.is_quadratic == torch.equal(found, direction)
+    # One score and several directions.
+    several = torch.cat([direction[:1], -2 * direction[:1]])
+    for one, factor in zip(loss.curvature(score[:1], target[:1], several), (1, -2)):
+        torch.testing.assert_close(one, factor * found[0], rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_models_do_not_mix_and_arguments_are_left_as_they_are(name):
     loss = LOSSES[name]
     score, target, weight = batch(loss)
