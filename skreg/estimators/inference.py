@@ -1,11 +1,13 @@
 """Prediction with the trained networks of an estimator, as one stack."""
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.utils import gen_batches
 
-from skreg.data.scaling import scaled
+from skreg.data.scaling import Scaling, scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
@@ -14,6 +16,8 @@ from skreg.training.threads import threads_for
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
 ROWS_AT_LEAST = 64
+# From this number of elements of X on, inputs that are not used are left out.
+MANY = 2**16
 
 
 class Inference:
@@ -59,6 +63,9 @@ class Inference:
         -------
         ndarray of shape (n_samples, n_outputs)
         """
+        used = self._used_inputs(X)
+        if used is not None:
+            return self._of_inputs(used).predict(X[:, used], link)
         architecture, n_rows = self._layout.architecture, X.shape[0]
         n_networks = self.network.n_models * architecture.n_members
         widest = architecture.widest * n_networks
@@ -71,6 +78,43 @@ class Inference:
             for part in gen_batches(n_rows, size):
                 result[part] = link(self._scores(X[part])).numpy()
             return result
+
+    def _used_inputs(self, X):
+        """Return the inputs that are used, if it is worth leaving the others out.
+
+        Returns
+        -------
+        ndarray of int or None
+        """
+        architecture = self._layout.architecture
+        is_plain = not (
+            architecture.convolutions or architecture.embedding or architecture.skip
+        )
+        if not is_plain or architecture.n_members > 1 or np.prod(X.shape) < MANY:
+            return None
+        is_used = self.network.weights[0].any(2).any(0)
+        # One at least, because there are no networks without inputs.
+        used = (
+            is_used.nonzero()[:, 0].cpu().numpy() if is_used.any() else np.zeros(1, int)
+        )
+        return used if len(used) < len(is_used) / 2 else None
+
+    def _of_inputs(self, inputs):
+        """Return the networks of some inputs, of which the others are not used."""
+        layout = self._layout
+        architecture, scaling = layout.architecture, layout.scaling
+        sizes = (len(inputs), *architecture.layer_sizes[1:])
+        parts = [scaling.offset, scaling.scale]
+        parts = [None if part is None else part[inputs] for part in parts]
+        layout = replace(
+            layout,
+            architecture=replace(architecture, layer_sizes=sizes),
+            scaling=Scaling(*parts, scaling.clips),
+        )
+        tensors = [tensor.cpu().numpy() for tensor in self.network.state]
+        states = [[first[inputs], *others] for first, *others in zip(*tensors)]
+        device = self.network.weights[0].device
+        return Inference(layout, states, device)
 
     def _scores(self, X):
         """Return raw outputs, a tensor of shape (n_rows, n_outputs)."""
