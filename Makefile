@@ -71,6 +71,7 @@ bench: $(VENV)/.has-bench
 	$(BIN)/python examples/benchmarks/import_time.py
 	$(BIN)/python examples/benchmarks/single_fit.py
 	$(BIN)/python examples/benchmarks/convex.py
+	$(BIN)/python examples/benchmarks/paths.py
 	$(BIN)/python examples/benchmarks/search.py
 	$(BIN)/python examples/benchmarks/tuning_time.py
 	$(BIN)/python examples/benchmarks/cnn.py

@@ -1,13 +1,10 @@
 """The smallest strength of a penalty for which all weights are zero."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from skreg.penalties.combined import Sum
 from skreg.penalties.kinds import L2, PENALTIES
 from skreg.training.assembly import stacked_penalties
-from skreg.training.stack import loss_gradients
 from skreg.training.train import train
 
 # l2 makes no weight exactly zero. Its path starts where all weights are at most this.
@@ -37,7 +34,7 @@ def emptying_strength(problem):
     """
     if not problem.is_convex:
         return _search(problem)
-    gradients = loss_gradients(replace(problem.request, initial=problem.empty_state()))
+    gradients = problem.empty_gradients()
     return max(_emptying_layer(problem, i, part) for i, part in enumerate(gradients))
 
 

@@ -94,6 +94,7 @@ class RegularizationPath:
         "n": [COUNT],
         "ratio": [BETWEEN_0_AND_1],
         "strengths": ["array-like", None],
+        "max_features": [COUNT, None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "sample_weight": ["array-like", None],
@@ -109,6 +110,7 @@ def regularization_path(
     n: int = 50,
     ratio: float = 1e-2,
     strengths: ArrayLike | None = None,
+    max_features: int | None = None,
     cv: CrossValidation = 5,
     scoring: Scoring = None,
     sample_weight: ArrayLike | None = None,
@@ -121,7 +123,12 @@ def regularization_path(
     All folds train as one stack. For networks, all strengths are in this stack, too.
 
     A linear model has one optimum for each strength, and each fit starts from the
-    previous optimum. Each fit of a network starts from its own initial weights, so that
+    previous optimum. With l1 or group_l1, only inputs that are likely to be used take
+    part in a fit, which then takes milliseconds, however many inputs there are. At its
+    end, the optimality conditions of all inputs are checked, and inputs that violate
+    them join. So `kkt_violation_` is that of the whole problem.
+
+    Each fit of a network starts from its own initial weights, so that
     the result is the same as that of
     ``estimator.set_params(l1=strength).fit(X, y)``. It could not start from the
     previous fit: zero weights are a stationary point for all strengths, which a network
@@ -144,6 +151,11 @@ def regularization_path(
         Ratio of the smallest strength to the largest.
     strengths : array-like, default=None
         Strengths to use instead. They must not be negative.
+    max_features : int, default=None
+        The largest number of inputs to use, like `dfmax` of glmnet. The path ends
+        before the first strength with which the model of all rows uses more. So its
+        last entry is the last one before this strength. A weaker strength is not tried,
+        although it may use fewer inputs again. None is no limit.
     cv : int, cross-validation splitter, iterable or None, default=5
         The folds of the cross-validation, as in `cross_val_score`. None is 5 folds.
     scoring : str, callable or None, default=None
@@ -159,7 +171,8 @@ def regularization_path(
     Raises
     ------
     ValueError
-        If a strength is negative or not finite, or if no strength empties a network.
+        If a strength is negative or not finite, if no strength empties a network, or if
+        more than `max_features` inputs are used with the largest strength.
 
     See Also
     --------
@@ -197,20 +210,27 @@ def regularization_path(
             )
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)
-    fits = fit_path(problems, strengths)
+    fits = fit_path(problems, strengths, max_features)
+    if not fits:
+        raise ValueError(
+            f"More than max_features={max_features} inputs are used with the largest "
+            f"strength, {strengths[0]:g}. Increase max_features, or pass larger "
+            "strengths."
+        )
     _warn_of_early_ends([pair for row in fits for pair in row])
     models = [[model for model, _ in row] for row in fits]
+    held_out = [_held_out(X, y, test, sample_weight) for _, test in folds]
     scores = [
         [
-            _score(scorer, model, X, y, test, sample_weight)
-            for model, (_, test) in zip(of_strength[1:], folds)
+            scorer(model, *rows, **options)
+            for model, (rows, options) in zip(of_strength[1:], held_out)
         ]
         for of_strength in models
     ]
     whole = [of_strength[0] for of_strength in models]
     return RegularizationPath(
         penalty,
-        strengths,
+        strengths[: len(fits)],
         whole,
         np.stack([first_input_weights(model) for model in whole]),
         np.array([model.loss_ for model in whole]),
@@ -256,8 +276,9 @@ def _warn_of_early_ends(fits):
         )
 
 
-def _score(scorer, model, X, y, test, sample_weight):
+def _held_out(X, y, test, sample_weight):
+    """Return the rows of a fold to score, and the options of the scorer."""
     options = {}
     if sample_weight is not None:
         options["sample_weight"] = np.asarray(sample_weight)[test]
-    return scorer(model, safe_indexing(X, test), safe_indexing(y, test), **options)
+    return (safe_indexing(X, test), safe_indexing(y, test)), options

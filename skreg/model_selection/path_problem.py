@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from sklearn.base import clone
@@ -14,6 +15,9 @@ from skreg.estimators.members import check_single
 from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
 from skreg.estimators.trained import become_trained
+from skreg.training.active_set import Unsolved
+from skreg.training.sparse_path import SparsePath, takes
+from skreg.training.stack import loss_gradients
 from skreg.training.train import train
 
 
@@ -92,6 +96,26 @@ class PathProblem:
         model = copy.copy(self.model).set_params(**{self.penalty: strength})
         return become_trained(model, self.prepared, result), result.tracker
 
+    @cached_property
+    def sparse_path(self):
+        """The `SparsePath` of a convex problem, or None where it has none."""
+        try:
+            return SparsePath(self.request) if takes(self.request) else None
+        except Unsolved:  # the biases have no optimum
+            return None
+
+    def empty_gradients(self):
+        """Return the gradients of the loss of a linear model without weights.
+
+        Returns
+        -------
+        list of Tensor of shape (1, n_in, n_out)
+            One for each matrix of weights.
+        """
+        if self.sparse_path:
+            return [self.sparse_path.gradient]
+        return loss_gradients(replace(self.request, initial=self.empty_state()))
+
     def empty_state(self):
         """Return the optimum of a linear model whose weights are fixed at zero."""
         n_layers = len(self.request.settings["l1"])
@@ -103,7 +127,7 @@ class PathProblem:
         return result.state
 
 
-def fit_path(problems, strengths):
+def fit_path(problems, strengths, max_features=None):
     """Train all problems with all strengths.
 
     Parameters
@@ -112,6 +136,9 @@ def fit_path(problems, strengths):
         They differ only in their rows.
     strengths : ndarray of shape (n_strengths,)
         In descending order.
+    max_features : int or None, default=None
+        Strengths from the first one on with which the model of the first problem uses
+        more inputs are left out.
 
     Returns
     -------
@@ -119,30 +146,67 @@ def fit_path(problems, strengths):
         For each strength, the model and the tracker of each problem.
     """
     fit = _fit_onward if problems[0].is_convex else _fit_anew
-    return fit(problems, strengths.tolist())
-
-
-def _fit_onward(problems, strengths):
-    """Train linear models, each from the optimum of the previous strength."""
-    states, fits = [problem.empty_state() for problem in problems], []
-    for strength in strengths:
-        requests = [
-            problem.with_strength(strength, **problem.full_batches(), initial=state)
-            for problem, state in zip(problems, states)
-        ]
-        results = train(requests)
-        fits.append(
-            [problem.fitted(r, strength) for problem, r in zip(problems, results)]
-        )
-        states = [result.state for result in results]
+    fits, strengths = [], strengths.tolist()
+    for of_strength in fit(problems, strengths):
+        n_used = np.count_nonzero(of_strength[0][0].support_)
+        if max_features is not None and n_used > max_features:
+            break
+        fits.append(of_strength)
     return fits
 
 
+def _fit_onward(problems, strengths):
+    """Train linear models, each from the optimum of the previous strength.
+
+    Yields
+    ------
+    list of (estimator, Tracker)
+        For each strength, the model and the tracker of each problem.
+    """
+    states = [None] * len(problems)
+    for strength in strengths:
+        requests = [
+            problem.with_strength(strength, **problem.full_batches())
+            for problem in problems
+        ]
+        results = [
+            problem.sparse_path and problem.sparse_path.fit(request)
+            for problem, request in zip(problems, requests)
+        ]
+        if None in results:
+            _finish(problems, requests, states, results)
+        yield [problem.fitted(r, strength) for problem, r in zip(problems, results)]
+        states = [result.state for result in results]
+
+
+def _finish(problems, requests, states, results):
+    """Train what has no result yet with the full-batch solver, together.
+
+    Parameters
+    ----------
+    problems, requests
+        As in `_fit_onward`.
+    states : list of (list of ndarray) or None
+        The optimum of each problem at the previous strength, if there was one.
+    results : list of FitResult or None
+        It is completed.
+    """
+    rest = [i for i, result in enumerate(results) if result is None]
+    for i in rest:
+        initial = states[i] or problems[i].empty_state()
+        requests[i] = replace(requests[i], initial=initial)
+    for i, result in zip(rest, train([requests[i] for i in rest])):
+        results[i] = result
+        if problems[i].sparse_path and result.tracker.error is None:
+            problems[i].sparse_path.move_to(result.state)
+
+
 def _fit_anew(problems, strengths):
-    """Train networks with all strengths on all folds together."""
+    """Train networks with all strengths on all folds together, as `_fit_onward`."""
     pairs = [(strength, problem) for strength in strengths for problem in problems]
     results = train([problem.with_strength(strength) for strength, problem in pairs])
     fits = [
         problem.fitted(r, strength) for (strength, problem), r in zip(pairs, results)
     ]
-    return [fits[i : i + len(problems)] for i in range(0, len(fits), len(problems))]
+    for start in range(0, len(fits), len(problems)):
+        yield fits[start : start + len(problems)]
