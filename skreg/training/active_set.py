@@ -277,19 +277,16 @@ def _loss_hessian(point, active):
 
 
 def _penalty_hessian(point, active):
-    """Return the Hessian of the penalties in the active directions."""
-    n, part = len(active.inputs), point.part
-    curved = [penalty for penalty in part.penalty.penalties if penalty.is_curved]
-    total = active.units.new_zeros(n, n)
-    if not curved:
-        return total
-    used, place = active.inputs.unique(return_inverse=True)
-    moves = active.units.new_zeros(n, len(used), active.units.size(1))
-    moves[torch.arange(n), place] = active.units
-    w = point.w[:, used]
-    for penalty in curved:
-        total += penalty.curvature(w, moves).flatten(1) @ moves.flatten(1).T
-    return total
+    """Return the Hessian of the penalties in the active directions.
+
+    They are sums over inputs, so that directions of different inputs do not interact.
+    """
+    w, units = point.w[:, active.inputs], active.units
+    bent = torch.zeros_like(units)
+    for penalty in point.part.penalty.penalties:
+        if penalty.is_curved:
+            bent += penalty.curvature(w, units[None])[0]
+    return (bent @ units.T) * (active.inputs[:, None] == active.inputs)
 
 
 def _solve(hessian, slope):
