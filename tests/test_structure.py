@@ -171,6 +171,7 @@ ORDER = {
         "number_average",
         "path",
         "strategies",
+        "pilot",
         "base_cv",
         "mlp_cv",
     ],

@@ -1,6 +1,5 @@
 """Base class of the networks that choose their regularisation by cross-validation."""
 
-import math
 import os
 import warnings
 from abc import ABC, abstractmethod
@@ -38,6 +37,7 @@ from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, default_n_folds, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
+from skreg.model_selection.pilot import within_limit
 from skreg.model_selection.prediction_averages import mean_over
 from skreg.model_selection.refit import refitted
 from skreg.model_selection.routing import routed_to, routing_of
@@ -175,7 +175,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _fit(self, prototype, X, y, sample_weight, split_params, score_params):
         checkpoint = self._open_checkpoint()
-        deadline, rng = Deadline(self.max_time), generator_of(self.random_state)
+        rng = generator_of(self.random_state)
+        # Choosing and averaging networks takes time, too.
+        deadline = Deadline(self.max_time and 0.9 * self.max_time)
         checked = self._learn_data(prototype, X, y)
         X, y = checked.X, checked.y
         if self.estimator is None:
@@ -194,11 +196,11 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self._check_scoring(data)
         scoring = average.scoring if is_default else self.scoring
         self.score_name_ = average.score_name if is_default else scorer_name(scoring)
-        trials = self._search(
+        trials, seen = self._search(
             prototype, data, scoring, seeds, deadline, rng, checkpoint
         )
         chosen, weights, calibration = select_ensemble(
-            trials, self.n_ensemble, average, prototype, data
+            trials, self.n_ensemble, average, prototype, seen
         )
         vars(self).update(calibration)
         self._keep_trials(trials, chosen[0])
@@ -329,7 +331,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return folds
 
     def _search(self, prototype, data, scoring, seeds, deadline, rng, checkpoint):
-        """Return the trials of the candidates, from best to worst."""
+        """Return the trials of the candidates, from best to worst, and their data."""
         is_first = True
         content = {"scoring": self.scoring, "max_time": self.max_time}
         if not type(prototype).__module__.startswith("skreg."):
@@ -352,9 +354,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
             )
             return heat.run(epochs, n_kept, self._report)
 
+        space, n_candidates = self._space(prototype, data), self.n_candidates
+        if deadline.is_finite:
+            n_candidates, data = within_limit(
+                self, prototype, space, data, seeds, deadline, rng
+            )
         trials = STRATEGIES[self.strategy](
-            self._space(prototype, data),
-            self.n_candidates,
+            space,
+            n_candidates,
             self.n_ensemble,
             n_epochs(prototype, len(data.folds[0][0])),
             rng,
@@ -370,7 +377,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
                 FitFailedWarning,
                 stacklevel=4,
             )
-        return ranked(trials)
+        return ranked(trials), data
 
     def _space(self, prototype, data):
         """Return the distributions of the hyperparameters to search."""
@@ -394,10 +401,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _report(self, rung, n_candidates, epoch, scores):
         if self.verbose:
-            epochs = "all" if math.isinf(epoch) else epoch
             best = np.max(scores, where=~np.isnan(scores), initial=-np.inf)
             print(
-                f"rung {rung + 1}: {n_candidates} candidates, {epochs} epochs, "
+                f"rung {rung + 1}: {n_candidates} candidates, {epoch} epochs, "
                 f"best score {best:.6g}",
                 flush=True,
             )

@@ -40,9 +40,11 @@ SEARCH = """
         found by greedy forward selection on the held-out rows [2]_. With 1 only the
         best candidate predicts.
     max_time : float or None, default=None
-        Seconds after which training stops. The best candidates so far are then used.
-        Each candidate trains for at least one epoch. Training again with ``refit=True``
-        takes additional time.
+        Seconds that the fit may take, of which training gets nine tenths. A short trial
+        tells how many candidates can be trained to the end in this time, and if these
+        are few, on how many rows; a warning says so. When the time is over, the best
+        candidates so far are used. Each candidate trains for at least one epoch.
+        Training again with ``refit=True`` takes additional time.
     checkpoint : str, path-like or None, default=None
         Directory in which the networks are kept while they train, and at the end. If
         `fit` is killed and called again with the same data and parameters, it goes on

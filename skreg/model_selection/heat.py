@@ -74,8 +74,8 @@ class Heat:
         n_kept : list of int
             Number of candidates that continue after each rung except the last.
         report : callable
-            Called after each rung with its number, its number of candidates, the epoch,
-            and the scores.
+            Called after each rung with its number, its number of candidates, the
+            largest number of epochs that they were trained for, and the scores.
 
         Returns
         -------
@@ -89,7 +89,9 @@ class Heat:
                 best = np.array(known[rung])
             else:
                 scores = np.array([self._scores(c).mean() for c in racing])
-                report(rung, len(racing), epoch, scores)
+                positions = [p for c in racing for p in self._positions(c)]
+                n_epochs = max(self.race.trackers[p].n_iter for p in positions)
+                report(rung, len(racing), n_epochs, scores)
                 best = racing
                 if rung < len(n_kept) and not self.deadline.has_passed:
                     # Scores of nan rank last.
@@ -99,6 +101,8 @@ class Heat:
             self.race.drop([p for c in worst for p in self._positions(c)])
             racing = best
             self.survivors.append(racing.tolist())
+            if self.deadline.has_passed:
+                break  # so that no candidate takes part in a rung without training
         return self._trials(set(racing.tolist()))
 
     def _enter(self, epochs, n_kept):
@@ -124,7 +128,8 @@ class Heat:
 
     def _after_epoch(self, run, n_models):
         if self.deadline.has_passed:
-            run.halt()
+            # Also the stacks whose turn would come, if they have had one.
+            self.race.halt()
         elif self.file is not None and self.file.is_due():
             self._keep()
 

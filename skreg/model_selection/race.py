@@ -103,6 +103,12 @@ class Race:
             if run.interrupted:
                 raise KeyboardInterrupt
 
+    def halt(self):
+        """Stop the training of all networks that have completed an epoch."""
+        for run, _ in self._going():
+            if run.course.trackers and min(run.course.n_epochs):
+                run.halt()
+
     def drop(self, positions):
         """Stop the training of the networks at the given positions."""
         for position in positions:

@@ -42,6 +42,26 @@ class SearchData:
         """Return what the scorer gets for some rows."""
         return check_method_params(self.X, self.score_params, indices=rows)
 
+    def limited(self, n_rows, seed):
+        """Return the data with fewer rows in each fold, drawn at random.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of training rows of the first fold. The parts of all folds have the
+            same share of their rows, and at least as many as there are folds.
+        seed : int
+        """
+        rng = np.random.default_rng(seed)
+        share = min(1, n_rows / len(self.folds[0][0]))
+
+        def some(rows):
+            n = max(round(share * len(rows)), min(len(rows), len(self.folds)))
+            return np.sort(rng.permutation(rows)[:n])
+
+        folds = [tuple(map(some, fold)) for fold in self.folds]
+        return SearchData(self.checked, self.sample_weight, folds, self.score_params)
+
     def rows_for(self, model, fold):
         """Return the training rows and the held-out rows of a fold.
 

@@ -13,6 +13,7 @@ from sklearn.metrics import make_scorer
 
 from skreg import MLPClassifierCV
 from skreg.fusion.checkpoint import Checkpoint
+from skreg.model_selection import pilot
 from skreg.model_selection.heat import Heat
 from skreg.training.run import Run
 
@@ -181,7 +182,8 @@ def test_what_cannot_be_kept(kind, options, match, tmp_path):
         fitted(kind, **({"checkpoint": tmp_path} | options))
 
 
-def test_the_limit_on_the_time_still_holds(tmp_path):
+def test_the_limit_on_the_time_still_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(pilot, "affordable", lambda seconds, limit, *numbers: numbers)
     long = {"own": {"max_iter": 10**6, "n_iter_no_change": 10**6}}
     for _ in range(2):  # the second one is read
         search = fitted(MLPClassifierCV, **long, max_time=0.3, checkpoint=tmp_path)
