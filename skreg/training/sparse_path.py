@@ -24,6 +24,9 @@ from skreg.training.tracker import Tracker
 # Of the inputs that the strong rule keeps, at most so many take part at first, or as
 # many as are used already. After a check, twice as many may join.
 FEWEST_JOINING = 64
+# With more weights in use, the full-batch solver is faster, whose iterations take a time
+# that grows with their number and not with its square.
+MOST_WEIGHTS = 500
 # The violation of the optimality condition of the biases at the beginning.
 EMPTY_ACCURACY = 1e-12
 LIKE = {"dtype": torch.float64, "device": "cpu"}
@@ -123,6 +126,8 @@ class SparsePath:
         penalty = stacked_penalties([request], LIKE).layers[0]
         tracker, accuracy = Tracker(request), request.accuracy
         used = self._w[0].any(1)
+        if used.sum() * self._w.size(2) > MOST_WEIGHTS:
+            return None
         room = max(FEWEST_JOINING, int(used.sum()))
         takes_part = used | _largest(self._strong_rule(request), room)
         w, bias, point = self._w, self._bias, None
