@@ -13,6 +13,8 @@ from skreg.training.request import OptimizerState
 CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
 # Weights and losses are seldom larger than this unless the network diverges.
 USUAL = 100
+# Shorter schedules are meant as they are.
+MANY_EPOCHS = 50
 # Number of rows whose predictions are checked if some are larger.
 JUDGED_ROWS = 200
 
@@ -213,6 +215,8 @@ def needless_epochs(tracker):
     str or None
     """
     request = tracker.request
+    if request.max_iter < MANY_EPOCHS:
+        return None
     last = last_improvement(tracker.loss_curve, request.tol, request.n_iter_no_change)
     if last is None or 2 * last > request.max_iter:
         return None

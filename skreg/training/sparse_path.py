@@ -24,8 +24,8 @@ from skreg.training.tracker import Tracker
 # Of the inputs that the strong rule keeps, at most so many take part at first, or as
 # many as are used already. After a check, twice as many may join.
 FEWEST_JOINING = 64
-# With more weights in use, the full-batch solver is faster, whose iterations take a time
-# that grows with their number and not with its square.
+# With more weights in use, the full-batch solver is faster: the time of its iterations
+# grows with their number and not with its square.
 MOST_WEIGHTS = 500
 # The violation of the optimality condition of the biases at the beginning.
 EMPTY_ACCURACY = 1e-12

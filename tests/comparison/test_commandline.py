@@ -211,7 +211,7 @@ def test_names_are_no_markup_on_a_terminal(capsys, monkeypatch, tmp_path):
     value = "[bold]u[/] :smile:"
     chosen = {"b": [{"[x]v": value}] * 2}
     result = make_result(scores, chosen, baseline="a")
-    _print_report(result, "yes", [])
+    _print_report(result, "yes", [], [])
     assert f"[x]v={value}" in " ".join(capsys.readouterr().out.split())
 
 

@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import (
 from skreg import CNNRegressor, MLPRegressor, MLPRegressorCV
 from skreg.compatibility import SKLEARN
 from skreg.networks.losses import REGRESSION_LOSSES
-from skreg.parameters.regularisers import switched_on
+from skreg.parameters.regularisers import regularisers_on
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -49,7 +49,7 @@ def exemption(estimator):
         reason = "a row given twice may have one copy in the random validation split"
     elif params.get("bootstrap"):
         reason = "a row given twice may be drawn once"
-    elif set(switched_on(params, {"rows"})) - DRAW_NOTHING:
+    elif set(regularisers_on(estimator, effects={"rows"})) - DRAW_NOTHING:
         reason = "a row given twice draws twice, a row of weight two draws once"
     elif estimator.batch_size != "auto" and estimator.batch_size < N_ROWS:
         reason = "a row given twice may be in two batches"

@@ -153,7 +153,7 @@ class TestEpochs:
 
     def test_partial_fit(self, kind):
         X, y = data(kind)
-        estimator = kind(random_state=0, early_stopping=True)
+        estimator = kind(random_state=0)
         for _ in range(3):
             estimator.partial_fit(X, y)
         assert estimator.n_iter_ == 1 and len(estimator.loss_curve_) == 3

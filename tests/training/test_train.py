@@ -448,5 +448,6 @@ def test_the_time_of_a_polished_fit_is_that_of_both_solvers():
 
     with mock.patch.object(skreg.training.train, "run", noted):
         (result,) = train([request])
+    # The second solver goes on with the time of the first.
     assert len(parts) == 2
-    assert result.seconds == parts[0] + parts[1]
+    assert result.seconds == parts[1] > parts[0] > 0
