@@ -10,6 +10,7 @@ CONTRACT = {
     "model_selection/test_bayes.py",
     "model_selection/test_common_cv.py",
     "model_selection/test_mlp_cv.py",
+    "model_selection/test_mlp_cv_routing.py",
     "test_compatibility.py",
     "test_device_rules.py",
     "test_versions.py",
