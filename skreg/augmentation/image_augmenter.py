@@ -19,7 +19,7 @@ from skreg.augmentation.image_draws import (
 from skreg.augmentation.image_transforms import FILL_MODES, INTERPOLATIONS
 from skreg.compatibility import Interval, RealNotInt, StrOptions, check_constraints
 from skreg.data.random_streams import generator_of
-from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.image_shapes import DATA_FORMATS, channels_last, full_shape
 from skreg.parameters.intervals import COUNT_OR_ZERO, NON_NEGATIVE, PROBABILITY, SHARE
 from skreg.typing import ArrayLike, Bounds, NDArray, RandomState
 
@@ -98,6 +98,9 @@ class ImageAugmenter(BaseEstimator):
     image_shape : tuple of int or None, default=None
         Height, width and, if there are several, the number of channels. With None it is
         taken from a convolutional network. Other networks need it here.
+    data_format : {"channels_last", "channels_first"}, default="channels_last"
+        The order of the axes of the arrays that `sample` takes and returns, as in
+        Keras. The batches of a network are rows, which have the channels last.
 
     See Also
     --------
@@ -138,6 +141,7 @@ class ImageAugmenter(BaseEstimator):
         "cval": [Interval(Real, None, None, closed="neither")],
         "interpolation": [StrOptions(set(INTERPOLATIONS))],
         "image_shape": ["array-like", None],
+        "data_format": [StrOptions(set(DATA_FORMATS))],
     }
 
     def __init__(
@@ -160,6 +164,7 @@ class ImageAugmenter(BaseEstimator):
         cval: float = 0.0,
         interpolation: Literal["bilinear", "nearest"] = "bilinear",
         image_shape: Sequence[int] | None = None,
+        data_format: Literal["channels_last", "channels_first"] = "channels_last",
     ) -> None:
         self.rotation_range = rotation_range
         self.width_shift_range = width_shift_range
@@ -178,6 +183,7 @@ class ImageAugmenter(BaseEstimator):
         self.cval = cval
         self.interpolation = interpolation
         self.image_shape = image_shape
+        self.data_format = data_format
 
     def sample(self, X: ArrayLike, random_state: RandomState = None) -> NDArray[Any]:
         """Return randomly changed images, to see what training batches look like.
@@ -185,7 +191,8 @@ class ImageAugmenter(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, n_features) or (n, height, width[, n_channels])
-            Images, or rows that are images of `image_shape`.
+            Images, or rows that are images of `image_shape`. With
+            ``data_format="channels_first"`` (n, n_channels, height, width).
         random_state : int, RandomState instance or None, default=None
             Determines the changes. With None they differ from call to call.
 
@@ -203,14 +210,20 @@ class ImageAugmenter(BaseEstimator):
         >>> flips.sample(image, random_state=0).tolist()
         [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
         """
-        images = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
+        self._check()
+        X = check_array(X, allow_nd=True, dtype=(np.float64, np.float32))
+        images = channels_last(X, self.data_format, OWNER, self._given_shape())
         rows = images.reshape(len(images), -1)
         own_shape = images.shape[1:] if images.ndim > 2 else None
         changes = self._changes(rows.shape[1], own_shape)
         seed = generator_of(random_state).randint(2**31 - 1)
         draws = np.random.default_rng(seed).random((len(images), len(DRAWN)))
         found = StackedImages([changes]).changed(torch.from_numpy(rows)[None], draws)
-        return found.numpy().reshape(images.shape)
+        changed = found.numpy().reshape(images.shape)
+        return changed if images is X else np.moveaxis(changed, -1, 1)
+
+    def _given_shape(self):
+        return None if self.image_shape is None else full_shape(self.image_shape, OWNER)
 
     def _check(self):
         """Check the parameters, and raise an error for the first invalid one."""

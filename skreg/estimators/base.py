@@ -174,8 +174,9 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training inputs. Convolutional networks also take images in all methods:
-            dense arrays of shape (n_samples, height, width) or (n_samples, height,
-            width, channels).
+            dense arrays of shape (n_samples, height, width), (n_samples, height,
+            width, channels) or, with ``data_format="channels_first"``, (n_samples,
+            channels, height, width).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from skreg.compatibility import StrOptions
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.inputs import Images
 from skreg.parameters.checks import per_convolution
-from skreg.parameters.image_shapes import full_shape
+from skreg.parameters.image_shapes import DATA_FORMATS, full_shape
 from skreg.parameters.intervals import COUNT
 from skreg.typing import NDArray
 
@@ -13,6 +14,7 @@ from skreg.typing import NDArray
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
 OF_IMAGES = {
     "image_shape": ["array-like", None],
+    "data_format": [StrOptions(set(DATA_FORMATS))],
     "channels": ["array-like", COUNT],
     "kernel_size": ["array-like", COUNT],
     "pool": ["array-like", COUNT],
@@ -48,7 +50,7 @@ class ConvolutionalMixin:
         kernels = per_convolution("kernel_size", self.kernel_size, len(channels))
         pools = per_convolution("pool", self.pool, len(channels))
         shape = None if self.image_shape is None else full_shape(self.image_shape)
-        return Images(channels, kernels, pools, shape)
+        return Images(channels, kernels, pools, shape, data_format=self.data_format)
 
     @property
     def filters_(self) -> list[NDArray[Any]]:

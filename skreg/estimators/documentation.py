@@ -89,9 +89,15 @@ CONVOLUTIONS = """
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images in the rows of `X`,
         in the order of ``images.reshape(n_samples, -1)``: channels last. It is not
-        needed for arrays of shape (n_samples, height, width) or (n_samples, height,
-        width, channels). If None, rows are square images of one channel if
+        needed for arrays of images. If None, rows are square images of one channel if
         `n_features` is a square number, and else signals: images of height 1.
+    data_format : {{"channels_last", "channels_first"}}, default="channels_last"
+        The order of the axes of arrays of images, as in Keras: (n_samples, height,
+        width, channels), or (n_samples, channels, height, width), the order of torch.
+        Arrays of shape (n_samples, height, width) have one channel in both. Rows and
+        `image_shape` always have the channels last. With "channels_last", an array that
+        looks like channels first (1 or 3 of them, fewer than the pixels of each side)
+        is an error, unless `image_shape` is given and confirms its shape.
     kernel_size : int or sequence of int, default=3
         Height and width of the filters, one number or one for each convolution. Images
         are padded with zeros so that they keep their size; with an even number, one

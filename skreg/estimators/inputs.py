@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from skreg.networks.architecture import convolution_shapes
+from skreg.parameters.image_shapes import channels_last
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Images:
         Height, width and channels; None as long as they are unknown.
     source : str, default="image_shape"
         Where the shape comes from, for error messages.
+    data_format : {"channels_last", "channels_first"}, default="channels_last"
+        The order of the axes of arrays of images. Rows have the channels last.
     """
 
     channels: tuple
@@ -49,6 +52,7 @@ class Images:
     pools: tuple
     image_shape: tuple | None
     source: str = "image_shape"
+    data_format: str = "channels_last"
 
     @property
     def attributes(self):
@@ -76,8 +80,20 @@ class Images:
 
         Everything else is returned unchanged, for scikit-learn to check.
         """
-        rows, shape = _flattened(X, self.image_shape, self.source)
-        return rows, self if shape is None else replace(self, image_shape=shape)
+        images = _images(X)
+        if images is None:
+            return X, self
+        images = channels_last(images, self.data_format, confirmed=self.image_shape)
+        shape = *images.shape[1:], *([1] if images.ndim == 3 else [])
+        if self.image_shape not in (None, shape):
+            raise ValueError(
+                f"X must hold images of shape {self.image_shape}, height, width and "
+                f"channels as in the {self.source}, got X of shape {np.shape(X)} with "
+                f"data_format={self.data_format!r}. See the parameters image_shape and "
+                "data_format."
+            )
+        rows = images.reshape(len(images), prod(shape))
+        return rows, replace(self, image_shape=shape)
 
     def sized(self, n_features):
         """Return the inputs, given the number of features: square images, or signals.
@@ -100,27 +116,19 @@ class Images:
         return replace(self, image_shape=shape, source="training data")
 
 
-def _flattened(X, known, source):
-    """Return images as rows, and their shape. Other inputs stay, with shape None."""
+def _images(X):
+    """Return an array of images, or None for other inputs."""
     if isinstance(X, list | tuple):
         X = _array_of_images(X)
     n_axes = getattr(X, "ndim", 2)
     if n_axes > 4:
         raise ValueError(
             "X must hold rows, or images in an array of shape (n_samples, height, "
-            f"width) or (n_samples, height, width, channels), got one of {n_axes} "
-            "dimensions."
+            "width), (n_samples, height, width, channels) or, with "
+            "data_format='channels_first', (n_samples, channels, height, width), got "
+            f"one of {n_axes} dimensions."
         )
-    if n_axes < 3:
-        return X, None
-    X = np.asarray(X)
-    shape = *X.shape[1:], *([1] if X.ndim == 3 else [])
-    if known is not None and shape != known:
-        raise ValueError(
-            f"X must hold images of shape {known}, height, width and channels as in "
-            f"the {source}, got X of shape {X.shape}. See the parameter image_shape."
-        )
-    return X.reshape(len(X), prod(shape)), shape
+    return None if n_axes < 3 else np.asarray(X)
 
 
 def _array_of_images(X):

@@ -130,8 +130,19 @@ def dtype_is_that_of_the_weights(kind, capsys):
         assert {w.dtype.name for w in fitted(kind, dtype=dtype).coefs_} == {dtype}
 
 
+def data_format_moves_the_channels(kind, capsys):
+    """It has no effect on rows, and all other estimators of this test have rows."""
+    X, y = data(kind)
+    X = X[:, :4].reshape(-1, 2, 2, 1)
+    few = SMALL | {"channels": (3,), "pool": 1}
+    for data_format, shape in (("last", (2, 2, 1)), ("first", (2, 1, 2))):
+        estimator = kind(data_format=f"channels_{data_format}", **few).fit(X, y)
+        assert estimator.image_shape_ == shape
+
+
 # Those that must not change the result, by the effect that they exist for.
 RUN_ONLY = {
+    "data_format": data_format_moves_the_channels,
     "verbose": verbose_prints,
     "callbacks": callbacks_are_called,
     "warm_start": warm_start_goes_on,
