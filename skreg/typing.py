@@ -5,7 +5,7 @@ place of their classes. With the types of this module it can at least tell array
 estimators and numbers from names.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -30,6 +30,8 @@ __all__ = [
     "DataFrame",
     "ErrorbarContainer",
     "Estimator",
+    "FeatureGroups",
+    "FeaturePenalties",
     "Line2D",
     "MatrixLike",
     "MultimetricScoring",
@@ -100,6 +102,10 @@ Sizes = int | Sequence[int] | NDArray[Any]
 # "[lower, upper]"
 Bounds = Sequence[float] | NDArray[Any]
 
+# A label for each feature, or lists of indices or names.
+FeatureGroups = ArrayLike | Sequence[Collection[int | str]] | None
+# A number for each feature, or numbers by index or name.
+FeaturePenalties = ArrayLike | Mapping[int, float] | Mapping[str, float] | None
 ClassWeight = (
     Mapping[Any, float] | Sequence[Mapping[Any, float]] | Literal["balanced"] | None
 )

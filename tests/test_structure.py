@@ -15,7 +15,14 @@ PACKAGE = Path(skreg.__file__).parent
 # Ground first, as in docs/design.md: a subpackage imports from those before it, and a
 # module from those before it in its own.
 ORDER = {
-    "penalties": ["contract", "proximal", "kinds", "combined", "checks"],
+    "penalties": [
+        "contract",
+        "proximal",
+        "row_groups",
+        "kinds",
+        "combined",
+        "checks",
+    ],
     "networks": [
         "activations",
         "architecture",
@@ -83,6 +90,7 @@ ORDER = {
         "skorch_net",
         "threads",
         "weight_averages",
+        "input_penalties",
         "assembly",
         "grouping",
         "observer",
@@ -115,6 +123,7 @@ ORDER = {
         "documented_references",
         "documentation",
         "inference",
+        "input_penalties",
         "inputs",
         "labels",
         "class_predictions",

@@ -31,6 +31,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
     Parameters
     ----------
     {convolutions}
+    {penalties}
     {regularisation}
     {label_smoothing}
     {mixup}
@@ -154,6 +155,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
     ----------
     {convolutions}
     {losses}
+    {penalties}
     {regularisation}
     {mixup}
     {skips}

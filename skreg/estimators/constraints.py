@@ -29,6 +29,8 @@ CONSTRAINTS = {
     "l1": [NON_NEGATIVE, "array-like"],
     "l2": [NON_NEGATIVE, "array-like"],
     "group_l1": [NON_NEGATIVE],
+    "feature_groups": ["array-like", None],
+    "feature_penalties": ["array-like", dict, None],
     "weight_decay": [NON_NEGATIVE],
     "max_norm": [POSITIVE, None],
     "positive": ["boolean"],

@@ -11,7 +11,10 @@ from skreg.parameters.intervals import COUNT
 from skreg.typing import NDArray
 
 # Parameters that networks of images do not have.
-OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
+OF_TABLES = (
+    *("numeric_embedding", "embedding_size", "embedding_scale", "ensemble"),
+    *("feature_groups", "feature_penalties"),
+)
 OF_IMAGES = {
     "image_shape": ["array-like", None],
     "data_format": [StrOptions(set(DATA_FORMATS))],
@@ -33,6 +36,7 @@ class ConvolutionalMixin:
     # The parameters of tables, with values that have no effect.
     numeric_embedding, embedding_size, embedding_scale = None, 1, 1.0
     ensemble = "independent"
+    feature_groups = feature_penalties = None
     _layers_given_by = "channels and hidden_layer_sizes"
     _linear_with = "channels=() and hidden_layer_sizes=()"
 

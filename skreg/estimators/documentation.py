@@ -8,7 +8,7 @@ from typing import TypeVar
 from skreg.estimators.documented_attributes import ATTRIBUTES, IMAGE_ATTRIBUTES
 from skreg.estimators.documented_references import REFERENCES
 
-REGULARISATION = """
+PENALTIES = """
     l1 : float or sequence of float, default=0.0
         Strength of the penalty on the absolute weights: one number, or one for each
         layer of weights, input side first. It acts through proximal steps, so that
@@ -20,6 +20,9 @@ REGULARISATION = """
         Strength of the group lasso: the sum, over the inputs, of the Euclidean norm of
         an input's outgoing weights. It drops whole inputs exactly; for images, whole
         channels.
+"""
+
+REGULARISATION = """
     weight_decay : float, default=0.0
         Decoupled weight decay: each step multiplies the weights by
         ``1 - learning_rate * weight_decay`` [1]_. This is not the same as `l2`.
@@ -43,6 +46,21 @@ REGULARISATION = """
         Batch normalisation [3]_ of each hidden layer, before (the same as True) or
         after the activation. Convolutions normalise channels, over rows and pixels. No
         batch holds a single row.
+"""
+
+FEATURE_PENALTIES = """
+    feature_groups : array-like or list of lists, default=None
+        Groups of features that `group_l1` drops together, such as the dummies of a
+        category: a label for each feature, or lists of indices or column names, where
+        features in no list are alone. The penalty is
+        ``group_l1 * sum_g sqrt(p_g) * ||W_1[g, :]||_2`` with the number `p_g` of a
+        group's features (Yuan and Lin 2006). None is a group for each feature.
+    feature_penalties : array-like of shape (n_features,) or dict, default=None
+        What to multiply `l1`, `l2` and `group_l1` by in the first layer and in a linear
+        skip connection, for each feature: glmnet's penalty.factor, without its
+        rescaling. A dict maps indices or column names to numbers; others are 1. With 0
+        a feature is not penalised, and with inf it is left out. The numbers must be
+        equal within each of the `feature_groups`, apart from inf.
 """
 
 MIXUP = """
@@ -334,7 +352,9 @@ CLASS_WEIGHT = """
 """
 
 SECTIONS = {
+    "penalties": PENALTIES,
     "regularisation": REGULARISATION,
+    "feature_penalties": FEATURE_PENALTIES,
     "mixup": MIXUP,
     "convolutions": CONVOLUTIONS,
     "losses": LOSSES,

@@ -10,9 +10,17 @@ from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.image_shapes import channels_last
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """Inputs that are rows of numbers."""
+    """Inputs that are rows of numbers.
+
+    Parameters
+    ----------
+    feature_names : ndarray of str of shape (n_features,) or None, default=None
+        The names of the columns, if they have any.
+    """
+
+    feature_names: np.ndarray | None = None
 
     image_shape = None
     convolutions = ()
@@ -26,9 +34,9 @@ class Table:
         """Return `X` with a row for each sample, and the inputs that it reveals."""
         return X, self
 
-    def sized(self, n_features):
-        """Return the inputs, given the number of features."""
-        return self
+    def sized(self, n_features, names=None):
+        """Return the inputs, given the number of features and their names."""
+        return replace(self, feature_names=names)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Images:
     image_shape: tuple | None
     source: str = "image_shape"
     data_format: str = "channels_last"
+
+    feature_names = None
 
     @property
     def attributes(self):
@@ -95,8 +105,10 @@ class Images:
         rows = images.reshape(len(images), prod(shape))
         return rows, replace(self, image_shape=shape)
 
-    def sized(self, n_features):
+    def sized(self, n_features, names=None):
         """Return the inputs, given the number of features: square images, or signals.
+
+        Names of features are not used.
 
         Raises
         ------

@@ -12,6 +12,8 @@ from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.typing import (
     ClassWeight,
+    FeatureGroups,
+    FeaturePenalties,
     PerLayer,
     RandomState,
     Sizes,
@@ -36,6 +38,8 @@ class MLPClassifier(BaseClassifierNetwork):
     Parameters
     ----------
     {dense_layers}
+    {penalties}
+    {feature_penalties}
     {regularisation}
     {label_smoothing}
     {mixup}
@@ -82,6 +86,8 @@ class MLPClassifier(BaseClassifierNetwork):
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
         group_l1: float = 0.0,
+        feature_groups: FeatureGroups = None,
+        feature_penalties: FeaturePenalties = None,
         weight_decay: float = 0.0,
         max_norm: float | None = None,
         positive: bool = False,
@@ -160,6 +166,8 @@ class MLPRegressor(BaseRegressorNetwork):
     ----------
     {dense_layers}
     {losses}
+    {penalties}
+    {feature_penalties}
     {regularisation}
     {mixup}
     {structure}
@@ -207,6 +215,8 @@ class MLPRegressor(BaseRegressorNetwork):
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
         group_l1: float = 0.0,
+        feature_groups: FeatureGroups = None,
+        feature_penalties: FeaturePenalties = None,
         weight_decay: float = 0.0,
         max_norm: float | None = None,
         positive: bool = False,

@@ -148,7 +148,8 @@ def check_data(estimator, X, y, earlier=NEW, owner=None):
         inputs = continued_inputs(estimator, known.inputs)
     X, inputs = inputs.rows_of(X)
     X, y = _validated(owner, X, y, estimator._numeric_targets, reset=known is None)
-    inputs = inputs.sized(X.shape[1])
+    names = getattr(owner, "feature_names_in_", None)
+    inputs = inputs.sized(X.shape[1], names)
     if known is not None:
         y = known.targets.check(y, earlier.classes)
         if not earlier.is_step:

@@ -11,6 +11,7 @@ from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
 from skreg.estimators.full_batch import n_batch_rows
+from skreg.estimators.input_penalties import input_penalties
 from skreg.estimators.members import (
     drawn_rows,
     draws_rows,
@@ -72,6 +73,9 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
         start=_start(estimator, layout, rows, dtype, before),
         augment=batch_changes(
             estimator.augment, rows.X.shape[1], layout.inputs.image_shape
+        ),
+        inputs=input_penalties(
+            estimator, layout.architecture.n_inputs, layout.inputs.feature_names
         ),
         keep_optimizer=is_step,
         callbacks=list(estimator.callbacks or ()),

@@ -40,11 +40,15 @@ def emptying_strength(problem):
 
 def _emptying_layer(problem, layer, gradient):
     """Return the smallest strength for which all weights of a layer are zero."""
-    if problem.penalty == "l2":
-        return gradient.abs().max().item() / (2 * NEGLIGIBLE)
     like = {"dtype": gradient.dtype, "device": gradient.device}
     penalties = stacked_penalties([problem.request], like)
     (kind,) = (kind for kind in PENALTIES if kind.parameter == problem.penalty)
+    if kind is L2:
+        penalty = penalties.make(kind, gradient.new_ones(1), layer)
+        return penalty.largest_term(gradient.abs()).item() / (2 * NEGLIGIBLE)
+    if layer in problem.unpenalised:
+        # These weights are optimal already, up to rounding.
+        gradient[:, problem.unpenalised[layer]] = 0
     others = penalties.layers[layer].penalties
     others = [other for other in others if type(other) not in (kind, L2)]
     return _emptying_with(
@@ -118,6 +122,9 @@ def _enclose(problem, strengths, low=None, high=None):
 def _is_empty(problem, state):
     """Return whether all weights are zero in the layers where the strength varies."""
     limit = NEGLIGIBLE if problem.penalty == "l2" else 0.0
-    pairs = zip(state, problem.is_varied)
-    varied = [weights for weights, is_varied in pairs if is_varied]
-    return all(np.abs(weights).max() <= limit for weights in varied)
+    for layer, (weights, is_varied) in enumerate(zip(state, problem.is_varied)):
+        if layer in problem.unpenalised:
+            weights = weights[~problem.unpenalised[layer]]
+        if is_varied and np.abs(weights).max(initial=0) > limit:
+            return False
+    return True

@@ -16,6 +16,7 @@ from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
 from skreg.estimators.trained import become_trained
 from skreg.training.active_set import Unsolved
+from skreg.training.input_penalties import rows_of_inputs
 from skreg.training.sparse_path import SparsePath, takes
 from skreg.training.stack import loss_gradients
 from skreg.training.train import train
@@ -64,6 +65,15 @@ class PathProblem:
         self.request = make_request(self.model, self.prepared, seed)
         one, two = map(self._layer_strengths, (1.0, 2.0))
         self.is_varied = np.not_equal(one, two)
+
+    @property
+    def unpenalised(self):
+        """Which rows no strength makes zero, by the position of the layer."""
+        inputs = self.request.inputs
+        if inputs is None or inputs.factors is None:
+            return {}
+        rows = rows_of_inputs(self.request.architecture).items()
+        return {layer: inputs.factors[of_rows] == 0 for layer, of_rows in rows}
 
     def _layer_strengths(self, strength):
         """Return the strength of the penalty in each layer, as a fit would use it."""

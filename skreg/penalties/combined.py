@@ -1,11 +1,12 @@
 """Sums of penalties: of one layer, and of all layers of a stack."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from skreg.penalties.contract import Penalty
-from skreg.penalties.kinds import PENALTIES, GroupLasso
+from skreg.penalties.kinds import L1, L2, PENALTIES, GroupLasso
 
 
 class Sum:
@@ -112,6 +113,51 @@ class Sum:
         return residual
 
 
+@dataclass(frozen=True, eq=False)
+class InputTerms:
+    """The rows of a layer of weights whose inputs are not all penalised alike.
+
+    Parameters
+    ----------
+    factors : Tensor of shape (n_models, n_in) or None
+        What to multiply the strength of l1 and l2 by in each row. Rows whose factor is
+        infinite are zero.
+    labels : Tensor of int64 of shape (n_in,) or None
+        The number of each row's group. None is a group for each input.
+    group_factors : Tensor of shape (n_models, n_groups) or None
+        What to multiply the strength of group_l1 by, finite.
+    """
+
+    factors: torch.Tensor | None
+    labels: torch.Tensor | None
+    group_factors: torch.Tensor | None
+
+    @property
+    def leaves_out(self):
+        """Whether any row of any model is left out."""
+        return self.factors is not None and bool(torch.isinf(self.factors).any())
+
+    def options(self, kind):
+        """Return the arguments of a class of penalty besides the strength."""
+        if kind is GroupLasso:
+            return {"factors": self.group_factors, "labels": self.labels}
+        if kind is L1:
+            return {"factors": self.factors}
+        if kind is L2 and self.factors is not None:
+            # l1 leaves rows out already.
+            return {"factors": self.factors.nan_to_num(posinf=0.0)}
+        return {}
+
+    def select(self, models):
+        """Return the terms of the models in the index `models`."""
+        parts = (
+            part if part is None else part[models]
+            for part in (self.factors, self.group_factors)
+        )
+        factors, group_factors = parts
+        return InputTerms(factors, self.labels, group_factors)
+
+
 class Penalties:
     """The penalties of all layers of a stack of models.
 
@@ -121,6 +167,9 @@ class Penalties:
         The strengths of each penalty, by the name of its parameter.
     n_rows : int, default=1
         Number of rows of the first layer's weights that belong to one input.
+    inputs : dict of {int: InputTerms} or None, default=None
+        The factors and groups of the rows, by the position of the layer, for layers
+        that have them.
 
     Attributes
     ----------
@@ -130,8 +179,9 @@ class Penalties:
         For each layer the penalties that enter the gradient, and the others.
     """
 
-    def __init__(self, strengths, n_rows=1):
+    def __init__(self, strengths, n_rows=1, inputs=None):
         self.strengths, self.n_rows = strengths, n_rows
+        self.inputs = {} if inputs is None else inputs
         n_layers = next(iter(strengths.values())).shape[1]
         self.layers = [Sum(self._of_layer(layer)) for layer in range(n_layers)]
         self.smooth, self.nonsmooth = self._parts(True), self._parts(False)
@@ -140,8 +190,17 @@ class Penalties:
         columns = [
             (kind, self.strengths[kind.parameter][:, layer]) for kind in PENALTIES
         ]
-        on = [pair for pair in columns if (pair[1] != pair[0].off).any()]
-        return [self.make(kind, column, layer) for kind, column in on]
+        made = [
+            self.make(kind, column, layer)
+            for kind, column in columns
+            if (column != kind.off).any() or self._leaves_out(kind, layer)
+        ]
+        return made
+
+    def _leaves_out(self, kind, layer):
+        """Return whether l1, whatever its strength, keeps rows at zero."""
+        terms = self.inputs.get(layer)
+        return kind is L1 and terms is not None and terms.leaves_out
 
     def make(self, kind, strength, layer):
         """Return a penalty of one layer.
@@ -153,9 +212,10 @@ class Penalties:
         strength : Tensor of shape (n_models,)
         layer : int
         """
-        if kind is GroupLasso and layer == 0:
-            return kind(strength, self.n_rows)
-        return kind(strength)
+        options = {"n_rows": self.n_rows} if kind is GroupLasso and layer == 0 else {}
+        if layer in self.inputs:
+            options |= self.inputs[layer].options(kind)
+        return kind(strength, **options)
 
     def _parts(self, smooth):
         return [
@@ -180,7 +240,8 @@ class Penalties:
     def select(self, models):
         """Return the penalties of the models in the index `models`."""
         strengths = {name: s[models] for name, s in self.strengths.items()}
-        return Penalties(strengths, self.n_rows)
+        inputs = {layer: terms.select(models) for layer, terms in self.inputs.items()}
+        return Penalties(strengths, self.n_rows, inputs)
 
     def add_smooth_gradient(self, weights, gradients):
         """Add the gradient of the smooth penalties to gradients, in place.

@@ -22,10 +22,16 @@ class Penalty(ABC):
     ----------
     strength : Tensor of shape (n_models,)
         The strength for each model.
+    factors : Tensor of shape (n_models, n_terms), default=None
+        What to multiply the strength of each term by, not negative. The terms are the
+        rows of the weights, and for `GroupLasso` the groups. An infinite factor is an
+        infinite strength, even where the strength is zero. None is 1 for all terms.
 
     Attributes
     ----------
-    strength : Tensor of shape (n_models, 1, 1)
+    strength : Tensor of shape (n_models, 1, 1) or (n_models, n_terms, 1)
+        The product of strengths and factors. The latter shape is that with factors.
+    factors : Tensor of shape (n_models, n_terms, 1) or None
     parameter : str
         The parameter of the estimators that the strengths come from, for the penalties
         that have one.
@@ -85,14 +91,21 @@ class Penalty(ABC):
     """
 
     strength: torch.Tensor
+    factors: torch.Tensor | None = None
     parameter: str
     off: float = 0.0
     is_smooth: bool = False
     is_curved: bool = False
     is_constraint: bool = False
 
-    def __init__(self, strength: torch.Tensor) -> None:
-        self.strength = strength.view(-1, 1, 1)
+    def __init__(
+        self, strength: torch.Tensor, factors: torch.Tensor | None = None
+    ) -> None:
+        self.strength, self.factors = strength.view(-1, 1, 1), None
+        if factors is not None:
+            self.factors = factors.unsqueeze(2)
+            product = scaled(self.strength, self.factors)
+            self.strength = torch.where(self.factors == math.inf, math.inf, product)
 
     @abstractmethod
     def value(self, weight: torch.Tensor) -> torch.Tensor:
@@ -249,7 +262,7 @@ class Penalty(ABC):
         Tensor of shape (n_models,)
             Infinity if there is no such strength.
         """
-        return torch.full_like(self.strength.flatten(), math.inf)
+        return gradient.new_full((gradient.size(0),), math.inf)
 
     def strength_for(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the strengths of the models that weights belong to.
@@ -261,8 +274,8 @@ class Penalty(ABC):
 
         Returns
         -------
-        Tensor of shape (k, 1, 1)
-            The strengths, broadcastable with `weight`.
+        Tensor of shape (k, 1, 1) or (k, n_terms, 1)
+            The strengths. Those of rows are broadcastable with `weight`.
         """
         return self.strength[: weight.size(0)]
 
@@ -271,15 +284,36 @@ class Penalty(ABC):
 
         Parameters
         ----------
-        values : Tensor of shape (n_models, a, b)
-            Numbers that are not negative, as many as there are terms.
+        values : Tensor of shape (n_models, n_terms, n)
+            Numbers that are not negative. Without factors, any axes will do.
 
         Returns
         -------
         Tensor of shape (n_models,)
             Zero where all values of a model are zero, even if its strength is infinite.
         """
-        return scaled(self.strength.flatten(), values.sum((1, 2)))
+        if self.factors is None:
+            return scaled(self.strength.flatten(), values.sum((1, 2)))
+        return scaled(self.strength, values.sum(2, keepdim=True)).sum((1, 2))
+
+    def largest_term(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the largest of each model's values, divided by their factors.
+
+        Terms with a factor of zero, which the penalty does not touch, are left out.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n_models, n_terms, n)
+            Numbers that are not negative.
+
+        Returns
+        -------
+        Tensor of shape (n_models,)
+            One number for each model.
+        """
+        if self.factors is not None:
+            values = torch.where(self.factors > 0, values / self.factors, 0.0)
+        return values.amax((1, 2))
 
 
 def scaled(strength, values):

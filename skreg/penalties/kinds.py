@@ -18,10 +18,11 @@ import torch
 from skreg.penalties.contract import Penalty, scaled
 from skreg.penalties.proximal import (
     clip_unit_norm,
-    group_soft_threshold,
+    group_shrinkage,
     shrink,
     soft_threshold,
 )
+from skreg.penalties.row_groups import LabelledRows, NeighbouringRows
 
 
 class L1(Penalty):
@@ -31,6 +32,8 @@ class L1(Penalty):
     ----------
     strength : Tensor of shape (n_models,)
         The strength for each model.
+    factors : Tensor of shape (n_models, n_in), default=None
+        What to multiply the strength of each row by. None is 1.
     """
 
     parameter = "l1"
@@ -65,7 +68,7 @@ class L1(Penalty):
         return torch.where(crossed, 0.0, weight)
 
     def emptying(self, gradient: torch.Tensor) -> torch.Tensor:
-        return gradient.abs().amax((1, 2))
+        return self.largest_term(gradient.abs())
 
 
 class NonNegative(Penalty):
@@ -77,6 +80,8 @@ class NonNegative(Penalty):
     ----------
     strength : Tensor of shape (n_models,)
         For each model zero for no constraint, or any other number.
+    factors : Tensor of shape (n_models, n_in), default=None
+        Zero for the rows without the constraint, or any other number.
     """
 
     parameter = "positive"
@@ -102,6 +107,8 @@ class NonNegative(Penalty):
 class GroupLasso(Penalty):
     """The sum of the norms of each input's weights: ``strength * sum_j ||W[j, :]||_2``.
 
+    With `labels`, it is the sum of the norms of the weights of groups of inputs.
+
     Yuan and Lin (2006), "Model selection and estimation in regression with grouped
     variables". The step of its proximal operator must be constant within each group.
 
@@ -111,38 +118,36 @@ class GroupLasso(Penalty):
         The strength for each model.
     n_rows : int, default=1
         Number of neighbouring rows that belong to one input and so form a group.
+    factors : Tensor of shape (n_models, n_groups), default=None
+        What to multiply the strength of each group by, such as the square root of its
+        size. None is 1 for all groups.
+    labels : Tensor of int64 of shape (n_in,), default=None
+        The number of each row's group, from 0 on, for groups of any rows. `n_rows` is
+        then not used.
     """
 
     parameter = "group_l1"
     is_curved = True
 
-    def __init__(self, strength: torch.Tensor, n_rows: int = 1) -> None:
-        super().__init__(strength)
+    def __init__(
+        self,
+        strength: torch.Tensor,
+        n_rows: int = 1,
+        factors: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> None:
+        super().__init__(strength, factors)
         self.n_rows = n_rows
-
-    def grouped(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor with the weights of each group in one row.
-
-        Parameters
-        ----------
-        tensor : Tensor of shape (k, n_in, n_out)
-            Weights, or one number for each weight.
-
-        Returns
-        -------
-        Tensor of shape (k, n_in / n_rows, n_rows * n_out)
-            The same numbers.
-        """
-        if self.n_rows == 1:
-            return tensor
-        return tensor.reshape(tensor.size(0), -1, self.n_rows * tensor.size(2))
+        self.groups = (
+            NeighbouringRows(n_rows) if labels is None else LabelledRows(labels)
+        )
 
     def per_row(self, column: torch.Tensor) -> torch.Tensor:
         """Repeat the number of each group for each of its rows.
 
         Parameters
         ----------
-        column : Tensor of shape (k, n_in / n_rows, 1)
+        column : Tensor of shape (k, n_groups, 1)
             One number for each group.
 
         Returns
@@ -150,49 +155,48 @@ class GroupLasso(Penalty):
         Tensor of shape (k, n_in, 1)
             One number for each row.
         """
-        return column.repeat_interleave(self.n_rows, 1) if self.n_rows > 1 else column
-
-    def _norms(self, weight):
-        return torch.linalg.vector_norm(self.grouped(weight), dim=2, keepdim=True)
+        return self.groups.per_row(column)
 
     def value(self, weight: torch.Tensor) -> torch.Tensor:
-        return self.times_strength(self._norms(weight))
+        return self.times_strength(self.groups.norms(weight))
 
     def prox(self, z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-        if self.n_rows > 1 and step.dim() == 3 and step.size(1) > 1:
-            step = step[:, :: self.n_rows]
-        shrunk = group_soft_threshold(self.grouped(z), step * self.strength_for(z))
-        return shrunk.view(z.shape)
+        if step.dim() == 3 and step.size(1) > 1:
+            step = self.groups.per_group(step)
+        return self._shrunk(z, step * self.strength_for(z))
 
     def slope(self, weight: torch.Tensor) -> torch.Tensor:
-        norm = self.per_row(self._norms(weight))
-        return scaled(
-            self.strength_for(weight), weight / torch.where(norm > 0, norm, 1.0)
-        )
+        norm = self.groups.norms(weight)
+        share = weight / self.per_row(torch.where(norm > 0, norm, 1.0))
+        return scaled(self._strength_of_rows(weight), share)
 
     def curvature(self, weight: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        norm = self.per_row(self._norms(weight))
+        norm = self.per_row(self.groups.norms(weight))
         unit = weight / torch.where(norm > 0, norm, 1.0)
-        along = self.grouped(unit * direction).sum(2, keepdim=True)
-        across = direction - unit * self.per_row(along)
-        bend = self.strength_for(weight) / torch.where(norm > 0, norm, math.inf)
-        return scaled(bend, across)
+        along = self.per_row(self.groups.sums(unit * direction))
+        bend = self._strength_of_rows(weight) / torch.where(norm > 0, norm, math.inf)
+        return scaled(bend, direction - unit * along)
 
     def reduce(self, weight: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
-        groups = self.grouped(residual)
-        inside = group_soft_threshold(groups, self.strength_for(residual)).view(
-            residual.shape
-        )
-        is_zero = self.per_row((self.grouped(weight) == 0).all(2, keepdim=True))
+        inside = self._shrunk(residual, self.strength_for(residual))
+        is_zero = self.per_row(self.groups.largest(weight.abs()) == 0)
         return torch.where(is_zero, inside, residual)
 
     def pull_back(self, weight: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        crossed = self.grouped(weight * start).sum(2, keepdim=True) < 0
-        crossed = self.per_row(crossed)
-        return torch.where(crossed & (self.strength_for(weight) > 0), 0.0, weight)
+        crossed = self.per_row(self.groups.sums(weight * start) < 0)
+        return torch.where(crossed & (self._strength_of_rows(weight) > 0), 0.0, weight)
 
     def emptying(self, gradient: torch.Tensor) -> torch.Tensor:
-        return self._norms(gradient).amax((1, 2))
+        return self.largest_term(self.groups.norms(gradient))
+
+    def _shrunk(self, z, threshold):
+        """Apply `group_soft_threshold` to each group."""
+        factor = group_shrinkage(self.groups.norms(z), threshold)
+        return z * self.per_row(factor)
+
+    def _strength_of_rows(self, weight):
+        strength = self.strength_for(weight)
+        return strength if self.factors is None else self.per_row(strength)
 
 
 class L2(Penalty):
@@ -202,15 +206,19 @@ class L2(Penalty):
     ----------
     strength : Tensor of shape (n_models,)
         The strength for each model.
+    factors : Tensor of shape (n_models, n_in), default=None
+        What to multiply the strength of each row by. None is 1.
     """
 
     parameter = "l2"
     is_smooth = is_curved = True
 
-    def __init__(self, strength: torch.Tensor) -> None:
-        super().__init__(strength)
+    def __init__(
+        self, strength: torch.Tensor, factors: torch.Tensor | None = None
+    ) -> None:
+        super().__init__(strength, factors)
         self._double = 2 * self.strength
-        self._is_finite = bool(torch.isfinite(strength).all())
+        self._is_finite = bool(torch.isfinite(self.strength).all())
 
     def value(self, weight: torch.Tensor) -> torch.Tensor:
         return self.times_strength(weight * weight)
@@ -252,6 +260,9 @@ class MaxNorm(Penalty):
     parameter = "max_norm"
     off = math.inf
     is_constraint = True
+
+    def __init__(self, strength: torch.Tensor) -> None:
+        super().__init__(strength)  # norms of columns have no factors for rows
 
     def value(self, weight: torch.Tensor) -> torch.Tensor:
         violated = self._excess(weight) > self._rounding(weight)

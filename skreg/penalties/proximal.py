@@ -58,11 +58,18 @@ def group_soft_threshold(z, threshold):
     tensor([[1.5000, 2.0000],
             [0.0000, 0.0000]])
     """
-    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
-    # Where the norm is at most the threshold the factor is exactly zero, also for 0/0
-    # and for an infinite threshold.
-    shrink = torch.where(norm > threshold, 1 - threshold / norm, 0.0)
-    return z * shrink
+    return z * group_shrinkage(
+        torch.linalg.vector_norm(z, dim=-1, keepdim=True), threshold
+    )
+
+
+def group_shrinkage(norm, threshold):
+    """Return the factor ``max(0, 1 - threshold / norm)`` of `group_soft_threshold`.
+
+    Where the norm is at most the threshold, it is exactly zero, also for 0/0 and for an
+    infinite threshold.
+    """
+    return torch.where(norm > threshold, 1 - threshold / norm, 0.0)
 
 
 def shrink(z, threshold):

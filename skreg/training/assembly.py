@@ -14,6 +14,7 @@ from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import has_double
 from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES
+from skreg.training.input_penalties import stacked_input_terms
 from skreg.training.optimizers import OPTIMIZERS, StepSettings
 
 # Largest number of input elements in a batch of a pass in a fixed order: for validation
@@ -57,7 +58,8 @@ def stacked_penalties(requests, like):
     for name in (kind.parameter for kind in PENALTIES):
         rows = [request.settings[name] for request in requests]
         strengths[name] = torch.tensor(rows, **like)
-    return Penalties(strengths, requests[0].architecture.group_rows)
+    n_rows = requests[0].architecture.group_rows
+    return Penalties(strengths, n_rows, stacked_input_terms(requests, like))
 
 
 def stacked_network(requests, streams, like):
@@ -70,6 +72,9 @@ def stacked_network(requests, streams, like):
         else initial_state(architecture, own[INIT], np.float64, request.start)
         for request, own in zip(requests, streams)
     ]
+    for request, state in zip(requests, states):
+        if request.inputs is not None:
+            request.inputs.leave_out(architecture, state)
     network = StackedNetwork(architecture, states, **like)
     return network.prepare_training()
 

@@ -66,6 +66,7 @@ def group_key(request):
         sp.issparse(request.train.X),
         # group_l1 changes the metric of the optimiser.
         any(request.settings["group_l1"]),
+        request.inputs and request.inputs.key,
         # Adversarial training doubles the rows of all models of a stack.
         request.settings["adversarial"] > 0,
         layouts(request.augment),

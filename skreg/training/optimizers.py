@@ -308,7 +308,8 @@ class ProximalAdam(ProximalOptimizer):
 
     The update is ``W <- prox(W - lr * m_hat / D)`` with ``D = sqrt(v_hat) + epsilon``.
     With group_l1, the second moment is averaged over the outgoing weights of each
-    input. The metric is then constant within each group and the proximal step is exact.
+    input, or of each group of inputs. The metric is then constant within each group and
+    the proximal step is exact.
     """
 
     run_settings = ("beta_1", "beta_2", "epsilon")
@@ -319,7 +320,7 @@ class ProximalAdam(ProximalOptimizer):
         for layer, penalty in self._groups.items():
             # Buffers from an earlier fit without group_l1 vary within each group.
             second_m = self.buffers[1][layer]
-            second_m.copy_(penalty.per_row(penalty.grouped(second_m).amax(2, True)))
+            second_m.copy_(penalty.per_row(penalty.groups.largest(second_m)))
 
     def _in_runs(self, parts):
         if not self._groups:
@@ -338,8 +339,7 @@ class ProximalAdam(ProximalOptimizer):
         first_m, second_m = (buffers[layer][:k] for buffers in self.buffers)
         beta_1, beta_2 = self._column("beta_1", k), self._column("beta_2", k)
         first_m.lerp_(gradient, (1 - beta_1).expand_as(gradient))
-        mean_square = penalty.grouped(gradient * gradient).mean(2, keepdim=True)
-        mean_square = penalty.per_row(mean_square)
+        mean_square = penalty.per_row(penalty.groups.means(gradient * gradient))
         second_m.copy_(beta_2 * second_m[:, :, :1] + (1 - beta_2) * mean_square)
         rate, metric = self._step_size(layer, k, self._step_factors(k))
         rate = rate / (1 - beta_1 ** self.steps[:k])

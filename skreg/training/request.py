@@ -14,6 +14,7 @@ from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import Loss
 from skreg.parameters.regularisers import regularisers
 from skreg.training.gradual_pruning import ramp_length
+from skreg.training.input_penalties import InputPenalties
 from skreg.training.schedules import SCHEDULES
 from skreg.training.tracker import Tracker
 
@@ -79,6 +80,8 @@ class FitRequest:
     augment : tuple
         Changes of the rows of training batches, as returned by
         `skreg.augmentation.parameter.batch_changes`.
+    inputs : InputPenalties or None
+        How the inputs are penalised, where they differ.
     initial : list of ndarray or None
         State to start from instead of random weights.
     epochs_seen, samples_seen : int
@@ -134,6 +137,7 @@ class FitRequest:
     ema_decay: float = 0.0
     n_snapshots: int = 1
     augment: tuple = ()
+    inputs: InputPenalties | None = None
     initial: list | None = None
     epochs_seen: int = 0
     samples_seen: int = 0

@@ -48,6 +48,8 @@ def takes(request):
         and architecture.embedding is None
         and architecture.n_weights == 1
         and architecture.n_members == 1
+        # Its steps take groups that are rows, strengths that are equal, and biases.
+        and request.inputs is None
         and request.loss.has_curvature
         and not np.isfinite(request.settings["max_norm"]).any()
         and request.device.type == "cpu"

@@ -33,6 +33,8 @@ FLIPS = {
     "l1": ({}, 0.01, "coefs_"),
     "l2": ({}, 0.01, "coefs_"),
     "group_l1": ({}, 0.1, "coefs_"),
+    "feature_groups": ({"group_l1": 0.1}, [0, 1, 0, 1, 1], "coefs_"),
+    "feature_penalties": ({"l2": 0.1}, [0, 1, 2, 1, 1], "coefs_"),
     "weight_decay": ({}, 0.1, "coefs_"),
     "max_norm": ({}, 0.5, "coefs_"),
     "positive": ({}, True, "coefs_"),
