@@ -78,6 +78,7 @@ CONSTRAINTS = {
     "beta_2": [SHARE],
     "epsilon": [POSITIVE],
     "clip_norm": [POSITIVE, None],
+    "fit_intercept": ["boolean"],
     "standardize": ["boolean", StrOptions({"robust"})],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],

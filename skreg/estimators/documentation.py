@@ -289,6 +289,12 @@ TRAINING = """
         Largest norm of the gradient with respect to all parameters; None does not clip.
         The default is None for classes, and 0.5 for numbers, where outliers make long
         steps.
+    fit_intercept : bool, default=True
+        Whether the outputs have intercepts, the biases of the last layer. Without them,
+        inputs and targets are not centred either, only scaled: a linear model is then
+        one without intercept on the scale of the data, as scikit-learn's Ridge, Lasso
+        and LogisticRegression with ``fit_intercept=False``. Hidden layers keep their
+        biases.
     standardize : bool or "robust", default=True
         Centre and scale the inputs inside the fit by the weighted mean and standard
         deviation of the training rows; all pixels of a channel alike. Sparse inputs are

@@ -44,7 +44,7 @@ class Labels:
         """Public attributes of an estimator fitted to these targets."""
         return {"classes_": self.classes, "n_outputs_": self.n_outputs}
 
-    def learned_from(self, rows, loss, standardize):
+    def learned_from(self, rows, loss, standardize, fit_intercept=True):
         """Return the targets unchanged: training rows add nothing to them."""
         return self
 

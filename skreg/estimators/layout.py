@@ -1,6 +1,6 @@
 """What a fit learns from its data besides the weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -89,7 +89,9 @@ def learn_layout(estimator, inputs, targets, loss, rows):
     architecture = _architecture(estimator, inputs, targets, rows, sizes)
     _check_batchnorm(estimator, architecture, rows)
     scaling = _scaling(estimator, inputs, rows)
-    targets = targets.learned_from(rows, loss, estimator.standardize)
+    targets = targets.learned_from(
+        rows, loss, estimator.standardize, estimator.fit_intercept
+    )
     return Layout(inputs, targets, architecture, loss, scaling)
 
 
@@ -158,6 +160,7 @@ def _architecture(estimator, inputs, targets, rows, embedding_sizes):
         embedding_sizes,
         inputs.convolutions,
         estimator.n_estimators if is_shared(estimator) else 1,
+        bool(estimator.fit_intercept),
     )
 
 
@@ -210,9 +213,18 @@ def _scaling(estimator, inputs, rows):
     data = rows.X, rows.index, rows.row_weight
     if estimator.standardize == "robust":
         parts = rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
-        return Scaling(*parts, clips=True)
-    moments = input_moments(rows)
-    return scaling_by(moments, rows.X.dtype, channels)
+        scaling = Scaling(*parts, clips=True)
+    else:
+        scaling = scaling_by(input_moments(rows), rows.X.dtype, channels)
+    return scaling_of(estimator, scaling)
+
+
+def scaling_of(estimator, scaling):
+    """Return a scaling without centring if the estimator has no intercept.
+
+    The centres, times the weights, would be an intercept on the scale of the data.
+    """
+    return scaling if estimator.fit_intercept else replace(scaling, offset=None)
 
 
 def input_moments(rows):

@@ -26,6 +26,10 @@ class Numbers:
     constants : ndarray of shape (n_outputs,) or None, default=None
         The value of each output that is the same in all training rows, which is then
         predicted, and nan for the others.
+    has_intercept : bool, default=True
+        Whether the targets may be centred. Without it they are only scaled, counts not
+        at all, and constants not learned: each would be an intercept on the scale of
+        the data (of its logarithm for counts).
     """
 
     n_outputs: int
@@ -34,6 +38,7 @@ class Numbers:
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
     constants: np.ndarray | None = None
+    has_intercept: bool = True
 
     @property
     def attributes(self):
@@ -44,7 +49,7 @@ class Numbers:
             "target_scale_": self.scale,
         }
 
-    def learned_from(self, rows, loss, standardize):
+    def learned_from(self, rows, loss, standardize, fit_intercept=True):
         """Return the targets with the centre and the scale of training rows.
 
         Parameters
@@ -54,10 +59,12 @@ class Numbers:
         loss : Loss
         standardize : bool or str
             False leaves targets as they are.
+        fit_intercept : bool, default=True
         """
+        targets = replace(self, has_intercept=bool(fit_intercept))
         if not standardize:
-            return self
-        return self.scaled_by(self.moments(rows), loss)
+            return targets
+        return targets.scaled_by(self.moments(rows), loss)
 
     def moments(self, rows):
         """Return the `Moments` of the unencoded targets of training rows."""
@@ -67,6 +74,8 @@ class Numbers:
     def scaled_by(self, moments, loss):
         """Return the targets with the centre and the scale of some `Moments`."""
         mean, scale = moments.mean, moments.scale
+        if not self.has_intercept:
+            return self if isinstance(loss, PoissonLoss) else replace(self, scale=scale)
         constants = None
         if moments.is_constant.any():
             constants = np.where(moments.is_constant, mean, np.nan)
@@ -85,6 +94,8 @@ class Numbers:
         loss : Loss
         """
         new, stays = self.scaled_by(moments, loss), before.is_settled()
+        if new.scale is None:
+            return new
         scale = np.where(stays, self.scale, new.scale)
         if new.offset is None:
             return replace(new, scale=scale)

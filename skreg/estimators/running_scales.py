@@ -11,6 +11,7 @@ from skreg.estimators.layout import (
     input_moments,
     n_channels_of,
     scaling_by,
+    scaling_of,
 )
 from skreg.estimators.numeric_targets import columns
 
@@ -55,6 +56,7 @@ def rescaled(estimator, layout, rows):
         before = layout.running.inputs
         inputs = before.updated(rows.X, rows.index, rows.row_weight)
         scaling = scaling_by(inputs, rows.X.dtype, n_channels)
+        scaling = scaling_of(estimator, scaling)
         stays = before.is_settled(n_channels)
         layout = replace(layout, scaling=_merged(stays, layout.scaling, scaling))
     if layout.running.targets is not None:

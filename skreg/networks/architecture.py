@@ -94,6 +94,8 @@ class Architecture:
         The hidden layers that come before the dense ones.
     n_members : int, default=1
         Number of networks that share the weights of the hidden layers.
+    has_intercept : bool, default=True
+        Whether the last layer has a bias, which is otherwise kept at zero.
     """
 
     layer_sizes: tuple
@@ -104,6 +106,7 @@ class Architecture:
     embedding_sizes: tuple = ()
     convolutions: tuple = ()
     n_members: int = 1
+    has_intercept: bool = True
 
     @property
     def n_hidden(self):
@@ -303,6 +306,7 @@ _PARAMETERS = {
     "embedding_sizes": "embedding_size of each input",
     "convolutions": "channels, kernel_size, pool or image_shape",
     "n_members": "n_estimators (ensemble='shared')",
+    "has_intercept": "fit_intercept",
 }
 
 
@@ -345,6 +349,7 @@ def architecture_of(
     embedding_sizes=(),
     convolutions=(),
     n_members=1,
+    has_intercept=True,
 ):
     """Return the `Architecture` that estimators' parameters describe.
 
@@ -356,7 +361,7 @@ def architecture_of(
     n_outputs : int
     activation : str
     batchnorm : {False, True, "before", "after"}
-    skip, embedding, embedding_sizes, convolutions, n_members
+    skip, embedding, embedding_sizes, convolutions, n_members, has_intercept
         As in `Architecture`.
     """
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
@@ -370,7 +375,7 @@ def architecture_of(
         n_inputs = convolutions[-1].n_outputs
     sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
     parts = activation, norm, skip, embedding, embedding_sizes
-    return Architecture(sizes, *parts, convolutions, n_members)
+    return Architecture(sizes, *parts, convolutions, n_members, has_intercept)
 
 
 def convolution_shapes(image_shape, channels, kernel_sizes, pools):

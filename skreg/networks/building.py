@@ -72,12 +72,12 @@ def _hidden(architecture, tensors, i):
 def _dense(architecture, tensors, i):
     """Return the dense layer with the weights number `i`."""
     weight, bias = tensors[f"weight_{i}"], tensors[f"bias_{i}"]
-    is_last = i == architecture.n_hidden
+    is_last, has_bias = i == architecture.n_hidden, architecture.has_intercept
     if architecture.n_members == 1:
         is_centred = architecture.batchnorm == "before" and not is_last
-        return Linear(weight, bias, is_centred)
+        return Linear(weight, bias, not is_centred and (has_bias or not is_last))
     if is_last:
-        return Heads(weight, bias)
+        return Heads(weight, bias, has_bias)
     scales = [tensors[f"scale_{side}_{i}"] for side in ("in", "out")]
     return SharedLinear(weight, *scales, bias)
 

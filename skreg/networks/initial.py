@@ -42,6 +42,8 @@ def initial_state(architecture, rng, dtype, start=DEFAULT_START):
     weights, biases = draw(architecture, rng, dtype)
     if architecture.n_members > 1:
         _give_heads(architecture, weights, biases, rng, start)
+    if not architecture.has_intercept:
+        biases[-1][:] = 0
     if architecture.skip == "linear":
         n_outputs = architecture.layer_sizes[-1]
         weights.append(np.zeros((architecture.n_inputs, n_outputs), dtype))

@@ -28,16 +28,17 @@ class Linear(Layer):
     ----------
     weight : Parameter of shape (n_models, n_in, n_out)
     bias : Parameter of shape (n_models, 1, n_out)
-    is_centred : bool, default=False
-        Whether batch normalisation follows, which subtracts the bias again. The
-        gradient of the bias is then zero and is not computed: Adam would scale its
-        rounding errors up to steps of full length.
+    moves_bias : bool, default=True
+        Whether the bias is trained. Otherwise its gradient stays zero. This is so for a
+        last layer without intercept, and before batch normalisation, which subtracts
+        the bias again: Adam would scale the rounding errors of a gradient that is zero
+        up to steps of full length.
     """
 
     is_trained = True
 
-    def __init__(self, weight, bias, is_centred=False):
-        self.weight, self.bias, self.is_centred = weight, bias, is_centred
+    def __init__(self, weight, bias, moves_bias=True):
+        self.weight, self.bias, self.moves_bias = weight, bias, moves_bias
 
     def predict(self, x):
         k = x.size(0)
@@ -49,7 +50,7 @@ class Linear(Layer):
     def backward(self, gradient, x, needs_input):
         k = x.size(0)
         write_weight_gradient(first_models(self.weight.grad, k), x, gradient)
-        if not self.is_centred:
+        if self.moves_bias:
             torch.sum(gradient, 1, keepdim=True, out=first_models(self.bias.grad, k))
         return times_transposed(gradient, self.weight) if needs_input else None
 

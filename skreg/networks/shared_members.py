@@ -163,12 +163,14 @@ class Heads(Layer):
         The members' matrices side by side, so that each column still holds the weights
         of one output.
     bias : Parameter of shape (n_models, n_members, n_out)
+    moves_bias : bool, default=True
+        Whether the bias is trained. Otherwise its gradient stays zero.
     """
 
     is_trained = True
 
-    def __init__(self, weight, bias):
-        self.weight, self.bias = weight, bias
+    def __init__(self, weight, bias, moves_bias=True):
+        self.weight, self.bias, self.moves_bias = weight, bias, moves_bias
 
     @property
     def _is_narrow(self):
@@ -212,7 +214,8 @@ class Heads(Layer):
         if self._is_narrow:
             return self._backward_narrow(gradient, x)
         k, gradient = x.size(0), self._of_members(gradient)
-        torch.sum(gradient, 2, out=first_models(self.bias.grad, k))
+        if self.moves_bias:
+            torch.sum(gradient, 2, out=first_models(self.bias.grad, k))
         found = torch.matmul(self._of_members(x).mT, gradient)
         first_models(self.weight.grad, k).copy_(found.transpose(1, 2).flatten(2))
         return torch.matmul(gradient, self._weights(k).mT).transpose(1, 2).flatten(1, 2)
@@ -220,7 +223,8 @@ class Heads(Layer):
     def _backward_narrow(self, gradient, x):
         k, size = x.size(0), (-1, self.bias.size(1))
         gradient = gradient.unflatten(1, size)
-        torch.sum(gradient, 1, out=first_models(self.bias.grad, k))
+        if self.moves_bias:
+            torch.sum(gradient, 1, out=first_models(self.bias.grad, k))
         product = x.unflatten(1, size) * gradient
         first_models(self.weight.grad, k).copy_(product.sum(1).mT)
         of_rows = torch.mul(gradient, self._vectors(k), out=product)

@@ -150,7 +150,11 @@ def _fold_constants(architecture, network, group):
     for layer in group.layers:  # residual connections add up the layers of a group
         value = value + _value_of_bias(architecture, network, layer)
         values.append(value)
-        if is_padded(architecture, layer):
+        # An intercept that the network does not have cannot hold a value either.
+        is_last = layer + 1 == architecture.n_hidden
+        if is_padded(architecture, layer) or (
+            is_last and not architecture.has_intercept
+        ):
             constant &= value == 0
     for layer, value in zip(group.layers, values):
         rows, reader = rows_of(architecture, layer)[constant], f"weight_{layer + 1}"

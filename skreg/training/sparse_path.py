@@ -50,6 +50,7 @@ def takes(request):
         and architecture.n_members == 1
         # Its steps take groups that are rows, strengths that are equal, and biases.
         and request.inputs is None
+        and architecture.has_intercept
         and request.loss.has_curvature
         and not np.isfinite(request.settings["max_norm"]).any()
         and request.device.type == "cpu"

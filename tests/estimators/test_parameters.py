@@ -82,6 +82,7 @@ FLIPS = {
     "beta_2": ({}, 0.9, "coefs_"),
     "epsilon": ({}, 1e-2, "coefs_"),
     "clip_norm": (SGD, 0.01, "coefs_"),
+    "fit_intercept": ({}, False, "coefs_"),
     "standardize": ({}, False, "coefs_"),
     "class_weight": ({}, {0: 3.0}, "coefs_"),
     "random_state": ({}, 1, "coefs_"),
