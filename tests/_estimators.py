@@ -44,6 +44,7 @@ CONFIGURATIONS = {
     | {"hidden_layer_sizes": (), "solver": "sgd", "learning_rate_init": 0.01},
     "linear_adam": STEADY | {"hidden_layer_sizes": (), "learning_rate_init": 0.1},
     "group_l1_lbfgs": {"solver": "lbfgs", "group_l1": 1e-3},
+    "no_intercept": {"fit_intercept": False},
     "invscaling": STEADY
     | {"max_iter": 60, "solver": "sgd", "learning_rate": "invscaling"},
     "deep": {"hidden_layer_sizes": (32, 16), "activation": "gelu"},

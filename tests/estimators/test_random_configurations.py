@@ -52,6 +52,10 @@ COMMON = {
     "l1": per_layer(strength()),
     "l2": per_layer(strength()),
     "group_l1": strength(),
+    "feature_groups": st.sampled_from([None, None, [[0]], [[0, 2]], [0, 1, 0, 1]]),
+    "feature_penalties": st.sampled_from(
+        [None, None, {0: 0}, {0: np.inf}, {0: 1e9, 1: 0.5}, [1, 0, 2], np.ones(4)]
+    ),
     "weight_decay": strength(),
     "max_norm": often(None, st.floats(1e-6, 1e6)),
     "positive": often(False, st.booleans()),
@@ -108,6 +112,7 @@ COMMON = {
     "beta_2": st.floats(0, 1, exclude_max=True),
     "epsilon": often(1e-8, st.floats(1e-12, 10)),
     "clip_norm": often(None, st.floats(1e-6, 1e6)),
+    "fit_intercept": often(True, st.booleans()),
     "standardize": often(True, st.sampled_from([False, True, "robust"])),
     "warm_start": st.booleans(),
     "random_state": st.integers(0, 2**32 - 1),
@@ -132,9 +137,11 @@ OF_KIND = {
 }
 # Convolutions have these for embeddings.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
+OF_TABLES += ("feature_groups", "feature_penalties")
 OF_IMAGES = {
     "channels": st.sampled_from([(), (3,), 2, [2, 2], (3, 1, 2)]),
     "image_shape": st.sampled_from([None, None, (1, 6), (2, 2, 1), (2, 1, 2)]),
+    "data_format": st.sampled_from(["channels_last", "channels_first"]),
     "kernel_size": st.sampled_from([1, 2, 3, 3, (3, 2)]),
     "pool": st.sampled_from([1, 2, 2, 3, (1, 2)]),
 }

@@ -57,6 +57,18 @@ SETTINGS = {
     # The metric of group_l1 is not that of the others.
     "group_l1": ({"group_l1": [0.0, 0.01, 0.1]}, {}, [3, 6]),
     "l1 and group_l1": ({"group_l1": [0.01, 0.1], "l1": [0.0, 0.01]}, {}, [12]),
+    "feature_groups": (
+        {"feature_groups": [None, [[0, 1]], [[1, 2]]]},
+        {"group_l1": 0.05},
+        [3, 3, 3],
+    ),
+    "feature_penalties": (
+        {"feature_penalties": [None, {0: 3.0}, {1: np.inf, 2: 0}]},
+        {"l1": 0.01, "l2": 0.1},
+        [9],
+    ),
+    # Data without centring have stacks of their own.
+    "fit_intercept": ({"fit_intercept": [True, False]}, {}, [3, 3]),
     "max_norm": ({"max_norm": [None, 0.5, 1.0]}, {}, [9]),
     "positive": ({"positive": [False, True]}, {}, [6]),
     "dropout": ({"dropout": [0.0, 0.2, [0.5]]}, {}, [9]),

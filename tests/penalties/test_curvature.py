@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skreg.penalties.kinds import PENALTIES, GroupLasso
+from skreg.penalties.kinds import L2, PENALTIES, GroupLasso
 
 STEP = 1e-3
 
@@ -34,6 +34,30 @@ def test_curvature_is_the_derivative_of_the_slope(kind, n_rows):
     # Rounding and truncation are both near 1e-12.
     torch.testing.assert_close(found, slope / (12 * STEP), rtol=1e-9, atol=1e-10)
     assert bool(found.any()) == penalty.is_curved
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        L2(tensor([0.5, 2.0]), tensor(np.arange(8.0).reshape(2, 4))),
+        GroupLasso(tensor([0.5, 2.0]), labels=torch.tensor([0, 1, 0, 1])),
+        GroupLasso(
+            tensor([0.5, 2.0]),
+            factors=tensor([[2.0, 0.5], [0.0, 1.0]]),
+            labels=torch.tensor([0, 1, 0, 1]),
+        ),
+    ],
+)
+def test_curvature_with_factors_and_groups(penalty):
+    rng = np.random.default_rng(0)
+    weight = tensor(rng.uniform(0.3, 1, (2, 4, 3)))
+    direction = tensor(rng.standard_normal((2, 4, 3)))
+    step = STEP * direction
+    slope = 8 * (penalty.slope(weight + step) - penalty.slope(weight - step))
+    slope += penalty.slope(weight - 2 * step) - penalty.slope(weight + 2 * step)
+    found = penalty.curvature(weight, direction)
+    # Rounding and truncation are both near 1e-12.
+    torch.testing.assert_close(found, slope / (12 * STEP), rtol=1e-9, atol=1e-10)
 
 
 def test_a_group_of_zeros_has_no_curvature():
