@@ -28,7 +28,7 @@ class Table:
 
     def continued(self, known):
         """Return the inputs of a fit that continues one with the inputs `known`."""
-        return self
+        return replace(self, feature_names=known.feature_names)
 
     def rows_of(self, X):
         """Return `X` with a row for each sample, and the inputs that it reveals."""

@@ -119,8 +119,10 @@ def regularization_path(
 
     The first strength is the smallest one for which all weights are zero. For group_l1,
     it is the smallest one for which all weights of the inputs are zero, and for l2, for
-    which all weights are below 0.001. The last strength is `ratio` times the first one.
-    All folds train as one stack. For networks, all strengths are in this stack, too.
+    which all weights are below 0.001. Inputs whose factor in `feature_penalties` is 0
+    do not count, as no strength empties them. The last strength is `ratio` times the
+    first one. All folds train as one stack. For networks, all strengths are in this
+    stack, too.
 
     A linear model has one optimum for each strength, and each fit starts from the
     previous optimum. With l1 or group_l1, only inputs that are likely to be used take
@@ -205,8 +207,9 @@ def regularization_path(
         largest = emptying_strength(problems[0])
         if largest == 0:
             raise ValueError(
-                f"All weights are zero even without {penalty}, because no input is "
-                "related to the targets. Pass strengths to fit with."
+                f"All weights are zero even without {penalty}, because no input "
+                "that is penalised is related to the targets. Pass strengths to fit "
+                "with."
             )
         strengths = np.geomspace(largest, ratio * largest, n)
     strengths = _check_strengths(strengths)

@@ -231,6 +231,11 @@ def test_the_estimator_that_tunes_itself():
         network, param_distributions=grid, strategy="grid", cv=2, random_state=0
     )
     assert np.isfinite(tuned.fit(X, y).score(X, y))
+    # The folds know the names that the columns of the whole table have.
+    frame = pd.DataFrame(X, columns=list("uvwxyzt"))
+    network = MLPRegressor(feature_groups=[["u", "w"], ["v", "y", "z"]], **SMALL)
+    named = clone(tuned).set_params(estimator=network).fit(frame, y)
+    np.testing.assert_allclose(named.predict(frame), tuned.predict(X), rtol=1e-9)
 
 
 def test_pruned_and_compacted_networks_keep_empty_groups():

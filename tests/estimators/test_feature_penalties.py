@@ -165,6 +165,16 @@ def test_a_path_begins_with_the_features_that_are_not_penalised():
     assert not path.support[:, 4].any() and path.support[1].sum() > 1
 
 
+def test_a_path_of_networks():
+    X, y = table()
+    model = MLPRegressor(feature_penalties={0: 0, 4: np.inf}, **SMALL)
+    path = regularization_path(model, X, y, n=2, cv=2)
+    assert path.support[0].tolist() == [True] + [False] * 5
+    model = MLPRegressor((), feature_penalties=np.zeros(6), **EXACT)
+    with pytest.raises(ValueError, match="no input that is penalised is related"):
+        regularization_path(model, X, y, cv=2)
+
+
 def test_names_of_columns():
     X, y = table()
     frame = pd.DataFrame(X, columns=list("uvwxyz"))
