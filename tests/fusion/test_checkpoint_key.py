@@ -20,6 +20,7 @@ from skreg.fusion.keys import keys_of
 from skreg.networks.architecture import Architecture, Start
 from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
 from skreg.penalties.kinds import PENALTIES
+from skreg.training.input_penalties import InputPenalties
 from skreg.training.noise import Noise
 from skreg.training.optimizers import StepSettings
 from skreg.training.request import FitRequest, OptimizerState
@@ -65,6 +66,7 @@ DECIDES = {
     "start": Start("scaled"),
     "n_snapshots": 2,
     "augment": ImageAugmenter(image_shape=(1, 5), cval=2.0)._changes(5),
+    "inputs": InputPenalties(np.ones(5), None),
     "initial": [np.ones(2)],
     "epochs_seen": 1,
     "samples_seen": 2,
@@ -105,6 +107,13 @@ def test_what_decides_the_result_changes_the_key(field, base):
 def test_clipping_changes_the_key(base):
     other = replace(base, scaling=replace(base.scaling, clips=True))
     assert key_of(other) not in (None, key_of(base))
+
+
+def test_factors_and_groups_change_the_key(base):
+    parts = None, np.array([1.0, 2, 1, 1, 1]), np.array([0, 1, 0, 2, 1])
+    made = [InputPenalties(f, g) for f in parts[:2] for g in (None, parts[2])]
+    keys = {key_of(replace(base, inputs=inputs)) for inputs in made}
+    assert None not in keys and len(keys) == 4
 
 
 @pytest.mark.parametrize("field", NOT_KEPT)
