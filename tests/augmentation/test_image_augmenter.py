@@ -333,6 +333,7 @@ INVALID = {
     "fill_mode": ("mirror", None),
     "cval": (np.inf, "0"),
     "interpolation": ("bicubic", 3),
+    "data_format": ("NCHW", None),
     "image_shape": (
         8,
         (8,),
