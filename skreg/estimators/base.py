@@ -276,11 +276,13 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             return before[0].seed
         return seed_of(self.random_state)
 
-    def _has_needless_epochs(self):
-        """Return whether the length of the fit alone decides on its weights."""
+    def _needless_epochs(self, trackers):
+        """Return warnings if the length of the fit alone decided on its weights."""
         is_given = self.max_iter != "auto" and self.learning_rate in SCHEDULES
-        is_free = not self.early_stopping and not regularisers_on(self)
-        return is_given and is_free and self.solver != "lbfgs"
+        if not is_given or self.early_stopping or self.solver == "lbfgs":
+            return []
+        messages = list(filter(None, map(needless_epochs, trackers)))
+        return [] if messages and regularisers_on(self) else messages
 
     def _warn_of_an_early_end(self, trackers):
         """Warn if training ended before it converged, or long after."""
@@ -288,8 +290,7 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
             early_end(tracker, fit.kkt_violation)
             for fit, tracker in zip(self._fits, trackers)
         ]
-        if self._has_needless_epochs():
-            messages += map(needless_epochs, trackers)
+        messages += self._needless_epochs(trackers)
         message = next(filter(None, messages), None)
         if message is not None:
             # The caller of fit, above scikit-learn's wrapper.

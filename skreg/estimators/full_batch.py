@@ -23,6 +23,6 @@ def is_full_batch(estimator, n_rows):
     n_rows : int
         Number of training rows.
     """
-    in_one = estimator.solver == "lbfgs" or n_rows <= n_batch_rows(estimator)
-    draws = draws_rows(estimator) or regularisers_on(estimator, effects={"rows"})
-    return in_one and not draws
+    if estimator.solver != "lbfgs" and n_rows > n_batch_rows(estimator):
+        return False
+    return not (draws_rows(estimator) or regularisers_on(estimator, effects={"rows"}))

@@ -87,6 +87,7 @@ def test_every_parameter_that_takes_a_regulariser_is_listed():
         *("shuffle", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon"),
         *("clip_norm", "standardize", "warm_start", "random_state", "device", "dtype"),
         *("callbacks", "verbose", "loss", "quantile", "class_weight"),
+        *("fit_intercept", "feature_groups", "feature_penalties"),
     }
     names = {*signature(MLPClassifier).parameters, *signature(MLPRegressor).parameters}
     assert names - others == REGULARISERS.keys()
