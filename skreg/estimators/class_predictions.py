@@ -1,5 +1,6 @@
 """Predictions of classes from scores, in the same way for all classifiers."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,15 @@ def inside_unit_interval(probability):
     >>> bool(np.isfinite(np.log(inside_unit_interval(np.zeros(1)))).all())
     True
     """
-    limits = np.finfo(probability.dtype)
-    return np.clip(probability, limits.tiny, 1 - limits.epsneg)
+    lowest, highest = _limits(probability.dtype)
+    # Twice as fast as np.clip for a few rows.
+    return np.minimum(np.maximum(probability, lowest), highest)
+
+
+@cache
+def _limits(dtype):
+    limits = np.finfo(dtype)
+    return limits.tiny, 1 - limits.epsneg
 
 
 class ClassPredictionsMixin(ClassifierMixin):

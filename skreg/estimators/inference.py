@@ -86,11 +86,13 @@ class Inference:
         -------
         ndarray of int or None
         """
+        if X.shape[0] * X.shape[1] < MANY:
+            return None
         architecture = self._layout.architecture
         is_plain = not (
             architecture.convolutions or architecture.embedding or architecture.skip
         )
-        if not is_plain or architecture.n_members > 1 or np.prod(X.shape) < MANY:
+        if not is_plain or architecture.n_members > 1:
             return None
         is_used = self.network.weights[0].any(2).any(0)
         # One at least, because there are no networks without inputs.
