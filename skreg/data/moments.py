@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import gen_batches
-from sklearn.utils.sparsefuncs import incr_mean_variance_axis
 
 # Number of elements read at a time, to limit memory for memory maps and sparse data.
 ELEMENTS_AT_A_TIME = 2**22
@@ -35,8 +34,8 @@ class Moments:
         The powers of two that numbers are divided by.
     shifted_mean, shifted_variance : ndarray of shape (n_columns,)
         Of the shifted and divided numbers.
-    total_weight : ndarray of shape (n_columns,)
-        The sums of the weights.
+    total_weight : float
+        The sum of the weights.
     n_rows : int
     """
 
@@ -44,7 +43,7 @@ class Moments:
     unit: np.ndarray
     shifted_mean: np.ndarray
     shifted_variance: np.ndarray
-    total_weight: np.ndarray
+    total_weight: float
     n_rows: int = 0
 
     @classmethod
@@ -68,7 +67,7 @@ class Moments:
         # Within what can be inverted.
         exponents = np.clip(np.frexp(largest.astype(np.float64))[1], -1000, 1000)
         zeros = np.zeros(array.shape[1])
-        start = cls(origin, np.ldexp(1.0, exponents), zeros, zeros, zeros)
+        start = cls(origin, np.ldexp(1.0, exponents), zeros, zeros, 0.0)
         return start.updated(array, index, weight)
 
     def updated(self, array, index, weight):
@@ -81,22 +80,16 @@ class Moments:
 
     def _with(self, part, weight):
         """Return the moments with the numbers of some more rows."""
-        before = self.shifted_mean, self.shifted_variance, self.total_weight
         if self.origin is None:
             data = part.data / self.unit[part.indices]
-            part = sp.csr_array((data, part.indices, part.indptr), shape=part.shape)
-            mean, variance, total = incr_mean_variance_axis(
-                part,
-                axis=0,
-                last_mean=before[0],
-                last_var=before[1],
-                last_n=before[2],
-                weights=weight,
-            )
+            n_stored, n_columns = np.diff(part.indptr), part.shape[1]
+            own = _sparse_moments(data, part.indices, n_stored, weight, n_columns)
         else:
             part = part / self.unit
             part -= self.origin / self.unit
-            mean, variance, total = _merged(before, _moments(part, weight))
+            own = _moments(part, weight)
+        before = self.shifted_mean, self.shifted_variance, self.total_weight
+        mean, variance, total = _merged(before, own)
         return replace(
             self, shifted_mean=mean, shifted_variance=variance, total_weight=total
         )
@@ -196,6 +189,31 @@ def _moments(part, weight):
     part -= mean
     np.square(part, out=part)
     return mean, share @ part, total
+
+
+def _sparse_moments(data, indices, n_stored, weight, n_columns):
+    """Return the same of a sparse matrix, whose stored numbers are given.
+
+    Parameters
+    ----------
+    data, indices : ndarray of shape (n_numbers,)
+        The numbers and their columns, row by row.
+    n_stored : ndarray of shape (n_rows,)
+        The number of stored numbers of each row.
+    weight : ndarray of shape (n_rows,) or None
+    n_columns : int
+    """
+    weight = np.ones(len(n_stored)) if weight is None else weight
+    total, of_number = weight.sum(), np.repeat(weight, n_stored)
+
+    def mean_of(values):
+        return np.bincount(indices, of_number * values, n_columns) / total
+
+    mean = mean_of(data)
+    # The zeros that are not stored are as far from the mean as the mean is from zero.
+    missing = 1 - np.minimum(mean_of(1.0), 1)
+    variance = mean_of((data - mean[indices]) ** 2) + missing * mean**2
+    return mean, variance, total
 
 
 def _merged(one, other):

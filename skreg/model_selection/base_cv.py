@@ -312,8 +312,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
             if groups is None:
                 cv = self._splitter(y, n_folds, seed)
             else:
-                cv = group_folds(n_folds, seed, is_classifier(self) and y.ndim == 1)
                 groups = groups[given]
+                n_folds = _n_group_folds(groups, n_folds, is_given=cv is not None)
+                cv = group_folds(n_folds, seed, is_classifier(self) and y.ndim == 1)
             parts = cv.split(given, y[given], groups)
             folds = [[given[p] for p in fold] for fold in parts]
         else:
@@ -447,3 +448,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
+
+
+def _n_group_folds(groups, n_folds, is_given):
+    """Return the number of folds that keep groups whole, at most that of the groups."""
+    n_groups = len(np.unique(groups))
+    if n_groups < (n_folds if is_given else 2):
+        raise ValueError(
+            f"cv={n_folds} folds that keep groups whole need as many groups, got "
+            f"n_groups={n_groups}."
+        )
+    return min(n_folds, n_groups)
