@@ -19,7 +19,7 @@ from skreg.training.records import (
 )
 from skreg.training.request import FitResult
 from skreg.training.stack import Stack
-from skreg.training.threads import threads_for
+from skreg.training.threads import flushed_subnormals, threads_for
 from skreg.training.tracker import Tracker
 
 
@@ -81,7 +81,10 @@ class Run:
         """
         self._start, n_models = time.perf_counter(), len(self.course.trackers)
         try:
-            with threads_for(self.stack.largest_product(), n_models):
+            with (
+                threads_for(self.stack.largest_product(), n_models),
+                flushed_subnormals(),
+            ):
                 self._train(until)
         except KeyboardInterrupt as interrupt:
             self.interrupted = not is_raised_by_skorch(interrupt)
