@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 # A fit takes tens of milliseconds, so that no example has a deadline.
 settings.register_profile(
     "default",
-    max_examples=50,
+    max_examples=25,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

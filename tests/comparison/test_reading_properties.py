@@ -103,7 +103,7 @@ def test_any_table(table, separator, quoting, tmp_path):
     assert_is_table_or_one_line(path)
 
 
-@of_files(max_examples=25)
+@of_files(max_examples=8)
 @given(table=tables(), is_number=st.booleans())
 def test_any_table_is_compared_or_refused(
     table, is_number, tmp_path, capsys, monkeypatch

@@ -110,7 +110,7 @@ def test_what_looks_like_channels_first_is_an_error(kind, n_channels):
 
 
 @given(st.tuples(*[st.integers(1, 9)] * 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_which_shapes_look_like_channels_first(shape):
     height, width, channels = shape
     X = np.zeros((2, *shape))

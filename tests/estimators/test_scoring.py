@@ -71,7 +71,7 @@ def test_the_score_of_labels_is_that_of_their_codes(name, kind):
     assert found == expected
 
 
-@pytest.mark.parametrize("kind", ["strings", "integers", "booleans", "three strings"])
+@pytest.mark.parametrize("kind", ["strings", "three strings"])
 @pytest.mark.parametrize("name", NAMES)
 def test_monitors_are_scores_or_errors_before_training(name, kind, monkeypatch):
     """Validation rows of all classes, and of all but the last."""
@@ -96,7 +96,7 @@ def test_monitors_are_scores_or_errors_before_training(name, kind, monkeypatch):
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("kind", ["strings", "booleans", "three strings"])
+@pytest.mark.parametrize("kind", ["booleans", "three strings"])
 @pytest.mark.parametrize(
     "name", [n for n in NAMES if not n.endswith(("_score", "_error", "_deviance"))]
 )
@@ -200,7 +200,7 @@ def test_scores_of_labels(name, monkeypatch):
     kind=st.sampled_from(["three strings", "strings"]),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_rows_that_are_accepted_have_a_score(codes, name, kind, seed):
     """Whatever is predicted, but for ratios that are undefined without errors."""
     X, y, _ = labelled(kind)
