@@ -46,7 +46,7 @@ class ClassWeights:
         if self.labels.is_multilabel:
             absent, present = self.weights.T
             return weighted(np.where(y, present, absent), weight, X)
-        codes = np.searchsorted(self.labels.classes, y)
+        codes = self.labels.codes(y)
         return weighted(self.weights[codes], weight, X)
 
 

@@ -44,6 +44,13 @@ class Labels:
         """Public attributes of an estimator fitted to these targets."""
         return {"classes_": self.classes, "n_outputs_": self.n_outputs}
 
+    def codes(self, y):
+        """Return the index of the class of each row, the next one if it is unknown."""
+        y, n_classes = np.asarray(y), len(self.classes)
+        codes = np.searchsorted(self.classes, y)
+        is_known = self.classes[np.minimum(codes, n_classes - 1)] == y
+        return np.where(is_known, codes, n_classes)
+
     def learned_from(self, rows, loss, standardize, fit_intercept=True):
         """Return the targets unchanged: training rows add nothing to them."""
         return self
@@ -62,7 +69,7 @@ class Labels:
         # small data takes as long as everything else before the training.
         if self.is_multilabel:
             return y.astype(dtype)
-        codes = np.searchsorted(self.classes, y)
+        codes = self.codes(y)
         if self.n_outputs == 1:
             return codes.astype(dtype)[:, None]
         encoded = np.zeros((len(y), self.n_outputs), dtype)

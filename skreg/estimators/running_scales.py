@@ -48,10 +48,10 @@ def rescaled(estimator, layout, rows):
 
     The parameters are those of `begin_running`.
     """
-    inputs = targets = None
-    n_channels = n_channels_of(estimator, layout.inputs, rows.X.shape[1])
     if layout.running is None:
         return layout
+    inputs = targets = None
+    n_channels = n_channels_of(estimator, layout.inputs, rows.X.shape[1])
     if layout.running.inputs is not None:
         before = layout.running.inputs
         inputs = before.updated(rows.X, rows.index, rows.row_weight)

@@ -44,7 +44,7 @@ def score_function(scoring, targets):
         if not takes_weights:
             options.pop("sample_weight", None)
         if is_coded:
-            model, y = Coded(model, targets.classes), codes_of(targets, y)
+            model, y = Coded(model, targets.classes), targets.codes(y)
         return scorer(model, X, y, **options)
 
     return score
@@ -117,14 +117,6 @@ def _problem(compute, guess, y, options):
     return Problem("; ".join([f"it is {score!r}", *reasons]), False)
 
 
-def codes_of(targets, y):
-    """Return the index of the class of each row; unknown ones get the next index."""
-    classes, y = targets.classes, np.asarray(y)
-    codes = np.searchsorted(classes, y)
-    is_known = classes[np.minimum(codes, len(classes) - 1)] == y
-    return np.where(is_known, codes, len(classes))
-
-
 def _has_one_label(targets):
     return isinstance(targets, Labels) and not targets.is_multilabel
 
@@ -187,14 +179,14 @@ class GuessedLabels(ClassifierMixin, BaseEstimator):
         """Return the guessed labels."""
         if self.targets.is_multilabel:
             return 1 - X if self.shift else X
-        codes = codes_of(self.targets, X) + self.shift
+        codes = self.targets.codes(X) + self.shift
         return self.classes_[codes % len(self.classes_)]
 
     def predict_proba(self, X):
         """Return probabilities of 0 and 1."""
         if self.targets.is_multilabel:
             return self.predict(X).astype(float)
-        return np.eye(len(self.classes_))[codes_of(self.targets, self.predict(X))]
+        return np.eye(len(self.classes_))[self.targets.codes(self.predict(X))]
 
     def decision_function(self, X):
         """Return numbers in the order of the probabilities."""

@@ -53,7 +53,7 @@ class ClassAverage:
         """
         if self.labels.is_multilabel:
             return np.where(y, probability, 1 - probability)
-        return np.take_along_axis(probability, self._codes(y)[:, None], 1)
+        return np.take_along_axis(probability, self.labels.codes(y)[:, None], 1)
 
     def constant(self, y, weight):
         """Return the same part of the best constant prediction, the base rates."""
@@ -86,16 +86,12 @@ class ClassAverage:
         prior = self._base_rates(y, weight)
         temperature = 1.0
         if not self.labels.is_multilabel:
-            temperature = best_temperature(mean, self._codes(y), weight, prior)
+            temperature = best_temperature(mean, self.labels.codes(y), weight, prior)
             # The gain from a signal and the cost of noise are both quadratic in the
             # distance. Half the distance to the base rate keeps three quarters of the
             # gain and a quarter of the cost.
             temperature *= 1 if is_found else 2
         return {"temperature_": temperature, "class_prior_": prior}
-
-    def _codes(self, y):
-        """Return the index of the class of each row."""
-        return np.searchsorted(self.labels.classes, y)
 
     def _base_rates(self, y, weight):
         """Return the share of each class, or of the rows with each label."""

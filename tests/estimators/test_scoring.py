@@ -165,7 +165,8 @@ def test_scores_of_regressors(name, monkeypatch):
     X, y = data(MLPRegressor)
     y = np.abs(np.round(y))  # as whole as the labels of classes
     net = MLPRegressor(**SMALL, early_stopping=True, monitor=name)
-    search = MLPRegressorCV(MLPRegressor(**SMALL), scoring=name, n_candidates=2, cv=2)
+    tuning = {"n_candidates": 2, "cv": 2, "random_state": 0}
+    search = MLPRegressorCV(MLPRegressor(**SMALL), scoring=name, **tuning)
     if attempt(lambda: net.fit(X, y)) is not None:
         fitted = MLPRegressor(**SMALL, early_stopping=True, monitor=name)
         fitted.fit(X, y, X_val=X, y_val=y)
