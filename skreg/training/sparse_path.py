@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from skreg.penalties.combined import Sum
-from skreg.training import active_set
+from skreg.training import active_set, coordinate_descent
 from skreg.training.assembly import stacked_penalties
 from skreg.training.linear_rows import LinearRows, Products
 from skreg.training.request import FitResult
@@ -24,8 +24,8 @@ from skreg.training.tracker import Tracker
 # Of the inputs that the strong rule keeps, at most so many take part at first, or as
 # many as are used already. After a check, twice as many may join.
 FEWEST_JOINING = 64
-# With more weights in use, the full-batch solver is faster: the time of its iterations
-# grows with their number and not with its square.
+# With more weights in use, the full-batch solver is faster, unless coordinate descent
+# comes first: the time of its iterations grows with their number, not with its square.
 MOST_WEIGHTS = 500
 # The violation of the optimality condition of the biases at the beginning.
 EMPTY_ACCURACY = 1e-12
@@ -84,7 +84,7 @@ class SparsePath:
         self._products = Products(self._rows.weight, n_inputs)
         no_inputs = torch.zeros(0, dtype=torch.int64)
         with torch.no_grad():
-            point = self._start(Sum([]), no_inputs)
+            point = self._without_penalty(no_inputs)
             point = active_set.minimise(point, EMPTY_ACCURACY)
             self._bias, self.gradient = point.bias, self._rows.gradient(point.slopes)
 
@@ -97,7 +97,7 @@ class SparsePath:
         """
         weight, bias = (torch.tensor(array, dtype=torch.float64) for array in state)
         self._w, self._bias = weight[None], bias[None]
-        point = self._start(Sum([]), self._w[0].any(1).nonzero()[:, 0])
+        point = self._without_penalty(self._w[0].any(1).nonzero()[:, 0])
         self.gradient = self._rows.gradient(point.slopes)
 
     def fit(self, request):
@@ -128,12 +128,9 @@ class SparsePath:
         """Return the result of a fit, or None if its optimum was not found."""
         penalty = stacked_penalties([request], LIKE).layers[0]
         tracker, accuracy = Tracker(request), request.accuracy
-        used = self._w[0].any(1)
-        if used.sum() * self._w.size(2) > MOST_WEIGHTS:
-            return None
+        w, bias, used = self._w, self._bias, self._w[0].any(1)
         room = max(FEWEST_JOINING, int(used.sum()))
         takes_part = used | _largest(self._strong_rule(request), room)
-        w, bias, point = self._w, self._bias, None
         while True:
             chosen = takes_part.nonzero()[:, 0]
             point = self._start(penalty, chosen, w, bias)
@@ -159,11 +156,23 @@ class SparsePath:
         violation = max(point.violation, left_out.abs().max().item())
         return FitResult(state, tracker, violation)
 
-    def _start(self, penalty, inputs, w=None, bias=None):
-        """Return the iterate of the problem of some inputs at weights of all."""
-        w, bias = (self._w, self._bias) if w is None else (w, bias)
+    def _start(self, penalty, chosen, w, bias):
+        """Return the iterate from which the problem of the chosen inputs is solved."""
+        n_outputs, n_used = w.size(2), int(w[0].any(1).sum())
+        is_wide = len(chosen) * n_outputs > self._rows.target.size(1)
+        if is_wide and coordinate_descent.takes(self._loss, penalty, n_outputs):
+            part = self._part(penalty, chosen)
+            return active_set.start(
+                part, *coordinate_descent.approach(part, w[:, chosen])
+            )
+        if n_used * n_outputs > MOST_WEIGHTS:
+            raise active_set.Unsolved
+        return active_set.start(self._part(penalty, chosen), w[:, chosen], bias)
+
+    def _part(self, penalty, inputs):
+        """Return the problem of some inputs."""
         rows = self._rows
-        part = active_set.Part(
+        return active_set.Part(
             rows.columns(inputs),
             rows.target,
             rows.weight,
@@ -172,7 +181,11 @@ class SparsePath:
             inputs,
             self._products,
         )
-        return active_set.start(part, w[:, inputs], bias)
+
+    def _without_penalty(self, inputs):
+        """Return the present iterate of some inputs, which nothing penalises."""
+        part = self._part(Sum([]), inputs)
+        return active_set.start(part, self._w[:, inputs], self._bias)
 
     def _strong_rule(self, request):
         """Return the residuals at zero if gradients move as far as strengths.

@@ -15,7 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression, MultiTaskLasso, lasso_path
+from sklearn.linear_model import (
+    LogisticRegression,
+    MultiTaskElasticNet,
+    MultiTaskLasso,
+    lasso_path,
+)
 
 from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.model_selection import path_problem
@@ -115,6 +120,21 @@ def test_multi_task_lasso():
         np.testing.assert_allclose(path.coefs[i], task.coef_.T, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.05])
+def test_many_weights_in_groups(l2):
+    """With them coordinate descent comes first, and L-BFGS is not needed."""
+    X = standard(inputs(40, 100))
+    Y = standard(targets("several", X))
+    options = {"penalty": "group_l1", "ratio": 0.02, "n": 5}
+    with not_handed_over(), mock.patch.object(sparse_path, "MOST_WEIGHTS", 0):
+        path = path_of(MLPRegressor((), l2=l2), X, Y, **options)
+    assert path.support.sum(axis=1).max() > 30
+    strength = path.strengths[3]
+    share = {"l1_ratio": strength / (strength + 2 * l2), "tol": 1e-13}
+    task = MultiTaskElasticNet(strength + 2 * l2, max_iter=10**6, **share).fit(X, Y)
+    np.testing.assert_allclose(path.coefs[3], task.coef_.T, rtol=0, atol=1e-5)
+
+
 def test_logistic_lasso():
     X = standard(inputs(60, 200))
     y = targets("binary", X)
@@ -182,7 +202,7 @@ problems = st.fixed_dictionaries(
 
 
 @given(problems)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_screened_is_unscreened(problem):
     X = inputs(
