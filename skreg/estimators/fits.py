@@ -146,14 +146,15 @@ def _is_usable(result, rows, prepared):
 
     Losses are computed before each step, so that the last step was not checked yet.
     On centred inputs, weights of the usual size do not overflow in one step, unless
-    the outputs are exponential.
+    the outputs are exponential. Where the optimality conditions were computed, it was
+    at the last weights.
     """
     layout = prepared.layout
     numbers = [np.abs(array).max() for array in result.state]
     numbers += result.tracker.loss_curve[-1:]
-    is_centred = layout.scaling.offset is not None
+    is_safe = layout.scaling.offset is not None or np.isfinite(result.kkt_violation)
     grows = layout.loss.out_activation == "exp"
-    if is_centred and max(numbers) < USUAL and not grows:
+    if is_safe and max(numbers) < USUAL and not grows:
         return True
     inference = Inference(layout, [result.state], prepared.device)
     X = rows.X[rows.index[:JUDGED_ROWS]]

@@ -77,7 +77,7 @@ class PathProblem:
 
     def _layer_strengths(self, strength):
         """Return the strength of the penalty in each layer, as a fit would use it."""
-        model = copy.copy(self.model).set_params(**{self.penalty: strength})
+        model = self._model_with(strength)
         return layer_settings(model, self.request.architecture)[self.penalty]
 
     @property
@@ -103,8 +103,14 @@ class PathProblem:
 
     def fitted(self, result, strength):
         """Return the estimator fitted with a strength, and its tracker."""
-        model = copy.copy(self.model).set_params(**{self.penalty: strength})
-        return become_trained(model, self.prepared, result), result.tracker
+        model = become_trained(self._model_with(strength), self.prepared, result)
+        return model, result.tracker
+
+    def _model_with(self, strength):
+        """Return a copy of the estimator with a strength."""
+        model = copy.copy(self.model)
+        setattr(model, self.penalty, strength)  # `set_params` looks at all parameters
+        return model
 
     @cached_property
     def sparse_path(self):
