@@ -193,13 +193,14 @@ class _Memory:
         """
         if self.moved is None:
             return step * vector
-        s, y = self.moved * free.unsqueeze(1), self.change * free.unsqueeze(1)
-        sy, yy = s @ y.mT, y @ y.mT
+        # Of a product restricted to the free coordinates, one factor has to be.
+        s, y = self.moved, self.change
+        free_y = (y * free.unsqueeze(1)).mT
+        sy, yy = s @ free_y, y @ free_y
         curvature, squares = sy.diagonal(0, 1, 2), yy.diagonal(0, 1, 2)
         valid = curvature > 1e-10 * squares * step
-        # Pairs without positive curvature are set to zero, with a 1 on the diagonal so
-        # that the triangular system can be solved.
-        s, y = s * valid.unsqueeze(2), y * valid.unsqueeze(2)
+        # Pairs without positive curvature have zeros in the small systems, and a 1 on
+        # the diagonal so that the triangular system can be solved.
         both = valid.unsqueeze(2) & valid.unsqueeze(1)
         upper = torch.where(both, sy, 0.0).triu()
         upper.diagonal(0, 1, 2).add_(~valid)
@@ -207,13 +208,14 @@ class _Memory:
         newest = torch.where(valid, age, 0).argmax(1, True)
         scale = (curvature / squares).gather(1, newest)
         scale = torch.where(valid.any(1, True), scale, step).unsqueeze(2)
-        column = vector.unsqueeze(2)
+        column, wide = vector.unsqueeze(2), valid.unsqueeze(2)
+        along_s, along_y = (torch.where(wide, part @ column, 0.0) for part in (s, y))
         solve = torch.linalg.solve_triangular
-        p = solve(upper, s @ column, upper=True)
+        p = solve(upper, along_s, upper=True)
         middle = curvature.unsqueeze(2) * p
-        middle += scale * (torch.where(both, yy, 0.0) @ p - y @ column)
+        middle += scale * (torch.where(both, yy, 0.0) @ p - along_y)
         q = solve(upper.mT, middle, upper=False)
-        return (scale * (column - y.mT @ p) + s.mT @ q).squeeze(2)
+        return (scale * (column - y.mT @ p) + s.mT @ q).squeeze(2) * free
 
 
 class Solver:
