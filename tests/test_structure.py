@@ -76,6 +76,7 @@ ORDER = {
     ],
     "training": [
         "active_set",
+        "coordinate_descent",
         "adversarial",
         "draws",
         "errors",
@@ -142,6 +143,7 @@ ORDER = {
         "continuation",
         "fitted",
         "trained",
+        "side_by_side",
         "callbacks",
         "scoring",
         "monitoring",

@@ -109,10 +109,12 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
             label; otherwise rows sum to one. None is exactly 0 or 1, so that log losses
             are finite.
         """
-        score = self._raw_predict(X)
+        return self._decoded(self._raw_predict(X))
+
+    def _decoded(self, score):
         if self.n_outputs_ == 1:
             # A difference from 1 would lose the digits of small probabilities.
-            score = np.hstack([-score, score])
+            score = np.concatenate([-score, score], axis=-1)
         inverse_link = self._layout.loss.inverse_link
         return inside_unit_interval(inverse_link(torch.from_numpy(score)).numpy())
 

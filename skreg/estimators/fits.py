@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
 from skreg.estimators.inference import Inference
 from skreg.networks.activations import ACTIVATIONS
@@ -158,7 +159,8 @@ def _is_usable(result, rows, prepared):
         return True
     inference = Inference(layout, [result.state], prepared.device)
     X = rows.X[rows.index[:JUDGED_ROWS]]
-    prediction = inference.predict(X, layout.loss.inverse_link)
+    score = torch.from_numpy(inference.scores(X))
+    prediction = layout.loss.inverse_link(score).numpy()
     return bool(np.isfinite(layout.targets.decode(prediction)).all())
 
 

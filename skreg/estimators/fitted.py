@@ -1,7 +1,6 @@
 """A fitted estimator: its attributes, its predictions, and its networks one by one."""
 
 import copy
-import math
 import warnings
 from dataclasses import replace
 from typing import Any, Self
@@ -14,7 +13,7 @@ from skreg.compatibility import callback_attributes
 from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
-from skreg.estimators.validation import validated
+from skreg.estimators.validation import is_valid, validated
 from skreg.training.gradual_pruning import sparsity
 from skreg.typing import NDArray
 from skreg.version import __version__
@@ -87,39 +86,10 @@ class FittedNetwork(BaseEstimator):
 
     def _raw_predict(self, X):
         """Return the raw outputs, an array of shape (n_samples, n_outputs)."""
-        rows = self._rows(X)
-        return self._get_inference().predict(rows, lambda score: score)
-
-    def _mean_prediction(self, X):
-        """Return the inverse link of the raw outputs."""
-        rows = self._rows(X)
-        return self._get_inference().predict(rows, self._layout.loss.inverse_link)
-
-    def _rows(self, X):
-        """Return checked inputs, with a row for each sample."""
         check_is_fitted(self)
-        if self._is_valid(X):
-            return X
-        return validated(self, self._layout.inputs.rows_of(X)[0])
-
-    def _is_valid(self, X):
-        """Return whether scikit-learn's validation would return `X` unchanged.
-
-        Its checks take three times as long as predicting a row.
-        """
-        like_training = (
-            type(X) is np.ndarray
-            and X.dtype in (np.float64, np.float32)
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.shape[1] == self.n_features_in_
-            and X.flags.c_contiguous
-            and not hasattr(self, "feature_names_in_")
-        )
-        if not like_training:
-            return False
-        with np.errstate(over="ignore", invalid="ignore"):
-            return math.isfinite(X.sum())
+        if not is_valid(self, X):
+            X = validated(self, self._layout.inputs.rows_of(X)[0])
+        return self._get_inference().scores(X)
 
     def _input_weights(self):
         """Return, for each network, the weights that leave each input."""

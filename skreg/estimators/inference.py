@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import gen_batches
 
-from skreg.data.scaling import Scaling, scaled
+from skreg.data.scaling import Scaling, StackedScaling, scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
@@ -31,13 +31,15 @@ class Inference:
     device : torch.device
         That of the fit. Without it, as where a fitted estimator was loaded on another
         machine, the networks are on the CPU.
+    scalings : list of Scaling or None, default=None
+        The scaling of each network, where it is not that of the layout.
 
     Attributes
     ----------
     network : StackedNetwork
     """
 
-    def __init__(self, layout, states, device):
+    def __init__(self, layout, states, device, scalings=None):
         # torch cannot hold arrays that are read-only, as those of a memory map are.
         states = [
             [np.require(array, requirements="W") for array in state] for state in states
@@ -46,38 +48,54 @@ class Inference:
         device = device_here(device)
         self.network = StackedNetwork(layout.architecture, states, dtype, device)
         self._layout, self._scaling = layout, layout.scaling.tensors()
+        if scalings is not None:
+            stacked = StackedScaling.of(scalings, "cpu")
+            self._scaling = stacked.offset, stacked.scale, stacked.clips
         self._dtype = states[0][0].dtype
 
-    def predict(self, X, link):
-        """Predict all rows, in parts that fit the cache.
+    def scores(self, X):
+        """Return the raw outputs for all rows, computed in parts that fit the cache.
 
         Parameters
         ----------
         X : {ndarray, CSR} of shape (n_samples, n_features)
             Checked rows.
-        link : callable
-            Function of the raw outputs, a tensor of shape (n_rows, n_outputs), that
-            keeps the shape.
 
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
+            After the inverse link, they predict the mean of the networks.
         """
         used = self._used_inputs(X)
         if used is not None:
-            return self._of_inputs(used).predict(X[:, used], link)
+            return self._of_inputs(used).scores(X[:, used])
         architecture, n_rows = self._layout.architecture, X.shape[0]
         n_networks = self.network.n_models * architecture.n_members
         widest = architecture.widest * n_networks
         size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
         with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
-                return link(self._scores(X)).numpy()
+                return self._mean_score(X).numpy()
             # Filled in place, because small results between large ones fragment memory.
             result = np.empty((n_rows, self._layout.targets.n_outputs), self._dtype)
             for part in gen_batches(n_rows, size):
-                result[part] = link(self._scores(X[part])).numpy()
+                result[part] = self._mean_score(X[part]).numpy()
             return result
+
+    def scores_of_each(self, X):
+        """Return the raw outputs of each network for a few rows.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR} of shape (n_samples, n_features)
+            Checked rows.
+
+        Returns
+        -------
+        ndarray of shape (n_networks, n_samples, n_outputs)
+        """
+        with threads_for(X.shape[0] * self._layout.architecture.largest_product):
+            return self._scores(X).cpu().numpy()
 
     def _used_inputs(self, X):
         """Return the inputs that are used, if it is worth leaving the others out.
@@ -118,8 +136,15 @@ class Inference:
         device = self.network.weights[0].device
         return Inference(layout, states, device)
 
+    def _mean_score(self, X):
+        """Return raw outputs of their mean, a tensor of shape (n_rows, n_outputs)."""
+        score = self._scores(X)
+        is_single = score.size(0) == 1
+        score = score.squeeze(0) if is_single else self._layout.loss.mean_score(score)
+        return score if score.device.type == "cpu" else score.cpu()
+
     def _scores(self, X):
-        """Return raw outputs, a tensor of shape (n_rows, n_outputs)."""
+        """Return raw outputs, a tensor of shape (n_networks, n_rows, n_outputs)."""
         if sp.issparse(X):
             X = X.toarray()
         elif not X.flags.writeable:
@@ -131,6 +156,4 @@ class Inference:
             x = x.to(weight.device, weight.dtype)
         n_models = network.n_models
         score = network.forward(x.expand(n_models, -1, -1) if n_models > 1 else x)
-        score = mean_of_members(score, layout.architecture.n_members, layout.loss)
-        score = layout.loss.mean_score(score) if n_models > 1 else score.squeeze(0)
-        return score if score.device.type == "cpu" else score.cpu()
+        return mean_of_members(score, layout.architecture.n_members, layout.loss)

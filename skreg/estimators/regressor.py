@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import RegressorMixin
 
 from skreg.compatibility import StrOptions, available_if, fit_context
@@ -75,9 +76,13 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the targets.
         """
-        mean = self._mean_prediction(X)
-        prediction = self._layout.targets.decode(mean)
-        return prediction[:, 0] if self._layout.targets.is_flat else prediction
+        return self._decoded(self._raw_predict(X))
+
+    def _decoded(self, score):
+        loss, targets = self._layout.loss, self._layout.targets
+        mean = loss.inverse_link(torch.from_numpy(score)).numpy()
+        prediction = targets.decode(mean)
+        return prediction[:, 0] if targets.is_flat else prediction
 
     @property
     def coef_(self) -> NDArray[Any]:

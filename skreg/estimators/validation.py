@@ -1,5 +1,7 @@
 """scikit-learn's validation of inputs, and one way to write a sparse matrix."""
 
+import math
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
@@ -45,6 +47,32 @@ def validated(estimator, X, *, reset=False, **targets):
             "it in a pipeline, such as OneHotEncoder, or use "
             f"skrub.tabular_pipeline({type(estimator).__name__}())."
         ) from error
+
+
+def is_valid(estimator, X):
+    """Return whether `validated` would return `X` unchanged.
+
+    scikit-learn's checks take three times as long as predicting a row.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted one.
+    X : object
+    """
+    like_training = (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and X.shape[0] > 0
+        and X.shape[1] == estimator.n_features_in_
+        and X.flags.c_contiguous
+        and not hasattr(estimator, "feature_names_in_")
+    )
+    if not like_training:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(X.sum())
 
 
 def _words(X):

@@ -29,8 +29,9 @@ from skreg.estimators.preparation import check_data, check_groups
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.scoring import check_score, score_function
+from skreg.estimators.side_by_side import SideBySide
 from skreg.estimators.trained import in_precision
-from skreg.estimators.validation import validated
+from skreg.estimators.validation import is_valid, validated
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.model_selection.chosen import chosen_table
 from skreg.model_selection.deadline import Deadline
@@ -239,15 +240,19 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self.estimators_ = [in_precision(each, dtype) for each in self.estimators_]
         self.weights_ = weights
 
-    def _mean(self, predictions, X):
-        """Return the average of the predictions of the networks.
-
-        `predictions` maps a network and `X` to its predictions.
-        """
+    def _mean(self, X):
+        """Return the average of the predictions of the networks."""
         self._check_can_predict()
-        X = validated(self, X)
-        models = self.estimators_
-        return mean_over((predictions(m, X) for m in models), self.weights_)
+        if not is_valid(self, X):
+            X = validated(self, X)
+        together = vars(self).get("_together")
+        if together is None or together.estimators is not self.estimators_:
+            together = self._together = SideBySide(self.estimators_)
+        return mean_over(together.predictions(X), self.weights_)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_together"}
 
     def _scored(self, default, X, y, sample_weight, params):
         """Return the score by `scoring`, as GridSearchCV does.

@@ -165,7 +165,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
             multilabel targets, they are the probabilities of the labels instead. None
             is exactly 0 or 1, so that log losses are finite.
         """
-        mean = self._mean(ClassAverage.predictions, X)
+        mean = self._mean(X)
         if not self._targets.is_multilabel:
             mean = tempered(mean, self.temperature_, self.class_prior_)
         return inside_unit_interval(mean)
@@ -325,7 +325,7 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the targets.
         """
-        mean = self._mean(NumberAverage.predictions, X)
+        mean = self._mean(X)
         if self.shrinkage_ == 1:
             return mean
         center = np.asarray(self.target_center_, mean.dtype)
