@@ -205,6 +205,7 @@ ORDER = {
         "pipelines",
         "texts",
         "columns",
+        "header",
         "delimited",
         "files",
         "roles",

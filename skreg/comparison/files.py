@@ -9,7 +9,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skreg.comparison.delimited import is_data_row, read_delimited, unique_names
+from skreg.comparison.delimited import read_delimited
+from skreg.comparison.header import split_header, unique_names
 from skreg.typing import DataFrame
 
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -114,10 +115,12 @@ def _read_zip(content):
             name
             for name in names
             if can_read(Path(name))
-            and not Path(name).name.startswith(".")
+            and not re.match(r"(?i)\.|readme|licen[cs]e", Path(name).name)
             and not name.startswith("__MACOSX")
         ]
-        if len(tables) != 1:
+        if not tables:
+            raise ValueError(f"the archive holds no table, only {names[:5]}")
+        if len(tables) > 1:
             raise ValueError(
                 f"the archive holds {len(tables)} tables ({', '.join(tables[:5])}):"
                 " extract the one to compare on"
@@ -155,22 +158,18 @@ def _read_excel(content):
         raise ValueError(
             "Excel files need openpyxl: pip install openpyxl, or save it as CSV"
         ) from error
-    filled = {name: sheet for name, sheet in sheets.items() if sheet.size}
-    if not filled:
-        raise ValueError("it holds no table")
-    name, sheet = next(iter(filled.items()))
-    notes = [f"the first sheet, {name!r}, of {len(filled)}"] if len(filled) > 1 else []
-    sheet = sheet.dropna(how="all").dropna(how="all", axis=1)
-    # Titles have fewer cells than the table.
-    n_cells = sheet.notna().sum(axis=1)
-    sheet = sheet[(n_cells > n_cells.median() / 2).cummax()]
-    texts = sheet.astype(object).where(sheet.notna(), "").map(str)
-    first, rest = texts.iloc[0].tolist(), texts.iloc[1:1000].to_numpy().tolist()
-    if is_data_row(first, rest):
-        first = [f"column {i + 1}" for i in range(sheet.shape[1])]
-        notes.append("the first line holds no names: columns are numbered from 1")
-    else:
-        sheet = sheet.iloc[1:]
-    sheet = sheet.reset_index(drop=True)
-    sheet.columns = unique_names(first, notes)
+    tables = {
+        name: sheet.dropna(how="all").dropna(how="all", axis=1)
+        for name, sheet in sheets.items()
+    }
+    tables = {name: sheet for name, sheet in tables.items() if min(sheet.shape) > 1}
+    if not tables:
+        raise ValueError("it holds no table of two rows and columns")
+    name, sheet = next(iter(tables.items()))
+    notes = [f"the first sheet with a table, {name!r}"] if len(sheets) > 1 else []
+    texts = sheet.iloc[:1000].astype(object)
+    texts = texts.where(texts.notna(), "").map(str)
+    names, n_above = split_header(texts.to_numpy().tolist(), sheet.shape[1], notes)
+    sheet = sheet.iloc[n_above:].reset_index(drop=True)
+    sheet.columns = names
     return RawTable(sheet.infer_objects(), notes=notes)

@@ -41,7 +41,7 @@ def read(tmp_path):
         bz2.compress(CSV),
         lzma.compress(CSV),
         zipped(**{"data.csv": CSV}),
-        zipped(**{"data.csv": CSV, "__MACOSX/._data.csv": b"\0", "readme.md": b"x"}),
+        zipped(**{"data.csv": CSV, "__MACOSX/._data.csv": b"\0", "README.txt": b"x"}),
         gzip.compress(zipped(**{"folder/data.txt": CSV})),
     ],
     ids=["plain", "gzip", "bzip2", "xz", "zip", "zip with others", "twice"],
@@ -83,7 +83,25 @@ def test_excel(title, read):
     assert table.frame.columns.tolist() == ["a", "b", "c"]
     assert table.frame["c"].tolist() == [0.5, 1.5]
     assert table.frame["b"].isna().tolist() == [False, True]
-    assert table.notes == ["the first sheet, 'first', of 2"]
+    notes = ["lines before the table are left out"] if title else []
+    assert table.notes == ["the first sheet with a table, 'first'", *notes]
+
+
+def test_excel_with_a_cover_and_groups_of_columns(read):
+    openpyxl = pytest.importorskip("openpyxl")
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["About these data"])
+    sheet = book.create_sheet("data")
+    for row in (["inputs", None, "output"], ["a", "b", "c"], [1, 2, 3], [4, 5, 6]):
+        sheet.append(row)
+    book.save(buffer)
+    table = read(buffer.getvalue())
+    assert table.frame.columns.tolist() == ["inputs a", "b", "output c"]
+    assert table.frame.to_numpy().tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert table.notes == [
+        "the first sheet with a table, 'data'",
+        "the second line is joined to the names",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +127,7 @@ def test_endings(name, expected):
         (b"<!DOCTYPE html><html>", "it is a web page or XML"),
         (b' [{"a": 1}]', "it is ARFF or JSON"),
         (b"@RELATION iris\n", "it is ARFF or JSON"),
-        (zipped(a=b"x"), "the archive holds 0 tables"),
+        (zipped(a=b"x"), r"the archive holds no table, only \['a'\]"),
         (zipped(**{"a.csv": CSV, "b.csv": CSV}), r"2 tables \(a.csv, b.csv\): extract"),
         (gzip.compress(CSV)[:-9], "ended before the end"),
         (b"PAR1 and nothing else", "[Pp]arquet"),
