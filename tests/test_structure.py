@@ -200,6 +200,7 @@ ORDER = {
         "budget",
         "choices",
         "content",
+        "dates",
         "missing",
         "numerals",
         "pipelines",

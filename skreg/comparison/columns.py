@@ -1,10 +1,14 @@
 """What the columns of a file hold: numbers, dates or texts."""
 
+import datetime
+
 import numpy as np
 
 from skreg.comparison.content import LARGEST_WHOLE, TOO_LONG, Content, DataError
 from skreg.comparison.numerals import is_number
 from skreg.comparison.texts import DecimalMark, TextColumn
+
+_FIRST_DATE, _LAST_DATE = 18000101, 22001231
 
 
 def contents(frame, separator=None, kinds=None):
@@ -42,6 +46,8 @@ def contents(frame, separator=None, kinds=None):
             found[name] = texts[name].content(mark)
         else:
             found[name] = _typed(frame[name])
+        if kinds.get(name, "date") == "date":
+            found[name] = _with_dates_of_eight_digits(found[name])
         wanted = kinds.get(name, found[name].kind)
         if wanted == "text" and found[name].kind != "text":
             values = frame[name].astype("str").where(frame[name].notna())
@@ -51,6 +57,21 @@ def contents(frame, separator=None, kinds=None):
                 f"column {name!r} holds no {wanted}s{_example(found[name])}"
             )
     return found
+
+
+def _with_dates_of_eight_digits(content):
+    """Return dates for whole numbers that are all dates, such as 20200131."""
+    import pandas as pd
+
+    known = content.values.dropna().unique() if content.is_whole else []
+    if len(known) < 2 or min(known) < _FIRST_DATE or max(known) > _LAST_DATE:
+        return content
+    texts = pd.Series(known).map("{:.0f}".format)
+    dates = pd.to_datetime(texts, format="%Y%m%d", errors="coerce")
+    if dates.isna().any():
+        return content
+    values = content.values.map(dict(zip(known, dates)))
+    return Content("date", values, notes=("written as %Y%m%d", *content.notes))
 
 
 def _example(content):
@@ -145,7 +166,7 @@ def _is_text(column):
         return False
     kind = types.infer_dtype(column, skipna=True)
     if kind in ("mixed", "mixed-integer"):
-        scalars = (str, int, float, bool, np.number)
+        scalars = (str, int, float, bool, np.number, datetime.date, datetime.time)
         return all(isinstance(each, scalars) for each in column.dropna())
     return kind == "string"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -266,7 +266,7 @@ def _find_target(frame, target):
         by_lower = {column.lower(): column for column in reversed(columns)}
         named = [by_lower[name] for name in _TARGET_NAMES if name in by_lower]
         filled = (column for column in reversed(columns) if _has_values(frame[column]))
-        return next(iter([*named, *filled]), columns[-1])
+        return next(chain(named, filled), columns[-1])
     if target not in columns:
         hint = did_you_mean(target, columns)
         raise DataError(f"there is no column {target!r}; {hint}")
@@ -283,9 +283,11 @@ def _target_values(name, content):
     n_missing = int(values.isna().sum())
     if n_missing:
         words = "".join(f" ({note})" for note in content.notes if "missing" in note)
+        is_word = words and content.kind == "text"
+        other = f", or keep them as a class (--role {name}=text)" if is_word else ""
         raise DataError(
             f"target {name!r} has {n_missing} missing values of"
-            f" {len(values)}{words}: remove those rows"
+            f" {len(values)}{words}: remove those rows{other}"
         )
     if values.nunique() == 1:
         raise DataError(

@@ -62,19 +62,15 @@ def split_header(rows, n_fields, notes, other_names=()):
 
 def _n_titles(rows, n_fields):
     """Return the number of rows before the names, or before the data if none has."""
-    n_titles = next(
-        (n for n, row in enumerate(rows) if _is_filled(row, n_fields)), len(rows)
-    )
-    if not n_titles or not is_data_row(*_first_and_rest(rows[n_titles:])):
+    filled = [n for n, row in enumerate(rows) if _is_filled(row, n_fields)]
+    wide = (n for n, row in enumerate(rows) if len(row) == n_fields)
+    n_titles = filled[0] if filled else next(wide, len(rows))
+    if not n_titles or not is_data_row(rows[n_titles], rows[n_titles + 1 :]):
         return n_titles
     # The line above the data is that of the names, if only some columns have one.
     above = rows[n_titles - 1]
     has_names = len(above) in (n_fields, n_fields - 1) and len(above) > 1
     return n_titles - 1 if has_names else n_titles
-
-
-def _first_and_rest(rows):
-    return (rows[0], rows[1:]) if rows else ([], [])
 
 
 def _is_filled(row, n_fields):

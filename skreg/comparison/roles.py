@@ -17,6 +17,7 @@ _COUNTS_ROWS = re.compile(
 )
 _NAMES_ROWS = re.compile(r"(?i:(^|.*[^a-z])(u|g|gu)?(id|index))|.*[a-z](Id|ID)")
 _NAMES_TIME = re.compile(r"(?i:date|year|time|month|period|season|week|day|quarter)")
+_HAS_DECIMALS = re.compile(r"(?<![\d.])\d+[.,]\d+(?![\d.])")
 _IS_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")
 
 
@@ -130,12 +131,15 @@ def _reason_of_number(name, values, n_values):
 
 
 def _are_identifiers(texts):
-    """Whether texts differ in their digits only, or are codes of one length."""
+    """Whether texts differ in one whole number only, or are codes of one length."""
     texts = list(map(str, texts))
     if not all(re.search(r"\d", text) for text in texts):
         return False
-    around = {re.sub(r"\d+", "#", text) for text in texts}
-    if len(around) == 1:
+    if any(_HAS_DECIMALS.search(text) for text in texts):
+        return False
+    around = {tuple(re.split(r"\d+", text)) for text in texts}
+    # Two numbers may be a range, a fraction or a duration.
+    if len(around) == 1 and len(around.pop()) == 2:
         return True
     are_codes = all(re.fullmatch(r"[\w{}-]{4,}", text) for text in texts)
     return are_codes and len(set(map(len, texts))) == 1

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from skreg.comparison.content import LARGEST_WHOLE, TOO_LONG, Content
+from skreg.comparison.dates import read_clock_times, read_dates
 from skreg.comparison.missing import is_missing
 from skreg.comparison.numerals import read_numerals
 
-_TIME = re.compile(r"\d{1,3}:[0-5]\d(:[0-5]\d([.,]\d+)?)?")
-# Those that skrub does not look for.
-_MORE_FORMATS = (
-    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%y", "%b %d %Y", "%b %d, %Y"),
-    *("%B %d, %Y", "%d %B %Y", "%b %Y", "%B %Y", "%Y %b", "%Y %B"),
-)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+")
 
 
@@ -48,7 +43,9 @@ class TextColumn:
             return
         self.codes, uniques = texts.factorize()
         self.uniques = list(map(str, uniques))
-        self.words = [each for each in self.uniques if not is_missing(each)]
+        # To say that a column holds text keeps a word such as "NA".
+        is_missing_word = is_missing if kind != "text" else lambda each: not each
+        self.words = [each for each in self.uniques if not is_missing_word(each)]
         if kind in (None, "number"):
             self._read_numbers()
 
@@ -99,17 +96,26 @@ class TextColumn:
         if {each.casefold() for each in self.words} <= {"true", "false"}:
             values = [each.casefold() == "true" for each in self.words]
             return self._of_words("boolean", values, None, "boolean")
-        if self.kind is None and all(map(_TIME.fullmatch, self.words)):
-            times = list(map(_seconds, self.words))
-            return self._of_words("number", times, np.nan, float, "times, in seconds")
-        if self.kind in (None, "date"):
-            words = [each for each in self.words if not is_missing(each, True)]
-            dates, written = _dates(words)
-            if dates is not None:
-                self.words = words
-                return self._of_words("date", dates, None, None, written)
+        found = self._of_times()
+        if found is not None:
+            return found
         note = self._odd_words() if self.kind is None else ""
         return self._of_words("text", self.words, None, object, note)
+
+    def _of_times(self):
+        """Return times in seconds or dates, or None."""
+        words = [each for each in self.words if not is_missing(each, True)]
+        if words and self.kind in (None, "number"):
+            seconds = read_clock_times(words)
+            if seconds is not None:
+                self.words, note = words, "times, in seconds"
+                return self._of_words("number", seconds, np.nan, float, note)
+        if words and self.kind in (None, "date"):
+            dates, note = read_dates(words)
+            if dates is not None:
+                self.words = words
+                return self._of_words("date", dates, None, None, note)
+        return None
 
     def _of_plain(self, mark):
         is_whole = all(each.lstrip("+-").isdecimal() for each in self.words)
@@ -164,8 +170,8 @@ class TextColumn:
         if None not in numbers and units == {""}:
             return "numbers that are written in different ways"
         if None not in numbers and len(units) <= 5:
-            units = sorted(map(repr, units - {""}))
-            return f"numbers in several units: {', '.join(units)}"
+            shown = [repr(unit) if unit else "none" for unit in sorted(units)]
+            return f"numbers in different units: {', '.join(shown)}"
         odd = [w for w, n in zip(self.words, numbers) if n is None or n.unit]
         if not odd or 2 * len(odd) > len(numbers):
             return ""
@@ -194,33 +200,6 @@ def _loses_digits(values, words):
         return False
     digits = {re.sub(r"[^\d-]", "", each).lstrip("0") for each in words}
     return len(np.unique(values[~np.isnan(values)])) < len(digits)
-
-
-def _seconds(text):
-    parts = [float(part) for part in text.replace(",", ".").split(":")]
-    hours, minutes, seconds = [*parts, 0.0][:3]
-    return 3600 * hours + 60 * minutes + seconds
-
-
-def _dates(words):
-    """Return the dates that texts stand for and a note on their format, or None."""
-    import pandas as pd
-    from skrub import ToDatetime
-
-    if not words or not all(len(w) > 5 and re.search(r"\d", w) for w in words):
-        return None, None
-    texts = pd.Series(words, name="dates", dtype=object)
-    for written in (None, *_MORE_FORMATS):
-        reader = ToDatetime(format=written)
-        try:
-            dates = reader.fit_transform(texts)
-        except ValueError:  # not dates, or of several formats
-            continue
-        if not dates.isna().any():
-            if dates.dt.tz is not None:
-                dates = dates.dt.tz_convert(None)
-            return list(dates), f"written as {reader.format_}"
-    return None, None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ def role(values, name="x", **options):
         (["1", "-", "n.d.", "3"], [1, np.nan, np.nan, 3]),
         (["1e-50", "2e-50"], [1e-50, 2e-50]),
         (["inf", "-Infinity", "1"], [np.inf, -np.inf, 1]),
-        (["01:30", "00:10"], [5400, 600]),
+        (["01:30", "00:10", "-"], [5400, 600, np.nan]),
+        (["1:30 PM", "12:05 am"], [48600, 300]),
+        (["1:02.5", "10:00.25"], [62.5, 600.25]),
+        (["2 days 01:00:00", "-1 days +23:00:00"], [176400, -3600]),
         (["1:00:01.5", "00:10:00"], [3601.5, 600]),
         (["$1,000.50", "n/a", "$3"], [1000.5, np.nan, 3]),
         ([None, None], [np.nan, np.nan]),
@@ -68,7 +71,8 @@ def test_numbers(values, expected):
         (["1/31/20", "2/28/21"], "written as %m/%d/%y"),
         (["31.1.20", "28.2.21"], "written as %d.%m.%y"),
         (["31-Jan-20", "28-Feb-21"], "written as %d-%b-%y"),
-        (["Jan 31 2020", "Feb 28 2021"], "written as %b %d %Y"),
+        (["20200131", "20210228"], "written as %Y%m%d"),
+        ([20200131, 20210228], "written as %Y%m%d"),
         ([datetime.date(2020, 1, 31), datetime.date(2021, 2, 28)], None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"]), None),
         (pd.to_datetime(["2020-01-31", "2021-02-28"], utc=True), None),
@@ -99,11 +103,14 @@ def test_missing_dates():
         (["a", " b ", None, "?"], ["a", "b", np.nan, np.nan]),
         (pd.Categorical([1, 2, None]), ["1", "2", np.nan]),
         (["+", "-", "+"], ["+", "-", "+"]),
+        (["Na", "NA", "K"], ["Na", np.nan, "K"]),
+        ([r"\N", "Nan", "NULL"], [np.nan, "Nan", np.nan]),
         (["none", "mild", "None"], ["none", "mild", "None"]),
         # More digits than a number of double precision has.
         ([2**60, 2**60 + 1], [str(2**60), str(2**60 + 1)]),
         ([str(10**18), str(10**18 + 1)], [str(10**18), str(10**18 + 1)]),
         ([1, "a", 2.5], ["1", "a", "2.5"]),
+        ([datetime.date(2020, 1, 31), 1], ["2020-01-31", "1"]),
     ],
 )
 def test_texts(values, expected):
@@ -170,7 +177,10 @@ def test_points_between_thousands():
 def test_notes():
     assert content(["1", "?", "?", "-"]).notes == ("missing: '?' (2), '-' (1)",)
     assert content(["1", "2", "3", "x1"]).notes == ("most are numbers, but not 'x1'",)
-    assert content(["5 kg", "300 g"]).notes == ("numbers in several units: 'g', 'kg'",)
+    assert content(["5 kg", "300 g"]).notes == (
+        "numbers in different units: 'g', 'kg'",
+    )
+    assert content(["5%", "3"]).notes == ("numbers in different units: none, '%'",)
     assert content(["1.5", "2,5"]).notes == (
         "numbers that are written in different ways",
     )
@@ -180,6 +190,8 @@ def test_kinds_that_the_user_gives():
     assert content(["1", "2"], kind="text").values.tolist() == ["1", "2"]
     assert content([1, 2], kind="text").values.tolist() == ["1", "2"]
     assert content(["2020-01-31", "-"], kind="text").kind == "text"
+    assert content(["a", "NA"], kind="text").values.tolist() == ["a", "NA"]
+    assert content([20200131, 20200201], kind="number").kind == "number"
     with pytest.raises(DataError, match="column 'x' holds no numbers, such as 'a'"):
         content(["1", "a"], kind="number")
 
@@ -228,6 +240,10 @@ def test_left_out(values, name, reason):
         (["C" * i + "(=O)c1cccc1" for i in range(N)], "smiles", "text"),
         ([f"country {'abcdefghij'[i % 10] * i}" for i in range(N)], "x", "text"),
         ([f"{i}-{i + 1}" for i in range(N)], "season", "text"),
+        # Measurements of two numbers, or with words.
+        ([f"{i}/{i + 1}" for i in range(N)], "x", "text"),
+        ([f"{i}.5 ± 0.1" for i in range(N)], "x", "text"),
+        ([f"{i}h {i}m" for i in range(N)], "x", "text"),
         ([True, False] * (N // 2), "x", "category"),
         (pd.date_range("2020", periods=N), "x", "date"),
     ],

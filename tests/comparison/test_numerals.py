@@ -44,6 +44,8 @@ def test_negative_numbers_of_accounting(cents):
     expected = [-abs(each) / 100 for each in cents] + [1.0]
     in_parentheses = [f"({abs(each) / 100:,.2f})" for each in cents] + ["1.00"]
     behind = [f"{abs(each) / 100:.2f}-" for each in cents] + ["1.00"]
+    with_currency = [f"$({abs(each) / 100:,.2f})" for each in cents] + ["$1.00"]
+    np.testing.assert_array_equal(read_numerals(with_currency).values("."), expected)
     np.testing.assert_array_equal(read_numerals(in_parentheses).values("."), expected)
     np.testing.assert_array_equal(read_numerals(behind).values("."), expected)
 
@@ -95,11 +97,32 @@ def test_decimal_mark(texts, with_point, with_comma):
         ["745/1998"],
         ["1_000"],
         ["$5 USD"],
+        ["<5", "<7", "9"],
+        ["5", "10 M"],
+        ["5 M", "10 M", "3 kg"],
         [""],
     ],
 )
 def test_what_is_no_number(texts):
     assert read_numerals(texts) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1.5K", "2M", "900", "1.1bn"], [1500, 2e6, 900, 1.1e9]),
+        (["€110.5M", "€565K", "€0"], [110.5e6, 565e3, 0]),
+        # One letter may be a unit.
+        (["1.5k", "2k"], [1.5, 2]),
+    ],
+)
+def test_letters_for_thousands(texts, expected):
+    assert read_numerals(texts).values(".").tolist() == expected
+
+
+def test_bounds_of_measurements():
+    texts = ["<0.5", "0.7", ">= 9", "3"]
+    assert read_numerals(texts).values(".").tolist() == [0.5, 0.7, 9, 3]
 
 
 def test_zero_needs_no_unit():
@@ -114,6 +137,8 @@ def test_zero_needs_no_unit():
         (["20,000"], ".", "with thousands separators"),
         (["(5)", "6"], ".", "with signs behind or parentheses"),
         (["$1,000.5"], ".", "with thousands separators, in $"),
+        (["<0.5", "0.7"], ".", "without < or >"),
+        (["€1.5M", "€3"], ".", "with letters for thousands or millions, in €"),
     ],
 )
 def test_description(texts, decimal, expected):
