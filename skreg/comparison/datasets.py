@@ -99,30 +99,42 @@ class Table:
         DataError
             If a class (classification) or the table (regression) has too few rows.
         """
-        needed = next(
-            n for n in count(n_folds) if n - -(-n // n_folds) >= n_inner_folds + 1
-        )
-        if self.task == "regression":
-            # R2 is not defined on fewer than two rows.
-            needed = max(needed, 2 * n_folds)
-            if len(self.y) < needed:
-                raise DataError(
-                    f"{self.name} has {len(self.y)} rows, and {n_folds} folds need at"
-                    f" least {needed}: use fewer folds"
-                )
-            return
+        is_number = self.task == "regression"
         classes, counts = np.unique(self.y, return_counts=True)
-        if counts.min() < needed:
-            raise DataError(
-                f"class {shown(classes[counts.argmin()])} of {self.target!r} has only"
-                f" {counts.min()} of {len(self.y)} rows, and {n_folds} folds need at"
-                f" least {needed} of each class: use fewer folds, merge or remove the"
-                f" rare classes{self._other_task()}"
-            )
+        n_rows = len(self.y) if is_number else counts.min()
+        needed = _rows_needed(n_folds, n_inner_folds, is_number)
+        if n_rows >= needed:
+            return
+        enough = [
+            n
+            for n in range(2, n_rows + 1)
+            if _rows_needed(n, n_inner_folds, is_number) <= n_rows
+        ]
+        nearest = min(enough, key=lambda n: abs(n - n_folds), default=None)
+        hints = [f"use {nearest} folds"] if enough else []
+        if is_number:
+            hints = hints or ["that is too little to compare on"]
+            start, end = f"{self.name} has {n_rows} rows", ""
+        else:
+            hints.append("merge or remove the rare classes")
+            if self.y.dtype.kind in "iuf":
+                hints.append("predict a number (--task regression)")
+            rare = shown(classes[counts.argmin()])
+            start = f"class {rare} of {self.target!r} has only {n_rows}"
+            start, end = f"{start} of {len(self.y)} rows", " of each class"
+        raise DataError(
+            f"{start}, and {n_folds} folds need at least {needed}{end}:"
+            f" {', or '.join(hints)}"
+        )
 
-    def _other_task(self):
-        is_number = self.y.dtype.kind in "iuf"
-        return ", or predict a number (--task regression)" if is_number else ""
+
+def _rows_needed(n_folds, n_inner_folds, is_number):
+    """Return how many rows, of each class, nested folds need."""
+    needed = next(
+        n for n in count(n_folds) if n - -(-n // n_folds) >= n_inner_folds + 1
+    )
+    # R2 is not defined on fewer than two rows.
+    return max(needed, 2 * n_folds) if is_number else needed
 
 
 def load_table(

@@ -10,6 +10,8 @@ from skreg.comparison.dates import read_clock_times, read_dates
 from skreg.comparison.missing import is_missing
 from skreg.comparison.numerals import read_numerals
 
+# Months and hours of two digits are numbers.
+_LEADING_ZERO = re.compile(r"0\d\d")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+")
 
 
@@ -126,6 +128,9 @@ class TextColumn:
             texts = self.texts[values.notna()].str.replace(".", "", regex=False)
             values = texts.astype(float).reindex(values.index)
             notes = ("with thousands separators", *notes)
+        if is_whole and any(map(_LEADING_ZERO.match, self.words)):
+            role = f"--role {self.texts.name}=text takes them as codes"
+            notes = (f"with leading zeros; {role}", *notes)
         return Content("number", values, is_whole, notes)
 
     def _of_numerals(self, mark):

@@ -186,6 +186,13 @@ def test_notes():
     )
 
 
+def test_codes_with_leading_zeros_are_said():
+    note = "with leading zeros; --role x=text takes them as codes"
+    assert content(["00501", "99950"]).notes == (note,)
+    assert content(["00501", "99950"], kind="text").values.tolist()[0] == "00501"
+    assert content(["01", "12"]).notes == content(["0.125"]).notes == ()
+
+
 def test_kinds_that_the_user_gives():
     assert content(["1", "2"], kind="text").values.tolist() == ["1", "2"]
     assert content([1, 2], kind="text").values.tolist() == ["1", "2"]

@@ -271,27 +271,30 @@ def test_no_inputs_are_left(write):
 
 
 @pytest.mark.parametrize(
-    ("rare", "n_folds", "n_inner_folds", "fits"),
+    ("rare", "n_folds", "n_inner_folds", "hint"),
     [
-        (5, 5, 3, True),
-        (4, 5, 3, False),
-        (8, 2, 3, True),
-        (7, 2, 3, False),
-        (2, 2, 0, True),
+        (5, 5, 3, None),
+        (8, 2, 3, None),
+        (2, 2, 0, None),
+        (4, 5, 3, "merge or remove"),
+        (9, 10, 5, "use 9 folds, or merge or remove"),
+        # Larger folds leave fewer rows to the inner ones.
+        (7, 2, 3, "use 3 folds, or merge or remove"),
     ],
 )
-def test_check_folds_of_classes(rare, n_folds, n_inner_folds, fits):
+def test_check_folds_of_classes(rare, n_folds, n_inner_folds, hint):
     y = np.array(["common"] * 50 + ["rare"] * rare)
     table = Table("toy", None, y, "outcome", "classification")
-    if fits:
+    if hint is None:
         table.check_folds(n_folds, n_inner_folds)
         return
-    with pytest.raises(DataError, match=f"class rare of 'outcome' has only {rare} of"):
+    match = f"class rare of 'outcome' has only {rare} of .* of each class: {hint}"
+    with pytest.raises(DataError, match=match):
         table.check_folds(n_folds, n_inner_folds)
 
 
 def test_check_folds_of_a_regression():
     table = Table("toy", None, np.arange(9.0), "outcome", "regression")
     table.check_folds(4, 3)
-    with pytest.raises(DataError, match="has 9 rows, and 5 folds need at least 10"):
+    with pytest.raises(DataError, match="9 rows, and 5 folds need at least 10: use 4"):
         table.check_folds(5, 3)
