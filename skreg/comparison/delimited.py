@@ -58,7 +58,7 @@ def read_delimited(content):
         elif separator not in (None, ","):
             notes.append(f"columns are separated by {SEPARATORS[separator]}")
         n_fields = _usual_width(rows)[0]
-        in_comment = _names_in_comment(comments, separator)
+        in_comment = _names_in_comment(comments, separator, n_fields)
         names, n_above = split_header(rows, n_fields, notes, in_comment)
         if comments.strip() and names != in_comment:
             notes.append("comments before the table are left out")
@@ -175,14 +175,16 @@ def _usual_width(rows):
     return width, (n_rows + (len(rows[0]) == width - 1)) / len(rows)
 
 
-def _names_in_comment(comments, separator):
-    """Return the fields of the last comment, without its mark unless it is a name."""
+def _names_in_comment(comments, separator, n_fields):
+    """Return the names in the last comment, without its mark unless it is a name."""
     line = comments.rstrip().rpartition("\n")[2]
     text = _COMMENT.sub("", line, count=1)
-    rows = _rows(
-        line if separator and text.startswith(separator) else text, separator, False
-    )
-    return rows[0] if rows else []
+    has_name = separator not in (None, _SPACE) and text.startswith(separator)
+    for names in [line] if has_name else [text, line]:
+        rows = _rows(names, separator, False)
+        if rows and len(rows[0]) == n_fields:
+            return rows[0]
+    return []
 
 
 def _parse(text, separator, names):

@@ -45,7 +45,7 @@ def split_header(rows, n_fields, notes, other_names=()):
         is_trailing = all(not row[-1].strip() for row in rest if len(row) == n_fields)
         names = [*names, ""] if is_trailing else ["", *names]
     if is_data_row(names, rest):
-        if len(other_names) != n_fields:
+        if not other_names:
             notes.append("the first line holds no names: columns are numbered from 1")
             other_names = [f"column {i + 1}" for i in range(len(names))]
         return unique_names(other_names, notes), n_titles

@@ -61,6 +61,20 @@ def test_quotes():
     assert read(text)[1] == [['one, "two"', "1"], ["two\nlines", "2"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("# a b\n1 5\n2 6\n", ["a", "b"]),
+        ("# a b\n1 5 3\n2 6 3\n", ["#", "a", "b"]),
+        ("# one\n#a;b\n1;5\n2;6\n", ["a", "b"]),
+        ("#,b\n1,5\n2,6\n", ["#", "b"]),
+        ("# by me\n1,5\n2,6\n", ["column 1", "column 2"]),
+    ],
+)
+def test_names_in_a_comment(text, names):
+    assert read(text)[0] == names
+
+
 def test_a_name_of_two_lines():
     assert read('"a\nb",c\n1,x\n2,y\n')[1] == [["1", "x"], ["2", "y"]]
 
