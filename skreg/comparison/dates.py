@@ -18,7 +18,7 @@ _NUMBERS = {4: "%Y", 6: "%H%M%S", 8: "%Y%m%d"}
 _PARTS = re.compile(r"\d+|[^\W\d_]+|[\W_]")
 _ZONE = re.compile(r"(:\d\d(?:[.,]\d+)? ?)[+-]\d\d:?\d\d(?!\d)")
 _QUARTER = re.compile(r"(?i)(\d{4})[ /-]?Q([1-4])|Q([1-4])[ /-]?(\d{4})")
-_MIDDLE_MONTHS = dict(zip("1234", ("Jan", "Apr", "Jul", "Oct")))
+_FIRST_MONTHS = dict(zip("1234", ("Jan", "Apr", "Jul", "Oct")))
 _CLOCK = re.compile(
     r"((?P<days>-?\d+) days?,? \+?)?(?P<first>\d{1,3}):(?P<second>[0-5]\d)"
     r"(:(?P<third>[0-5]\d))?([.,](?P<fraction>\d+))?( ?(?P<half>[ap])\.?m\.?)?",
@@ -48,11 +48,11 @@ def read_dates(texts):
     >>> str(dates[0]), note
     ('2020-12-31 13:30:00', 'written as %d/%m/%Y %I:%M %p')
     """
-    if not all(len(t) > 5 and re.search(r"\d", t) for t in texts):
+    if not texts or not all(len(t) > 5 and re.search(r"\d", t) for t in texts):
         return None, None
     quarters = [_QUARTER.fullmatch(text) for text in texts]
     if all(quarters):
-        texts = [f"{q[1] or q[4]} {_MIDDLE_MONTHS[q[2] or q[3]]}" for q in quarters]
+        texts = [f"{q[1] or q[4]} {_FIRST_MONTHS[q[2] or q[3]]}" for q in quarters]
     # In doubt the month comes first, but not between points.
     orders = ("dmy", "mdy") if all("." in text for text in texts) else ("mdy", "dmy")
     for order in (*orders, "ymd"):
@@ -89,7 +89,7 @@ def _format_of(text, order):
         if part.isalpha():
             fields.append(_NAMES.get(part.casefold(), ""))
         elif not part.isdecimal():
-            fields.append({"¤": "%z", "%": ""}.get(part, part))
+            fields.append({"¤": "%z", "%": "", "?": ""}.get(part, part))
         elif len(part) < 3 and ":" in (before, after):
             fields.append(next(clock, ""))
         elif before in (".", ",") and fields[-2:-1] == ["%S"]:
