@@ -223,11 +223,13 @@ def _without_rows(text, separator, n_rows):
 
 def _reason(error, n_fields, n_lines_before):
     """Explain an error of pandas's parser."""
+    row = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    if row:
+        line = int(row[1]) + n_lines_before + 1
+        return f"the double quotes that begin near line {line} do not end"
     line = re.search(r"Expected \d+ fields in line (\d+)", str(error))
     where = f"line {int(line[1]) + n_lines_before}" if line else "a line"
-    if "EOF inside string" in str(error):
-        return f"a text in double quotes does not end, in one of {n_fields} columns"
-    if line or not str(error):
+    if line or not str(error) or isinstance(error, Warning):
         return (
             f"{where} has more than the {n_fields} fields of the first lines: put texts"
             " that contain the separator into double quotes"

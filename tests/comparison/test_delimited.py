@@ -143,7 +143,7 @@ def test_other_encodings_keep_texts_apart(encoding):
         ("# only a comment\n", "it holds no table"),
         ("a,b\n1,2\n1,2,3\n", "a line has more than the 2 fields"),
         ("# one\n# two\na,b\n1,2\n1,2,3,4\n", "line 5 has more than the 2 fields"),
-        ('a,b\n"1,2\n3,4\n', "a text in double quotes does not end"),
+        ('a,b\n"1,2\n3,4\n', "double quotes that begin near line 2 do not end"),
         ("a,b\0\n1,2\n", "not a text file"),
     ],
 )
