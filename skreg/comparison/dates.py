@@ -110,9 +110,11 @@ def _left_to_find(fields, order):
         return []
     months = {"%b", "%B"}.intersection(fields)
     left = [f"%{key}" for key in order if not (key == "m" and months)]
+    n_open = fields.count("?")
     if "%Y" in fields:
         left.remove("%y")
-    n_open = fields.count("?")
+        if n_open and fields.index("%Y") < fields.index("?"):
+            left.sort(reverse=True)  # the month before the day
     # A month, such as 01/2020 or Jan-20, and not 1/86 or 5-Jan.
     is_clear = "%Y" in fields or (months and fields[-1] == "?")
     if n_open == len(left) - 1 and is_clear:
