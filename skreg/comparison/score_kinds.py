@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import type_of_target
 from skreg.compatibility import target_of_metric
 from skreg.estimators.labels import Labels
 from skreg.estimators.scoring import GuessedLabels, GuessedNumbers
-from skreg.parameters.scorer_names import check_scorer_name
+from skreg.parameters.scorer_names import check_scorer
 from skreg.parameters.suggestions import in_words
 
 # Scores to suggest if none resembles the given one.
@@ -64,7 +64,7 @@ def check_scoring(scoring, y, *, is_classes):
         return _USUAL[kind][0]
     if not isinstance(scoring, str):
         return scoring
-    check_scorer_name("scoring", scoring)
+    check_scorer("scoring", scoring)
     own_kind = target_of_metric(get_scorer(scoring))
     if own_kind != kind:
         raise ValueError(

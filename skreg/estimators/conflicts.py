@@ -9,7 +9,7 @@ from skreg.parameters.regularisers import (
     REGULARISERS,
     regularisers_on,
 )
-from skreg.parameters.scorer_names import check_scorer_name
+from skreg.parameters.scorer_names import check_scorer
 
 
 def check_conflicts(estimator):
@@ -20,7 +20,7 @@ def check_conflicts(estimator):
     estimator : BaseNetwork
         Each parameter satisfies its own constraint.
     """
-    check_scorer_name("monitor", estimator.monitor, others=["loss"])
+    check_scorer("monitor", estimator.monitor, others=["loss"])
     sizes = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
     if estimator.stochastic_depth > 0 and estimator.skip is None:
         raise ValueError(

@@ -46,7 +46,7 @@ from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
 from skreg.model_selection.trials import ranked, results_table
 from skreg.parameters.intervals import COUNT, NON_NEGATIVE, POSITIVE
-from skreg.parameters.scorer_names import check_scorer_name, scorer_name
+from skreg.parameters.scorer_names import check_scorer, scorer_name
 from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -163,7 +163,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             The fitted estimator.
         """
         raise_for_params(params, self, "fit")
-        check_scorer_name("scoring", self.scoring)
+        check_scorer("scoring", self.scoring)
         prototype = self._prototype()
         check_constraints(prototype)
         metadata = routed_to(

@@ -18,7 +18,7 @@ from skreg.data.random_streams import generator_of
 from skreg.model_selection.cv_results import score_names
 from skreg.model_selection.sampling import new_study, propose, tell, translate
 from skreg.parameters.intervals import COUNT
-from skreg.parameters.scorer_names import check_scorer_name
+from skreg.parameters.scorer_names import check_scorer
 from skreg.typing import (
     CrossValidation,
     Estimator,
@@ -190,7 +190,7 @@ class BayesSearchCV(BaseSearchCV):
 
     def _get_scorers(self):
         """Return the scorers and the score to refit for, after a check of names."""
-        check_scorer_name("scoring", self.scoring)
+        check_scorer("scoring", self.scoring)
         return super()._get_scorers()
 
     def _check_input_parameters(self, X, y, split_params):

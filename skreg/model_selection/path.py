@@ -24,7 +24,7 @@ from skreg.model_selection.emptying import emptying_strength
 from skreg.model_selection.path_problem import PathProblem, fit_path
 from skreg.model_selection.simplest import first_within_one_standard_error
 from skreg.parameters.intervals import BETWEEN_0_AND_1, COUNT
-from skreg.parameters.scorer_names import check_scorer_name
+from skreg.parameters.scorer_names import check_scorer
 from skreg.typing import ArrayLike, CrossValidation, MatrixLike, NDArray, Scoring
 
 
@@ -195,7 +195,7 @@ def regularization_path(
     >>> path.support.sum(axis=1)[[0, 9, 19]].tolist()
     [0, 5, 8]
     """
-    check_scorer_name("scoring", scoring)
+    check_scorer("scoring", scoring)
     scorer = check_scoring(estimator, scoring)
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))

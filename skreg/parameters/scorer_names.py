@@ -1,4 +1,6 @@
-"""Names of scores."""
+"""Names of scores, and how functions that score are called."""
+
+from inspect import signature
 
 from sklearn.metrics import get_scorer, get_scorer_names
 
@@ -6,31 +8,38 @@ from skreg.compatibility import metric_of
 from skreg.parameters.suggestions import did_you_mean
 
 
-def check_scorer_name(parameter, value, *, others=()):
-    """Raise if a parameter is a name that no score has.
+def check_scorer(parameter, value, *, others=()):
+    """Raise if a parameter is a name that no score has, or a metric.
 
     Parameters
     ----------
     parameter : str
         Name of the parameter, for the error message.
     value : object
-        Value of the parameter. Only strings are checked.
+        Value of the parameter. Of functions, only the signature is checked.
     others : sequence of str, default=()
         Names that are allowed although they are no scores.
 
     Raises
     ------
     ValueError
-        If no score has this name. The message gives the nearest names.
+        If no score has this name, in which case the message gives the nearest names,
+        or if a function does not take an estimator, inputs and targets.
 
     Examples
     --------
-    >>> from skreg.parameters.scorer_names import check_scorer_name
-    >>> check_scorer_name("scoring", "acuracy")
+    >>> from skreg.parameters.scorer_names import check_scorer
+    >>> check_scorer("scoring", "acuracy")
     Traceback (most recent call last):
         ...
     ValueError: scoring='acuracy' is not a score of scikit-learn; did you mean ...
     """
+    if callable(value) and not _takes_estimator(value):
+        name = getattr(value, "__name__", repr(value))
+        raise ValueError(
+            f"{parameter}={name} must be called as {name}(estimator, X, y). Make a "
+            f"scorer of a metric, such as sklearn.metrics.make_scorer({name})."
+        )
     names = [*others, *get_scorer_names()]
     if not isinstance(value, str) or value in names:
         return
@@ -64,6 +73,17 @@ def scorer_name(scoring):
     own = repr(scoring)
     same = (each for each in get_scorer_names() if repr(get_scorer(each)) == own)
     return next(same, getattr(scoring, "__name__", own))
+
+
+def _takes_estimator(function):
+    """Return whether a function can be called with three arguments."""
+    try:
+        signature(function).bind("estimator", "X", "y")
+    except TypeError:
+        return False
+    except ValueError:  # functions in C may have no signature
+        return True
+    return True
 
 
 def _other_names():
