@@ -168,14 +168,14 @@ def told_labels(scorer, labels):
     Parameters
     ----------
     scorer : callable
-        As from `sklearn.metrics.get_scorer`.
+        If it was made by `sklearn.metrics.make_scorer` with `labels`, these stay.
     labels : ndarray of shape (n_classes,)
     """
-    of_classes = scorer._response_method == "predict"
+    of_classes = getattr(scorer, "_response_method", "predict") == "predict"
     if of_classes or "labels" not in signature(metric_of(scorer)).parameters:
         return scorer
     scorer = copy.copy(scorer)
-    scorer._kwargs = {**scorer._kwargs, "labels": labels}
+    scorer._kwargs = {"labels": labels, **scorer._kwargs}
     return scorer
 
 

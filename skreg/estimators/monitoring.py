@@ -1,10 +1,8 @@
 """Scores of the validation rows, for early stopping."""
 
 import copy
-import math
-from numbers import Real
 
-from skreg.estimators.scoring import check_score, score_function
+from skreg.estimators.scoring import check_score, comparable_score
 from skreg.estimators.trained import with_state
 
 
@@ -48,8 +46,6 @@ def validation_score(estimator, prepared, is_step=False):
 def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="monitor"):
     """Return a function from a network's state to a score of some rows.
 
-    A score by name that is undefined for the predictions is minus infinity, the worst.
-
     Parameters
     ----------
     estimator : BaseNetwork
@@ -62,26 +58,10 @@ def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="mon
     parameter : str, default="monitor"
         The name of the parameter that gives the score, for messages.
     """
-    score_of = score_function(scoring, prepared.layout.targets)
-    bare, is_named = copy.copy(estimator), isinstance(scoring, str)
-    X, y = rows.X[rows.index], rows.y[rows.index]
+    compute = comparable_score(parameter, scoring, prepared.layout.targets)
+    bare, X, y = copy.copy(estimator), rows.X[rows.index], rows.y[rows.index]
 
     def score(state):
-        model = with_state(bare, prepared, state)
-        try:
-            value = score_of(model, X, y, **options)
-        except ValueError:
-            if not is_named:
-                raise
-            value = math.nan
-        # Some scores are undefined for some predictions, such as those of one class.
-        if is_named:
-            return float(value) if math.isfinite(value) else -math.inf
-        if isinstance(value, Real) and not math.isnan(value):
-            return float(value)
-        raise ValueError(
-            f"{parameter}={scoring!r} must give a number for the predictions of "
-            f"n_samples={len(y)} rows, got {value!r}."
-        )
+        return compute(with_state(bare, prepared, state), X, y, **options)
 
     return score

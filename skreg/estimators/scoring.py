@@ -18,9 +18,9 @@ def score_function(scoring, targets):
     """Return a function that scores a fitted estimator.
 
     A score by name is that of labels coded as 0, 1, 2, ..., so that "f1" is that of the
-    second of two classes, whatever their names. Rows may lack a class: scores of
-    probabilities are told all classes. A scorer or a function of the user gets the
-    labels as they are.
+    second of two classes, whatever their names. A scorer or a function of the user gets
+    the labels as they are. Rows may lack a class: scorers of probabilities are told all
+    classes.
 
     Parameters
     ----------
@@ -36,8 +36,9 @@ def score_function(scoring, targets):
     """
     scorer = get_scorer(scoring)
     is_coded = isinstance(scoring, str) and _has_one_label(targets)
-    if is_coded:
-        scorer = told_labels(scorer, np.arange(len(targets.classes)))
+    if _has_one_label(targets):
+        classes = targets.classes
+        scorer = told_labels(scorer, np.arange(len(classes)) if is_coded else classes)
     takes_weights = "sample_weight" in signature(metric_of(scorer)).parameters
 
     def score(model, X, y, **options):
@@ -46,6 +47,47 @@ def score_function(scoring, targets):
         if is_coded:
             model, y = Coded(model, targets.classes), targets.codes(y)
         return scorer(model, X, y, **options)
+
+    return score
+
+
+def comparable_score(parameter, scoring, targets):
+    """Return a function that scores a fitted estimator with a number to compare.
+
+    A score by name that is undefined for the predictions is minus infinity, the worst.
+
+    Parameters
+    ----------
+    parameter : str
+        The name of the parameter, for messages.
+    scoring : str or callable
+    targets : Labels or Numbers
+        The targets that the estimator was fitted to.
+
+    Returns
+    -------
+    callable
+        As that of `score_function`. If a function of the user does not return a number,
+        there is a ValueError.
+    """
+    compute, is_named = score_function(scoring, targets), isinstance(scoring, str)
+
+    def score(model, X, y, **options):
+        try:
+            value = compute(model, X, y, **options)
+        except ValueError:
+            if not is_named:
+                raise
+            value = math.nan
+        # Some scores are undefined for some predictions, such as those of one class.
+        if is_named:
+            return float(value) if math.isfinite(value) else -math.inf
+        if isinstance(value, Real) and not math.isnan(value):
+            return float(value)
+        raise ValueError(
+            f"{parameter}={scoring!r} must give a number for the predictions of "
+            f"n_samples={len(y)} rows, got {value!r}."
+        )
 
     return score
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
@@ -19,6 +18,8 @@ from skreg.compatibility import (
 )
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.fits import early_end
+from skreg.estimators.preparation import check_data
+from skreg.estimators.scoring import check_score, comparable_score
 from skreg.estimators.trained import first_input_weights
 from skreg.model_selection.emptying import emptying_strength
 from skreg.model_selection.path_problem import PathProblem, fit_path
@@ -161,7 +162,7 @@ def regularization_path(
     cv : int, cross-validation splitter, iterable or None, default=5
         The folds of the cross-validation, as in `cross_val_score`. None is 5 folds.
     scoring : str, callable or None, default=None
-        A scorer. None is the `score` method of the estimator.
+        A scorer, as `monitor` of the estimator. None is the accuracy, or R2.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights for training and for the scores.
 
@@ -173,8 +174,9 @@ def regularization_path(
     Raises
     ------
     ValueError
-        If a strength is negative or not finite, if no strength empties a network, or if
-        more than `max_features` inputs are used with the largest strength.
+        If a strength is negative or not finite, if no strength empties a network, if
+        more than `max_features` inputs are used with the largest strength, or if the
+        held-out rows of a fold cannot be scored by `scoring`.
 
     See Also
     --------
@@ -196,12 +198,18 @@ def regularization_path(
     [0, 5, 8]
     """
     check_scorer("scoring", scoring)
-    scorer = check_scoring(estimator, scoring)
+    if scoring is None:
+        scoring = "accuracy" if is_classifier(estimator) else "r2"
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     rows = [np.arange(num_samples(X)), *(train for train, _ in folds)]
     problems = [
         PathProblem(estimator, penalty, X, y, part, sample_weight) for part in rows
+    ]
+    y = check_data(problems[0].model, X, y).y
+    scorers = [
+        _scorer_of(problem, scoring, X, y, test, sample_weight)
+        for problem, (_, test) in zip(problems[1:], folds)
     ]
     if strengths is None:
         largest = emptying_strength(problems[0])
@@ -222,12 +230,8 @@ def regularization_path(
         )
     _warn_of_early_ends([pair for row in fits for pair in row])
     models = [[model for model, _ in row] for row in fits]
-    held_out = [_held_out(X, y, test, sample_weight) for _, test in folds]
     scores = [
-        [
-            scorer(model, *rows, **options)
-            for model, (rows, options) in zip(of_strength[1:], held_out)
-        ]
+        [score(model) for model, score in zip(of_strength[1:], scorers)]
         for of_strength in models
     ]
     whole = [of_strength[0] for of_strength in models]
@@ -279,9 +283,18 @@ def _warn_of_early_ends(fits):
         )
 
 
-def _held_out(X, y, test, sample_weight):
-    """Return the rows of a fold to score, and the options of the scorer."""
-    options = {}
+def _scorer_of(problem, scoring, X, y, rows, sample_weight):
+    """Return a function that scores a model of a problem on held-out rows.
+
+    Raises
+    ------
+    ValueError
+        If the rows cannot be scored.
+    """
+    targets, options = problem.prepared.layout.targets, {}
     if sample_weight is not None:
-        options["sample_weight"] = np.asarray(sample_weight)[test]
-    return (safe_indexing(X, test), safe_indexing(y, test)), options
+        options["sample_weight"] = np.asarray(sample_weight)[rows]
+    X, y = safe_indexing(X, rows), y[rows]
+    check_score("scoring", scoring, targets, y, **options)
+    score = comparable_score("scoring", scoring, targets)
+    return lambda model: score(model, X, y, **options)

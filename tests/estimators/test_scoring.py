@@ -131,6 +131,10 @@ def test_probabilities_of_rows_that_lack_a_class(kind):
     found = score_function("neg_log_loss", targets)(model, X[rows], y[rows])
     expected = -log_loss(y[rows], probability, labels=model.classes_)
     assert found == pytest.approx(expected, rel=1e-14)
+    scorer = make_scorer(
+        log_loss, greater_is_better=False, response_method="predict_proba"
+    )
+    assert score_function(scorer, targets)(model, X[rows], y[rows]) == found
     found = score_function("neg_brier_score", targets)(model, X[rows], y[rows])
     if len(model.classes_) == 2:
         expected = -np.mean((probability[:, 1] - codes[rows]) ** 2)

@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import MultiTaskLasso, Ridge, lasso_path
+from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
@@ -279,10 +280,28 @@ def test_inputs_of_all_kinds(kind):
         assert path.estimators[0].feature_names_in_.tolist() == list(frame)
 
 
-def test_a_scoring_that_cannot_be_used_is_an_error_before_the_fits():
+@pytest.mark.parametrize("scoring", ["r3", "roc_auc", mean_squared_error])
+def test_a_scoring_that_cannot_be_used_is_an_error_before_the_fits(scoring):
     X, y = load_diabetes(return_X_y=True)
     with (
         mock.patch("skreg.model_selection.path.fit_path", side_effect=AssertionError),
-        pytest.raises(ValueError, match="scoring"),
+        pytest.raises(ValueError, match="scoring="),
     ):
-        regularization_path(MLPRegressor(()), X, y, scoring="r3")
+        regularization_path(MLPRegressor(()), X, y, scoring=scoring)
+
+
+@pytest.mark.parametrize("scoring", ["f1", "neg_log_loss", "neg_brier_score"])
+def test_scores_of_labels_are_those_of_their_codes(scoring):
+    """Also of held-out rows that lack a class."""
+    X, y = classes("binary")
+    order = np.argsort(y, kind="stable")
+    options = {
+        "scoring": scoring,
+        "strengths": [1e-2],
+        "cv": [(order[40:], order[:40])],
+    }
+    if scoring == "f1":
+        options["cv"] = TWO_FOLDS
+    named = path_of(MLPClassifier(()), X, np.array(["no", "yes"])[y], **options)
+    coded = path_of(MLPClassifier(()), X, y, **options)
+    np.testing.assert_array_equal(named.scores, coded.scores)
