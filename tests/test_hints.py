@@ -20,7 +20,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch.callbacks import Checkpoint, EarlyStopping, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV, prune
+from skreg import (
+    MLPClassifier,
+    MLPClassifierCV,
+    MLPRegressor,
+    MLPRegressorCV,
+    prune,
+    regularization_path,
+)
+from skreg.model_selection.race import Race
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
@@ -81,11 +89,33 @@ def test_what_to_prune_in_a_transformed_target_regressor():
 def test_callbacks_that_need_validation_rows(kind, callback):
     X, y = data(kind)
     estimator = kind(callbacks=[callback], **SMALL)
-    match = r"needs 'valid_loss(_best)?', .*Give X_val and y_val to fit, or set early_"
+    match = r"needs 'valid_loss(_best)?', .*Watch 'train_loss(_best)?'.* X_val .*early_"
     with pytest.raises(ValueError, match=match):
         estimator.fit(X, y)
     estimator.fit(X, y, X_val=X[:9], y_val=y[:9])
     estimator.set_params(early_stopping=True).fit(X, y)
+
+
+def test_callbacks_of_networks_that_are_trained_again_on_all_rows(monkeypatch):
+    """Before the search is lost, and a way on for each method."""
+    X, y = data(MLPClassifier)
+    net = MLPClassifier(callbacks=[("stop", EarlyStopping())], **SMALL)
+    search = MLPClassifierCV(net, n_candidates=2, cv=2, refit=True)
+    with monkeypatch.context() as patched, pytest.raises(ValueError) as caught:
+        patched.setattr(Race, "advance", None)
+        search.fit(X, y)
+    assert re.search("EarlyStopping .*'valid_loss'.*refit='folds'", str(caught.value))
+    search.set_params(refit="folds").fit(X, y)
+    net.set_params(callbacks=[EarlyStopping(monitor="train_loss")])
+    search.set_params(estimator=net, refit=True).fit(X, y)
+    net.partial_fit(X, y)
+
+
+def test_callbacks_that_fail_in_a_path():
+    X, y = data(MLPClassifier)
+    net = MLPClassifier(callbacks=[EarlyStopping()], **SMALL)
+    with pytest.raises(ValueError, match="needs 'valid_loss'"):
+        regularization_path(net, X, y, n=2, cv=2)
 
 
 @pytest.mark.parametrize("key", ["valid_acc", "accuracy"])

@@ -120,4 +120,9 @@ def _weights(class_weight, classes, y, sample_weight):
     weights[present] = compute_class_weight(
         class_weight, classes=classes[present], y=y, sample_weight=sample_weight
     )
+    if not np.all(np.isfinite(weights) & (weights >= 0)):
+        raise ValueError(
+            "class_weight must be finite numbers that are not negative, got "
+            f"{class_weight!r}."
+        )
     return weights

@@ -144,11 +144,13 @@ def check_snapshots(estimator):
         )
 
 
-# skorch callbacks that have no effect here, and what to use instead.
+# skorch callbacks that have no effect here, and what to do instead.
 _REPLACED = {
-    "EpochScoring": "monitor= with early_stopping=True",
-    "BatchScoring": "monitor= with early_stopping=True",
-    "ParamMapper": "warm_start=True and set_params",
+    "EpochScoring": "Use monitor= with early_stopping=True.",
+    "BatchScoring": "Use monitor= with early_stopping=True.",
+    "InputShapeSetter": "Leave it out: fit learns the number of inputs.",
+    "LoadInitState": "Use warm_start=True, and pickle the estimator.",
+    "ParamMapper": "Leave it out: single layers cannot be frozen or set.",
 }
 _OF_STEPS = ("LRScheduler", "GradientNormClipping")
 
@@ -168,7 +170,7 @@ def check_callbacks(callbacks, solver):
             if name in _REPLACED:
                 raise ValueError(
                     f"The callback {kind.__name__} has no effect on skreg's networks. "
-                    f"Use {_REPLACED[name]}."
+                    f"{_REPLACED[name]}"
                 )
             if solver == "lbfgs" and name in _OF_STEPS:
                 raise ValueError(

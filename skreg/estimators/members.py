@@ -88,8 +88,9 @@ def check_single(estimator, what):
     names = ("n_estimators", "ensemble", "bootstrap", "max_samples")
     params = estimator.get_params(deep=False)
     given = [f"{name}={params[name]!r}" for name in names if name in params]
-    # Convolutional networks share no weights.
-    instead = ", or set ensemble='shared'" if "ensemble" in params else ""
+    # Convolutional networks share no weights, and others do so on all rows only.
+    can_share = "ensemble" in params and not draws_rows(estimator)
+    instead = ", or set ensemble='shared'" if can_share else ""
     raise ValueError(
         f"{what} one network on all rows, got {', '.join(given)}. Leave them out"
         f"{instead}."

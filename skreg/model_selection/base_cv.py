@@ -40,7 +40,7 @@ from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.pilot import within_limit
 from skreg.model_selection.prediction_averages import mean_over
-from skreg.model_selection.refit import refitted
+from skreg.model_selection.refit import check_callbacks_of_refit, refitted
 from skreg.model_selection.routing import routed_to, routing_of
 from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
@@ -176,6 +176,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def _fit(self, prototype, X, y, sample_weight, split_params, score_params):
         checkpoint = self._open_checkpoint()
+        if self.refit not in ("folds", False):
+            check_callbacks_of_refit(prototype.callbacks)
         rng = generator_of(self.random_state)
         # Choosing and averaging networks takes time, too.
         deadline = Deadline(self.max_time and 0.9 * self.max_time)

@@ -105,6 +105,9 @@ def _enclose(problem, strengths, low=None, high=None):
     # With l2, Adam does not bring the weights close enough to zero.
     changes = problem.full_batches() if problem.penalty == "l2" else {}
     results = train([problem.with_strength(s, **changes) for s in strengths.tolist()])
+    errors = [result.tracker.error for result in results]
+    if None not in errors:  # not by reason of the strength
+        raise errors[0]
     for strength, result in reversed(list(zip(strengths, results))):
         if result.tracker.error is not None or not _is_empty(problem, result.state):
             low = strength

@@ -8,6 +8,20 @@ from skreg.fusion.dispatch import train_and_keep
 from skreg.model_selection.entries import entered
 
 
+def check_callbacks_of_refit(callbacks):
+    """Raise if a callback watches validation rows, which a refit does not have."""
+    for item in callbacks or ():
+        callback = item[1] if isinstance(item, tuple) else item
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid"):
+            raise ValueError(
+                f"The callback {type(callback).__name__} of estimator watches "
+                f"{monitor!r}, which refit=True does not have, because it trains on "
+                "all rows. Set refit='folds', or let the callback watch "
+                f"{monitor.replace('valid', 'train')!r}."
+            )
+
+
 def refitted(prototype, trials, data, seed, checkpoint=None):
     """Train the networks of the given candidates on all rows.
 

@@ -92,7 +92,8 @@ class SkorchObserver(Observer):
             )
         else:
             advice = (
-                "There are no validation rows. Give X_val and y_val to fit, or set "
+                f"There are no validation rows. Watch {key.replace('valid', 'train')!r}"
+                ", or let fit have some: give it X_val and y_val, or set "
                 "early_stopping=True."
             )
         return f"A callback needs {key!r}, but the history holds {known}. {advice}"

@@ -275,10 +275,17 @@ class TestWhatGoesWrong:
 class TestRefusals:
     """What trains one network refuses several, and does not silently ignore them."""
 
-    @pytest.mark.parametrize("settings", [{"n_estimators": 2}, {"bootstrap": True}])
-    def test_path(self, settings):
+    @pytest.mark.parametrize(
+        ("settings", "instead"),
+        [
+            ({"n_estimators": 2}, ", or set ensemble='shared'"),
+            ({"bootstrap": True}, ""),
+        ],
+    )
+    def test_path(self, settings, instead):
         X, y = data(MLPRegressor)
-        with pytest.raises(ValueError, match="regularization_path trains one net"):
+        match = rf"regularization_path trains one net.* Leave them out{instead}\.$"
+        with pytest.raises(ValueError, match=match):
             regularization_path(MLPRegressor(**settings), X, y, n=3)
 
     @pytest.mark.parametrize("settings", [{"n_estimators": 2}, {"max_samples": 0.5}])

@@ -390,8 +390,8 @@ def test_a_label_without_any_weight_adds_nothing():
         (["balanced"] * 3, "'balanced' or a list of one dict for each label"),
         (DICTS[:2], "one dict for each of 3 labels, got 2"),
         ([{0: 1.0, 2: 5.0}, *DICTS[1:]], r"The classes, \[1\], are not in"),
-        ([{0: -1.0}, *DICTS[1:]], "Negative values"),
-        ([{0: np.nan}, *DICTS[1:]], "NaN"),
+        ([{0: -1.0}, *DICTS[1:]], "class_weight must be finite .*not negative"),
+        ([{0: np.nan}, *DICTS[1:]], "class_weight must be finite"),
         ([{0: 0.0, 1: 0.0}] * 3, "at least one non-zero"),
     ],
 )

@@ -10,7 +10,15 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.metrics import balanced_accuracy_score, make_scorer
-from skorch.callbacks import EpochScoring, EpochTimer, Freezer, LRScheduler
+from skorch.callbacks import (
+    Checkpoint,
+    EpochScoring,
+    EpochTimer,
+    Freezer,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+)
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.training.threads import threads_for
@@ -127,7 +135,9 @@ def test_threads_of_several_fits_at_once():
     "settings, match",
     [
         ({"callbacks": [EpochScoring("accuracy")]}, "Use monitor="),
-        ({"callbacks": [("freeze", Freezer("weight_0"))]}, "no effect"),
+        ({"callbacks": [("freeze", Freezer("weight_0"))]}, "Leave it out: single"),
+        ({"callbacks": [InputShapeSetter()]}, "Leave it out: fit"),
+        ({"callbacks": [LoadInitState(Checkpoint())]}, "Use warm_start"),
         ({"callbacks": [LRScheduler], "solver": "lbfgs"}, "acts on the steps"),
     ],
 )
@@ -159,7 +169,8 @@ def test_the_scale_of_sample_weights_does_not_matter(X, y, dtype, scale):
 @pytest.mark.parametrize(
     "class_weight, match",
     [
-        ({0: -2.0}, "Negative values"),
+        ({0: -2.0}, "class_weight must be finite"),
+        ({0: np.inf}, "class_weight must be finite"),
         ({0: 0, 1: 0, 2: 0}, "at least one non-zero"),
         ([1, 2, 3], "only if y is multilabel"),
     ],
