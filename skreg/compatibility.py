@@ -32,6 +32,7 @@ from sklearn.utils import (
     _param_validation,
     indexable,
     metaestimators,
+    parallel,
     validation,
 )
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -179,26 +180,39 @@ def told_labels(scorer, labels):
     return scorer
 
 
-def is_sliced_by_search(metadata, X):
-    """Return whether a search may have passed a fit only a part of some metadata.
+def is_sliced_by_search(name, metadata):
+    """Return whether a search passed a fit only a part of some metadata.
 
     scikit-learn's searches pass each fold the part at its rows of everything that has
-    as many rows as `X`. In the fold, it then has as many rows as `X` as well.
+    as many rows as `X`. What they were given is an argument of the job that makes the
+    fit.
 
     Parameters
     ----------
+    name : str
+        The name of the metadata in `fit`.
     metadata : array-like
-    X : {ndarray, CSR} of shape (n_samples, n_features)
-        The training rows of the fit.
+        What the fit got.
     """
-    if num_samples(metadata) != X.shape[0]:
-        return False
-    frame = currentframe()
+    n_rows, frame = num_samples(metadata), currentframe()
     while frame is not None:
-        if frame.f_code.co_name == "_fit_and_score":
-            return True
+        if frame.f_code is parallel._FuncWrapper.__call__.__code__:
+            args, kwargs = frame.f_locals["args"], frame.f_locals["kwargs"]
+            given = _named(name, [*args, *kwargs.values()])
+            if any(num_samples(each) != n_rows for each in given):
+                return True
         frame = frame.f_back
     return False
+
+
+def _named(name, values):
+    """Yield what nested dicts have under a name, or as a parameter of a step."""
+    for each in values:
+        for key, value in each.items() if isinstance(each, dict) else ():
+            if key == name or str(key).endswith(f"__{name}"):
+                yield value
+            else:
+                yield from _named(name, [value])
 
 
 def target_of_metric(scorer):

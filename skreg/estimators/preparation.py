@@ -26,10 +26,10 @@ from skreg.estimators.validation import validated
 from skreg.parameters.devices import check_device
 
 SLICED = (
-    "X_val has as many rows as the training rows of this fold, and may be only a part "
-    "of what was given: scikit-learn's searches take everything with as many rows as X "
-    "for one value a row. Give X_val and y_val another number of rows, for example "
-    "without the last one."
+    "X_val is only a part of what was given: scikit-learn's searches take everything "
+    "with as many rows as X for one value a row, and pass each fold the part at its "
+    "rows. Give X_val and y_val another number of rows, for example without the last "
+    "one."
 )
 
 
@@ -248,7 +248,7 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
         raise ValueError(
             f"X_val and y_val must be given together, got {given[0]} only."
         )
-    if is_sliced_by_search(X_val, data.X):
+    if is_sliced_by_search("X_val", X_val):
         warnings.warn(SLICED, stacklevel=6)  # the caller of fit, above scikit-learn
     X_val, _ = data.inputs.rows_of(X_val)
     is_numeric = estimator._numeric_targets

@@ -8,9 +8,16 @@ from sklearn import config_context
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer
-from sklearn.model_selection import GroupKFold, KFold, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    cross_val_predict,
+    cross_validate,
+)
+from sklearn.pipeline import Pipeline
 
-from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV, fused
 from skreg.compatibility import RIDGE_LOGISTIC_CV, SKLEARN
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -227,10 +234,17 @@ def test_validation_rows_that_a_search_would_slice():
     X, y = rows(MLPClassifierCV)
     net = MLPClassifier((4,), max_iter=2, early_stopping=True, random_state=0)
     net.fit(X, y, X_val=X, y_val=y)
-    validation = {"X_val": X[:89], "y_val": y[:89]}
-    cross_validate(net, X, y, params=validation, cv=2)
-    with pytest.warns(UserWarning, match="X_val has as many rows as the training rows"):
-        cross_validate(net, X, y, params={"X_val": X, "y_val": y}, cv=2)
+    for n in (len(y) - 1, len(y) // 2):  # the latter as each fold trains on
+        cross_validate(net, X, y, params={"X_val": X[:n], "y_val": y[:n]}, cv=2)
+    given = {"X_val": X, "y_val": y}
+    match = "X_val is only a part of what was given"
+    for evaluate in (cross_validate, cross_val_predict):
+        with pytest.warns(UserWarning, match=match):
+            evaluate(net, X, y, params=given, cv=2)
+    given = {f"net__{name}": rows for name, rows in given.items()}
+    search = GridSearchCV(Pipeline([("net", net)]), {"net__l2": [0.0]}, cv=2)
+    with fused(), pytest.warns(UserWarning, match=match):
+        search.fit(X, y, **given)
 
 
 def test_other_regressors_take_groups():
