@@ -161,6 +161,17 @@ def metric_of(scorer):
     return getattr(scorer, "_score_func", scorer)
 
 
+def is_of_classes(scorer):
+    """Return whether a scorer compares predicted classes, and no probabilities.
+
+    Parameters
+    ----------
+    scorer : callable
+        True if it was not made by `sklearn.metrics.make_scorer`, as nothing is known.
+    """
+    return getattr(scorer, "_response_method", "predict") == "predict"
+
+
 def told_labels(scorer, labels):
     """Return a scorer that knows all labels if its metric compares probabilities.
 
@@ -172,8 +183,7 @@ def told_labels(scorer, labels):
         If it was made by `sklearn.metrics.make_scorer` with `labels`, these stay.
     labels : ndarray of shape (n_classes,)
     """
-    of_classes = getattr(scorer, "_response_method", "predict") == "predict"
-    if of_classes or "labels" not in signature(metric_of(scorer)).parameters:
+    if is_of_classes(scorer) or "labels" not in signature(metric_of(scorer)).parameters:
         return scorer
     scorer = copy.copy(scorer)
     scorer._kwargs = {"labels": labels, **scorer._kwargs}

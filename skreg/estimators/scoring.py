@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
-from skreg.compatibility import metric_of, told_labels
+from skreg.compatibility import is_of_classes, metric_of, told_labels
 from skreg.estimators.labels import Labels
 
 
@@ -32,7 +32,8 @@ def score_function(scoring, targets):
     -------
     callable
         With the arguments ``(model, X, y, **options)``. Of these, `sample_weight` only
-        counts if the score takes weights.
+        counts if the score takes weights. If `y` has other labels than the targets,
+        which have no probabilities, scores of probabilities raise a ValueError.
     """
     scorer = get_scorer(scoring)
     is_coded = isinstance(scoring, str) and _has_one_label(targets)
@@ -45,6 +46,7 @@ def score_function(scoring, targets):
         if not takes_weights:
             options.pop("sample_weight", None)
         if is_coded:
+            y = y if is_of_classes(scorer) else targets.check(np.asarray(y))
             model, y = Coded(model, targets.classes), targets.codes(y)
         return scorer(model, X, y, **options)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import (
+    accuracy_score,
     brier_score_loss,
     f1_score,
     get_scorer,
@@ -151,6 +152,19 @@ def test_the_score_method_of_a_search(name):
     ).fit(X, y)
     metric = get_scorer(name)._score_func
     assert search.score(X, y) == metric(codes, search.predict(X) == "yes")
+
+
+def test_labels_that_were_not_trained():
+    """They are wrongly predicted, and have no probability."""
+    X, y, codes = labelled("strings")
+    net = MLPClassifier(**SMALL).fit(X, y)
+    _, targets = learn_labels(y, None, "it")
+    others = np.where(codes, "yes", "maybe")
+    expected = accuracy_score(others, net.predict(X))
+    assert score_function("accuracy", targets)(net, X, others) == expected
+    for name in ("roc_auc", "neg_brier_score", "neg_log_loss", "average_precision"):
+        with pytest.raises(ValueError, match=r"\['maybe'\] are not among the classes"):
+            score_function(name, targets)(net, X, others)
 
 
 def test_a_scorer_of_the_user_gets_the_labels():
