@@ -146,6 +146,8 @@ ORDER = {
         "side_by_side",
         "callbacks",
         "scoring",
+        "guesses",
+        "score_checks",
         "monitoring",
         "preparation",
         "request",

@@ -1,24 +1,16 @@
-"""Checks that a score suits the target, before anything is fitted."""
-
-import warnings
-from difflib import get_close_matches
+"""Checks that a score suits the target of a comparison, before anything is fitted."""
 
 import numpy as np
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import type_of_target
 
 from skreg.compatibility import target_of_metric
+from skreg.estimators.guesses import GuessedNumbers
 from skreg.estimators.labels import Labels
-from skreg.estimators.scoring import GuessedLabels, GuessedNumbers
+from skreg.estimators.numeric_targets import Numbers
+from skreg.estimators.score_checks import USUAL, check_score, other_kind
 from skreg.parameters.scorer_names import check_scorer
 from skreg.parameters.suggestions import in_words
-
-# Scores to suggest if none resembles the given one.
-_USUAL = {
-    "classes": ("accuracy", "balanced_accuracy", "neg_log_loss"),
-    "numbers": ("r2", "neg_mean_squared_error", "neg_mean_absolute_error"),
-}
-_MAX_SHOWN = 4
 
 
 def check_scoring(scoring, y, *, is_classes):
@@ -61,24 +53,19 @@ def check_scoring(scoring, y, *, is_classes):
     """
     kind = "classes" if is_classes else "numbers"
     if scoring is None:
-        return _USUAL[kind][0]
+        return USUAL[kind][0]
+    check_scorer("scoring", scoring)
     if not isinstance(scoring, str):
         return scoring
-    check_scorer("scoring", scoring)
-    own_kind = target_of_metric(get_scorer(scoring))
-    if own_kind != kind:
+    if reason := other_kind(scoring, kind):
         raise ValueError(
-            f"scoring={scoring!r} is for {own_kind}, and the target is {kind}; use a"
-            f" score for {kind}, such as {in_words(_USUAL[kind])}"
+            f"scoring={scoring!r} {reason}; use a score for {kind}, such as"
+            f" {in_words(USUAL[kind])}"
         )
     known = _known_classes(y) if is_classes else _known_numbers(y)
-    error = known and _error_of(scoring, *known)
-    if error is not None:
-        reason = _reason_of_classes if is_classes else _reason_of_numbers
-        raise ValueError(
-            f"scoring={scoring!r} {reason(scoring, known[1], error)}; use"
-            f" {in_words(_alternatives(scoring, known, kind))}"
-        )
+    if known is not None:
+        # The baseline is scored with the labels as they are.
+        check_score("scoring", scoring, *known, is_coded=False)
     return scoring
 
 
@@ -98,83 +85,30 @@ def needs_positive_predictions(scoring):
         "numbers"
     ):
         return False
-    return _error_of(scoring, GuessedNumbers(-3.0), np.array([1.0, 2.0])) is not None
-
-
-def _error_of(scoring, model, y):
-    """Return the error of a score for guesses, None if there is none."""
+    y = np.array([1.0, 2.0])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            get_scorer(scoring)(model, y, y)
-    # Metrics raise all kinds of errors for targets that they are not made for.
-    except Exception as error:
-        return error
-    return None
+        get_scorer(scoring)(GuessedNumbers(-3.0), y, y)
+    except ValueError:
+        return True
+    return False
 
 
 def _known_classes(y):
-    """Return a model that guesses right, and rows with all classes; None if unusual."""
+    """Return the targets and rows with all classes, None if the classes are unusual."""
     y = np.asarray(y)
     kind = type_of_target(y)
     if kind in ("binary", "multiclass"):
-        y = np.repeat(np.unique(y), 2)
-        return GuessedLabels(Labels(np.unique(y), kind), 0), y
+        return Labels(np.unique(y), kind), np.repeat(np.unique(y), 2)
     if kind == "multilabel-indicator":
-        return GuessedLabels(Labels(np.arange(y.shape[1]), kind), 0), y
+        return Labels(np.arange(y.shape[1]), kind), y
     return None
 
 
 def _known_numbers(y):
-    """Return a model that guesses larger numbers, and the numbers; None if invalid."""
+    """Return the targets and the numbers, None if some are invalid."""
     try:
         y = np.asarray(y, dtype=float)
     except (ValueError, TypeError):
         return None
-    return (GuessedNumbers(0.3), y) if np.all(np.isfinite(y)) else None
-
-
-def _reason_of_classes(scoring, y, error):
-    """Describe the classes that a score is for."""
-    classes = [str(each) for each in np.unique(y)]
-    one_label = _error_of(scoring, *_known_classes([0, 1])) is None
-    several = _error_of(scoring, *_known_classes([[0, 1], [1, 0], [1, 1]])) is None
-    if y.ndim == 1 and one_label and len(classes) > 2:
-        return f"is for two classes, and the target has {len(classes)}"
-    if y.ndim == 1 and one_label:
-        return (
-            "is for the classes 0 and 1, of which 1 is the positive one, and the"
-            f" target's are {in_words(classes, 'and')}"
-        )
-    if y.ndim == 1 and several:
-        return (
-            "is for classes of which a row can have several, and the target has one"
-            " class per row"
-        )
-    if y.ndim == 2 and one_label:
-        return (
-            "is for classes of which a row has one, and the target has several per row"
-        )
-    return f"cannot be computed for the classes of the target: {error}"
-
-
-def _reason_of_numbers(scoring, y, error):
-    """Describe the numbers that a score is for."""
-    if _error_of(scoring, *_known_numbers(1 + np.abs(y))) is None:
-        return f"is for positive numbers, and the lowest of the target is {y.min():g}"
-    return f"cannot be computed for the numbers of the target: {error}"
-
-
-def _alternatives(scoring, known, kind):
-    """Return scores that can be computed, those with similar names if there are any."""
-    usable = [
-        name
-        for name in get_scorer_names()
-        if target_of_metric(get_scorer(name)) == kind
-        and _error_of(name, *known) is None
-    ]
-    stem = scoring.removesuffix("_samples")
-    variants = [name for name in usable if name.startswith(f"{stem}_")]
-    nearest = variants or get_close_matches(scoring, usable)
-    usual = [name for name in _USUAL[kind] if name in usable]
-    return (nearest or usual)[:_MAX_SHOWN]
+    targets = Numbers(y.shape[1] if y.ndim > 1 else 1, is_flat=y.ndim == 1)
+    return (targets, y) if np.all(np.isfinite(y)) else None

@@ -2,7 +2,8 @@
 
 import copy
 
-from skreg.estimators.scoring import check_score, comparable_score
+from skreg.estimators.score_checks import check_score
+from skreg.estimators.scoring import comparable_score
 from skreg.estimators.trained import with_state
 
 

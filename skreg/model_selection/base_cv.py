@@ -28,7 +28,8 @@ from skreg.estimators.base import BaseNetwork
 from skreg.estimators.preparation import check_data, check_groups
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
-from skreg.estimators.scoring import check_score, score_function
+from skreg.estimators.score_checks import check_score
+from skreg.estimators.scoring import score_function
 from skreg.estimators.side_by_side import SideBySide
 from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import is_valid, validated

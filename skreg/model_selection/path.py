@@ -19,7 +19,8 @@ from skreg.compatibility import (
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.fits import early_end
 from skreg.estimators.preparation import check_data
-from skreg.estimators.scoring import check_score, comparable_score
+from skreg.estimators.score_checks import check_score
+from skreg.estimators.scoring import comparable_score
 from skreg.estimators.trained import first_input_weights
 from skreg.model_selection.emptying import emptying_strength
 from skreg.model_selection.path_problem import PathProblem, fit_path

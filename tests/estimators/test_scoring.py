@@ -1,5 +1,6 @@
 """All of scikit-learn's scores, of labels of any kind and rows that lack a class."""
 
+import re
 import warnings
 
 import numpy as np
@@ -21,13 +22,15 @@ from sklearn.metrics import (
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
 from skreg.estimators import base
 from skreg.estimators.labels import learn_labels
-from skreg.estimators.scoring import check_score, score_function
+from skreg.estimators.score_checks import check_score
+from skreg.estimators.scoring import score_function
 from skreg.model_selection.race import Race
 
 # Scores of clusters and of classes that a fold predicts in part warn of it.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 NAMES = get_scorer_names()
+REFUSED = "(is for|cannot be computed)"
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
 # Names of the classes, in their order.
 KINDS = {
@@ -64,8 +67,12 @@ def test_the_score_of_labels_is_that_of_their_codes(name, kind):
     _, targets = learn_labels(y, None, "it")
     expected = attempt(lambda: get_scorer(name)(coded, X, codes))
     if expected is None:
-        with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+        with pytest.raises(ValueError, match=f"scoring='{name}' {REFUSED}") as caught:
             check_score("scoring", name, targets, y)
+        suggested = re.findall("'([^']*)'", str(caught.value).partition("; use ")[2])
+        assert suggested
+        for other in suggested:
+            check_score("scoring", other, targets, y)
         return
     check_score("scoring", name, targets, y)
     found = score_function(name, targets)(model, X, y)
@@ -92,7 +99,7 @@ def test_monitors_are_scores_or_errors_before_training(name, kind, monkeypatch):
         assert fits[1] is None
         monkeypatch.setattr(base, "train_fit", None)
         net = MLPClassifier(**SMALL, early_stopping=True, monitor=name)
-        with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+        with pytest.raises(ValueError, match=f"monitor='{name}' {REFUSED}"):
             net.fit(X, y, X_val=X[rows], y_val=y[rows])
         monkeypatch.undo()
 
@@ -117,7 +124,7 @@ def test_searches_are_scored_or_errors_before_training(name, kind, monkeypatch):
         return
     assert found[1] is None
     monkeypatch.setattr(Race, "advance", None)
-    with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+    with pytest.raises(ValueError, match=f"scoring='{name}' {REFUSED}"):
         MLPClassifierCV(network, scoring=name, **options).fit(X, y)
 
 
@@ -193,10 +200,10 @@ def test_scores_of_regressors(name, monkeypatch):
         search.fit(X, y)
         return
     monkeypatch.setattr(base, "train_fit", None)
-    with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+    with pytest.raises(ValueError, match=f"monitor='{name}' {REFUSED}"):
         net.fit(X, y)
     monkeypatch.setattr(Race, "advance", None)
-    with pytest.raises(ValueError, match=f"scoring='{name}' cannot be computed"):
+    with pytest.raises(ValueError, match=f"scoring='{name}' {REFUSED}"):
         search.fit(X, y)
 
 
@@ -209,7 +216,7 @@ def test_scores_of_labels(name, monkeypatch):
         assert net.best_validation_score_ == pytest.approx(expected, rel=1e-12)
         return
     monkeypatch.setattr(base, "train_fit", None)
-    with pytest.raises(ValueError, match=f"monitor='{name}' cannot be computed"):
+    with pytest.raises(ValueError, match=f"monitor='{name}' {REFUSED}"):
         net.fit(X, Y, X_val=X, y_val=Y)
 
 
@@ -235,6 +242,26 @@ def test_rows_that_are_accepted_have_a_score(codes, name, kind, seed):
         warnings.simplefilter("ignore")
         found = score_function(name, targets)(model, X[: len(rows)], rows)
     assert np.isfinite(found) or name.endswith("likelihood_ratio")
+
+
+@pytest.mark.parametrize(
+    ("name", "n_classes", "rows", "message"),
+    [
+        ("f1", 3, [0, 1], "is for two classes, and the target has 3; use 'f1_"),
+        ("f1_samples", 2, [0, 1], "is for classes of which a row can have several"),
+        (
+            "roc_auc",
+            2,
+            [0, 0],
+            r"cannot be computed .* \['a'\] of \['a', 'b'\]: .*; use",
+        ),
+        ("neg_mean_gamma_deviance", 2, [0, 1], "is for numbers, and the target is cl"),
+    ],
+)
+def test_what_a_score_is_for(name, n_classes, rows, message):
+    y, targets = learn_labels(np.array(list("abc"))[:n_classes], None, "it")
+    with pytest.raises(ValueError, match=f"monitor='{name}' {message}"):
+        check_score("monitor", name, targets, y[rows])
 
 
 def test_too_few_rows_for_a_score():
