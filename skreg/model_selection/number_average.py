@@ -72,12 +72,13 @@ class NumberAverage:
         if is_found:
             return {"target_center_": center, "shrinkage_": 1.0}
         # Half of the factor that fits the held-out rows best, as for classifiers.
-        distance = mean - center
+        distance, residual = mean - center, y - center
         weight = np.ones(len(y)) if weight is None else weight
-        slope = weight @ (distance * (y - center)).reshape(len(y), -1)
+        # Targets may have any unit: no fixed number is small, and squares can overflow.
+        unit = np.abs(distance).max() or 1.0
+        distance, residual = distance / unit, residual / unit
+        slope = weight @ (distance * residual).reshape(len(y), -1)
         squares = weight @ (distance**2).reshape(len(y), -1)
-        # Targets may have any unit, so that no fixed number is small.
-        squares = squares.sum()
-        slope = slope.sum() / squares if squares else 0.0
+        slope = slope.sum() / (squares.sum() or 1.0)
         shrinkage = float(np.clip(slope, 0, 1)) / 2
         return {"target_center_": center, "shrinkage_": shrinkage}

@@ -62,7 +62,8 @@ def test_no_constant_has_a_lower_loss(loss):
     assert_allclose(np.average(losses, weights=weight), best.fun, rtol=1e-5)
 
 
-def test_noise_is_shrunk_by_half_of_the_least_squares_slope():
+@pytest.mark.parametrize("unit", [1.0, 1e-200, 1e200])
+def test_noise_is_shrunk_by_half_of_the_least_squares_slope(unit):
     average, y, prediction, weight = draw("squared_error")
     center = np.average(y, weights=weight)
     # A regression on the distance from the center, without an intercept.
@@ -70,8 +71,8 @@ def test_noise_is_shrunk_by_half_of_the_least_squares_slope():
     distance, target = (root * (values - center) for values in (prediction, y))
     slope = np.linalg.lstsq(distance[:, None], target, rcond=None)[0].item()
     assert 0 < slope < 1
-    found = average.calibrated(prediction, y, weight, is_found=False)
-    assert_allclose(found["target_center_"], center)
+    found = average.calibrated(unit * prediction, unit * y, weight, is_found=False)
+    assert_allclose(found["target_center_"], unit * center)
     assert_allclose(found["shrinkage_"], slope / 2)
 
 
