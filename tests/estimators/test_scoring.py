@@ -20,6 +20,7 @@ from sklearn.metrics import (
 )
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg.compatibility import SKLEARN
 from skreg.estimators import base
 from skreg.estimators.labels import learn_labels
 from skreg.estimators.score_checks import check_score
@@ -76,7 +77,7 @@ def test_the_score_of_labels_is_that_of_their_codes(name, kind):
         return
     check_score("scoring", name, targets, y)
     found = score_function(name, targets)(model, X, y)
-    assert found == expected
+    np.testing.assert_equal(found, expected)  # nan in some versions
 
 
 @pytest.mark.parametrize("kind", ["strings", "three strings"])
@@ -143,11 +144,13 @@ def test_probabilities_of_rows_that_lack_a_class(kind):
         log_loss, greater_is_better=False, response_method="predict_proba"
     )
     assert score_function(scorer, targets)(model, X[rows], y[rows]) == found
-    found = score_function("neg_brier_score", targets)(model, X[rows], y[rows])
     if len(model.classes_) == 2:
         expected = -np.mean((probability[:, 1] - codes[rows]) ** 2)
-    else:
+    elif SKLEARN >= (1, 7):
         expected = -brier_score_loss(y[rows], probability, labels=model.classes_)
+    else:  # it is for two classes only
+        return
+    found = score_function("neg_brier_score", targets)(model, X[rows], y[rows])
     assert found == pytest.approx(expected, rel=1e-14)
 
 

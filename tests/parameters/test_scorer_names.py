@@ -14,7 +14,7 @@ from skreg.parameters.scorer_names import check_scorer
         ("acuracy", "'accuracy'"),
         ("F1-Macro", "'f1_macro'"),
         ("f1_mcro", "'f1_micro' or 'f1_macro'"),
-        ("brier", "'d2_brier_score' or 'neg_brier_score'"),
+        ("max_err", "'neg_max_error'"),
         # Initials, and functions of sklearn.metrics.
         ("mae", "'neg_mean_absolute_error'"),
         ("RMSE", "'neg_root_mean_squared_error'"),
