@@ -4,11 +4,9 @@ mypy also checks this file (`make lint`). It reports types that differ from the 
 ones, and ignored errors that do not occur.
 """
 
-import importlib
 import inspect
-import pkgutil
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import (
     Any,
     Literal,
@@ -21,6 +19,7 @@ from typing import (
 
 import pytest
 import torch
+from _exports import exports
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -31,18 +30,6 @@ import skreg
 from skreg.comparison import Certainty, Choice, ComparisonResult
 from skreg.compatibility import StrOptions
 from skreg.penalties import L1, GroupLasso, MaxNorm, Penalty, Sum, check_penalty
-
-
-def exports() -> Iterator[Any]:
-    """Yield what skreg and its subpackages export, some of it twice."""
-    subpackages = [
-        importlib.import_module(found.name)
-        for found in pkgutil.iter_modules(skreg.__path__, "skreg.")
-        if found.ispkg
-    ]
-    for package in (skreg, *subpackages):
-        yield from (getattr(package, name) for name in getattr(package, "__all__", ()))
-
 
 TYPED = list(dict.fromkeys(exports()))
 NETWORKS = [each for each in TYPED if hasattr(each, "_parameter_constraints")]

@@ -108,13 +108,7 @@ def prepare(
     weight = check_weights(sample_weight, data.X)
     weights = learn_weights(estimator, data, weight)
     weight = weights.of_rows(data.X, data.y, weight)
-    index = (
-        np.arange(data.X.shape[0])
-        if weight is None
-        else np.flatnonzero(is_weighted(weight))
-    )
-    # Rows of weight zero are left out: they are rows that were not given.
-    train, held_out = Rows(data.X, data.y, weight, index), None
+    train, held_out = _given_rows(data.X, data.y, weight), None
     if any(part is not None for part in validation):
         held_out = _given_validation(estimator, data, weights, *validation)
     elif _sets_aside(estimator) and not earlier.is_step:
@@ -259,13 +253,13 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
         X_val = X_val.toarray()
     y_val = data.targets.check(y_val)
     weight = check_weights(sample_weight_val, X_val)
-    weight = weights.of_rows(X_val, y_val, weight)
-    index = (
-        np.arange(X_val.shape[0])
-        if weight is None
-        else np.flatnonzero(is_weighted(weight))
-    )
-    return Rows(X_val, y_val, weight, index)
+    return _given_rows(X_val, y_val, weights.of_rows(X_val, y_val, weight))
+
+
+def _given_rows(X, y, weight):
+    """Return all rows but those of weight zero, which are rows that were not given."""
+    index = np.arange(X.shape[0])
+    return Rows(X, y, weight, index if weight is None else index[is_weighted(weight)])
 
 
 def prepare_rows(estimator, data, train, validation, earlier=NEW):

@@ -4,6 +4,8 @@ import warnings
 
 import torch
 
+from skreg.parameters.suggestions import in_words
+
 
 def check_device(device, dtype=None):
     """Return the torch device of the parameter `device`, if this machine has it.
@@ -36,11 +38,9 @@ def check_device(device, dtype=None):
         )
     if reason is None:
         return found
-    *others, last = map(repr, available_devices())
-    choices = f"{', '.join(others)} or {last}" if others else last
     raise ValueError(
         f"device={str(device)!r} cannot be used on this machine ({reason}). "
-        f"Use device={choices}."
+        f"Use device={in_words(available_devices())}."
     )
 
 

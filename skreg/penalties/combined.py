@@ -150,11 +150,10 @@ class InputTerms:
 
     def select(self, models):
         """Return the terms of the models in the index `models`."""
-        parts = (
+        factors, group_factors = (
             part if part is None else part[models]
             for part in (self.factors, self.group_factors)
         )
-        factors, group_factors = parts
         return InputTerms(factors, self.labels, group_factors)
 
 
@@ -190,12 +189,11 @@ class Penalties:
         columns = [
             (kind, self.strengths[kind.parameter][:, layer]) for kind in PENALTIES
         ]
-        made = [
+        return [
             self.make(kind, column, layer)
             for kind, column in columns
             if (column != kind.off).any() or self._leaves_out(kind, layer)
         ]
-        return made
 
     def _leaves_out(self, kind, layer):
         """Return whether l1, whatever its strength, keeps rows at zero."""
