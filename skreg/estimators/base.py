@@ -19,7 +19,8 @@ from skreg.estimators.callbacks import begin_callbacks, watched
 from skreg.estimators.conflicts import check_conflicts
 from skreg.estimators.constraints import CONSTRAINTS
 from skreg.estimators.continuation import Continuation
-from skreg.estimators.fits import early_end, fits_of, needless_epochs
+from skreg.estimators.convergence import early_end, needless_epochs
+from skreg.estimators.fits import fits_of
 from skreg.estimators.fitted import FittedNetwork
 from skreg.estimators.inputs import Table
 from skreg.estimators.layout import dense_only

@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from skreg.data.shared_arrays import SharedArrays
 from skreg.fusion.files import RecordFile, sweep, try_to_write, write_records
 from skreg.fusion.keys import hash_of, keys_of
-from skreg.training import records as contents
-from skreg.training.records import Record, record_of_result, result_of
+from skreg.training.record_checks import check_arrays, check_numbers
+from skreg.training.records import Record, layout, record_of_result, result_of
 from skreg.training.train import needs_polish
 
 # The ends of the names of files: of an ended fit, of the fits of a stack, of a race.
@@ -354,12 +354,12 @@ class _ignored_if_unusable(suppress):
 def _read(file, key, request):
     """Return the record of a request in a file, or raise an error if it is invalid."""
 
-    def layout(numbers):
-        contents.check(numbers, request)
-        return contents.layout(numbers, request)
+    def checked_layout(numbers):
+        check_numbers(numbers, request)
+        return layout(numbers, request)
 
-    record = file.read(key, layout)
-    contents.check_arrays(record)
+    record = file.read(key, checked_layout)
+    check_arrays(record)
     return record
 
 

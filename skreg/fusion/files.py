@@ -16,6 +16,7 @@ from hashlib import sha256
 import numpy as np
 from safetensors.numpy import save
 
+from skreg.training.record_checks import require
 from skreg.training.records import Record
 
 try:
@@ -170,7 +171,7 @@ class RecordFile:
         """Read and check the header, which is JSON after 8 bytes with its length."""
         size = os.fstat(self._file.fileno()).st_size
         length = int.from_bytes(self._file.read(8), "little")
-        _require(length <= min(size - 8, LARGEST_HEADER), "its header is too long")
+        require(length <= min(size - 8, LARGEST_HEADER), "its header is too long")
         self._start = 8 + length
         header = json.loads(self._file.read(length))
         metadata = header.pop("__metadata__", {})
@@ -178,15 +179,13 @@ class RecordFile:
         self._arrays, ends = {}, [0]
         for name, about in header.items():
             first, last = about["data_offsets"]
-            _require(type(first) is type(last) is int, "an offset is no integer")
-            _require(0 <= first <= last, "its arrays have no place")
+            require(type(first) is type(last) is int, "an offset is no integer")
+            require(0 <= first <= last, "its arrays have no place")
             group, _, own = name.partition(".")
             of_group = self._arrays.setdefault(group, {})
             of_group[own] = about["dtype"], about["shape"], first, last
             ends.append(last)
-        _require(
-            self._start + max(ends) == size, "it is not as long as its header says"
-        )
+        require(self._start + max(ends) == size, "it is not as long as its header says")
         self.keys = list(self._entries)
 
     def read(self, key, layout):
@@ -203,35 +202,30 @@ class RecordFile:
         -------
         Record
         """
-        _require(key in self._entries, "it belongs to another fit")
+        require(key in self._entries, "it belongs to another fit")
         entry = self._entries[key]
         group, row = entry["at"]
         numbers = json.loads(entry["numbers"])
         expected, found = layout(numbers), self._arrays.get(f"{group}", {})
-        _require(expected.keys() == found.keys(), "its arrays do not fit this network")
+        require(expected.keys() == found.keys(), "its arrays do not fit this network")
         arrays = {
             name: self._row(found[name], row, *kind) for name, kind in expected.items()
         }
         digest = _digest(key, entry["numbers"], arrays)
-        _require(entry["digest"] == digest, "it was changed, or belongs to another fit")
+        require(entry["digest"] == digest, "it was changed, or belongs to another fit")
         return Record(numbers, arrays)
 
     def _row(self, about, row, shape, dtype):
         """Return a row of a stored array, after comparing its size with the shape."""
         (name, found, first, last), n_bytes = about, math.prod(shape) * dtype.itemsize
         n_rows = found[0] if found and type(found[0]) is int else 0
-        _require(type(row) is int and 0 <= row < n_rows, "it has no such row")
+        require(type(row) is int and 0 <= row < n_rows, "it has no such row")
         fits = name == TYPES[dtype.name] and found[1:] == list(shape)
         fits = fits and last - first == n_rows * n_bytes
-        _require(fits, "its arrays do not fit this network")
+        require(fits, "its arrays do not fit this network")
         self._file.seek(self._start + first + row * n_bytes)
         content = self._file.read(n_bytes)
-        _require(len(content) == n_bytes, "it ends too early")
+        require(len(content) == n_bytes, "it ends too early")
         stored = np.frombuffer(content, dtype.newbyteorder("<"))
         # A copy owns its memory, like the arrays that come from training.
         return stored.reshape(shape).astype(dtype, copy=True)
-
-
-def _require(condition, problem):
-    if not condition:
-        raise ValueError(problem)

@@ -7,9 +7,8 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,9 +22,8 @@ from skreg.compatibility import (
 )
 from skreg.data.random_streams import generator_of
 from skreg.data.sample_weights import check_weights
-from skreg.data.splitting import group_folds
 from skreg.estimators.base import BaseNetwork
-from skreg.estimators.preparation import check_data, check_groups
+from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.score_checks import check_score
@@ -36,8 +34,9 @@ from skreg.estimators.validation import is_valid, validated
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.model_selection.chosen import chosen_table
 from skreg.model_selection.deadline import Deadline
-from skreg.model_selection.defaults import adapt, default_n_folds, named_space
+from skreg.model_selection.defaults import adapt, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
+from skreg.model_selection.folds import folds_of
 from skreg.model_selection.heat import Heat
 from skreg.model_selection.pilot import within_limit
 from skreg.model_selection.prediction_averages import mean_over
@@ -87,10 +86,6 @@ class BaseNetworkCV(BaseEstimator, ABC):
     @abstractmethod
     def _default_estimator(self):
         """Return the network to tune if `estimator` is None."""
-
-    @abstractmethod
-    def _splitter(self, y, n_splits, seed):
-        """Return the default cross-validation splitter with `n_splits` folds."""
 
     @abstractmethod
     def _average(self, prototype, targets):
@@ -191,7 +186,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self.scoring is None or "sample_weight" in score_params
         ):
             score_params = score_params | {"sample_weight": weight}
-        folds = self._folds(X, y, weight, split_params, rng)
+        seed = int(rng.randint(2**31 - 1))
+        folds = folds_of(self, X, y, weight, split_params, seed)
         data = SearchData(checked, weight, folds, score_params)
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
         average = self._average(prototype, checked.targets)
@@ -305,69 +301,27 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """
         return routing_of(self)
 
-    def _folds(self, X, y, weight, split_params, rng):
-        """Return the indices of the training rows and held-out rows of each fold.
-
-        Rows with a weight of zero are left out. So are folds without other held-out
-        rows.
-        """
-        cv, seed, rows = self.cv, int(rng.randint(2**31 - 1)), np.arange(X.shape[0])
-        given = rows if weight is None else np.flatnonzero(weight)
-        if cv is None or isinstance(cv, Integral):
-            # Shuffle the rows, because data are often sorted.
-            n_folds = default_n_folds(y, is_classifier(self)) if cv is None else cv
-            groups = check_groups(split_params.get("groups"), X)
-            if groups is None:
-                cv = self._splitter(y, n_folds, seed)
-            else:
-                groups = groups[given]
-                n_folds = _n_group_folds(groups, n_folds, is_given=cv is not None)
-                cv = group_folds(n_folds, seed, is_classifier(self) and y.ndim == 1)
-            parts = cv.split(given, y[given], groups)
-            folds = [[given[p] for p in fold] for fold in parts]
-        else:
-            cv = check_cv(cv, y, classifier=is_classifier(self))
-            # An iterable may contain boolean masks.
-            folds = [[rows[p] for p in fold] for fold in cv.split(X, y, **split_params)]
-        if weight is not None:
-            folds = [[part[weight[part] > 0] for part in fold] for fold in folds]
-        folds = [fold for fold in folds if len(fold[1])]
-        if not folds or not all(len(train) for train, _ in folds):
-            raise ValueError(
-                f"cv={self.cv!r} leaves no rows with a sample weight above zero for "
-                "training or for scoring. Use other folds, or check sample_weight."
-            )
-        return folds
-
     def _search(self, prototype, data, scoring, seeds, deadline, rng, checkpoint):
         """Return the trials of the candidates, from best to worst, and their data."""
-        is_first = True
+        space, n_candidates = self._space(prototype, data), self.n_candidates
+        if deadline.is_finite:
+            n_candidates, data = within_limit(
+                self, prototype, space, data, seeds, deadline, rng
+            )
         content = {"scoring": self.scoring, "max_time": self.max_time}
         if not type(prototype).__module__.startswith("skreg."):
             content["kind"] = type(prototype)  # it may predict in any way
+        is_first = True
 
         def evaluate(candidates, epochs, n_kept):
             nonlocal is_first
             if deadline.has_passed and not is_first:
                 return []
             is_first = False
-            heat = Heat(
-                prototype,
-                candidates,
-                data,
-                scoring,
-                seeds,
-                deadline,
-                checkpoint,
-                content,
-            )
+            options = scoring, seeds, deadline, checkpoint, content
+            heat = Heat(prototype, candidates, data, *options)
             return heat.run(epochs, n_kept, self._report)
 
-        space, n_candidates = self._space(prototype, data), self.n_candidates
-        if deadline.is_finite:
-            n_candidates, data = within_limit(
-                self, prototype, space, data, seeds, deadline, rng
-            )
         trials = STRATEGIES[self.strategy](
             space,
             n_candidates,
@@ -376,16 +330,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             rng,
             evaluate,
         )
-        failed = [trial for trial in trials if trial.error is not None]
-        if len(failed) == len(trials):
-            raise failed[0].error
-        if failed:
-            warnings.warn(
-                f"{len(failed)} of {len(trials)} candidates could not be trained on "
-                f"all folds and will not be chosen. First error: {failed[0].error}",
-                FitFailedWarning,
-                stacklevel=4,
-            )
+        _warn_of_failures(trials)
         return ranked(trials), data
 
     def _space(self, prototype, data):
@@ -458,12 +403,15 @@ class BaseNetworkCV(BaseEstimator, ABC):
         return hasattr(self, "estimators_")
 
 
-def _n_group_folds(groups, n_folds, is_given):
-    """Return the number of folds that keep groups whole, at most that of the groups."""
-    n_groups = len(np.unique(groups))
-    if n_groups < (n_folds if is_given else 2):
-        raise ValueError(
-            f"cv={n_folds} folds that keep groups whole need as many groups, got "
-            f"n_groups={n_groups}."
+def _warn_of_failures(trials):
+    """Warn of candidates that could not be trained, and raise if none could."""
+    failed = [trial for trial in trials if trial.error is not None]
+    if len(failed) == len(trials):
+        raise failed[0].error
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(trials)} candidates could not be trained on all "
+            f"folds and will not be chosen. First error: {failed[0].error}",
+            FitFailedWarning,
+            stacklevel=6,  # the caller of fit, above scikit-learn
         )
-    return min(n_folds, n_groups)

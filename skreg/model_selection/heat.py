@@ -153,41 +153,47 @@ class Heat:
         return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
 
     def _trials(self, finalists):
+        """End the race, and return the trial of each candidate."""
         scores = [self._scores(c) for c in range(len(self.candidates))]
         results, trials = self.race.finish(), []
         if self.file is not None:
             self._keep()
-        for c, params in enumerate(self.candidates):
+        for c, own in enumerate(scores):
             of_folds = [results[p] for p in self._positions(c)]
-            entries = [self.entries[p] for p in self._positions(c)]
-            trackers = [result.tracker for result in of_folds]
-            errors = [t.error for t in trackers if t.error is not None]
-            trial = Trial(
-                number=c,
-                params=params,
-                entries=entries,
-                scores=scores[c],
-                rung=int(self.rungs[c]),
-                is_finalist=c in finalists,
-                n_epochs=[tracker.n_iter for tracker in trackers],
-                best_epochs=[_length(tracker) for tracker in trackers],
-                curves=[tracker.validation_loss_curve for tracker in trackers],
-                seconds=np.array([result.seconds for result in of_folds]),
-                results=of_folds,
-            )
-            if errors:
-                trial.fail(errors[0])
-            elif not np.isfinite(scores[c]).all():
-                trial.fail(
-                    ValueError(
-                        f"{self.scored_by} gave scores of the folds that are not "
-                        f"finite: {scores[c].tolist()}."
-                    )
-                )
-            elif trial.is_finalist:
-                trial.keep()
+            trial = self._trial(c, own, of_folds, is_finalist=c in finalists)
+            self._judge(trial)
             trials.append(trial)
         return trials
+
+    def _trial(self, c, scores, results, is_finalist):
+        trackers = [result.tracker for result in results]
+        return Trial(
+            number=c,
+            params=self.candidates[c],
+            entries=[self.entries[p] for p in self._positions(c)],
+            scores=scores,
+            rung=int(self.rungs[c]),
+            is_finalist=is_finalist,
+            n_epochs=[tracker.n_iter for tracker in trackers],
+            best_epochs=[_length(tracker) for tracker in trackers],
+            curves=[tracker.validation_loss_curve for tracker in trackers],
+            seconds=np.array([result.seconds for result in results]),
+            results=results,
+        )
+
+    def _judge(self, trial):
+        """Mark a trial as failed, or make the models of a finalist."""
+        errors = [result.tracker.error for result in trial.results]
+        error = next(filter(None, errors), None)
+        if error is None and not np.isfinite(trial.scores).all():
+            error = ValueError(
+                f"{self.scored_by} gave scores of the folds that are not finite: "
+                f"{trial.scores.tolist()}."
+            )
+        if error is not None:
+            trial.fail(error)
+        elif trial.is_finalist:
+            trial.keep()
 
 
 def _are_survivors(known, n_candidates, n_rungs):

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from skreg.estimators.base import store_parameters
 from skreg.estimators.class_predictions import (
@@ -145,10 +144,6 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
     def _average(self, prototype, targets):
         return ClassAverage(targets)
-
-    def _splitter(self, y, n_splits, seed):
-        kind = KFold if y.ndim == 2 else StratifiedKFold
-        return kind(n_splits, shuffle=True, random_state=seed)
 
     def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the calibrated mean of the probabilities of the networks.
@@ -294,9 +289,6 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
 
     def _average(self, prototype, targets):
         return NumberAverage(TargetLoss(prototype))
-
-    def _splitter(self, y, n_splits, seed):
-        return KFold(n_splits, shuffle=True, random_state=seed)
 
     @document
     def score(

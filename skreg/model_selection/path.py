@@ -17,7 +17,7 @@ from skreg.compatibility import (
     validate_params,
 )
 from skreg.estimators.base import BaseNetwork
-from skreg.estimators.fits import early_end
+from skreg.estimators.convergence import early_end
 from skreg.estimators.preparation import check_data
 from skreg.estimators.score_checks import check_score
 from skreg.estimators.scoring import comparable_score

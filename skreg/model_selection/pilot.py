@@ -69,7 +69,7 @@ def within_limit(search, prototype, space, data, seeds, deadline, rng):
     warnings.warn(
         f"max_time={search.max_time:g} suffices for {n} of {n_candidates} candidates"
         f"{rows}. Increase max_time for more.",
-        stacklevel=5,
+        stacklevel=6,  # the caller of fit, above scikit-learn
     )
     return n, data if n_trained == n_rows else data.limited(n_trained, seeds[-1])
 

@@ -11,25 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skreg.data.random_streams import INIT
 from skreg.networks.architecture import parameter_shapes, state_shapes
 from skreg.training.assembly import stack_dtype
-from skreg.training.lbfgs import MEMORY, column_shapes
+from skreg.training.lbfgs import column_shapes
 from skreg.training.optimizers import OPTIMIZERS
 from skreg.training.request import FitResult
 from skreg.training.tracker import CURVES, NUMBERS, Tracker
-
-# The numbers of every record, of those of ended fits, and of fits in training.
-OF_ALL = NUMBERS | {
-    "has_ended": bool,
-    "solver": str,
-    "max_iter": int,
-    "seconds": float,
-    "lengths": list,
-    "n_snapshots": int,
-}
-OF_ENDED = {"kkt_violation": float}
-OF_PAUSED = {"streams": dict, "n_averaged": int, "n_pairs": int, "has_best": bool}
 
 
 @dataclass
@@ -156,7 +143,7 @@ def layout(numbers, request):
     Parameters
     ----------
     numbers : dict
-        The numbers of the record, which `check` has found valid.
+        The numbers of the record, which `check_numbers` has found valid.
     request : FitRequest
 
     Returns
@@ -204,80 +191,6 @@ def _steps(numbers, request, shapes):
 
 def _dtype(dtype):
     return np.dtype(str(dtype).removeprefix("torch."))
-
-
-def check(numbers, request):
-    """Raise a ValueError if the numbers of a record are not those of a request.
-
-    Parameters
-    ----------
-    numbers : object
-        As read from a file, which may hold anything.
-    request : FitRequest
-    """
-    _require(isinstance(numbers, dict), "its numbers have no names")
-    kinds = OF_ALL | (OF_ENDED if numbers.get("has_ended") is True else OF_PAUSED)
-    _require(numbers.keys() == kinds.keys(), "its numbers have other names")
-    for name, kind in kinds.items():
-        _require(type(numbers[name]) is kind, f"{name} is not of type {kind.__name__}")
-    _check_course(numbers, request)
-    if not numbers["has_ended"]:
-        _check_pause(numbers, request)
-
-
-def _check_course(numbers, request):
-    solver, last = request.solver, request.max_iter
-    if numbers["solver"] != solver and request.is_certified:  # polished
-        solver, last = "lbfgs", request.max_iter + request.max_polish
-    _require(numbers["solver"] == solver, f"solver is {numbers['solver']!r:.50}")
-    _require(numbers["max_iter"] <= last, "max_iter is too large")
-    lengths = numbers["lengths"]
-    _require(len(lengths) == len(CURVES), "it has another number of curves")
-    _require(all(type(length) is int for length in lengths), "a length is no integer")
-    n_iter, *others = lengths
-    watched = (request.validation is not None, request.watch_validation)
-    _require(
-        others == [n_iter * bool(w) for w in watched], "its curves differ in length"
-    )
-    _require(0 < n_iter <= numbers["max_iter"], "it has another number of epochs")
-    for name in ("best_iter", "n_without_improvement"):
-        _require(0 <= numbers[name] <= n_iter, f"{name} is {numbers[name]!r:.50}")
-    n_cycles = request.n_snapshots if request.n_snapshots > 1 else 0
-    _require(0 <= numbers["n_snapshots"] <= n_cycles, "it has too many snapshots")
-    positive = [numbers[name] for name in ("lr", "seconds")]
-    _require(all(0 <= n < math.inf for n in positive), "lr or seconds is not possible")
-
-
-def _check_pause(numbers, request):
-    _require(numbers["lengths"][0] < numbers["max_iter"], "no epoch remains")
-    _require(not (numbers["finished"] or numbers["halted"]), "no epoch remains")
-    _require(not numbers["has_best"] or request.restore_best, "it holds a best state")
-    _require(0 <= numbers["n_averaged"] < 2**62, "n_averaged is not possible")
-    n_pairs = 0 if numbers["solver"] in OPTIMIZERS else MEMORY
-    _require(0 <= numbers["n_pairs"] <= n_pairs, "n_pairs is not possible")
-    is_new = request.initial is None and numbers["solver"] == request.solver
-    drawn = not is_new or str(INIT) in numbers["streams"]
-    _require(drawn, "the state of a stream is missing")
-    for purpose, state in numbers["streams"].items():
-        _require(purpose.isdecimal() and len(purpose) < 9, "a stream has no number")
-        is_state = isinstance(state, list) and len(state) == 3
-        bounds = zip(state, (2**128, 2, 2**32)) if is_state else [(None, 0)]
-        _require(
-            all(type(n) is int and 0 <= n < bound for n, bound in bounds),
-            "the state of a stream is not possible",
-        )
-
-
-def _require(condition, problem):
-    if not condition:
-        raise ValueError(problem)
-
-
-def check_arrays(record):
-    """Raise a ValueError if arrays from which training goes on are not finite."""
-    for name, array in record.arrays.items():
-        is_finite = name.startswith("curve") or np.isfinite(array).all()
-        _require(is_finite, f"{name} is not finite")
 
 
 def tracker_of(record, request):

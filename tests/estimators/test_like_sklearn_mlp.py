@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.estimators.fits import last_improvement
+from skreg.estimators.convergence import last_improvement
 
 PEERS = {MLPClassifier: SklearnClassifier, MLPRegressor: SklearnRegressor}
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

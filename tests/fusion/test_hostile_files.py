@@ -27,7 +27,7 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.fusion.dispatch import train_and_keep
 from skreg.fusion.files import TYPES, _digest, _new_part
-from skreg.training.records import OF_PAUSED
+from skreg.training.record_checks import OF_PAUSED
 from skreg.training.train import train
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes")

@@ -151,8 +151,10 @@ def test_the_best_that_fails_at_the_last_moment(monkeypatch, refit):
         return strengths[0] != best["l2"] and usable(result, *args)
 
     monkeypatch.setattr(skreg.estimators.fits, "_is_usable", is_usable)
-    with pytest.warns(FitFailedWarning, match="1 of 3 candidates"):
-        search = fitted(MLPClassifierCV, strategy="random", refit=refit)
+    search = make(MLPClassifierCV, strategy="random", refit=refit)
+    with pytest.warns(FitFailedWarning, match="1 of 3 candidates") as caught:
+        search.fit(*rows(MLPClassifierCV))
+    assert caught[0].filename == __file__
     assert search.best_params_ != best
 
 

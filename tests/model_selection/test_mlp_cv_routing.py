@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV, fused
 from skreg.compatibility import RIDGE_LOGISTIC_CV, SKLEARN
+from skreg.model_selection.folds import folds_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -32,27 +33,13 @@ def grouped(kind, n_groups=12):
     return X, (np.arange(n_groups) % 2)[groups], groups
 
 
-def folds_of(search, X, y, monkeypatch, **metadata):
-    """Return the folds of a fit."""
-    seen, folds = [], type(search)._folds
-
-    def note(self, *args):
-        seen.extend(folds(self, *args))
-        return seen
-
-    monkeypatch.setattr(type(search), "_folds", note)
-    search.fit(X, y, **metadata)
-    return seen
-
-
 @pytest.mark.parametrize("cv", [None, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_folds_keep_groups_whole(kind, weighted, cv, monkeypatch):
+def test_folds_keep_groups_whole(kind, weighted, cv):
     X, y, groups = grouped(kind)
     weight = np.arange(len(y)) % 4 if weighted else None
-    metadata = {"groups": groups, "sample_weight": weight}
-    folds = folds_of(make(kind, cv=cv), X, y, monkeypatch, **metadata)
+    folds = folds_of(make(kind, cv=cv), X, y, weight, {"groups": groups}, seed=0)
     held_out = np.concatenate([test for _, test in folds])
     given = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     assert_array_equal(np.sort(held_out), given)

@@ -95,8 +95,9 @@ def test_fewer_rows(monkeypatch):
     monkeypatch.setattr(heat, "entered", entered)
     slow(monkeypatch, 100 * 0.9 * pilot.PLANNED / (2 * 1500 * 3))
     match = r"suffices for 1 of 1 candidates on 1(499|500) of 2000 training rows"
-    with pytest.warns(UserWarning, match=match):
+    with pytest.warns(UserWarning, match=match) as caught:
         search.fit(X, y)
+    assert caught[0].filename == __file__
     assert {len(train) for train, _ in seen} <= set(range(1480, 1501))
     assert {len(test) for _, test in seen} <= set(range(740, 751))
     for train, test in seen:
