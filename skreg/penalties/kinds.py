@@ -190,7 +190,6 @@ class GroupLasso(Penalty):
         return self.largest_term(self.groups.norms(gradient))
 
     def _shrunk(self, z, threshold):
-        """Apply `group_soft_threshold` to each group."""
         factor = group_shrinkage(self.groups.norms(z), threshold)
         return z * self.per_row(factor)
 

@@ -33,41 +33,30 @@ def soft_threshold(z, threshold):
     return z - torch.clamp(z, -threshold, threshold)
 
 
-def group_soft_threshold(z, threshold):
-    """Shrink each row's Euclidean norm: ``z * max(0, 1 - threshold / ||z||)``.
+def group_shrinkage(norm, threshold):
+    """Return what a group is multiplied by: ``max(0, 1 - threshold / norm)``.
 
-    The proximal operator of ``threshold * ||w||_2`` for every row `w` of the last
-    axis. Rows at or below the threshold become exactly zero (Yuan and Lin 2006).
+    The product is the proximal operator of ``threshold * ||w||_2`` (Yuan and Lin 2006).
+    Where the norm is at most the threshold, the factor is exactly zero, also for 0/0
+    and for an infinite threshold.
 
     Parameters
     ----------
-    z : Tensor of shape (..., n_groups, group_size)
+    norm : Tensor
+        The Euclidean norms of groups.
     threshold : Tensor
-        Non-negative, broadcastable with shape (..., n_groups, 1).
+        Non-negative, broadcastable with `norm`. May be infinite.
 
     Returns
     -------
-    Tensor of the shape of `z`
+    Tensor of the shape of `norm`
 
     Examples
     --------
     >>> import torch
-    >>> from skreg.penalties.proximal import group_soft_threshold
-    >>> z = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
-    >>> group_soft_threshold(z, torch.tensor(2.5))
-    tensor([[1.5000, 2.0000],
-            [0.0000, 0.0000]])
-    """
-    return z * group_shrinkage(
-        torch.linalg.vector_norm(z, dim=-1, keepdim=True), threshold
-    )
-
-
-def group_shrinkage(norm, threshold):
-    """Return the factor ``max(0, 1 - threshold / norm)`` of `group_soft_threshold`.
-
-    Where the norm is at most the threshold, it is exactly zero, also for 0/0 and for an
-    infinite threshold.
+    >>> from skreg.penalties.proximal import group_shrinkage
+    >>> group_shrinkage(torch.tensor([5.0, 0.5]), torch.tensor(2.5))
+    tensor([0.5000, 0.0000])
     """
     return torch.where(norm > threshold, 1 - threshold / norm, 0.0)
 

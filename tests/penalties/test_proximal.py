@@ -7,12 +7,20 @@ from scipy.optimize import minimize
 
 from skreg.penalties.proximal import (
     clip_unit_norm,
-    group_soft_threshold,
+    group_shrinkage,
     shrink,
     soft_threshold,
 )
 
 INF = float("inf")
+
+
+def group_soft_threshold(z, threshold):
+    """Shrink the norm of each row."""
+    norm = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    return z * group_shrinkage(norm, threshold)
+
+
 OPERATORS = [soft_threshold, group_soft_threshold, shrink, clip_unit_norm]
 
 
