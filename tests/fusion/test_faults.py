@@ -16,6 +16,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from _processes import exit_code, started
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_iris
@@ -191,8 +192,9 @@ class TestTasks:
     def fit(seed):
         return network(random_state=seed).fit(X, y).loss_
 
-    def run(self, function, values, **options):
-        expected = [function(value) for value in values]
+    def run(self, function, values, expected=None, **options):
+        if expected is None:
+            expected = [function(value) for value in values]
         with skreg.fused():
             found = Parallel(**options)(delayed(function)(value) for value in values)
         # Sums in another order.
@@ -229,7 +231,8 @@ class TestTasks:
             parallel = Parallel(n_jobs=2, backend=backend)
             return sum(parallel(delayed(self.fit)(value + i) for i in range(3)))
 
-        self.run(function, range(4))
+        losses = [self.fit(seed) for seed in range(6)]
+        self.run(function, range(4), [sum(losses[v : v + 3]) for v in range(4)])
 
     def test_start_more_nested_calls_than_there_are_threads(self):
         def function(value):
@@ -325,34 +328,26 @@ class TestInterrupts:
             cross_val_score(network(), X, y, scoring=scorer)
 
 
-SEARCH = """
-    import sys, warnings
-    from sklearn.datasets import load_iris
-    from sklearn.model_selection import GridSearchCV
-    import skreg
-    warnings.simplefilter("ignore")
-    X, y = load_iris(return_X_y=True)
-    grid = {{"hidden_layer_sizes": [(3,), (4,), (5,)], "l2": [0.0, 0.1]}}
-    network = skreg.MLPClassifier(max_iter={epochs}, tol=0, random_state=0)
-    network.set_params(n_iter_no_change=10**6, batch_size=200)
-    search = GridSearchCV(network, grid, cv=3, error_score="raise")
-    with skreg.fused(checkpoint=sys.argv[1]):
-        search.fit(X, y)
-"""
+def three_stacks(**options):
+    """Return a fused search over three architectures."""
+    grid = {"hidden_layer_sizes": [(3,), (4,), (5,)], "l2": [0.0, 0.1]}
+    # Long enough to be killed in the next stack.
+    slow = MLPClassifier(max_iter=600, tol=0, random_state=0)
+    slow.set_params(n_iter_no_change=10**6, batch_size=200)
+    search = GridSearchCV(slow, grid, cv=3, error_score="raise")
+    with skreg.fused(**options):
+        return search.fit(*load_iris(return_X_y=True))
 
 
 class TestResume:
     def test_after_sigkill(self, tmp_path):
         """A search killed in its second or third stack repeats that stack at most."""
-        code = textwrap.dedent(SEARCH)
-        # Long enough to be killed in the next stack.
-        slow = subprocess.Popen(
-            [sys.executable, "-c", code.format(epochs=600), str(tmp_path)]
-        )
-        while len(list(tmp_path.glob("*.safetensors"))) < 6 and slow.poll() is None:
-            time.sleep(0.01)
+        code = "from test_faults import three_stacks; three_stacks(**arguments[0])"
+        slow = started(code, {"checkpoint": tmp_path})
+        while len(list(tmp_path.glob("*.safetensors"))) < 6 and slow.is_alive():
+            time.sleep(0.001)
         slow.kill()
-        assert slow.wait() == -signal.SIGKILL
+        assert exit_code(slow) == -signal.SIGKILL
         kept = len(list(tmp_path.glob("*.safetensors")))
         assert kept in (6, 12)
         trained, original = [], skreg.training.train.run
@@ -361,21 +356,13 @@ class TestResume:
             trained.append(len(requests))
             return original(requests, *args, **kwargs)
 
-        found = {}
         with mock.patch("skreg.training.train.run", run):
-            with mock.patch.object(sys, "argv", ["", str(tmp_path)]):
-                exec(code.format(epochs=600), found)
+            found = three_stacks(checkpoint=tmp_path).cv_results_
         assert sum(trained) == 18 - kept + 1  # and the refit
-        plain = code.format(epochs=600).replace(
-            "skreg.fused(checkpoint=sys.argv[1])", "skreg.fused()"
-        )
-        expected = {}
-        exec(plain, expected)
-        results = expected["search"].cv_results_
-        for name, column in found["search"].cv_results_.items():
+        for name, column in three_stacks().cv_results_.items():
             if name.startswith(("split", "mean_test", "rank")):
                 # Kept weights are those trained, bit for bit.
-                np.testing.assert_array_equal(column, results[name])
+                np.testing.assert_array_equal(found[name], column)
 
     def test_fit_times_are_kept(self, tmp_path):
         def fit():
@@ -409,7 +396,7 @@ def test_processes_and_clusters(tmp_path):
     check(n_jobs=2, checkpoint=tmp_path)
     check(n_jobs=2, checkpoint=tmp_path)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as dask,
+        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as dask,
         Client(dask) as client,
     ):
         check(over="dask")
@@ -425,8 +412,8 @@ def test_peak_memory():
         from sklearn.model_selection import GridSearchCV
         import skreg
         warnings.simplefilter("ignore")
-        bound, rng = 300 * 2**20, np.random.default_rng(0)
-        X = rng.normal(size=(3000, 784)).astype(np.float32)
+        bound, rng = 150 * 2**20, np.random.default_rng(0)
+        X = rng.normal(size=(1500, 784)).astype(np.float32)
         y = rng.integers(0, 10, len(X))
         network = skreg.MLPClassifier((16,), max_iter=1, random_state=0)
         network.fit(X[:300], y[:300])
@@ -454,7 +441,7 @@ def test_peak_memory():
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    # Without rounds the 60 fits would hold 60 × 15.7 MB, more than three times as much.
+    # Without rounds the 60 fits would hold 60 × 7.9 MB, more than three times as much.
     assert float(done.stdout) < 1
 
 

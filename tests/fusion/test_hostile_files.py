@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import warnings
 from dataclasses import replace
@@ -17,7 +17,8 @@ import pytest
 from _checkpoints import Deadly, Killed, same
 from _estimators import data
 from _fitted import prepared_request
-from hypothesis import given, settings
+from _processes import exit_code, started
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from sklearn.model_selection import GridSearchCV
@@ -122,7 +123,6 @@ NAMES = [
 ]
 
 
-@settings(max_examples=30)
 @given(which=st.integers(0, 2), name=st.sampled_from(NAMES), value=OTHER_VALUES)
 def test_values_of_other_types_with_a_valid_digest(
     which, name, value, folders, tmp_path_factory
@@ -323,22 +323,16 @@ class TestFolder:
 
 
 WRITER = """
-import os, signal, sys
-from pathlib import Path
+import os, signal
 from skreg.fusion import files
 os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
-files.write_records(Path(sys.argv[1]) / "name", {})
+files.write_records(arguments[0] / "name", {})
 """
 
 
 def test_parts_of_killed_writers_are_swept(tmp_path):
     """But neither those of living ones nor the files of others."""
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WRITER, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": str(Path(skreg.__file__).parents[1])},
-        check=False,
-    )
-    assert ended.returncode < 0
+    assert exit_code(started(WRITER, tmp_path)) == -signal.SIGKILL
     (dead,) = tmp_path.iterdir()
     alive, file = _new_part(tmp_path)
     others = [tmp_path / "own.part", tmp_path / f"{'0' * 32}.part"]

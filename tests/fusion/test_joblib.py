@@ -330,7 +330,7 @@ class TestSurroundings:
         X = rng.normal(size=(30, 2))
         y = (X[:, 0] > 0).astype(int)
         network = MLPClassifier((2,), max_iter=1, batch_size=30, random_state=0)
-        one = GridSearchCV(network, {"l2": np.linspace(0, 1, n_candidates)}, cv=5)
+        one = GridSearchCV(network, {"l2": np.linspace(0, 1, n_candidates)}, cv=3)
         most, start = [0], threading.Thread.start
 
         def counting(thread):
@@ -341,11 +341,11 @@ class TestSurroundings:
             patch.setattr(threading.Thread, "start", counting)
             with counted() as sizes, fused():
                 one.fit(X, y)
-        assert sum(sizes) == 5 * n_candidates + 1
+        assert sum(sizes) == 3 * n_candidates + 1
         assert len(sizes) < 25
         assert most[0] < 600
         candidate = network.set_params(l2=np.linspace(0, 1, n_candidates)[97])
-        alone = cross_val_score(candidate, X, y, cv=5)
+        alone = cross_val_score(candidate, X, y, cv=3)
         np.testing.assert_allclose(one.cv_results_["mean_test_score"][97], alone.mean())
 
 

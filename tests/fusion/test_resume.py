@@ -1,14 +1,10 @@
 """Training that was killed goes on where it was, and ends with the same bits."""
 
-import os
 import signal
-import subprocess
 import sys
-import textwrap
 import time
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from unittest import mock
 
 import cloudpickle
@@ -17,9 +13,11 @@ import pytest
 from _checkpoints import FITS, Deadly, Killed, bits, prepared, same
 from _estimators import data
 from _fitted import prepared_request
+from _processes import exit_code, started
 from _varied import classes, everything
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
 import skreg
@@ -63,7 +61,7 @@ def uninterrupted(name):
 
 # Few for each of a hundred kinds. With every epoch of all of them, it takes minutes.
 @pytest.mark.parametrize("name", FITS)
-@settings(max_examples=2)
+@settings(max_examples=settings.default.max_examples // 25)
 @given(share=st.floats(0, 1))
 def test_a_fit_of_any_kind_goes_on(name, share, tmp_path_factory):
     """Killed after any epoch, or iteration of the polish."""
@@ -83,7 +81,7 @@ def test_a_fit_of_any_kind_goes_on(name, share, tmp_path_factory):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@settings(max_examples=5)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(kills=st.lists(st.integers(1, 9), min_size=1, max_size=3))
 def test_a_stack_of_fits_that_differ_in_all_goes_on(
     solver, dtype, kills, tmp_path_factory
@@ -215,62 +213,39 @@ class TestInterval:
         assert repr(value) in str(caught.value)
 
 
-SEARCH = """
-    import sys
-    import numpy as np
-    from sklearn.datasets import load_iris
-    from sklearn.model_selection import GridSearchCV
-    import skreg
-    from skreg.training import run
-
-    original = run.train_epoch
-
-    def train_epoch(*args):
-        print("epoch", flush=True)
-        return original(*args)
-
-    run.train_epoch = train_epoch
-    network = skreg.MLPClassifier(
+def kept_search(folder):
+    """Return the bits of what a search finds, and the number of its epochs."""
+    network = MLPClassifier(
         (8,), max_iter=30, dropout=0.1, batch_size=16, random_state=0
     )
     search = GridSearchCV(network, {"l2": [0.0, 0.01], "ema_decay": [0.0, 0.9]}, cv=3)
-    with skreg.fused(checkpoint=sys.argv[1], checkpoint_interval=0.02):
-        search.fit(*load_iris(return_X_y=True))
-    arrays = [search.cv_results_[f"split{n}_test_score"] for n in range(3)]
-    arrays += search.best_estimator_.coefs_
-    print(b"".join(array.tobytes() for array in arrays).hex())
-"""
+    with mock.patch.object(Run, "_end_epoch", autospec=True) as counted:
+        counted.side_effect = ORIGINAL
+        with skreg.fused(checkpoint=folder, checkpoint_interval=0.02):
+            search.fit(*load_iris(return_X_y=True))
+    scores = [search.cv_results_[f"split{n}_test_score"] for n in range(3)]
+    return bits([scores, search.best_estimator_.coefs_]), counted.call_count
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_search_that_is_killed_again_and_again(tmp_path):
     """Each call goes on, so that a few short ones do what a long one does."""
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SEARCH)]
-    environment = os.environ | {"PYTHONPATH": str(Path(skreg.__file__).parents[1])}
-
-    def started(folder):
-        return subprocess.Popen(
-            [*command, str(tmp_path / folder)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    *epochs, expected = started("whole").communicate()[0].split("\n")[:-1]
+    expected, n_epochs = kept_search(tmp_path / "whole")
+    folder = tmp_path / "killed"
     for _ in range(3):
-        process = started("killed")
-        for _ in process.stdout:
-            # Whatever the time of a write is, something is kept by then.
-            if any((tmp_path / "killed").glob("*.training")):
-                process.kill()
-                break
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    *last, found = started("killed").communicate()[0].split("\n")[:-1]
+        process = started(
+            "from test_resume import kept_search; kept_search(*arguments)", folder
+        )
+        # Whatever the time of a write is, something is kept by then.
+        while process.is_alive() and not any(folder.glob("*.training")):
+            time.sleep(0.001)
+        process.kill()
+        assert exit_code(process) == -signal.SIGKILL
+    found, n_last = kept_search(folder)
     assert found == expected
     # What was kept is not trained again.
-    assert len(last) < len(epochs)
-    assert {path.suffix for path in (tmp_path / "killed").iterdir()} == {".safetensors"}
+    assert n_last < n_epochs
+    assert {path.suffix for path in folder.iterdir()} == {".safetensors"}
 
 
 def test_a_search_through_fused(tmp_path):
