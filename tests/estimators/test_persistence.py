@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import cache
 
 import joblib
 import numpy as np
@@ -44,11 +45,17 @@ def fitted(kind, configuration, **parameters):
     return make(kind, configuration, **parameters).fit(*data(kind))
 
 
+@cache
+def copied(kind, configuration):
+    """Return an estimator that is only copied and predicts."""
+    return fitted(kind, configuration)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind, configuration", EVERY)
 def test_copies_predict_the_same_bits(kind, configuration, way, tmp_path):
     X, _ = data(kind)
-    estimator = fitted(kind, configuration)
+    estimator = copied(kind, configuration)
     expected = predictions(estimator, X)
     other = WAYS[way](estimator, tmp_path)
     assert predictions(other, X) == expected

@@ -20,14 +20,14 @@ N_SEEDS = 4
 
 def classifiers(seed):
     plain = make_pipeline(StandardScaler(), PlainClassifier(random_state=seed))
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     return MLPClassifier(random_state=seed), plain, folds
 
 
 def regressors(seed):
     plain = make_pipeline(StandardScaler(), PlainRegressor(random_state=seed))
     plain = TransformedTargetRegressor(plain, transformer=StandardScaler())
-    folds = KFold(5, shuffle=True, random_state=seed)
+    folds = KFold(3, shuffle=True, random_state=seed)
     return MLPRegressor(random_state=seed), plain, folds
 
 
@@ -41,7 +41,7 @@ def regressors(seed):
     ids=["breast_cancer", "wine", "diabetes"],
 )
 def test_at_least_scikit_learn(load, pair, floor):
-    """Mean over seeds of the scores in the same five folds.
+    """Mean over seeds of the scores in the same three folds.
 
     Initial weights, batch order and folds are random, and make the difference of two
     equally good networks vary around zero. So it must not be below zero by more than

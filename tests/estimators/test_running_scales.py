@@ -82,15 +82,16 @@ def test_a_stream_of_rows_is_learnt(first):
     order = np.random.default_rng(0).permutation(len(y))
     X, y = X[order], y[order]
     classifier = MLPClassifier((16,), random_state=0)
-    in_calls(classifier, X, y, [first, *[1] * (len(y) - first)])
-    for _ in range(3):
-        in_calls(classifier, X, y, [1] * len(y))
+    # One by one until there are enough rows.
+    in_calls(classifier, X, y, [first, *[1] * ENOUGH_ROWS])
+    for _ in range(6):
+        in_calls(classifier, X, y, [10] * 18)
     assert classifier.score(X, y) > 0.98
     X, y = load_diabetes(return_X_y=True)
     regressor = MLPRegressor((16,), random_state=0)
     regressor.partial_fit(X[:first], y[:first])
     for _ in range(10):
-        in_calls(regressor, X, y, [10] * 44)
+        in_calls(regressor, X, y, [40] * 12)
     assert regressor.score(X, y) > 0.55
 
 

@@ -263,7 +263,7 @@ def test_other_networks(kind):
         {"solver": "lbfgs"},
         {"early_stopping": False},
         {"hidden_layer_sizes": ()},
-        {"monitor": SCORING[kind]},
+        {"monitor": SCORING[kind], "max_iter": 12},
         {"restore_best_weights": False},
         {"standardize": "robust"},
         {"n_snapshots": 2, "learning_rate": "cosine", "early_stopping": False},
