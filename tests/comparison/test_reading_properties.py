@@ -103,7 +103,7 @@ def test_any_table(table, separator, quoting, tmp_path):
     assert_is_table_or_one_line(path)
 
 
-@of_files(max_examples=8)
+@of_files(max_examples=settings.default.max_examples // 6)
 @given(table=tables(), is_number=st.booleans())
 def test_any_table_is_compared_or_refused(
     table, is_number, tmp_path, capsys, monkeypatch
@@ -223,7 +223,7 @@ WAYS = {
 }
 
 
-@of_files(max_examples=5)
+@of_files(max_examples=settings.default.max_examples // 12)
 @pytest.mark.parametrize("way", WAYS)
 @given(seed=st.integers(0, 10**6))
 def test_a_way_of_writing_changes_nothing(way, seed, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -59,12 +60,18 @@ def attempt(compute):
         return None
 
 
+@cache
+def fitted_pair(kind):
+    """Return a network of labels, and one of their codes."""
+    X, *targets = labelled(kind)
+    return [MLPClassifier(**SMALL).fit(X, y) for y in targets]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_score_of_labels_is_that_of_their_codes(name, kind):
     X, y, codes = labelled(kind)
-    model = MLPClassifier(**SMALL).fit(X, y)
-    coded = MLPClassifier(**SMALL).fit(X, codes)
+    model, coded = fitted_pair(kind)
     _, targets = learn_labels(y, None, "it")
     expected = attempt(lambda: get_scorer(name)(coded, X, codes))
     if expected is None:
