@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, data, make
+from _pairs import all_pairs
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -347,15 +348,18 @@ def test_strided_inputs(kind):
 LINEAR = {"hidden_layer_sizes": (), "max_iter": 30, "random_state": 0}
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize(
-    "loss", ["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+    "loss, n_outputs, standardize, sparse, weighted",
+    all_pairs(
+        ["squared_error", "absolute_error", "huber", "poisson", "quantile"],
+        [1, 2],
+        [False, True],
+        [False, True],
+        others=[False, True],
+    ),
 )
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_coefficients_of_a_regressor(loss, n_outputs, standardize, sparse):
+def test_coefficients_of_a_regressor(loss, n_outputs, standardize, sparse, weighted):
     """On the scale of the data, whatever was standardised inside."""
-    weighted = standardize != sparse  # with each value of each of them
     X, y = data(MLPRegressor)
     y = y if n_outputs == 1 else np.c_[y, y[::-1] / 10]
     inputs = sp.csr_array(sparsify(X)) if sparse else X

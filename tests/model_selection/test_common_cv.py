@@ -25,7 +25,7 @@ NETWORK = {
 }
 CONFIGURATIONS = {
     # The network and the space that a user gets who sets nothing.
-    "default": {"n_candidates": 4, "cv": 2},
+    "default": {"n_candidates": 2, "cv": 2},
     "random": QUICK | {"strategy": "random"},
     "grid": QUICK | {"strategy": "grid"},
     "bayes": QUICK | {"strategy": "bayes"},

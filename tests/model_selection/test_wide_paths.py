@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from _pairs import all_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
@@ -161,16 +162,17 @@ def test_the_conditions_of_all_inputs(kind, is_sparse):
     assert violations(path, X, y, mean).max() <= 1e-6
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+OTHERS = [{}, {"l2": 0.01}, {"positive": True}, {"group_l1": 0.02, "l1": 0.02}]
+
+
 @pytest.mark.parametrize(
-    "others", [{}, {"l2": 0.01}, {"positive": True}, {"group_l1": 0.02, "l1": 0.02}]
+    "kind, own, penalty", all_pairs(KINDS, OTHERS, others=["l1", "group_l1"])
 )
-def test_the_objective_is_that_of_the_full_batch_solver(kind, penalty, others):
+def test_the_objective_is_that_of_the_full_batch_solver(kind, own, penalty):
     X = inputs(30, 50)
     y = targets(kind, X)
     weight = np.random.default_rng(1).integers(0, 3, size=len(y))
-    estimator = clone(KINDS[kind]).set_params(max_iter=2000, **others)
+    estimator = clone(KINDS[kind]).set_params(max_iter=2000, **own)
     options = {"penalty": penalty, "sample_weight": weight, "n": 3, "ratio": 0.1}
     with not_handed_over():
         path = path_of(estimator, X, y, **options)

@@ -11,6 +11,7 @@ from _estimators import ESTIMATORS, data
 from _fitted import key_of
 from _networks import check_gradients, network, normal, random_weight
 from _numeric import request_of
+from _pairs import all_pairs
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -55,10 +56,15 @@ class WithPaths:
         return self.module.forward_training(x, weight, masks, self.paths)
 
 
-@pytest.mark.parametrize("dropped", [False, True])
-@pytest.mark.parametrize("norm", [None, "before", "after"])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity", "gelu"])
-@pytest.mark.parametrize("skip", SKIPS)
+@pytest.mark.parametrize(
+    "skip, activation, norm, dropped",
+    all_pairs(
+        SKIPS,
+        ["relu", "tanh", "logistic", "identity", "gelu"],
+        [None, "before", "after"],
+        others=[False, True],
+    ),
+)
 def test_gradients(skip, activation, norm, dropped):
     """Hidden layers with and without a residual connection, the first with one."""
     architecture = Architecture((3, 3, 4, 4, 2), activation, norm, skip)
@@ -230,7 +236,7 @@ def test_group_l1_drops_inputs_from_both(solver):
     X, y = data(MLPRegressor)
     # Without l2, large weights of the outputs would make small ones of the inputs do.
     model = MLPRegressor((4,), "tanh", skip="linear", l2=0.02, group_l1=0.1)
-    model.set_params(solver=solver, random_state=0, max_iter=1000).fit(X, y)
+    model.set_params(solver=solver, random_state=0, max_iter=400).fit(X, y)
     assert model.kkt_violation_ <= 1e-6
     support = model.coefs_[0].any(axis=1) | model.skip_coef_.any(axis=1)
     np.testing.assert_array_equal(model.support_, support)
@@ -321,7 +327,7 @@ def test_stochastic_depth_needs_a_connection():
 @pytest.mark.parametrize("penalty", ["l1", "group_l1"])
 def test_the_path_of_a_network_with_a_connection(penalty):
     X, y = data(MLPRegressor)
-    model = MLPRegressor((3,), skip="linear", random_state=0, max_iter=100)
+    model = MLPRegressor((3,), skip="linear", random_state=0, max_iter=50)
     path = regularization_path(model, X, y, penalty=penalty, n=3, cv=2)
     assert path.coefs.shape == (3, 5, 4)
     empty, last = path.estimators[0], path.estimators[-1]
@@ -333,7 +339,7 @@ def test_the_path_of_a_network_with_a_connection(penalty):
 
 def test_the_path_leaves_a_strength_of_its_own():
     X, y = data(MLPRegressor)
-    model = MLPRegressor((3,), skip="linear", skip_l1=0, random_state=0, max_iter=100)
+    model = MLPRegressor((3,), skip="linear", skip_l1=0, random_state=0, max_iter=50)
     path = regularization_path(model, X, y, penalty="l1", n=2, cv=2)
     empty = path.estimators[0]
     assert not any(coef.any() for coef in empty.coefs_)

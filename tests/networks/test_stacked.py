@@ -16,6 +16,7 @@ from _networks import (
     parameter,
     random_weight,
 )
+from _pairs import all_pairs
 
 from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import Architecture, state_names, state_shapes
@@ -234,9 +235,10 @@ def test_parameters_have_the_same_gradients_with_that_of_the_inputs(architecture
         assert torch.equal(one, other) and one.isfinite().all()
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("norm", BATCHNORMS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation, norm, weighted",
+    all_pairs(list(ACTIVATIONS), BATCHNORMS, others=[False, True]),
+)
 def test_gradients_of_a_network(activation, norm, weighted):
     """Two hidden layers with everything on, and ragged rows."""
     module = network(Architecture((3, 4, 3, 2), activation, norm))

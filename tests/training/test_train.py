@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from _numeric import request_of, steps_only
+from _pairs import all_pairs
 from _varied import NEEDED, VARIED, classes, everything, network
 from sklearn.base import clone
 
@@ -108,10 +109,12 @@ def test_models_that_differ_in_one_setting(name, dtype):
     assert different(alone)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batchnorm", [False, "before", "after"])
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize(
+    "solver, early_stopping, batchnorm, dtype",
+    all_pairs(
+        ["adam", "sgd"], [False, True], [False, "before", "after"], others=DTYPES
+    ),
+)
 def test_models_that_differ_in_everything(solver, early_stopping, batchnorm, dtype):
     """Settings, data, numbers of rows and of batches, weights, seeds, monitors."""
     monitors = ["loss", "accuracy", "neg_log_loss"] if early_stopping else ["loss"] * 3
