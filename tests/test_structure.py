@@ -1,8 +1,9 @@
-"""The structure of the package: imports point down, files are small, names public."""
+"""The structure of the package: imports point down, and files are small."""
 
 import ast
 import importlib
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -231,64 +232,12 @@ ORDER = {
     ],
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
-# What each subpackage exports, and so what is public beside `skreg` itself.
-EXPORTS = {
-    "penalties": {
-        "GroupLasso",
-        "L1",
-        "L2",
-        "MaxNorm",
-        "NonNegative",
-        "Penalty",
-        "Sum",
-        "check_penalty",
-    },
-    "networks": set(),
-    "parameters": set(),
-    "data": set(),
-    "augmentation": {"Augmented", "ImageAugmenter", "TableAugmenter", "TextAugmenter"},
-    "training": set(),
-    "fusion": {"fused"},
-    "estimators": {"CNNClassifier", "CNNRegressor", "MLPClassifier", "MLPRegressor"},
-    "model_selection": {
-        "BayesSearchCV",
-        "MLPClassifierCV",
-        "MLPRegressorCV",
-        "OffOr",
-        "RegularizationPath",
-        "one_standard_error",
-        "regularization_path",
-        "search_space",
-    },
-    "sparsity": {"compact", "prune"},
-    "plotting": {
-        "ComparisonDisplay",
-        "LearningCurvesDisplay",
-        "RegularizationPathDisplay",
-        "SearchDisplay",
-    },
-    "comparison": {
-        "Certainty",
-        "Choice",
-        "ColumnRole",
-        "ComparisonResult",
-        "DataError",
-        "Statistics",
-        "Table",
-        "compare",
-        "load_table",
-    },
-}
-# For those who look for them in a subpackage; `skreg` itself leaves them out.
-IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {
-    "Certainty",
-    "Choice",
-    "ColumnRole",
-    "DataError",
-    "Statistics",
-    "Table",
-    "load_table",
-}
+
+
+@cache
+def parsed(path):
+    """Return the nodes of the syntax tree of a file."""
+    return list(ast.walk(ast.parse(path.read_text())))
 
 
 def place(dotted):
@@ -316,16 +265,19 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = set(map(module_of, FILES))
+
+
 def imported(path):
     """Return the modules of the package that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in parsed(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            modules = names & {module_of(path) for path in FILES}
+            modules = names & MODULES
             found |= modules or {node.module}
     return {name for name in found if name.partition(".")[0] == "skreg"}
 
@@ -347,7 +299,7 @@ def test_imports_point_down(path):
 def private_names(path):
     """Return the private names of scikit-learn, skorch and torch that a file uses."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in parsed(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -372,7 +324,7 @@ def private_attributes(path):
     `vars`.
     """
     read, defined = set(), set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in parsed(path):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 defined.add(name)
@@ -414,7 +366,7 @@ def private_attributes_of_objects(path):
     """Return the private attributes that a file reads of other objects than `self`."""
     return {
         node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in parsed(path)
         if isinstance(node, ast.Attribute)
         and is_private(node.attr)
         and ast.unparse(node.value) not in ("self", "cls", "super()")
@@ -462,32 +414,6 @@ def test_test_files_have_names_of_their_own():
     """Tests are imported by the name of their file, whatever its folder is."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert sorted(set(names)) == sorted(names)
-
-
-@pytest.mark.parametrize("package", ORDER)
-def test_exports_of_a_subpackage(package):
-    found = importlib.import_module(f"skreg.{package}")
-    exported = set(getattr(found, "__all__", ()))
-    assert exported == EXPORTS[package]
-    assert all(hasattr(found, name) for name in exported)
-
-
-@pytest.mark.parametrize("package", [name for name in EXPORTS if EXPORTS[name]])
-def test_exports_are_documented(package):
-    """The page of a subpackage lists its names, each in a line of its own."""
-    page = PACKAGE.parent / "docs/api" / f"{package}.md"
-    assert set(re.findall(r"^   (\w+)$", page.read_text(), re.M)) == EXPORTS[package]
-
-
-def test_exports():
-    everything = set().union(*EXPORTS.values())
-    assert set(skreg.__all__) == everything - IN_SUBPACKAGES_ONLY
-    for package, names in EXPORTS.items():
-        for name in names - IN_SUBPACKAGES_ONLY:
-            found = importlib.import_module(f"skreg.{package}")
-            assert getattr(skreg, name) is getattr(found, name)
-    with pytest.raises(AttributeError, match="no attribute 'MLP'"):
-        _ = skreg.MLP
 
 
 def test_the_contract_is_made_of_tests():
