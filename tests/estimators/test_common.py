@@ -1,10 +1,14 @@
 """scikit-learn's own checks, over every estimator and configuration."""
 
+import re
+from pathlib import Path
+
 import pytest
 from _checks import CAN_DIFFER, EQUIVALENCE, is_nightly, name_of, some_checks
 from _estimators import (
     CONVOLUTIONAL,
     ESTIMATORS,
+    configurations,
     every_checked,
     every_checked_estimator,
     is_most_different,
@@ -93,6 +97,15 @@ def test_checks_that_can_differ_are_scikit_learns():
 def test_the_exemption_is_the_only_one():
     exempt = [e for e in every_checked_estimator() if exemption(e)]
     assert len(exempt) == 9 * len(ESTIMATORS) + 2 * len(CONVOLUTIONAL)
+
+
+def test_the_readme_counts_the_configurations():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"(\d+) configurations of\s+`MLPC\w+`, (\d+) of `MLPR", text)
+    counts = [len(configurations(kind)) for kind in ESTIMATORS]
+    assert counts == list(map(int, found.groups()))
+    n_convolutional = {len(configurations(kind)) for kind in CONVOLUTIONAL}
+    assert f"and {n_convolutional.pop()} of each convolutional" in text
 
 
 # Checks that scikit-learn has and does not run by itself.
