@@ -3,7 +3,12 @@
 import os
 
 import pytest
+from _estimators import is_most_different
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skreg.compatibility import SKLEARN
+from skreg.parameters.regularisers import regularisers_on
 
 EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
@@ -52,3 +57,41 @@ def some_checks(names, estimators, **options):
 
 def _check_of(pair):
     return getattr(pair, "values", pair)[1]
+
+
+# The most rows that scikit-learn's check of equivalence has, with the copies.
+N_ROWS = 32
+# What changes rows or units without random numbers.
+DRAW_NOTHING = {"adversarial", "batchnorm"}
+
+
+def in_full(kind, name):
+    """Return whether all checks run on a configuration. In nightly tests they do."""
+    return is_nightly() or is_most_different(kind, name)
+
+
+def exemption(estimator):
+    """Return the one check that some configurations cannot pass, with the reason.
+
+    The README names them.
+    """
+    params = estimator.get_params()
+    if estimator.early_stopping:
+        reason = "a row given twice may have one copy in the random validation split"
+    elif params.get("bootstrap"):
+        reason = "a row given twice may be drawn once"
+    elif set(regularisers_on(estimator, effects={"rows"})) - DRAW_NOTHING:
+        reason = "a row given twice draws twice, a row of weight two draws once"
+    elif estimator.batch_size != "auto" and estimator.batch_size < N_ROWS:
+        reason = "a row given twice may be in two batches"
+    else:
+        return {}
+    return dict.fromkeys(EQUIVALENCE, reason)
+
+
+def expected_failures(estimator):
+    """Return the checks that fail, with reasons."""
+    if SKLEARN < (1, 7) and not get_tags(estimator).input_tags.sparse:
+        reason = "before 1.7 scikit-learn gives sparse rows to all estimators"
+        return {EQUIVALENCE[1]: reason} | exemption(estimator)
+    return exemption(estimator)

@@ -1,17 +1,16 @@
-"""scikit-learn's own checks, over every estimator and configuration."""
+"""scikit-learn's own checks, on estimators and their most different configurations."""
 
 import re
 from pathlib import Path
 
 import pytest
-from _checks import CAN_DIFFER, EQUIVALENCE, is_nightly, name_of, some_checks
+from _checks import exemption, expected_failures, in_full
 from _estimators import (
     CONVOLUTIONAL,
     ESTIMATORS,
     configurations,
     every_checked,
     every_checked_estimator,
-    is_most_different,
     make,
 )
 from sklearn.utils import get_tags
@@ -19,55 +18,14 @@ from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_inplace_ensure_writeable,
     check_param_validation,
-    estimator_checks_generator,
     parametrize_with_checks,
 )
 
 from skreg import CNNRegressor, MLPRegressor, MLPRegressorCV
-from skreg.compatibility import SKLEARN
 from skreg.networks.losses import REGRESSION_LOSSES
-from skreg.parameters.regularisers import regularisers_on
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-# The most rows that scikit-learn's check of equivalence has, with the copies.
-N_ROWS = 32
-# What changes rows or units without random numbers.
-DRAW_NOTHING = {"adversarial", "batchnorm"}
-
-
-def in_full(kind, name):
-    """Return whether all checks run on a configuration. In nightly tests they do."""
-    return is_nightly() or is_most_different(kind, name)
-
-
-def exemption(estimator):
-    """Return the one check that some configurations cannot pass, with the reason.
-
-    The README names them.
-    """
-    params = estimator.get_params()
-    if estimator.early_stopping:
-        reason = "a row given twice may have one copy in the random validation split"
-    elif params.get("bootstrap"):
-        reason = "a row given twice may be drawn once"
-    elif set(regularisers_on(estimator, effects={"rows"})) - DRAW_NOTHING:
-        reason = "a row given twice draws twice, a row of weight two draws once"
-    elif estimator.batch_size != "auto" and estimator.batch_size < N_ROWS:
-        reason = "a row given twice may be in two batches"
-    else:
-        return {}
-    return dict.fromkeys(EQUIVALENCE, reason)
-
-
-def expected_failures(estimator):
-    """Return the checks that fail, with reasons."""
-    if SKLEARN < (1, 7) and not get_tags(estimator).input_tags.sparse:
-        reason = "before 1.7 scikit-learn gives sparse rows to all estimators"
-        return {EQUIVALENCE[1]: reason} | exemption(estimator)
-    return exemption(estimator)
 
 
 @parametrize_with_checks(
@@ -76,22 +34,6 @@ def expected_failures(estimator):
 )
 def test_scikit_learn_check(estimator, check):
     check(estimator)
-
-
-@some_checks(
-    CAN_DIFFER,
-    [make(kind, name) for kind, name in every_checked() if not in_full(kind, name)],
-    expected_failed_checks=expected_failures,
-)
-def test_scikit_learn_check_that_can_differ(estimator, check):
-    check(estimator)
-
-
-def test_checks_that_can_differ_are_scikit_learns():
-    """Else one that is renamed would silently run no more."""
-    estimator = ESTIMATORS[0]()
-    names = {name_of(check) for _, check in estimator_checks_generator(estimator)}
-    assert names >= CAN_DIFFER
 
 
 def test_the_exemption_is_the_only_one():
