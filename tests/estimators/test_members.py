@@ -87,7 +87,7 @@ class TestMembers:
         """L-BFGS ends the fit of each member, and certifies it."""
         X, y = data(kind)
         settings = QUICK | {"l1": 0.03, "activation": "tanh", "max_iter": 300}
-        net = kind(n_estimators=3, **settings).fit(X, y)
+        net = kind(n_estimators=2, **settings).fit(X, y)
         violations = [member.kkt_violation_ for member in net.estimators_]
         assert max(violations) <= 1e-6 and net.kkt_violation_ == max(violations)
         for member in net.estimators_:

@@ -117,7 +117,7 @@ def test_results_are_those_of_a_grid_search_over_the_same_candidates():
     scoring = {"loss": "neg_log_loss", "hits": "accuracy"}
     options = {"scoring": scoring, "refit": "loss", "return_train_score": True}
     model = LogisticRegression(max_iter=1000)
-    search = BayesSearchCV(model, space, n_iter=10, random_state=3, **options)
+    search = BayesSearchCV(model, space, n_iter=4, random_state=3, **options)
     search.fit(X, Y)
     asked = [{key: [value] for key, value in c.items()} for c in candidates(search)]
     grid = GridSearchCV(model, asked, **options).fit(X, Y)
@@ -136,7 +136,7 @@ def test_fused_is_the_same():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = X[::3], y[::3]
     space = {"l2": OffOr(stats.loguniform(1e-5, 1e-1)), "dropout": [0.0, 0.3]}
-    network = MLPClassifier((8,), max_iter=40, random_state=0)
+    network = MLPClassifier((8,), max_iter=10, random_state=0)
     search = BayesSearchCV(
         network, space, n_iter=9, batch_size=4, cv=3, random_state=1
     ).set_params(scoring="neg_log_loss")
