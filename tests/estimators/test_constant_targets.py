@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from _estimators import ALL_CONFIGURATIONS, data, make
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skreg import CNNRegressor, MLPRegressor, MLPRegressorCV
@@ -55,7 +55,6 @@ def test_among_several(sizes, loss):
 
 
 @given(value=st.floats(-1e12, 1e12), n_rows=st.integers(1, 30), weighted=st.booleans())
-@settings(max_examples=30)
 def test_any_value(value, n_rows, weighted):
     X, _ = data(MLPRegressor, n_rows)
     weight = np.linspace(1, 2, n_rows) if weighted else None

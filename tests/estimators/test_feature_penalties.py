@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -44,7 +44,6 @@ def test_the_lasso_on_rescaled_columns():
     l1=st.floats(1e-3, 0.5),
     l2=st.floats(0, 0.5),
 )
-@settings(max_examples=25, deadline=None)
 def test_any_factors_give_an_optimum(factors, l1, l2):
     """The conditions of the optimum hold, as computed from their formula."""
     X, y = table()

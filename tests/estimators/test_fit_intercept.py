@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from _images import images
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Lasso, LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -103,7 +103,6 @@ def test_standardised_data_are_only_scaled(kind):
     l1=st.sampled_from([0.0, 0.1]),
     shift=st.floats(-5, 5),
 )
-@settings(max_examples=20, deadline=None)
 def test_no_linear_model_has_an_intercept(n_outputs, standardize, l1, shift):
     X, y = table()
     Y = np.column_stack([y + k * shift for k in range(n_outputs)])

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from _estimators import ESTIMATORS, data
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_wine
 
@@ -28,7 +28,6 @@ def in_calls(estimator, X, y, sizes):
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
 @given(sizes=st.lists(st.integers(1, 25), min_size=1, max_size=10))
-@settings(max_examples=20)
 def test_scales_are_those_of_the_rows_until_there_are_enough(kind, sizes):
     X, y = data(kind, n_samples=sum(sizes))
     y = np.arange(len(X)) % 3 if kind is MLPClassifier else y

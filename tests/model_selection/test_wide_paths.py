@@ -173,7 +173,7 @@ def test_the_objective_is_that_of_the_full_batch_solver(kind, own, penalty):
     y = targets(kind, X)
     weight = np.random.default_rng(1).integers(0, 3, size=len(y))
     estimator = clone(KINDS[kind]).set_params(max_iter=2000, **own)
-    options = {"penalty": penalty, "sample_weight": weight, "n": 3, "ratio": 0.1}
+    options = {"penalty": penalty, "sample_weight": weight, "n": 2, "ratio": 0.1}
     with not_handed_over():
         path = path_of(estimator, X, y, **options)
     options["strengths"] = path.strengths
@@ -204,7 +204,7 @@ problems = st.fixed_dictionaries(
 
 
 @given(problems)
-@settings(max_examples=15)
+@settings(max_examples=settings.default.max_examples // 2)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_screened_is_unscreened(problem):
     X = inputs(
