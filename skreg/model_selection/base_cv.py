@@ -238,6 +238,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             dtype = data.X.dtype
             self.estimators_ = [in_precision(each, dtype) for each in self.estimators_]
         self.weights_ = weights
+        self._together = SideBySide(self.estimators_)
 
     def _mean(self, X):
         """Return the average of the predictions of the networks."""
@@ -246,6 +247,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
             X = validated(self, X)
         together = vars(self).get("_together")
         if together is None or together.estimators is not self.estimators_:
+            # As after unpickling, or if the user has set other networks.
             together = self._together = SideBySide(self.estimators_)
         return mean_over(together.predictions(X), self.weights_)
 
