@@ -102,6 +102,21 @@ def inner_search(estimator):
     return inner
 
 
+def tried_fewer(estimator):
+    """Return whether a search tried fewer candidates than its `n_candidates`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one, or a pipeline or wrapper around one.
+    """
+    search = inner_search(estimator)
+    wanted = getattr(search, "n_candidates", None)
+    if not isinstance(wanted, int) or getattr(search, "strategy", None) == "grid":
+        return False
+    return len(search.cv_results_["params"]) < wanted
+
+
 def most_chosen(chosen):
     """Summarise the choices of the splits for each hyperparameter.
 

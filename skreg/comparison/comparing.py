@@ -1,5 +1,6 @@
 """Comparison of estimators on the same cross-validation splits."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -19,7 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skreg.comparison.budget import Budget, time_parameter
 from skreg.comparison.certainty import winning_margin
-from skreg.comparison.choices import chosen_hyperparameters
+from skreg.comparison.choices import chosen_hyperparameters, tried_fewer
 from skreg.comparison.result import ComparisonResult
 from skreg.comparison.score_kinds import check_scoring, needs_positive_predictions
 from skreg.compatibility import num_samples, validate_parameter_constraints
@@ -199,6 +200,7 @@ def _measured(evaluations):
         "chosen": _lists("chosen", evaluations),
         "margins": _lists("margin", evaluations),
         "time_limits": _lists("max_time", evaluations),
+        "cut_searches": _lists("is_cut", evaluations),
     }
 
 
@@ -239,15 +241,7 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
     if max_time is not None:
         estimator.set_params(**{time_parameter(estimator): max_time})
     try:
-        scored = cross_validate(
-            estimator,
-            X,
-            y,
-            cv=[split],
-            scoring=scoring,
-            return_estimator=True,
-            error_score="raise",
-        )
+        scored = _scored(estimator, X, y, split, scoring, max_time)
     except Exception as error:
         error.add_note(f"raised by {name!r} on split {i} of the comparison")
         if isinstance(error, ValueError) and needs_positive_predictions(scoring):
@@ -265,9 +259,26 @@ def _evaluate(name, estimator, X, y, i, split, scoring, max_time):
         "fit_time": scored["fit_time"][0],
         "score_time": scored["score_time"][0],
         "max_time": max_time,
+        "is_cut": max_time is not None and tried_fewer(scored["estimator"][0]),
         "chosen": chosen_hyperparameters(scored["estimator"][0]),
         "margin": winning_margin(scored["estimator"][0]),
     }
+
+
+def _scored(estimator, X, y, split, scoring, max_time):
+    """Return what `cross_validate` does for one split."""
+    with warnings.catch_warnings():
+        if max_time is not None:  # the user gave another limit, and the result says so
+            warnings.filterwarnings("ignore", "max_time=.* suffices for")
+        return cross_validate(
+            estimator,
+            X,
+            y,
+            cv=[split],
+            scoring=scoring,
+            return_estimator=True,
+            error_score="raise",
+        )
 
 
 def _check_score(score, scoring, name, i):

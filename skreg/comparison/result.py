@@ -75,6 +75,8 @@ class ComparisonResult:
         other setting to compare with.
     time_limits : dict of str to list of (float or None)
         Time limit of each fit in seconds. None if there was no limit.
+    cut_searches : dict of str to list of bool
+        Whether a search left out candidates to keep to the limit of a fit.
     test_train_ratio : float
         Number of test rows over number of training rows, over all splits.
     statistics : dict of str to Statistics
@@ -94,6 +96,7 @@ class ComparisonResult:
     n_planned: int | None = None
     margins: dict[str, list[float | None]] = field(default_factory=dict)
     time_limits: dict[str, list[float | None]] = field(default_factory=dict)
+    cut_searches: dict[str, list[bool]] = field(default_factory=dict)
     test_train_ratio: float = field(init=False)
     statistics: dict[str, Statistics] = field(init=False)
 
@@ -144,7 +147,9 @@ class ComparisonResult:
         return certainties(self.chosen[name])
 
     def n_stopped(self, name: str) -> int:
-        """Count the fits of an estimator that used up their time limit.
+        """Count the fits of an estimator whose time limit was too short.
+
+        They used it up, or are searches that left out candidates to keep to it.
 
         Parameters
         ----------
@@ -157,8 +162,11 @@ class ComparisonResult:
             Number of fits, 0 if there was no limit.
         """
         limits = self.time_limits.get(name, [])
-        pairs = zip(limits, self.fit_times[name])
-        return sum(limit is not None and taken >= limit for limit, taken in pairs)
+        is_cut = self.cut_searches.get(name, [False] * len(limits))
+        return sum(
+            limit is not None and (cut or taken >= limit)
+            for limit, taken, cut in zip(limits, self.fit_times[name], is_cut)
+        )
 
     def to_frame(self) -> DataFrame:
         """Return the statistics as a pandas DataFrame.
@@ -182,8 +190,8 @@ class ComparisonResult:
             ``baseline``, ``scoring``, ``confidence_level``, ``test_train_ratio``,
             ``n_planned``, ``n_train``, ``n_test`` and ``estimators``, which holds for
             each name its statistics, ``scores``, ``fit_times``, ``score_times``,
-            ``time_limits``, ``chosen``, ``margins`` and ``certainties``. A
-            statistic that is not finite is replaced by None.
+            ``time_limits``, ``cut_searches``, ``chosen``, ``margins`` and
+            ``certainties``. A statistic that is not finite is replaced by None.
         """
         statistics = {name: vars(of_name) for name, of_name in self.statistics.items()}
         return {
@@ -201,6 +209,7 @@ class ComparisonResult:
                     "fit_times": self.fit_times[name].tolist(),
                     "score_times": self.score_times[name].tolist(),
                     "time_limits": self.time_limits.get(name),
+                    "cut_searches": self.cut_searches.get(name),
                     "chosen": [dict(split) for split in self.chosen[name]],
                     "margins": self.margins.get(name),
                     "certainties": [each.to_dict() for each in self.certainties(name)],

@@ -183,8 +183,16 @@ def test_bad_max_time(max_time):
 # the command line
 
 
-# On a slow or busy machine, a second is not enough for all candidates of a search.
-@pytest.mark.filterwarnings("ignore:max_time=.* suffices for")
+def test_a_search_that_leaves_out_candidates_was_stopped():
+    """The count says so, and no warning of a parameter that the user did not give."""
+    X, y = load_diabetes(return_X_y=True)
+    search = MLPRegressorCV(n_candidates=200, random_state=0)
+    models, half = {"mean": DummyRegressor(), "tuned": search}, np.arange(0, 442, 2)
+    result = compare(models, X, y, cv=[(half, half + 1)] * 2, max_time=3)
+    assert result.cut_searches == {"mean": [False] * 2, "tuned": [True] * 2}
+    assert (result.n_stopped("tuned"), result.n_stopped("mean")) == (2, 0)
+
+
 def test_the_command_keeps_to_its_budget(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     start = time.monotonic()
