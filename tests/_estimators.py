@@ -49,8 +49,14 @@ CONFIGURATIONS = {
     "linear_adam": STEADY | {"hidden_layer_sizes": (), "learning_rate_init": 0.1},
     "group_l1_lbfgs": {"solver": "lbfgs", "group_l1": 1e-3},
     "no_intercept": {"fit_intercept": False},
+    # The rate falls with the square root of the number of rows that were seen.
     "invscaling": STEADY
-    | {"max_iter": 60, "solver": "sgd", "learning_rate": "invscaling"},
+    | {
+        "max_iter": 60,
+        "solver": "sgd",
+        "learning_rate": "invscaling",
+        "learning_rate_init": 0.3,
+    },
     "deep": {"hidden_layer_sizes": (32, 16), "activation": "gelu"},
     "skip": POLISHED | {"skip": "linear", "l1": 1e-3},
     "residual": {"hidden_layer_sizes": (32, 32), "skip": "residual"},

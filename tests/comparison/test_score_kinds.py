@@ -19,6 +19,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from skreg import MLPClassifier, compare
+from skreg.comparison.choices import inner_search
 from skreg.comparison.commandline import main
 from skreg.comparison.contenders import contenders
 from skreg.comparison.datasets import Table
@@ -131,7 +132,8 @@ def test_a_score_is_scikit_learns_or_an_error_says_what_it_is_for(scoring, targe
         assert scikit_learn_gives(target, name) is not None
 
 
-@pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one")
+# scikit-learn warns that the probabilities of labels do not sum to one.
+@pytest.mark.filterwarnings("ignore:The y_pr(ob|ed) values do not sum to one")
 def test_scores_of_several_labels_per_row():
     """Refused if and only if scikit-learn cannot score a fitted network by them."""
     X, y = make_multilabel_classification(60, random_state=0)
@@ -158,7 +160,7 @@ def baseline(target, scoring):
     task = {"classes": "classification", "numbers": "regression"}[kind]
     table = Table("toy", pd.DataFrame(X), y, "target", task)
     made = contenders(table, scoring=scoring, n_candidates=1, seed=0)
-    model = next(iter(made.values())).steps[-1][1]
+    model = inner_search(next(iter(made.values())))
     return StandardScaler().fit_transform(X), y, clone(model)
 
 
