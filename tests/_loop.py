@@ -205,8 +205,11 @@ class Reference:
         rate = params["learning_rate_init"]
         order = np.arange(n)
         for epoch in range(max_iter):
+            self.streams.begin_epoch(epoch)
             if params["shuffle"] and len(bounds) > 2:
-                order = self.streams[ORDER].permutation(np.arange(n))
+                # The order of the words of numpy's generator at this epoch.
+                words = self.streams[ORDER].bit_generator.random_raw(n)
+                order = np.argsort(words, kind="stable")
             value = self.penalty().item() if any(np.ravel(params["l2"])) else 0.0
             for start, stop in pairwise(bounds):
                 value += self.step(order[start:stop]) * (stop - start) / n

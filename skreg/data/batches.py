@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from skreg.data.random_streams import ORDER
 from skreg.data.shared_arrays import SharedArrays
 from skreg.parameters.devices import has_double
 
@@ -279,7 +278,7 @@ class Batches:
             # A model with one batch keeps its order, as above. Otherwise its masks
             # would depend on whether other models have several batches.
             shuffled = [
-                stream[ORDER].permutation(index) if n > 1 else index
+                index[stream.order(len(index))] if n > 1 else index
                 for stream, index, n in zip(self.streams, self.indices, self.n_batches)
             ]
             self._order = self._padded(shuffled)

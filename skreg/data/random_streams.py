@@ -1,15 +1,21 @@
-"""Seeds, and the random number generators of a model, one for each purpose.
+"""Seeds, and the random numbers of a model, each a function of where it is used.
+
+The numbers come from Philox4x64-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel
+Random Numbers: As Easy as 1, 2, 3"), which maps a key and a counter to four words of 64
+bits. The key is the seed of the model. The counter holds the purpose of the numbers,
+the epoch, and the position of the four words. So random numbers need no state: they can
+be drawn in any order, in parallel and in other languages, and training can go on from
+any epoch. They depend neither on the models that train beside a model nor on the
+regularisers that it uses otherwise.
 
 Numpy's global generator is neither read nor advanced, also without a `random_state`.
-
-The streams of a model depend on its seed and on nothing else. So a model sees the same
-random numbers whichever models train beside it. Because each purpose has a stream of
-its own, switching one regulariser on does not change the draws of another.
 """
 
+import math
 from numbers import Integral
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.utils import check_random_state
 
 INIT, SPLIT, ORDER, INPUT_NOISE, INPUT_DROPOUT, MIXUP, DROPOUT = range(7)
@@ -24,30 +30,47 @@ AUGMENT = 4000
 
 
 class Streams:
-    """The random number generators of one model.
+    """The random numbers of one model.
+
+    Word number i of a purpose in an epoch is word ``i % 4`` of the Philox block with
+    the key ``(seed, 0)`` and the counter ``(1 + i // 4, 0, epoch, purpose)``. It is 1
+    and not 0 because numpy counts before it draws.
 
     Parameters
     ----------
     seed : int
         The seed of the model.
     epochs_seen : int, default=0
-        Number of epochs trained in earlier calls. It makes a continued fit draw other
-        numbers than before.
+        Number of epochs trained in earlier calls. A continued fit draws the numbers of
+        the epochs that follow.
+
+    Attributes
+    ----------
+    seed, epoch : int
+        The seed, and the number of the present epoch, from which numbers are drawn.
 
     Examples
     --------
     >>> from skreg.data.random_streams import ORDER, Streams
-    >>> one, same = Streams(0), Streams(0)
-    >>> bool((one[ORDER].permutation(9) == same[ORDER].permutation(9)).all())
+    >>> one, same = Streams(0), Streams(0, epochs_seen=5)
+    >>> one.begin_epoch(7)
+    >>> same.begin_epoch(2)
+    >>> bool(one[ORDER].random() == same[ORDER].random())
     True
     """
 
     def __init__(self, seed, epochs_seen=0):
-        self.entropy = (seed, epochs_seen)
+        self.seed, self.epoch, self._epochs_seen = seed, epochs_seen, epochs_seen
         self._generators = {}
 
+    def begin_epoch(self, epoch):
+        """Draw from now on the numbers of an epoch of this call, counted from 0."""
+        self.epoch, self._generators = self._epochs_seen + epoch, {}
+
     def __getitem__(self, purpose):
-        """Return the generator for a purpose, which is made at its first use.
+        """Return the generator for a purpose in the present epoch.
+
+        Further calls in the epoch return the same generator, which goes on.
 
         Parameters
         ----------
@@ -59,35 +82,43 @@ class Streams:
         numpy.random.Generator
         """
         if purpose not in self._generators:
-            sequence = np.random.SeedSequence([*self.entropy, purpose])
-            self._generators[purpose] = np.random.Generator(np.random.PCG64(sequence))
+            key = np.array([self.seed, 0], np.uint64)
+            counter = np.array([0, 0, self.epoch, purpose], np.uint64)
+            philox = np.random.Philox(key=key, counter=counter)
+            self._generators[purpose] = np.random.Generator(philox)
         return self._generators[purpose]
 
-    def state(self):
-        """Return the states of the generators that have been used, as whole numbers.
+    def words(self, purpose, n_words):
+        """Return the next words of a purpose in the present epoch.
 
         Returns
         -------
-        dict of {int: list of int}
-            By purpose: the state of PCG64, whether it holds half of a number that it
-            has drawn, and this half.
+        ndarray of uint64 of shape (n_words,)
         """
-        states = {p: g.bit_generator.state for p, g in self._generators.items()}
-        return {
-            purpose: [state["state"]["state"], state["has_uint32"], state["uinteger"]]
-            for purpose, state in states.items()
-        }
+        return self[purpose].bit_generator.random_raw(n_words)
 
-    def restore(self, state):
-        """Set the generators to what `state` returned for streams of the same seed."""
-        for purpose, (number, has_half, half) in state.items():
-            bits = self[purpose].bit_generator
-            whole = bits.state["state"] | {"state": number}
-            bits.state = bits.state | {
-                "state": whole,
-                "has_uint32": has_half,
-                "uinteger": half,
-            }
+    def order(self, n):
+        """Return the order of `n` rows in the present epoch: that of their words.
+
+        Returns
+        -------
+        ndarray of int64 of shape (n,)
+        """
+        return np.argsort(self.words(ORDER, n), kind="stable")
+
+    def normal(self, purpose, shape):
+        """Return standard normal numbers, one for each of the next words.
+
+        They are the quantiles at ``((word >> 11) + 1/2) / 2^53``.
+
+        Returns
+        -------
+        ndarray of float64
+        """
+        words = self.words(purpose, math.prod(shape))
+        # The largest of these is 1 - 2^-54, which rounds to 1.
+        uniform = np.minimum(((words >> 11) + 0.5) * 2.0**-53, 1 - 2.0**-53)
+        return ndtri(uniform).reshape(shape)
 
 
 def seed_of(random_state):

@@ -22,6 +22,7 @@ def train_epoch(stack, n_epochs, observer):
     list of float
         The penalties before the epoch plus the mean loss over its batches.
     """
+    stack.begin_epoch(n_epochs)
     meter = LossMeter(stack.loss, stack.penalties.value(stack.module.weights))
     for batch in stack.batches.epoch():
         observer.begin_batch(batch)

@@ -1,8 +1,9 @@
 """Stochastic regularisers of training batches: dropout, noise and mixing of rows.
 
-Each model has its own random streams, one for each purpose, which depend only on its
-seed. So its random numbers do not depend on the other models of the stack or on the
-other regularisers that it uses.
+The random numbers of a row depend on the seed of the model, the purpose, the epoch and
+the place of the row in the epoch (see `skreg.data.random_streams`). So they do not
+depend on the other models of the stack, on the other regularisers, or on the size of
+the batches.
 """
 
 from dataclasses import dataclass, fields
@@ -155,8 +156,7 @@ class Noise:
             generators = [s[CUTMIX] for s in streams]
             batch = _cut_and_mix(batch, generators, numbers["cutmix"])
         if self.active["input_noise"]:
-            generators = [s[INPUT_NOISE] for s in streams]
-            noise = _normal(generators, numbers["input_noise"], batch)
+            noise = _normal(streams, numbers["input_noise"], batch)
             batch = batch.replace(x=batch.x + noise)
         if self.active["input_dropout"]:
             width, rates = batch.x.shape[2], self.input_dropout
@@ -175,11 +175,11 @@ class _Masks:
 
     Elements are 0 with probability `rates` and else ``1 / (1 - rates)``. Each element
     uses 16 random bits, so rates are rounded to multiples of 2^-16. The scale uses the
-    rounded rate.
+    rounded rate. Element number j of a row uses part ``j % 4``, the lowest first, of
+    word ``j // 4`` of the row, and each row has words of its own.
 
     The bits of several batches of the same shape are drawn in one call, because for a
-    small network the call costs more than its bits. Each batch starts with a new word
-    of the random stream, so this does not change the numbers.
+    small network the call costs more than its bits.
 
     Parameters
     ----------
@@ -213,28 +213,28 @@ class _Masks:
         if self._mask.shape != shape:
             self._mask = x.new_empty(shape)
         # In-place operations on floats, because torch is slow with booleans.
-        mask = self._mask.copy_(bits.view(shape))
+        mask = self._mask.copy_(bits)
         return mask.ge_(self._bounds[:k]).mul_(self._scales[:k])
 
     def _draw(self, streams, batch, width):
         """Return an iterator over the bits of `batch` and of some following batches."""
-        k, size = len(batch.rows), batch.x.size(1) * width
-        n_batches = max(1, min(batch.following + 1, DRAWN_AHEAD // (k * size)))
-        draws = self._draws
-        if draws.shape != (k, n_batches, size):
+        k, n_rows = len(batch.rows), batch.x.size(1)
+        n_words = -(-width // 4)
+        most = DRAWN_AHEAD // (k * n_rows * 4 * n_words)
+        n_batches = max(1, min(batch.following + 1, most))
+        shape, draws = (k, n_batches, n_rows, 4 * n_words), self._draws
+        if draws.shape != shape:
             # Models without dropout keep zeros. The values of padded rows are ignored.
-            draws = self._draws = np.zeros((k, n_batches, size), np.int16)
+            draws = self._draws = np.zeros(shape, np.int16)
         for model, cut in enumerate(self._cuts[:k]):
             if cut:
-                own = batch.rows[model] * width
-                generator = streams[model][self.purpose].bit_generator
-                words = generator.random_raw(n_batches * -(-own // 4))
-                bits = words.view(np.int16).reshape(n_batches, -1)
-                draws[model, :, :own] = bits[:, :own]
-        return iter(torch.from_numpy(draws).unbind(1))
+                n = batch.rows[model]
+                words = streams[model].words(self.purpose, n_batches * n * n_words)
+                draws[model, :, :n] = words.view(np.int16).reshape(n_batches, n, -1)
+        return iter(torch.from_numpy(draws)[..., :width].unbind(1))
 
 
-def _normal(generators, scales, batch):
+def _normal(streams, scales, batch):
     """Draw Gaussian noise with the shape of the inputs.
 
     `scales` are the standard deviations of the models.
@@ -243,7 +243,7 @@ def _normal(generators, scales, batch):
     noise = torch.zeros(batch.x.shape, dtype=batch.x.dtype)
     for model, scale in enumerate(scales[:k]):
         if scale:
-            draws = generators[model].standard_normal((batch.rows[model], width))
+            draws = streams[model].normal(INPUT_NOISE, (batch.rows[model], width))
             noise[model, : batch.rows[model]] = torch.from_numpy(draws).mul_(scale)
     return noise.to(batch.x.device)
 

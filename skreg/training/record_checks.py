@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from skreg.data.random_streams import INIT
 from skreg.training.lbfgs import MEMORY
 from skreg.training.optimizers import OPTIMIZERS
 from skreg.training.tracker import CURVES, NUMBERS
@@ -19,7 +18,7 @@ OF_ALL = NUMBERS | {
     "n_snapshots": int,
 }
 OF_ENDED = {"kkt_violation": float}
-OF_PAUSED = {"streams": dict, "n_averaged": int, "n_pairs": int, "has_best": bool}
+OF_PAUSED = {"n_averaged": int, "n_pairs": int, "has_best": bool}
 
 
 def check_numbers(numbers, request):
@@ -71,17 +70,6 @@ def _check_pause(numbers, request):
     require(0 <= numbers["n_averaged"] < 2**62, "n_averaged is not possible")
     n_pairs = 0 if numbers["solver"] in OPTIMIZERS else MEMORY
     require(0 <= numbers["n_pairs"] <= n_pairs, "n_pairs is not possible")
-    is_new = request.initial is None and numbers["solver"] == request.solver
-    drawn = not is_new or str(INIT) in numbers["streams"]
-    require(drawn, "the state of a stream is missing")
-    for purpose, state in numbers["streams"].items():
-        require(purpose.isdecimal() and len(purpose) < 9, "a stream has no number")
-        is_state = isinstance(state, list) and len(state) == 3
-        bounds = zip(state, (2**128, 2, 2**32)) if is_state else [(None, 0)]
-        require(
-            all(type(n) is int and 0 <= n < bound for n, bound in bounds),
-            "the state of a stream is not possible",
-        )
 
 
 def check_arrays(record):

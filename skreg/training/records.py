@@ -1,7 +1,7 @@
 """Records of fits, ended or still in training, as numbers and arrays without code.
 
 A record holds everything that decides how the training of a network goes on: weights,
-moving averages, masks, random streams, curves, and the best network so far. So a run
+moving averages, masks, curves, and the best network so far. So a run
 that goes on from the records of its models does the same steps as one that was never
 interrupted.
 """
@@ -46,11 +46,6 @@ class Record:
     def solver(self):
         return self.numbers["solver"]
 
-    @property
-    def streams(self):
-        """The state of the random streams, for `Streams.restore`."""
-        return {int(purpose): s for purpose, s in self.numbers["streams"].items()}
-
 
 def named(parts):
     """Return the arrays of several parts in one dictionary, the part before the name.
@@ -80,7 +75,7 @@ def record_of_result(result):
     )
 
 
-def record_of_model(tracker, seconds, streams, n_averaged, columns):
+def record_of_model(tracker, seconds, n_averaged, columns):
     """Return the record of a model in training. None before its first epoch.
 
     Parameters
@@ -88,7 +83,6 @@ def record_of_model(tracker, seconds, streams, n_averaged, columns):
     tracker : Tracker
     seconds : float
         The time that its training has taken.
-    streams : Streams
     n_averaged : int
         Number of steps in the moving average of its weights.
     columns : dict of {str: ndarray}
@@ -97,7 +91,6 @@ def record_of_model(tracker, seconds, streams, n_averaged, columns):
     if not tracker.n_iter:
         return None
     numbers = _common(tracker, seconds, has_ended=False)
-    numbers["streams"] = {str(p): state for p, state in streams.state().items()}
     numbers["n_averaged"] = n_averaged
     numbers["n_pairs"] = len(columns.get("solver_moved", ()))
     numbers["has_best"] = tracker.best_state is not None

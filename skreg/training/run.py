@@ -218,7 +218,6 @@ class Run:
             records[place] = record_of_model(
                 tracker,
                 seconds[place],
-                self.stack.streams[position],
                 averages.steps[position] if averages else 0,
                 columns,
             )

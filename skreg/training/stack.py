@@ -104,8 +104,8 @@ class Stack:
     def columns(self):
         """Return the tensors that the steps change, by name. The model is first axis.
 
-        Together with the random streams and the steps of the averages, they decide how
-        the training of each model goes on.
+        Together with the epoch and the steps of the averages, they decide how the
+        training of each model goes on.
         """
         names = self.module.state_names
         parameters = parameter_shapes(self.module.architecture)
@@ -137,7 +137,6 @@ class Stack:
                 if own in record.arrays:
                     column[position].copy_(torch.from_numpy(record.arrays[own]))
         for position, record in enumerate(records):
-            self.streams[position].restore(record.streams)
             if self.averages:
                 self.averages.steps[position] = record.numbers["n_averaged"]
         if self.optimizer is None:
@@ -171,6 +170,17 @@ class Stack:
         """Set the learning rate of each model, if any has changed."""
         if self.optimizer and rates != self._rates:
             self._rates = self.optimizer.lr = rates
+
+    def begin_epoch(self, n_epochs):
+        """Let the models draw the random numbers of an epoch.
+
+        Parameters
+        ----------
+        n_epochs : list of int
+            Number of epochs of each model, including this one.
+        """
+        for streams, n in zip(self.streams, n_epochs):
+            streams.begin_epoch(n - 1)
 
     def after_epoch(self, n_epochs):
         """Update weight averages and pruning after an epoch.

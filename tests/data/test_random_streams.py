@@ -1,4 +1,4 @@
-"""Seeds and generators without a `random_state`: nothing global is read or advanced."""
+"""Random words at given places, seeds, and generators without a `random_state`."""
 
 import inspect
 import random
@@ -6,12 +6,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from scipy.stats import uniform
+from scipy.stats import kstest, norm, uniform
 from sklearn.datasets import load_iris
 from sklearn.linear_model import Ridge
 
 import skreg
-from skreg.data.random_streams import generator_of, seed_of
+from skreg.data.random_streams import Streams, generator_of, seed_of
 
 X, Y = load_iris(return_X_y=True)
 X, Y = X[::3], Y[::3]
@@ -41,6 +41,104 @@ def searched():
 def compared():
     estimators = {"one": Ridge(), "other": Ridge(100)}
     return skreg.compare(estimators, X, Y).scores["one"]
+
+
+# Published with the generator (Salmon et al. 2011): the counter, the key, the words.
+PI = [0x243F6A8885A308D3, 0x13198A2E03707344, 0xA4093822299F31D0, 0x082EFA98EC4E6C89]
+VECTORS = [
+    (
+        [0] * 4,
+        [0] * 2,
+        [
+            0x16554D9ECA36314C,
+            0xDB20FE9D672D0FDC,
+            0xD7E772CEE186176B,
+            0x7E68B68AEC7BA23B,
+        ],
+    ),
+    (
+        [2**64 - 1] * 4,
+        [2**64 - 1] * 2,
+        [
+            0x87B092C3013FE90B,
+            0x438C3C67BE8D0224,
+            0x9CC7D7C69CD777B6,
+            0xA09CAEBF594F0BA0,
+        ],
+    ),
+    (
+        PI,
+        [0x452821E638D01377, 0xBE5466CF34E90C6C],
+        [
+            0xA528F45403E61D95,
+            0x38C72DBD566E9788,
+            0xA5A1610E72FD18B5,
+            0x57BD43B5E52B7FE6,
+        ],
+    ),
+]
+
+
+def philox(counter, key):
+    """Return four words, by the definition."""
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * counter[0], 0xCA5A826395121157 * counter[2]
+        counter = [
+            (second >> 64) ^ counter[1] ^ key[0],
+            second % 2**64,
+            (first >> 64) ^ counter[3] ^ key[1],
+            first % 2**64,
+        ]
+        key = [
+            (key[0] + 0x9E3779B97F4A7C15) % 2**64,
+            (key[1] + 0xBB67AE8584CAA73B) % 2**64,
+        ]
+    return counter
+
+
+@pytest.mark.parametrize("counter, key, words", VECTORS)
+def test_published_vectors(counter, key, words):
+    assert philox(counter, key) == words
+
+
+@pytest.mark.parametrize(
+    "seed, epoch, purpose", [(0, 0, 0), (7, 3, 2), (2**32 - 1, 9, 4001)]
+)
+def test_words_are_a_function_of_their_place(seed, epoch, purpose):
+    blocks = [philox([1 + i, 0, epoch, purpose], [seed, 0]) for i in range(5)]
+    expected = np.array(blocks, np.uint64).flatten()
+    streams = Streams(seed, epochs_seen=epoch)
+    found = [streams.words(purpose, n) for n in (3, 6, 11)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    streams.begin_epoch(1)
+    streams.begin_epoch(0)
+    np.testing.assert_array_equal(streams.words(purpose, 20), expected)
+
+
+def test_an_order_is_a_permutation_of_its_own():
+    orders = [Streams(seed, epoch).order(50) for seed in (0, 1) for epoch in (0, 1)]
+    for order in orders:
+        assert sorted(order) == list(range(50))
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_normal_numbers():
+    numbers = Streams(0).normal(3, (1000, 20))
+    # 20,000 numbers: the distance is below 0.0115 with probability 0.99.
+    assert kstest(numbers.ravel(), norm.cdf).statistic < 0.0115
+    words = Streams(0).words(3, 20_000)
+    np.testing.assert_allclose(
+        norm.cdf(numbers.ravel()), words / 2.0**64, rtol=1e-13, atol=1e-15
+    )
+
+
+class Extreme(Streams):
+    def words(self, purpose, n_words):
+        return np.array([0, 2**64 - 1], np.uint64)
+
+
+def test_normal_numbers_are_finite():
+    assert np.abs(Extreme(0).normal(3, (2,))).max() < 9
 
 
 # Each public name that takes a random_state, with the default, None.

@@ -173,7 +173,7 @@ def test_checkpoints(monitor, tmp_path):
     best = Checkpoint(monitor=monitor, dirname=tmp_path / "best", sink=str)
     end = TrainEndCheckpoint(dirname=tmp_path / "end", sink=str)
     # Rough enough that neither loss is lowest in the end.
-    settings = SMALL | {"learning_rate_init": 0.3, "max_iter": 12, "dropout": 0.8}
+    settings = SMALL | {"learning_rate_init": 0.4, "max_iter": 12, "dropout": 0.8}
     estimator = MLPClassifier(**settings, callbacks=[best, end])
     estimator.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
     saved = torch.load(tmp_path / "end" / "train_end_params.pt")

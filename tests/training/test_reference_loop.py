@@ -193,7 +193,7 @@ CASES = {
     "sgd, no nesterov": dict(solver="sgd", batch_size=16, nesterovs_momentum=False),
     # scikit-learn adds epsilon before the correction of the second moment, so the two
     # coincide where it does not count.
-    "adam": dict(solver="adam", batch_size=16, epsilon=1e-14),
+    "adam": dict(solver="adam", batch_size=16, epsilon=1e-16),
 }
 
 
