@@ -1,7 +1,7 @@
 # The targets share a virtual environment, .venv, with the versions that constraints.txt
 # pins. It is made on first use, and what a target needs is installed in it again when
-# pyproject.toml or constraints.txt change. Targets on the oldest versions share another,
-# .venv-oldest, with those of constraints-oldest.txt.
+# pyproject.toml, constraints.txt or the compiled sources change. Targets on the oldest
+# versions share another, .venv-oldest, with those of constraints-oldest.txt.
 #
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
@@ -26,6 +26,8 @@ BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What is compiled when the package is installed.
+KERNELS := $(wildcard skreg/compiled/src/*)
 # Each test process computes on one core; pytest runs JOBS of them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
@@ -114,6 +116,6 @@ else
 endif
 	@touch $@
 
-$(VENV)/.has-%: pyproject.toml $(CONSTRAINTS) $(VENV)/.has-torch
+$(VENV)/.has-%: pyproject.toml setup.py $(KERNELS) $(CONSTRAINTS) $(VENV)/.has-torch
 	$(PIP) install --constraint $(CONSTRAINTS) --editable '.[$*]'
 	@touch $@

@@ -2,6 +2,7 @@
 
 from skreg.augmentation import Augmented, ImageAugmenter, TableAugmenter, TextAugmenter
 from skreg.comparison import ComparisonResult, compare
+from skreg.compiled import show_versions
 from skreg.estimators import CNNClassifier, CNNRegressor, MLPClassifier, MLPRegressor
 from skreg.fusion import fused
 from skreg.model_selection import (
@@ -49,4 +50,5 @@ __all__ = [
     "prune",
     "regularization_path",
     "search_space",
+    "show_versions",
 ]

@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 from _devices import DEVICE, Work
+from _engines import with_torch
 
 from skreg.estimators.trained import networks_of
 from skreg.networks import convolution
@@ -46,7 +47,7 @@ def plain_fit(estimator, X, y):
 
 def as_on_cpu(make, X, y, fit=plain_fit):
     """Return what a fit and its predictions find on the CPU, for `assert_as_on_cpu`."""
-    with convolved_as_on_devices():
+    with convolved_as_on_devices(), with_torch():
         return numbers_of(fit(make(device="cpu"), X, y), X)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from _device_fits import SHORT, as_on_cpu, assert_as_on_cpu, assert_equal, n_reads
 from _devices import DEVICE, devices
+from _engines import with_torch
 from _estimators import data
 from skorch.callbacks import Callback
 
@@ -22,6 +23,13 @@ from skreg.training.optimizers import ProximalOptimizer
 from skreg.training.skorch_net import StackedNet
 from skreg.training.stack import Stack
 from skreg.training.weight_averages import Averages
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu_with_torch():
+    """Devices are compared with the same operations on the CPU, to the bit."""
+    with with_torch():
+        yield
 
 
 def instead(owner, name):

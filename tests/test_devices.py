@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from _device_fits import SHORT, as_on_cpu, assert_as_on_cpu, assert_equal, n_reads
 from _devices import DEVICE, devices
+from _engines import with_torch
 from _estimators import (
     ALL_CONFIGURATIONS,
     CONVOLUTIONAL,
@@ -77,6 +78,13 @@ OTHERS = {
         },
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu_with_torch():
+    """Devices are compared with the same operations on the CPU, to the bit."""
+    with with_torch():
+        yield
 
 
 @pytest.fixture

@@ -78,6 +78,9 @@ class Pool:
         their precision, so that large offsets are removed before rounding.
     indices : list of ndarray
         For each part, the positions of its rows in the pool.
+    x : ndarray or CSR of shape (n, n_features)
+    y : Tensor of shape (n, n_outputs)
+    weight : Tensor of shape (n,) or (n, n_labels) or None
     """
 
     def __init__(self, parts, dtype, device):
@@ -96,11 +99,12 @@ class Pool:
         self.n_features = stored[0].X.shape[1]
         fits = stored[0].X.dtype == np.float32 or has_double(torch.device(device))
         self.x_device = device if fits else "cpu"
-        self._take_x = _row_getter([p.X for p in stored], self.x_device)
-        self._y = self._stack([p.y for p in stored])
-        self._weight = None
+        self.x = _below_one_another([p.X for p in stored])
+        self._take_x = _row_getter(self.x, self.x_device)
+        self.y = self._stack([p.y for p in stored])
+        self.weight = None
         if any(p.weight is not None for p in stored):
-            self._weight = self._stack(_alike([_weight_of(part) for part in stored]))
+            self.weight = self._stack(_alike([_weight_of(part) for part in stored]))
         self.indices = [p.index + offset for p, offset in zip(parts, offsets)]
 
     def _stack(self, arrays):
@@ -124,24 +128,24 @@ class Pool:
         """
         flat, shape = index.reshape(-1), (*index.shape, -1)
         x = self._take_x(flat).view(shape)
-        target = self._y.index_select(0, flat).view(shape)
-        if self._weight is None:
+        target = self.y.index_select(0, flat).view(shape)
+        if self.weight is None:
             return x, target, None
-        return x, target, self._weight.index_select(0, flat).view(shape)
+        return x, target, self.weight.index_select(0, flat).view(shape)
 
     @property
     def weighted(self):
         """Whether there are sample weights."""
-        return self._weight is not None
+        return self.weight is not None
 
     def mean_weight(self, index):
         """Return the mean weight of the rows in `index`, one number or one per label.
 
         A label whose weights are all zero, which adds nothing to the loss, has 1.
         """
-        if self._weight is None:
+        if self.weight is None:
             return torch.ones(1, dtype=self.dtype, device=self.device)
-        mean = self._weight[index].mean(0).reshape(-1)
+        mean = self.weight[index].mean(0).reshape(-1)
         return torch.where(mean > 0, mean, 1.0)
 
 
@@ -159,14 +163,21 @@ def _alike(weights):
     ]
 
 
-def _row_getter(arrays, device):
-    """Return a function that gathers rows of arrays by their positions.
+def _below_one_another(arrays):
+    """Return the rows of several arrays as one array, or a single array as it is."""
+    if len(arrays) == 1:
+        return arrays[0]
+    if sp.issparse(arrays[0]):
+        return sp.vstack(arrays, format="csr")
+    return np.concatenate(arrays)
 
-    The rows of several arrays are numbered as if the arrays were one below another.
+
+def _row_getter(array, device):
+    """Return a function that gathers rows of an array by their positions.
 
     Parameters
     ----------
-    arrays : list of {ndarray, CSR} of shape (n, n_features)
+    array : ndarray or CSR of shape (n, n_features)
     device : torch.device or str
 
     Returns
@@ -175,21 +186,19 @@ def _row_getter(arrays, device):
         Maps a LongTensor of shape (n_rows,) to a dense tensor of shape
         (n_rows, n_features).
     """
-    if sp.issparse(arrays[0]):
-        stacked = arrays[0] if len(arrays) == 1 else sp.vstack(arrays, format="csr")
+    if sp.issparse(array):
 
         def take(index):
-            dense = stacked[index.cpu().numpy()].toarray()
+            dense = array[index.cpu().numpy()].toarray()
             return torch.from_numpy(dense).to(device)
 
-    elif len(arrays) == 1 and not arrays[0].flags.writeable:
+    elif not array.flags.writeable:
         # Torch warns of read-only arrays such as memory maps, so numpy gathers.
         def take(index):
-            rows = arrays[0].take(index.cpu().numpy(), axis=0)
+            rows = array.take(index.cpu().numpy(), axis=0)
             return torch.from_numpy(rows).to(device)
 
     else:
-        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         tensor = torch.from_numpy(array).to(device)
 
         def take(index):
@@ -219,6 +228,13 @@ class Batches:
         With 2, a last batch of a single row joins the batch before it.
     augmentation : Augmentation, default=None
         Random changes of the rows, before they are scaled.
+
+    Attributes
+    ----------
+    n_batches : list of int
+        Number of batches of each model in an epoch.
+    mean_weight : Tensor of shape (n_models, 1 or n_labels)
+        The mean weight of each model's rows.
     """
 
     def __init__(
@@ -237,7 +253,7 @@ class Batches:
         self.n_batches = [
             count_batches(len(index), batch_size, min_rows) for index in indices
         ]
-        self._mean_weight = torch.stack([pool.mean_weight(index) for index in indices])
+        self.mean_weight = torch.stack([pool.mean_weight(index) for index in indices])
         lengths = torch.tensor([len(index) for index in indices], dtype=pool.dtype)
         self._one_row = (1 / lengths).to(pool.device)
         self._order = self._padded(indices)
@@ -361,7 +377,7 @@ class Batches:
         """
         device = self.pool.device
         counts = torch.tensor(rows, device=device).view(-1, 1, 1)
-        mean = self._mean_weight[: len(rows)].unsqueeze(1)
+        mean = self.mean_weight[: len(rows)].unsqueeze(1)
         valid = torch.arange(width, device=device).view(1, -1, 1) < counts
         return valid / (counts.clamp(min=1) * mean)
 

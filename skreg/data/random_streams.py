@@ -2,11 +2,11 @@
 
 The numbers come from Philox4x64-10 (Salmon, Moraes, Dror and Shaw 2011, "Parallel
 Random Numbers: As Easy as 1, 2, 3"), which maps a key and a counter to four words of 64
-bits. The key is the seed of the model. The counter holds the purpose of the numbers,
-the epoch, and the position of the four words. So random numbers need no state: they can
-be drawn in any order, in parallel and in other languages, and training can go on from
-any epoch. They depend neither on the models that train beside a model nor on the
-regularisers that it uses otherwise.
+bits. The key comes from the seed of the model. The counter holds the purpose of the
+numbers, the epoch, and the position of the four words. So random numbers need no state:
+they can be drawn in any order, in parallel and in other languages, and training can go
+on from any epoch. They depend neither on the models that train beside a model nor on
+the regularisers that it uses otherwise.
 
 Numpy's global generator is neither read nor advanced, also without a `random_state`.
 """
@@ -33,8 +33,9 @@ class Streams:
     """The random numbers of one model.
 
     Word number i of a purpose in an epoch is word ``i % 4`` of the Philox block with
-    the key ``(seed, 0)`` and the counter ``(1 + i // 4, 0, epoch, purpose)``. It is 1
-    and not 0 because numpy counts before it draws.
+    the counter ``(1 + i // 4, 0, epoch, purpose)`` and the key of
+    ``np.random.Philox(seed)``, for which numpy hashes the seed. It is 1 and not 0
+    because numpy counts before it draws.
 
     Parameters
     ----------
@@ -46,8 +47,9 @@ class Streams:
 
     Attributes
     ----------
-    seed, epoch : int
-        The seed, and the number of the present epoch, from which numbers are drawn.
+    key : ndarray of uint64 of shape (2,)
+    epoch : int
+        The number of the present epoch, from which numbers are drawn.
 
     Examples
     --------
@@ -60,7 +62,8 @@ class Streams:
     """
 
     def __init__(self, seed, epochs_seen=0):
-        self.seed, self.epoch, self._epochs_seen = seed, epochs_seen, epochs_seen
+        self.key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        self.epoch = self._epochs_seen = epochs_seen
         self._generators = {}
 
     def begin_epoch(self, epoch):
@@ -82,9 +85,8 @@ class Streams:
         numpy.random.Generator
         """
         if purpose not in self._generators:
-            key = np.array([self.seed, 0], np.uint64)
             counter = np.array([0, 0, self.epoch, purpose], np.uint64)
-            philox = np.random.Philox(key=key, counter=counter)
+            philox = np.random.Philox(key=self.key, counter=counter)
             self._generators[purpose] = np.random.Generator(philox)
         return self._generators[purpose]
 

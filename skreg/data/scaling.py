@@ -38,7 +38,7 @@ class StackedScaling:
     Parameters
     ----------
     offset, scale : Tensor of shape (n_models, 1, n_features) or None, default=None
-        As in `Scaling`.
+        As in `Scaling`. The first axis may have length 1, for all models.
     clips : bool, default=False
         As in `Scaling`.
     """
@@ -46,6 +46,12 @@ class StackedScaling:
     offset: torch.Tensor | None = None
     scale: torch.Tensor | None = None
     clips: bool = False
+
+    @property
+    def is_shared(self):
+        """Whether there is one scaling for all models."""
+        parts = [part for part in (self.offset, self.scale) if part is not None]
+        return all(part.size(0) == 1 for part in parts)
 
     @classmethod
     def of(cls, scalings, device):

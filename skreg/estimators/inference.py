@@ -7,10 +7,12 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import gen_batches
 
+from skreg.compiled.library import library
 from skreg.data.scaling import Scaling, StackedScaling, scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
+from skreg.training.compiled_plan import NetworkPlan, covers_network, covers_rows
 from skreg.training.threads import threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
@@ -47,11 +49,10 @@ class Inference:
         dtype = torch.from_numpy(states[0][0]).dtype
         device = device_here(device)
         self.network = StackedNetwork(layout.architecture, states, dtype, device)
-        self._layout, self._scaling = layout, layout.scaling.tensors()
-        if scalings is not None:
-            stacked = StackedScaling.of(scalings, "cpu")
-            self._scaling = stacked.offset, stacked.scale, stacked.clips
+        self._layout = layout
+        self._scaling = StackedScaling.of(scalings or [layout.scaling], "cpu")
         self._dtype = states[0][0].dtype
+        self._plan = None
 
     def scores(self, X):
         """Return the raw outputs for all rows, computed in parts that fit the cache.
@@ -145,13 +146,33 @@ class Inference:
 
     def _scores(self, X):
         """Return raw outputs, a tensor of shape (n_networks, n_rows, n_outputs)."""
+        found = self._with_library(X)
+        return self._with_torch(X) if found is None else found
+
+    def _with_library(self, X):
+        """Return raw outputs computed by the compiled library, None if it cannot."""
+        found = library()
+        if found is None or not covers_network(self.network):
+            return None
+        if not covers_rows(X, self._scaling):
+            return None
+        if self._plan is None or not self._plan.is_current():
+            self._plan = NetworkPlan(self.network, self._layout.loss)
+        plan = self._plan.for_data(X, self._scaling)
+        n_outputs = self._layout.architecture.layer_sizes[-1]
+        scores = np.empty((self.network.n_models, X.shape[0], n_outputs), self._dtype)
+        for model, out in enumerate(scores):
+            found.predict(plan.address, model, 0, out)
+        return torch.from_numpy(scores)
+
+    def _with_torch(self, X):
         if sp.issparse(X):
             X = X.toarray()
         elif not X.flags.writeable:
             X = X.copy()  # torch warns of arrays that it could write to
         network, layout = self.network, self._layout
         x, weight = torch.from_numpy(X).unsqueeze(0), network.weights[0]
-        x = scaled(x, *self._scaling)
+        x = scaled(x, self._scaling.offset, self._scaling.scale, self._scaling.clips)
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
         n_models = network.n_models

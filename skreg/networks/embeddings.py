@@ -31,24 +31,10 @@ class PiecewiseLinear(Layer):
     """
 
     def __init__(self, edges, columns):
-        low, high = edges[..., :-1], edges[..., 1:]
-        is_bin = high > low
-        is_last = is_bin.clone()
-        is_last[..., :-1] &= ~is_bin[..., 1:]
-        is_first = is_bin.clone()
-        is_first[..., 1:] = False
-        one, zero = torch.ones_like(low), torch.zeros_like(low)
-        width = torch.where(is_bin, high - low, one)
-        lower = zero.masked_fill(is_first, -math.inf)
-        upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
-        inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
-        self._inputs, self._n_inputs = inputs, edges.size(1)
+        self._inputs, self._parts = encoding(edges, columns)
+        self._n_inputs = edges.size(1)
         # The number of bins if it is the same for all inputs, else 0.
         self._n_bins = columns.shape[1] if columns.all() else 0
-        # The second axis, of length 1, broadcasts over the rows of a batch.
-        self._parts = [
-            part[:, inputs, bins].unsqueeze(1) for part in (low, width, lower, upper)
-        ]
 
     def predict(self, x):
         low, width, lower, upper = (
@@ -76,6 +62,37 @@ class PiecewiseLinear(Layer):
         slope = ((encoded > lower) & (encoded < upper)) / width
         of_inputs = gradient.new_zeros(k, n_rows, self._n_inputs)
         return of_inputs.index_add_(2, self._inputs, gradient * slope)
+
+
+def encoding(edges, columns):
+    """Return the numbers of a piecewise linear encoding.
+
+    Parameters
+    ----------
+    edges, columns
+        As in `PiecewiseLinear`.
+
+    Returns
+    -------
+    inputs : LongTensor of shape (n_values,)
+        The input of each value.
+    parts : list of Tensor of shape (n_models, 1, n_values)
+        What is subtracted from it, what it is divided by, and the bounds of the result.
+        The second axis broadcasts over the rows of a batch.
+    """
+    low, high = edges[..., :-1], edges[..., 1:]
+    is_bin = high > low
+    is_last = is_bin.clone()
+    is_last[..., :-1] &= ~is_bin[..., 1:]
+    is_first = is_bin.clone()
+    is_first[..., 1:] = False
+    one, zero = torch.ones_like(low), torch.zeros_like(low)
+    width = torch.where(is_bin, high - low, one)
+    lower = zero.masked_fill(is_first, -math.inf)
+    upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
+    inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
+    parts = (low, width, lower, upper)
+    return inputs, [part[:, inputs, bins].unsqueeze(1) for part in parts]
 
 
 class Periodic(Layer):

@@ -6,18 +6,20 @@ from skreg.training.assembly import batches_in_order
 from skreg.training.objective import Objective
 
 
-def violations(stack, positions):
+def violations(stack, positions, n_epochs):
     """Compute the violation of the optimality conditions for some models of a stack.
 
     With random regularisers, the gradient and the violation are estimates from a single
-    pass over the rows. Models with random regularisers and models without them are
-    evaluated in separate passes.
+    pass over the rows, with the random numbers of the next epoch. Models with random
+    regularisers and models without them are evaluated in separate passes.
 
     Parameters
     ----------
     stack : Stack
     positions : list of int
         Positions of the models in the stack.
+    n_epochs : list of int
+        Number of completed epochs of each model of the stack.
 
     Returns
     -------
@@ -25,6 +27,8 @@ def violations(stack, positions):
         The violation for each position.
     """
     is_noisy, found = _noisy_models(stack), {}
+    for streams, n in zip(stack.streams, n_epochs):
+        streams.begin_epoch(n)
     for noisy in (False, True):
         chosen = [p for p in positions if is_noisy[p] == noisy]
         if chosen:
@@ -56,7 +60,8 @@ def _violations(stack, positions, noisy):
         batches,
         stack.noise.select(index),
     )
-    objective.loss_and_gradient([stack.streams[p] for p in positions])
+    streams = [stack.streams[p] for p in positions]
+    objective.loss_and_gradient(streams if noisy else None)
     if stack.pruning:
         # Pruned weights are not part of the optimisation problem.
         pruning = stack.pruning.select(objective.module, index)

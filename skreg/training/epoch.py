@@ -1,4 +1,4 @@
-"""One epoch of a stack: training steps and validation."""
+"""Epochs of a stack with torch, one batch of all models after another."""
 
 from skreg.networks.shared_members import mean_of_members
 from skreg.training.draws import draw
@@ -6,31 +6,53 @@ from skreg.training.loss_meter import LossMeter
 from skreg.training.step import differentiate
 
 
-def train_epoch(stack, n_epochs, observer):
-    """Train for one epoch and return the mean objective of each model.
+class TorchEpochs:
+    """The epochs of any stack.
 
     Parameters
     ----------
     stack : Stack
-    n_epochs : list of int
-        Number of epochs of each model, including this one.
     observer : Observer
         Notified at the start and at the end of each batch.
-
-    Returns
-    -------
-    list of float
-        The penalties before the epoch plus the mean loss over its batches.
     """
-    stack.begin_epoch(n_epochs)
-    meter = LossMeter(stack.loss, stack.penalties.value(stack.module.weights))
-    for batch in stack.batches.epoch():
-        observer.begin_batch(batch)
-        score, seen = take_step(stack, batch, observer)
-        meter.add(score, seen)
-        observer.end_batch(batch, score)
-    stack.after_epoch(n_epochs)
-    return meter.total().tolist()
+
+    def __init__(self, stack, observer):
+        self.stack, self.observer = stack, observer
+
+    def train(self):
+        """Train for an epoch and return the mean loss of each model over its batches.
+
+        Returns
+        -------
+        list of float
+        """
+        stack, observer = self.stack, self.observer
+        meter = LossMeter(stack.loss, _zeros(stack))
+        for batch in stack.batches.epoch():
+            observer.begin_batch(batch)
+            score, seen = take_step(stack, batch, observer)
+            meter.add(score, seen)
+            observer.end_batch(batch, score)
+        return meter.total().tolist()
+
+    def validation_losses(self):
+        """Return the mean loss of each model over its validation rows.
+
+        Returns
+        -------
+        list of float
+        """
+        stack = self.stack
+        meter = LossMeter(stack.loss, _zeros(stack))
+        n_members = stack.module.architecture.n_members
+        for batch in stack.validation.epoch():
+            score = stack.network(batch.x)
+            meter.add(mean_of_members(score, n_members, stack.loss), batch)
+        return meter.total().tolist()
+
+
+def _zeros(stack):
+    return stack.module.weights[0].new_zeros(stack.module.n_models)
 
 
 def take_step(stack, batch, observer):
@@ -56,22 +78,3 @@ def take_step(stack, batch, observer):
     if stack.averages:
         stack.averages.after_step(n_models)
     return score, seen
-
-
-def validation_losses(stack):
-    """Return the mean validation loss of each model.
-
-    Returns
-    -------
-    list of float or None
-        None if there are no validation rows.
-    """
-    if stack.validation is None:
-        return None
-    zeros = stack.module.weights[0].new_zeros(stack.module.n_models)
-    meter = LossMeter(stack.loss, zeros)
-    n_members = stack.module.architecture.n_members
-    for batch in stack.validation.epoch():
-        score = stack.network(batch.x)
-        meter.add(mean_of_members(score, n_members, stack.loss), batch)
-    return meter.total().tolist()

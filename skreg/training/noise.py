@@ -170,6 +170,11 @@ class Noise:
         return batch
 
 
+def cuts(rates):
+    """Return how many of 65536 units are dropped, at most all but one."""
+    return (rates * 65536).round().clamp_(max=65535)
+
+
 class _Masks:
     """The dropout masks of one layer, or of the inputs, for consecutive batches.
 
@@ -191,10 +196,10 @@ class _Masks:
 
     def __init__(self, purpose, rates):
         self.purpose = purpose
-        cuts = (rates * 65536).round().clamp_(max=65535)
-        self._cuts = cuts.tolist()
-        self._bounds = (cuts - 32768).view(-1, 1, 1)
-        self._scales = (65536 / (65536 - cuts)).view(-1, 1, 1)
+        cut = cuts(rates)
+        self._cuts = cut.tolist()
+        self._bounds = (cut - 32768).view(-1, 1, 1)
+        self._scales = (65536 / (65536 - cut)).view(-1, 1, 1)
         self._ahead = iter(())
         # Reused in every step, because allocation costs more than the arithmetic.
         self._draws, self._mask = np.zeros(0, np.int16), torch.empty(0)

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import torch
 
+from skreg.compiled.library import library
 from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
+from skreg.training.compiled_plan import NetworkPlan, covers_training, is_for_torch
 from skreg.training.draws import draw
 from skreg.training.noise import Noise
 from skreg.training.step import differentiate
+from skreg.training.threads import share_out
 
 
 @dataclass
@@ -36,6 +39,15 @@ class Objective:
     batches: Batches
     noise: Noise
 
+    def __post_init__(self):
+        found = library()
+        self._plan, self._library = None, found
+        # The statistics of batch normalisation depend on which rows share a batch.
+        is_plain = not self.module.architecture.batchnorm or self.batches.streams
+        if found and is_plain and covers_training(self) and not is_for_torch(self):
+            self._plan = NetworkPlan(self.module, self.loss)
+            self._plan.set_batches(self.batches)
+
     @torch.no_grad()
     def loss_and_gradient(self, streams=None):
         """Return the mean loss of each model and write its gradient into the module.
@@ -45,6 +57,21 @@ class Objective:
         streams : list of Streams, default=None
             The random streams of each model. If None, no random regulariser is applied.
         """
+        if self._plan is None:
+            return self._with_torch(streams)
+        self._plan.set_noise(self.noise, streams)
+        models, address = self._plan.models, self._plan.address
+
+        def differentiate(model, stopped):
+            if streams and models["n_batches"][model] > 1:
+                self._library.order(address, model)
+            return self._library.differentiate(address, model, streams is not None)
+
+        products = models["n_rows"] * self.module.architecture.largest_product
+        losses = share_out(differentiate, products)
+        return self.module.weights[0].new_tensor(losses)
+
+    def _with_torch(self, streams):
         parameters, n_models = list(self.module.parameters()), self.module.n_models
         in_one = self.batches.n_batches == [1] * n_models
         total, sums = 0, None if in_one else [torch.zeros_like(p) for p in parameters]

@@ -8,7 +8,7 @@ import torch
 
 from skreg.training.certificate import violations
 from skreg.training.course import Course
-from skreg.training.epoch import train_epoch, validation_losses
+from skreg.training.engine import engine_of, train_epoch
 from skreg.training.lbfgs import Solver
 from skreg.training.observer import is_raised_by_skorch, observer_of
 from skreg.training.records import (
@@ -72,6 +72,7 @@ class Run:
         self._start = math.inf  # of the present call
         self._observer = observer_of(self.stack, requests[0].callbacks)
         self._observer.begin()
+        self._engine = engine_of(self.stack, self._observer)
 
     @torch.no_grad()
     def advance(self, until=math.inf):
@@ -105,7 +106,7 @@ class Run:
             start = time.perf_counter()
             self._observer.begin_epoch()
             n_epochs = [1 + n for n in self.course.n_epochs]
-            losses = train_epoch(self.stack, n_epochs, self._observer)
+            losses = train_epoch(self.stack, n_epochs, self._engine)
             self._end_epoch(start, losses)
 
     def _minimise(self):
@@ -125,7 +126,9 @@ class Run:
 
     def _end_epoch(self, start, losses):
         """Validate the models, update their trackers and retire those that stop."""
-        valid_losses = validation_losses(self.stack)
+        valid_losses = None
+        if self.stack.validation is not None:
+            valid_losses = self._engine.validation_losses()
         going = self.course.note_epoch(losses, valid_losses, self.stack.state_of)
         seconds = time.perf_counter() - start
         self._observer.end_epoch(seconds, losses, valid_losses)
@@ -143,12 +146,14 @@ class Run:
         if going:
             if len(going) < n_models:
                 self.stack.keep(going)
+                self._engine = engine_of(self.stack, self._observer)
             self.stack.set_rates(self.course.rates)
             self._observer.follow(self.stack)
 
     def _finish(self, positions):
         """Store the results of the models at the given positions."""
         certified = self.stack.penalties.nonsmooth_models()
+        n_epochs = self.course.n_epochs
         to_certify = []
         for position in positions:
             result = self._result(position)
@@ -160,7 +165,7 @@ class Run:
                 request.solver == "lbfgs" or request.is_certified or certified[position]
             ):
                 to_certify.append(position)
-        for position, violation in violations(self.stack, to_certify).items():
+        for position, violation in violations(self.stack, to_certify, n_epochs).items():
             self.results[self.course.places[position]].kkt_violation = violation
 
     def _result(self, position):

@@ -15,6 +15,7 @@ from skreg.training.assembly import (
     stacked_penalties,
     stacked_vectors,
 )
+from skreg.training.compiled_plan import largest_product
 from skreg.training.gradual_pruning import pruning_of
 from skreg.training.lbfgs import Solver
 from skreg.training.noise import Noise
@@ -79,15 +80,8 @@ class Stack:
         return self.averages.network if self.averages else self.module
 
     def largest_product(self):
-        """Return the number of multiplications in the largest product of a step.
-
-        It is the total over all models, because threads divide the models of a stack
-        among themselves.
-        """
-        rows = min(self.batches.batch_size, max(map(len, self.batches.indices)))
-        architecture = self.module.architecture
-        n_networks = self.module.n_models * architecture.n_members
-        return rows * n_networks * architecture.largest_product
+        """Return the number of multiplications in the largest product of a step."""
+        return largest_product(self.module, self.batches)
 
     def state_of(self, position):
         """Return a copy of the state of one model, in the requested precision."""

@@ -1,7 +1,8 @@
-"""How torch computes in the threads of a fit: their number, and subnormal numbers."""
+"""The threads of a fit: their number, work that they share, and subnormal numbers."""
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -14,6 +15,10 @@ SINGLE_THREAD_PRODUCTS = 2**23
 # threads that wait for one another in each of its short operations do not run at the
 # same time, it takes twenty times as long.
 SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
+
+# With fewer multiplications than this in all, starting a thread takes longer than it
+# saves.
+SHARED_PRODUCTS = 2**24
 
 _lock = threading.Lock()
 _active = {"count": 0, "found": 1}
@@ -61,6 +66,73 @@ def threads_for(products, n_models=1):
         with _lock:
             _active["count"] -= 1
             torch.set_num_threads(_active["found"])
+
+
+def allowed_threads():
+    """Return the number of threads that torch uses outside of `threads_for`."""
+    with _lock:
+        return _active["found"] if _active["count"] else torch.get_num_threads()
+
+
+def together(function, n_threads):
+    """Call a function with the numbers from 0 on, each in a thread of its own.
+
+    Parameters
+    ----------
+    function : callable
+        It should release the lock of the interpreter.
+    n_threads : int
+        Number of calls. The first one is made in this thread.
+    """
+    if n_threads == 1:
+        function(0)
+        return
+    with ThreadPoolExecutor(n_threads - 1) as threads:
+        others = [threads.submit(function, i) for i in range(1, n_threads)]
+        function(0)
+        for other in others:
+            other.result()
+
+
+def share_out(function, products):
+    """Share out models to threads, which take one after another.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the number of a model, and an event that is set when the caller was
+        interrupted and waits for the function to return.
+    products : ndarray of int of shape (n_models,)
+        Number of multiplications for each model.
+
+    Returns
+    -------
+    list
+        The result of the function for each model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.training.threads import share_out
+    >>> share_out(lambda model, stopped: model**2, np.ones(4))
+    [0, 1, 4, 9]
+    """
+    results, stopped = [None] * len(products), threading.Event()
+    models = iter(range(len(products)))  # its `next` is atomic
+
+    def work(thread):
+        try:
+            for model in models:
+                if stopped.is_set():
+                    return
+                results[model] = function(model, stopped)
+        except BaseException:
+            stopped.set()
+            raise
+
+    is_little = products.sum() < SHARED_PRODUCTS
+    together(work, 1 if is_little else min(allowed_threads(), len(products)))
+    return results
 
 
 @contextmanager

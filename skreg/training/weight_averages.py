@@ -50,28 +50,30 @@ class Averages:
     ----------
     network : StackedNetwork
         The averages.
+    decays : list of float
+        The `ema_decay` of each model.
     steps : list of int
         Number of steps of each model that were averaged so far.
     """
 
     def __init__(self, module, network, decays, starts, steps=None):
-        self.network, self._starts, self._decays = network, starts, decays
+        self.network, self._starts, self.decays = network, starts, decays
         self.steps = steps or [0] * len(decays)
         # Looked up once, because this would take a notable share of a small step.
         self._averages, self._state = network.state, module.state
 
     def select(self, module, models):
         """Return the averages of the models in the index `models`, for `module`."""
-        parts = (self._decays, self._starts, self.steps)
+        parts = (self.decays, self._starts, self.steps)
         parts = [[part[m] for m in models.tolist()] for part in parts]
         return Averages(module, self.network.select(models), *parts)
 
     def after_step(self, k):
         """Update the averages after a step of the first `k` models."""
-        if any(self._decays):
+        if any(self.decays):
             for model in range(k):
                 self.steps[model] += 1
-            pairs = zip(self._decays, self.steps[:k])
+            pairs = zip(self.decays, self.steps[:k])
             # Models without a decay are updated after the epoch.
             self._approach([(1 - d) / (1 - d**t) if d else 0.0 for d, t in pairs])
 
@@ -83,9 +85,9 @@ class Averages:
         n_epochs : list of int
             Number of completed epochs of each model.
         """
-        if not all(self._decays):
+        if not all(self.decays):
             counts = [max(1, n - start) for n, start in zip(n_epochs, self._starts)]
-            pairs = zip(self._decays, counts)
+            pairs = zip(self.decays, counts)
             self._approach([0.0 if decay else 1 / n for decay, n in pairs])
 
     def _approach(self, shares):

@@ -270,7 +270,7 @@ def test_equal_data_are_stored_once():
     assert [index.tolist() for index in pool.indices] == [
         c.index.tolist() for c in copies
     ]
-    assert len(pool._y) == 20
+    assert len(pool.y) == 20
 
 
 @pytest.mark.parametrize("what", ["X", "y", "weight", "weight of none", "dtype"])

@@ -105,7 +105,9 @@ def test_published_vectors(counter, key, words):
     "seed, epoch, purpose", [(0, 0, 0), (7, 3, 2), (2**32 - 1, 9, 4001)]
 )
 def test_words_are_a_function_of_their_place(seed, epoch, purpose):
-    blocks = [philox([1 + i, 0, epoch, purpose], [seed, 0]) for i in range(5)]
+    state = np.random.Philox(seed).state["state"]
+    key = list(map(int, state["key"]))
+    blocks = [philox([1 + i, 0, epoch, purpose], key) for i in range(5)]
     expected = np.array(blocks, np.uint64).flatten()
     streams = Streams(seed, epochs_seen=epoch)
     found = [streams.words(purpose, n) for n in (3, 6, 11)]

@@ -67,7 +67,11 @@ FLIPS = {
     "validation_fraction": (WATCHED, 0.3, "coefs_"),
     "n_iter_no_change": (WATCHED | {"max_iter": 100}, 1, "n_iter_"),
     "tol": ({"max_iter": 50}, 1.0, "n_iter_"),
-    "restore_best_weights": (WATCHED, False, "coefs_"),
+    "restore_best_weights": (
+        WATCHED | {"learning_rate_init": 0.3},
+        False,
+        "coefs_",
+    ),
     "solver": ({}, "sgd", "coefs_"),
     "learning_rate": (SGD, "invscaling", "coefs_"),
     "learning_rate_init": ({}, 0.01, "coefs_"),

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from _device_fits import assert_as_on_cpu
 from _devices import devices
+from _engines import with_torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.base import RegressorMixin
@@ -298,7 +299,7 @@ def test_a_device_finds_what_the_cpu_finds(drawn):
     except Exception:
         assume(False)  # the tests above look at it
     parameters["dtype"] = estimator.coefs_[0].dtype.name
-    with devices():
+    with devices(), with_torch():
         assert_as_on_cpu(
             lambda device: kind(**parameters | {"device": device}),
             X,

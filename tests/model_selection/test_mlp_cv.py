@@ -203,7 +203,9 @@ def test_weights_and_temperature_are_of_the_held_out_rows(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_refit_trains_on_all_rows_for_the_mean_best_epoch(kind):
     X, y = rows(kind)
-    search = fitted(kind, refit=True, n_ensemble=1, strategy="random")
+    # A schedule of the rate would depend on the length that the search has planned.
+    own = {"learning_rate": "constant"}
+    search = fitted(kind, own, refit=True, n_ensemble=1, strategy="random")
     model, curves = search.estimator_, search.curves_[search.best_index_]
     if kind is MLPClassifierCV:
         n_epochs = max(1, round(np.mean([1 + np.argmin(curve) for curve in curves])))

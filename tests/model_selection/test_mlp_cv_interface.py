@@ -149,7 +149,10 @@ def test_n_jobs_does_not_change_the_result():
 
 
 def test_class_weights_of_all_candidates():
+    # Without some rows of one class: balanced weights of balanced classes are all 1.
     X, y = rows(MLPClassifierCV)
+    kept = np.flatnonzero((y != 0) | (np.arange(len(y)) % 3 == 0))
+    X, y = X[kept], y[kept]
     own = make(MLPClassifierCV, {"class_weight": "balanced"}).fit(X, y)
     given = make(MLPClassifierCV, class_weight="balanced").fit(X, y)
     assert_array_equal(given.predict_proba(X), own.predict_proba(X))

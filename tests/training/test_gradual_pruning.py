@@ -7,6 +7,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from _engines import with_torch
 from _estimators import ESTIMATORS, STEADY, data
 from _fitted import weights_of
 from _numeric import request_of, unpolished
@@ -113,7 +114,7 @@ def course(estimator, X, y, **changes):
         on_epoch=lambda tracker, state: epochs.append(state()),
         **changes,
     )
-    with mock.patch.object(ProximalOptimizer, "update", watched):
+    with mock.patch.object(ProximalOptimizer, "update", watched), with_torch():
         train([request])
     return epochs, steps
 

@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from _engines import with_torch
 from _estimators import ESTIMATORS, STEADY, data
 from _numeric import request_of, unpolished
 from sklearn.metrics import log_loss
@@ -37,7 +38,7 @@ def states_of(estimator, X, y):
         may_polish=False,
         on_epoch=lambda tracker, state: epochs.append(state()),
     )
-    with mock.patch.object(ProximalOptimizer, "update", watched):
+    with mock.patch.object(ProximalOptimizer, "update", watched), with_torch():
         train([request])
     return epochs, steps
 

@@ -1,0 +1,40 @@
+"""The build of the compiled training steps. All else is in pyproject.toml."""
+
+from glob import glob
+
+from setuptools import Extension, setup
+
+SOURCES = "skreg/compiled/src"
+# One build for each set of instructions. `skreg/compiled/library.py` chooses.
+INSTRUCTIONS = {
+    "generic": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"],
+}
+FLAGS = [
+    "-std=c++20",
+    "-O3",
+    "-g0",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+    "-Wno-psabi",
+]
+
+
+def extension(name, instructions):
+    """Return a build, whose failure leaves a package that works without it."""
+    return Extension(
+        f"skreg.compiled._{name}",
+        [f"{SOURCES}/{name}.cpp"],
+        depends=sorted(glob(f"{SOURCES}/*.h")),
+        define_macros=[("Py_LIMITED_API", "0x030b0000")],
+        extra_compile_args=FLAGS + instructions,
+        language="c++",
+        py_limited_api=True,
+        optional=True,
+    )
+
+
+setup(ext_modules=[extension(*item) for item in INSTRUCTIONS.items()])

@@ -1,0 +1,2 @@
+#define SKREG_MODULE _avx2
+#include "module.h"

@@ -1,0 +1,2 @@
+#define SKREG_MODULE _avx512
+#include "module.h"

@@ -1,0 +1,204 @@
+// The rows of a batch: gathered, scaled, with noise, embedded.
+#pragma once
+
+#include "functions.h"
+#include "memory.h"
+#include "philox.h"
+
+namespace skreg {
+
+// The purposes of `skreg.data.random_streams`.
+enum Purpose : Word { ORDER = 2, INPUT_NOISE = 3, INPUT_DROPOUT = 4, DROPOUT = 6 };
+
+// Rates of dropout are multiples of 2^-16.
+constexpr std::int64_t mask_levels = 65536;
+
+// Zeros and scales from sixteen random bits for each unit; each row has its own words.
+class Masks {
+  public:
+    Masks(Stream stream, Index width, std::int64_t n_dropped)
+        : stream_(stream), width_(width), n_words_((width + 3) / 4),
+          bound_(static_cast<std::int16_t>(n_dropped - 32768)),
+          scale_(static_cast<double>(mask_levels) / (mask_levels - n_dropped)) {}
+
+    // Draw the masks of `n` rows, the first of which has the given place in the epoch.
+    void draw(Index place, Index n) {
+        if (n * n_words_ > size_) words_ = Buffer<Word>(size_ = n * n_words_);
+        stream_.words(static_cast<Word>(place) * n_words_, n * n_words_, words_);
+    }
+
+    // Multiply numbers of a row, and others unless they are null, by its mask.
+    template <class T> void apply(Index row, T* __restrict one, T* __restrict other) const {
+        const auto* bits = reinterpret_cast<const std::int16_t*>(words_ + row * n_words_);
+        const T scale = static_cast<T>(scale_);
+        for (Index j = 0; j < width_; ++j) one[j] *= bits[j] < bound_ ? T(0) : scale;
+        if (!other) return;
+        for (Index j = 0; j < width_; ++j) other[j] *= bits[j] < bound_ ? T(0) : scale;
+    }
+
+  private:
+    Stream stream_;
+    Index width_, n_words_, size_ = 0;
+    std::int16_t bound_;
+    double scale_;
+    Buffer<Word> words_;
+};
+
+// What rows are for. Random changes are for training alone, label smoothing is not for
+// validation and prediction.
+enum class Use { training, objective, prediction };
+
+// Where the rows of a batch are written.
+template <class T> struct Rows {
+    Rows(const Plan& plan, Index n_rows)
+        : n_inputs(plan.n_inputs), n_embedded(plan.sizes[0]),
+          n_outputs(plan.sizes[plan.n_hidden + 1]),
+          raw_stride(padded<T>(n_inputs)), stride(padded<T>(n_embedded)),
+          row_stride(padded<T>(n_rows)), raw(n_rows * raw_stride),
+          embedded(plan.embedded_inputs ? n_rows * stride : 0),
+          target(n_outputs * row_stride), share(std::max<Index>(1, plan.n_weights) * row_stride),
+          share_of_row(row_stride) {}
+
+    Index n_inputs, n_embedded, n_outputs, raw_stride, stride, row_stride;
+    Buffer<T> raw, embedded, target, share, share_of_row;
+
+    const T* x() const { return embedded ? embedded : raw; }
+};
+
+template <class T> class Gatherer {
+  public:
+    Gatherer(const Plan& plan, Index model, Use use)
+        : plan_(plan), settings_(plan.models[model]), model_(model), use_(use),
+          noise_{settings_.key, settings_.epoch, INPUT_NOISE},
+          masks_({settings_.key, settings_.epoch, INPUT_DROPOUT}, plan.n_inputs,
+                 settings_.input_dropout),
+          dense_(plan.row_ends ? plan.n_inputs : 0) {}
+
+    // Gather `n` rows from number `start` of `order` on, into rows from `to` on.
+    // `n_batch` is the number of rows whose weights give a mean.
+    void gather(const std::int64_t* order, Index start, Index n, Index to, Index n_batch,
+                Rows<T>& rows) {
+        draw(start, n);
+        for (Index i = 0; i < n; ++i) {
+            Index row = start + i, place = order ? order[row] : row;
+            T* x = rows.raw + (to + i) * rows.raw_stride;
+            if (plan_.x_is_double)
+                scale(row_of<double>(place), x);
+            else
+                scale(row_of<float>(place), x);
+            if (use_ == Use::training) disturb(i, x);
+            if (plan_.embedded_inputs) embed(x, rows.embedded + (to + i) * rows.stride);
+            if (plan_.y) take_target(place, to + i, n_batch, rows);
+        }
+    }
+
+  private:
+    const Plan& plan_;
+    const ModelSettings& settings_;
+    Index model_;
+    Use use_;
+    Stream noise_;
+    Masks masks_;
+    Index n_words_ = 0;
+    Buffer<Word> words_;
+    Buffer<double> dense_;
+
+    // A row of the data, made dense if it is sparse.
+    template <class S> const S* row_of(Index place) {
+        const S* x = static_cast<const S*>(plan_.x);
+        if (!plan_.row_ends) return x + place * plan_.n_inputs;
+        S* row = reinterpret_cast<S*>(&dense_[0]);
+        std::memset(row, 0, plan_.n_inputs * sizeof(S));
+        if (plan_.has_long_indices)
+            scatter<std::int64_t>(x, place, row);
+        else
+            scatter<std::int32_t>(x, place, row);
+        return row;
+    }
+
+    template <class I, class S> void scatter(const S* x, Index place, S* row) const {
+        const I* ends = static_cast<const I*>(plan_.row_ends);
+        const I* columns = static_cast<const I*>(plan_.columns);
+        for (I k = ends[place]; k < ends[place + 1]; ++k) row[columns[k]] += x[k];
+    }
+
+    template <class S> void scale(const S* from, T* x) const {
+        Index n = plan_.n_inputs;
+        const S* offset = static_cast<const S*>(plan_.offset);
+        const S* scale = static_cast<const S*>(plan_.scale);
+        if (!offset && !scale) {
+            for (Index j = 0; j < n; ++j) x[j] = static_cast<T>(from[j]);
+            return;
+        }
+        Index own = plan_.shares_scaling ? 0 : model_ * n;
+        if (offset) offset += own;
+        if (scale) scale += own;
+        for (Index j = 0; j < n; ++j) {
+            S value = from[j];
+            if (offset) value -= offset[j];
+            if (scale) value /= scale[j];
+            if (plan_.clips) {
+                value = std::min(std::max(value, S(-1e9)), S(1e9));
+                value /= std::sqrt(value * value / 9 + 1);
+            }
+            x[j] = static_cast<T>(value);
+        }
+    }
+
+    bool has_noise() const { return use_ == Use::training && settings_.input_noise != 0; }
+    bool has_masks() const { return use_ == Use::training && settings_.input_dropout != 0; }
+
+    void draw(Index place, Index n) {
+        Index size = n * plan_.n_inputs;
+        if (has_noise()) {
+            if (size > n_words_) words_ = Buffer<Word>(n_words_ = size);
+            noise_.words(static_cast<Word>(place) * plan_.n_inputs, size, words_);
+        }
+        if (has_masks()) masks_.draw(place, n);
+    }
+
+    // Change row number i of those that were drawn.
+    void disturb(Index i, T* x) const {
+        const Word* words = words_ + i * plan_.n_inputs;
+        for (Index j = 0; has_noise() && j < plan_.n_inputs; ++j)
+            x[j] += static_cast<T>(normal(words[j]) * settings_.input_noise);
+        if (has_masks()) masks_.apply<T>(i, x, nullptr);
+    }
+
+    void embed(const T* x, T* out) const {
+        Index n = plan_.sizes[0];
+        const T* low = static_cast<const T*>(plan_.low) + model_ * n;
+        const T* width = static_cast<const T*>(plan_.width) + model_ * n;
+        const T* lower = static_cast<const T*>(plan_.lower) + model_ * n;
+        const T* upper = static_cast<const T*>(plan_.upper) + model_ * n;
+        for (Index j = 0; j < n; ++j) {
+            T value = (x[plan_.embedded_inputs[j]] - low[j]) / width[j];
+            value = value < lower[j] ? lower[j] : value;
+            out[j] = value > upper[j] ? upper[j] : value;
+        }
+    }
+
+    void take_target(Index place, Index to, Index n_batch, Rows<T>& rows) const {
+        const T* y = static_cast<const T*>(plan_.y) + place * rows.n_outputs;
+        const T smoothing =
+            use_ == Use::prediction ? T(0) : static_cast<T>(settings_.label_smoothing);
+        const T uniform =
+            plan_.loss == log_loss ? T(1) / rows.n_outputs : static_cast<T>(0.5);
+        for (Index l = 0; l < rows.n_outputs; ++l) {
+            T t = y[l];
+            if (smoothing != 0) t += smoothing * (uniform - t);
+            rows.target[l * rows.row_stride + to] = t;
+        }
+        T mean = 0;
+        for (Index l = 0; l < plan_.n_weights; ++l) {
+            T w = static_cast<const T*>(plan_.weight)[place * plan_.n_weights + l];
+            T of = static_cast<const T*>(plan_.mean_weight)[model_ * plan_.n_weights + l];
+            rows.share[l * rows.row_stride + to] = w / (n_batch * of);
+            mean += rows.share[l * rows.row_stride + to];
+        }
+        if (plan_.n_weights == 0) rows.share[to] = mean = T(1) / n_batch;
+        rows.share_of_row[to] = mean / std::max<std::int64_t>(1, plan_.n_weights);
+    }
+};
+
+}  // namespace skreg

@@ -1,0 +1,2 @@
+#define SKREG_MODULE _generic
+#include "module.h"

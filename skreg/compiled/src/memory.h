@@ -1,0 +1,118 @@
+// Memory of one model: buffers, and copies of the parameters in the layout of products.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "plan.h"
+#include "vectors.h"
+
+namespace skreg {
+
+// Zeros that begin at a multiple of 64 bytes.
+template <class T> class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(Index n) {
+        if (n == 0) return;
+        std::size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
+        data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes)));
+        if (!data_) throw std::bad_alloc();
+        std::memset(static_cast<void*>(data_.get()), 0, bytes);
+    }
+    operator T*() const { return data_.get(); }
+
+  private:
+    struct Free {
+        void operator()(T* p) const { std::free(p); }
+    };
+    std::unique_ptr<T, Free> data_;
+};
+
+// A thread, and how many share the work.
+struct Share {
+    Index number, of;
+};
+
+// Part of the rows and columns of a matrix.
+struct Range {
+    Index first_row, last_row, first_column, last_column;
+};
+
+// A parameter of one model. Each row ends in zeros, up to whole vectors.
+//
+// Weights are stored with a row for each unit, so that the products of the backward pass
+// read rows. The first weights of a network with hidden layers have no such product, and
+// are stored with a row for each input.
+template <class T> class Matrix {
+  public:
+    Matrix(const Parameter& source, Index model, bool is_transposed)
+        : is_transposed(is_transposed),
+          n_rows(is_transposed ? source.n_columns : source.n_rows),
+          n_columns(is_transposed ? source.n_rows : source.n_columns),
+          stride(padded<T>(n_columns)),
+          source_(source),
+          offset_(model * source.n_rows * source.n_columns) {}
+
+    bool is_transposed;
+    Index n_rows, n_columns, stride;
+    Buffer<T> value, gradient, first_moment, second_moment, average, mask;
+
+    Index size() const { return n_rows * stride; }
+    bool is_weight() const { return source_.is_weight; }
+    bool is_fixed() const { return source_.is_fixed; }
+
+    // The share of a thread: some of the units.
+    Range part(Share share) const {
+        Index n = is_transposed ? n_rows : stride / lanes<T>;
+        Index first = n * share.number / share.of, last = n * (share.number + 1) / share.of;
+        if (is_transposed) return {first, last, 0, stride};
+        return {0, n_rows, first * lanes<T>, last * lanes<T>};
+    }
+
+    void read_value() { read(value, source_.value); }
+    void read_state(bool has_second, bool has_average) {
+        read(first_moment, source_.first_moment);
+        if (has_second) read(second_moment, source_.second_moment);
+        if (has_average) read(average, source_.average);
+        if (source_.mask) read(mask, source_.mask);
+    }
+    void write_state(bool has_average) const {
+        write(value, source_.value);
+        write(first_moment, source_.first_moment);
+        if (second_moment) write(second_moment, source_.second_moment);
+        if (has_average) write(average, source_.average);
+    }
+    void write_gradient() const { write(gradient, source_.gradient); }
+
+    // The place of an element of the parameter, as Python sees it.
+    Index place(Index row, Index column) const {
+        return is_transposed ? column * stride + row : row * stride + column;
+    }
+
+  private:
+    const Parameter& source_;
+    Index offset_;
+
+    void read(Buffer<T>& to, const void* tensor) {
+        to = Buffer<T>(size());
+        const T* from = static_cast<const T*>(tensor) + offset_;
+        for (Index i = 0; i < source_.n_rows; ++i, from += source_.n_columns)
+            if (is_transposed)
+                for (Index j = 0; j < source_.n_columns; ++j) to[place(i, j)] = from[j];
+            else
+                std::memcpy(to + i * stride, from, n_columns * sizeof(T));
+    }
+    void write(const Buffer<T>& from, void* tensor) const {
+        T* to = static_cast<T*>(tensor) + offset_;
+        for (Index i = 0; i < source_.n_rows; ++i, to += source_.n_columns)
+            if (is_transposed)
+                for (Index j = 0; j < source_.n_columns; ++j) to[j] = from[place(i, j)];
+            else
+                std::memcpy(to, from + i * stride, n_columns * sizeof(T));
+    }
+};
+
+}  // namespace skreg

@@ -1,0 +1,304 @@
+// One network: its parameters, and the forward and backward pass of a batch.
+#pragma once
+
+#include <vector>
+
+#include "activations.h"
+#include "batch.h"
+#include "losses.h"
+#include "norm.h"
+#include "products.h"
+
+namespace skreg {
+
+// Rows that pass through the layers together, so that they stay in the nearest cache.
+constexpr Index rows_at_a_time = 32;
+
+// What each thread needs of its own.
+template <class T> struct Worker {
+    Gatherer<T> gatherer;
+    std::vector<Masks> masks;  // of the hidden layers
+    Buffer<T> scratch;         // rows of the widest layer
+};
+
+template <class T> class Network {
+  public:
+    Network(const Plan& plan, Index model, Index n_rows, Use use)
+        : plan(plan), settings(plan.models[model]), model_(model), use_(use), n_rows_(n_rows),
+          rows(plan, n_rows), score_(rows.n_outputs * rows.row_stride) {
+        for (Index i = 0; i < plan.n_parameters; ++i) {
+            bool is_first = i == 0 && plan.n_hidden > 0;
+            const Parameter& source = plan.parameters[i];
+            matrices.emplace_back(source, model, source.is_weight && !is_first);
+            matrices.back().read_value();
+            if (use != Use::prediction)
+                matrices.back().gradient = Buffer<T>(matrices.back().size());
+        }
+        add_layers();
+    }
+
+    const Plan& plan;
+    const ModelSettings& settings;
+    std::vector<Matrix<T>> matrices;
+
+    Worker<T> worker() const {
+        Worker<T> own{Gatherer<T>(plan, model_, use_), {}, {}};
+        Index widest = 0;
+        for (Index l = 0; l < n_hidden(); ++l) {
+            Stream stream{settings.key, settings.epoch, DROPOUT + static_cast<Word>(l)};
+            own.masks.emplace_back(stream, layers_[l].width, layers_[l].n_dropped);
+            widest = std::max(widest, layers_[l].stride);
+        }
+        if (use_ != Use::prediction) own.scratch = Buffer<T>(rows_together() * widest);
+        return own;
+    }
+
+    // Rows of a batch that pass through the network together.
+    Index rows_together() const { return norms_.empty() ? rows_at_a_time : n_rows_; }
+
+    // Forward and backward pass of `n` rows of a batch, from row `first` on. The batch
+    // begins at `start` of the epoch. Return the sum of their weighted losses.
+    double differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
+                         Index n, Index n_batch) {
+        worker.gatherer.gather(order, start + first, n, first, n_batch, rows);
+        forward(worker, first, n, start + first);
+        double value = loss_of<T, true, true>(plan.loss, outputs(first), n);
+        backward(worker, first, n);
+        return value;
+    }
+
+    // Write the gradients of part of the units, or add to them, after `differentiate` of
+    // all `n` rows of a batch.
+    template <bool adds> void write_gradients(Index n, Share share) {
+        constexpr Start start = adds ? Start::sum : Start::zero;
+        for (Index l = 0; l <= n_hidden(); ++l) {
+            Matrix<T>& w = weight(l);
+            Range part = w.part(share), of_bias = bias(l).part(share);
+            if (l == n_hidden()) {
+                const T* score = score_ + part.first_row * rows.row_stride;
+                Strided<T> g{score, rows.row_stride, 1};
+                multiply<start>(w, part, n, g, inputs(l, 0), input_stride(l));
+                if (plan.has_skip)
+                    multiply<start>(skip(), skip().part(share), n, g, rows.raw, rows.raw_stride);
+                if (!bias(l).is_fixed()) add_outputs<adds>(n, of_bias, bias(l).gradient);
+                continue;
+            }
+            Layer& layer = layers_[l];
+            if (l == 0)
+                multiply<start>(w, part, n, {inputs(0, 0), 1, input_stride(0)},
+                                layer.slope + part.first_column, layer.stride);
+            else
+                multiply<start>(w, part, n, {layer.slope + part.first_row, 1, layer.stride},
+                                inputs(l, 0), input_stride(l));
+            if (!bias(l).is_fixed()) add_rows<adds>(layer, n, of_bias, bias(l).gradient);
+        }
+    }
+
+    // Return the weighted loss of rows as in prediction.
+    double evaluate(Worker<T>& worker, const std::int64_t* order, Index start, Index n,
+                    Index n_batch) {
+        predict(worker, order, start, n, n_batch);
+        return loss_of<T, true, false>(plan.loss, outputs(0), n);
+    }
+
+    // Compute the raw outputs of rows, for `score`.
+    void predict(Worker<T>& worker, const std::int64_t* order, Index start, Index n,
+                 Index n_batch) {
+        worker.gatherer.gather(order, start, n, 0, n_batch, rows);
+        forward(worker, 0, n, start);
+    }
+    T score(Index row, Index output) const {
+        return score_[output * rows.row_stride + row];
+    }
+
+    // Call a function with the running statistics of each layer, what Python has of them
+    // and of their averages, and the number of units.
+    template <class F> void each_statistic(F function) const {
+        for (std::size_t l = 0; l < norms_.size(); ++l) {
+            Index n = layers_[l].width;
+            auto own = [&](void* const* tensors) {
+                return tensors ? static_cast<T*>(tensors[l]) + model_ * n : nullptr;
+            };
+            function(layers_[l].mean, own(plan.means), own(plan.average_means), n);
+            function(layers_[l].variance, own(plan.variances), own(plan.average_variances), n);
+        }
+    }
+
+  private:
+    struct Layer {
+        Index width, stride;
+        Buffer<T> output, slope;  // the slope becomes the gradient of what is activated
+        Buffer<T> mean, variance;
+        std::int64_t n_dropped;  // of 65536 units
+        Buffer<T> mask;          // only where normalisation comes between slope and mask
+    };
+
+    Index model_;
+    Use use_;
+    Index n_rows_;
+    Rows<T> rows;
+    Buffer<T> score_;
+    std::vector<Layer> layers_;
+    std::vector<BatchNorm<T>> norms_;
+
+    Index n_hidden() const { return plan.n_hidden; }
+    Matrix<T>& weight(Index l) { return matrices[l]; }
+    Matrix<T>& skip() { return matrices[n_hidden() + 1]; }
+    Matrix<T>& bias(Index l) { return matrices[n_hidden() + 1 + plan.has_skip + l]; }
+    Matrix<T>& norm_part(Index part, Index l) {
+        return matrices[2 * n_hidden() + 2 + plan.has_skip + part * n_hidden() + l];
+    }
+
+    void add_layers() {
+        for (Index l = 0; l < n_hidden(); ++l) {
+            Index width = plan.sizes[l + 1], stride = padded<T>(width);
+            bool is_training = use_ == Use::training, is_after = plan.norm == norm_after;
+            std::int64_t n_dropped = is_training ? settings.layers[l].dropout : 0;
+            layers_.push_back({width, stride, Buffer<T>(n_rows_ * stride),
+                               Buffer<T>(use_ == Use::prediction ? 0 : n_rows_ * stride),
+                               Buffer<T>(plan.norm ? stride : 0),
+                               Buffer<T>(plan.norm ? stride : 0), n_dropped,
+                               Buffer<T>(n_dropped && is_after ? n_rows_ * stride : 0)});
+        }
+        for (Index l = 0; plan.norm && l < n_hidden(); ++l) {
+            Layer& layer = layers_[l];
+            norms_.emplace_back(norm_part(0, l), norm_part(1, l), layer.mean, layer.variance,
+                                n_rows_);
+        }
+        each_statistic([](T* to, const T* from, T*, Index n) {
+            std::memcpy(to, from, n * sizeof(T));
+        });
+    }
+
+    Outputs<T> outputs(Index first) {
+        bool by_output = plan.n_weights > 1;
+        return {rows.n_outputs, rows.row_stride, score_ + first, rows.target + first,
+                rows.share + first, by_output ? rows.row_stride : 0,
+                static_cast<T>(plan.loss_parameter)};
+    }
+
+    // The inputs of a layer, from a row on, and the distance of rows.
+    const T* inputs(Index l, Index first) const {
+        return l == 0 ? rows.x() + first * input_stride(0)
+                      : layers_[l - 1].output + first * input_stride(l);
+    }
+    Index input_stride(Index l) const {
+        if (l > 0) return layers_[l - 1].stride;
+        return rows.embedded ? rows.stride : rows.raw_stride;
+    }
+
+    // `place` is the place of the first row in the epoch.
+    void forward(Worker<T>& worker, Index first, Index n, Index place) {
+        for (Index l = 0; l < n_hidden(); ++l) {
+            Layer& layer = layers_[l];
+            T* out = layer.output + first * layer.stride;
+            const T* x = inputs(l, first);
+            if (l == 0)
+                product<T, Start::row>(n, layer.stride, weight(0).n_rows,
+                                       {x, input_stride(0), 1}, weight(0).value, layer.stride,
+                                       out, layer.stride, bias(0).value);
+            else
+                dots<T, Start::row>(n, layer.width, weight(l).stride, x, input_stride(l),
+                                    weight(l).value, weight(l).stride,
+                                    {out, layer.stride, 1}, bias(l).value);
+            if (plan.norm == norm_before) normalise(l, out, n);
+            activate<T>(plan.activation, out,
+                        layer.slope ? layer.slope + first * layer.stride : nullptr,
+                        n * layer.stride);
+            if (plan.norm == norm_after) normalise(l, out, n);
+            finish(layer, worker.masks[l], first, n, place);
+        }
+        Index last = n_hidden();
+        Target<T> score{score_ + first, 1, rows.row_stride};
+        dots<T, Start::row>(n, rows.n_outputs, weight(last).stride, inputs(last, first),
+                            input_stride(last), weight(last).value, weight(last).stride, score,
+                            bias(last).value);
+        if (plan.has_skip)
+            dots<T, Start::sum>(n, rows.n_outputs, skip().stride,
+                                rows.raw + first * rows.raw_stride, rows.raw_stride,
+                                skip().value, skip().stride, score);
+    }
+
+    void normalise(Index l, T* x, Index n) {
+        if (use_ == Use::prediction)
+            norms_[l].predict(x, n);
+        else
+            norms_[l].forward(x, n, rows.share_of_row);
+    }
+
+    // Drop units, and keep the ends of rows at zero.
+    void finish(Layer& layer, Masks& masks, Index first, Index n, Index place) {
+        if (layer.n_dropped) masks.draw(place, n);
+        for (Index i = first; i < first + n; ++i) {
+            T* out = layer.output + i * layer.stride;
+            if (plan.activation == logistic_)
+                for (Index j = layer.width; j < layer.stride; ++j) out[j] = 0;
+            if (!layer.n_dropped) continue;
+            T* other = layer.slope + i * layer.stride;
+            if (layer.mask) {
+                other = layer.mask + i * layer.stride;
+                for (Index j = 0; j < layer.stride; ++j) other[j] = 1;
+            }
+            masks.apply<T>(i - first, out, other);
+        }
+    }
+
+    // Replace the slopes of layers by the gradients of what is activated.
+    void backward(Worker<T>& worker, Index first, Index n) {
+        T* scratch = worker.scratch;
+        for (Index l = n_hidden(); l > 0; --l) {
+            Layer& below = layers_[l - 1];
+            Strided<T> above{score_ + first, 1, rows.row_stride};
+            Index depth = rows.n_outputs;
+            if (l < n_hidden()) {
+                depth = layers_[l].width;
+                above = {layers_[l].slope + first * layers_[l].stride, layers_[l].stride, 1};
+            }
+            product<T, Start::zero>(n, below.stride, depth, above, weight(l).value,
+                                    weight(l).stride, scratch, below.stride);
+            T* slope = below.slope + first * below.stride;
+            Index size = n * below.stride;
+            if (plan.norm == norm_after) {
+                if (below.mask) scale(scratch, below.mask + first * below.stride, size);
+                norms_[l - 1].backward(scratch, n, rows.share_of_row);
+            }
+            scale(slope, scratch, size);
+            if (plan.norm == norm_before)
+                norms_[l - 1].backward(slope, n, rows.share_of_row);
+        }
+    }
+
+    static void scale(T* to, const T* by, Index n) {
+        for (Index i = 0; i < n; i += lanes<T>) store(to + i, load(to + i) * load(by + i));
+    }
+
+    // The gradient of part of a matrix: the product of `left`, with a row for each row of
+    // the part, and `right`.
+    template <Start start>
+    static void multiply(Matrix<T>& m, Range part, Index n, Strided<T> left, const T* right,
+                         Index stride) {
+        T* to = m.gradient + part.first_row * m.stride + part.first_column;
+        product<T, start>(part.last_row - part.first_row, part.last_column - part.first_column,
+                          n, left, right, stride, to, m.stride);
+    }
+
+    template <bool adds>
+    static void add_rows(const Layer& layer, Index n, Range part, T* sum) {
+        for (Index j = part.first_column; j < part.last_column; j += lanes<T>) {
+            Vec<T> value = adds ? load(sum + j) : Vec<T>{};
+            for (Index i = 0; i < n; ++i) value += load(layer.slope + i * layer.stride + j);
+            store(sum + j, value);
+        }
+    }
+
+    template <bool adds> void add_outputs(Index n, Range part, T* sum) const {
+        Index last = std::min(part.last_column, rows.n_outputs);
+        for (Index l = part.first_column; l < last; ++l) {
+            T value = adds ? sum[l] : T(0);
+            for (Index i = 0; i < n; ++i) value += score_[l * rows.row_stride + i];
+            sum[l] = value;
+        }
+    }
+};
+
+}  // namespace skreg

@@ -1,0 +1,35 @@
+// Threads that train one network together.
+#pragma once
+
+#include <atomic>
+
+#include "vectors.h"
+
+namespace skreg {
+
+// A place where threads wait for one another: first in a loop, and then asleep, because
+// on a busy machine they do not run at the same time.
+class Barrier {
+  public:
+    explicit Barrier(Index n_threads) : n_threads_(n_threads) {}
+
+    void wait() {
+        if (n_threads_ == 1) return;
+        Index round = round_.load(std::memory_order_acquire);
+        if (n_waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
+            n_waiting_.store(0, std::memory_order_relaxed);
+            round_.store(round + 1, std::memory_order_release);
+            round_.notify_all();
+            return;
+        }
+        for (int tries = 0; tries < 4000; ++tries)
+            if (round_.load(std::memory_order_acquire) != round) return;
+        round_.wait(round, std::memory_order_acquire);
+    }
+
+  private:
+    Index n_threads_;
+    std::atomic<Index> n_waiting_{0}, round_{0};
+};
+
+}  // namespace skreg

@@ -1,0 +1,250 @@
+// The steps of the optimisers of `skreg.training.optimizers`: Adam and stochastic
+// gradient descent, with weight decay and the proximal operators of the penalties.
+#pragma once
+
+#include "network.h"
+
+namespace skreg {
+
+// The numbers of one step of a model.
+template <class T> struct StepNumbers {
+    StepNumbers(const Plan& plan, const ModelSettings& s, double n_steps) {
+        rate = s.lr;
+        decay = 1 - s.weight_decay * s.lr;
+        if (plan.is_adam) {
+            root = std::sqrt(1 - std::pow(s.beta_2, n_steps));
+            length = s.lr / (1 - std::pow(s.beta_1, n_steps));
+            keep_1 = s.beta_1, keep_2 = s.beta_2, epsilon = s.epsilon;
+        } else {
+            keep_1 = s.momentum;
+            ahead = plan.has_nesterov && s.momentum > 0;
+            double t = n_steps + (plan.has_nesterov ? 1 : 0);
+            metric = (1 - s.momentum) / (1 - std::pow(s.momentum, t));
+        }
+    }
+
+    T rate, decay, clip = 1;
+    T keep_1;                                         // beta_1, or the momentum
+    T root = 1, length = 0, keep_2 = 0, epsilon = 0;  // of Adam
+    T metric = 1;                                     // of stochastic gradient descent
+    bool ahead = false;                               // Nesterov
+};
+
+template <class T> inline Vec<T> clamped(Vec<T> a, Vec<T> bound) {
+    return at_most<T>(at_least<T>(a, -bound), bound);
+}
+
+// Call a function with the place of each vector of part of a matrix.
+template <class T, class F>
+inline void each_vector(const Matrix<T>& m, Range part, F function) {
+    for (Index i = part.first_row; i < part.last_row; ++i)
+        for (Index j = part.first_column; j < part.last_column; j += lanes<T>)
+            function(i * m.stride + j);
+}
+
+// The elements of a parameter, one by one. `own` are the penalties of weights.
+template <class T, bool is_adam>
+void update_elements(Matrix<T>& m, Range part, const StepNumbers<T>& step,
+                     const LayerSettings* own) {
+    const T l1 = own ? own->l1 : 0, twice_l2 = own ? 2 * own->l2 : 0;
+    const T decay = own ? step.decay : 1, inverse_root = 1 / step.root;
+    const bool is_positive = own && own->positive;
+    const Vec<T> zero = all<T>(T(0));
+    each_vector(m, part, [&](Index i) {
+        Vec<T> w = load(m.value + i), g = load(m.gradient + i);
+        g = (g + twice_l2 * w) * step.clip;
+        w *= decay;
+        Vec<T> first = load(m.first_moment + i), threshold;
+        if constexpr (is_adam) {
+            Vec<T> second = load(m.second_moment + i);
+            first += (g - first) * (1 - step.keep_1);
+            second = step.keep_2 * second + (1 - step.keep_2) * g * g;
+            store(m.second_moment + i, second);
+            Vec<T> inverse = 1 / (root<T>(second) * inverse_root + step.epsilon);
+            w -= step.length * first * inverse;
+            threshold = step.rate * l1 * inverse;
+        } else {
+            first = step.keep_1 * first + g;
+            w -= step.rate * (step.ahead ? g + step.keep_1 * first : first);
+            threshold = all<T>(step.rate * l1 / step.metric);
+        }
+        // With no momentum there is no velocity to keep.
+        if (is_adam || step.keep_1 != 0) store(m.first_moment + i, first);
+        if (l1 != 0) w -= clamped<T>(w, threshold);
+        if (is_positive) w = w < 0 ? zero : w;
+        store(m.value + i, w);
+    });
+}
+
+// The first weights under group_l1, whose second moment is the mean of each group.
+template <class T>
+void update_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
+                   const StepNumbers<T>& step, const LayerSettings& own) {
+    for (Index start = 0; start < n_rows; start += group) {
+        T squares = 0;
+        auto each_element = [&](auto function) {
+            for (Index i = start; i < start + group; ++i)
+                for (Index j = 0; j < n_columns; ++j) function(m.place(i, j));
+        };
+        each_element([&](Index at) {
+            T g = (m.gradient[at] + 2 * static_cast<T>(own.l2) * m.value[at]) * step.clip;
+            m.gradient[at] = g;
+            squares += g * g;
+        });
+        T mean = squares / (group * n_columns);
+        T second = step.keep_2 * m.second_moment[m.place(start, 0)] + (1 - step.keep_2) * mean;
+        T inverse = 1 / (std::sqrt(second) / step.root + step.epsilon);
+        T threshold = step.rate * static_cast<T>(own.l1) * inverse;
+        each_element([&](Index at) {
+            T& first = m.first_moment[at];
+            first += (m.gradient[at] - first) * (1 - step.keep_1);
+            m.second_moment[at] = second;
+            T w = m.value[at] * step.decay - step.length * first * inverse;
+            w -= std::min(std::max(w, -threshold), threshold);
+            m.value[at] = own.positive && w < 0 ? T(0) : w;
+        });
+    }
+}
+
+// The proximal operator of the group lasso, whose step is constant within each group.
+template <class T>
+void shrink_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
+                   const StepNumbers<T>& step, const LayerSettings& own, bool is_adam) {
+    for (Index start = 0; start < n_rows; start += group) {
+        T squares = 0;
+        for (Index i = start; i < start + group; ++i)
+            for (Index j = 0; j < n_columns; ++j) {
+                T w = m.value[m.place(i, j)];
+                squares += w * w;
+            }
+        T metric = step.metric, norm = std::sqrt(squares);
+        if (is_adam)
+            metric = std::sqrt(m.second_moment[m.place(start, 0)]) / step.root + step.epsilon;
+        T threshold = step.rate * static_cast<T>(own.group_l1) / metric;
+        T factor = norm > threshold ? 1 - threshold / norm : T(0);
+        for (Index i = start; i < start + group; ++i)
+            for (Index j = 0; j < n_columns; ++j) m.value[m.place(i, j)] *= factor;
+    }
+}
+
+// Scale the weights that lead to units down to a norm of at most `max_norm`.
+template <class T> void clip_units(Matrix<T>& m, Range part, T max_norm) {
+    if (m.is_transposed) {
+        for (Index i = part.first_row; i < part.last_row; ++i) {
+            T* row = m.value + i * m.stride;
+            Vec<T> squares = all<T>(T(0));
+            for (Index j = 0; j < m.stride; j += lanes<T>)
+                squares += load(row + j) * load(row + j);
+            T norm = std::sqrt(total<T>(squares));
+            if (!(norm > max_norm)) continue;
+            for (Index j = 0; j < m.stride; ++j) row[j] *= max_norm / norm;
+        }
+        return;
+    }
+    for (Index j = part.first_column; j < part.last_column; j += lanes<T>) {
+        Vec<T> squares = all<T>(T(0)), one = all<T>(T(1));
+        for (Index i = 0; i < m.n_rows; ++i) {
+            Vec<T> w = load(m.value + i * m.stride + j);
+            squares += w * w;
+        }
+        Vec<T> norm = root<T>(squares), factor = norm > max_norm ? max_norm / norm : one;
+        for (Index i = 0; i < m.n_rows; ++i) {
+            T* at = m.value + i * m.stride + j;
+            store(at, load(at) * factor);
+        }
+    }
+}
+
+template <class T> class Optimizer {
+  public:
+    Optimizer(Network<T>& network)
+        : network_(network), plan_(network.plan), settings_(network.settings) {
+        for (Matrix<T>& m : network_.matrices)
+            m.read_state(plan_.is_adam, settings_.ema_decay > 0);
+    }
+
+    // Take step number `n_steps`, counted from 1, with the gradients of the network. Each
+    // thread updates its share of the units.
+    void step(double n_steps, Share share) {
+        StepNumbers<T> numbers(plan_, settings_, n_steps);
+        mask_gradients(share);
+        if (std::isfinite(settings_.clip_norm)) numbers.clip = clip_factor();
+        for (Index i = 0; i < plan_.n_parameters; ++i) {
+            Matrix<T>& m = network_.matrices[i];
+            const LayerSettings* own = m.is_weight() ? &settings_.layers[i] : nullptr;
+            if (!m.is_fixed()) update(m, numbers, own, i, share);
+        }
+        if (settings_.ema_decay > 0) average(n_steps, share);
+    }
+
+    void write() const {
+        for (const Matrix<T>& m : network_.matrices) m.write_state(settings_.ema_decay > 0);
+        network_.each_statistic([](const T* from, T* to, T*, Index n) {
+            std::memcpy(to, from, n * sizeof(T));
+        });
+    }
+
+  private:
+    Network<T>& network_;
+    const Plan& plan_;
+    const ModelSettings& settings_;
+
+    void update(Matrix<T>& m, const StepNumbers<T>& step, const LayerSettings* own, Index i,
+                Share share) {
+        const Parameter& source = plan_.parameters[i];
+        bool has_groups = own && own->group_l1 != 0;
+        Index group = i == 0 ? plan_.group_rows : 1;
+        if (has_groups && plan_.is_adam)
+            update_groups<T>(m, source.n_rows, source.n_columns, group, step, *own);
+        else if (plan_.is_adam)
+            update_elements<T, true>(m, m.part(share), step, own);
+        else
+            update_elements<T, false>(m, m.part(share), step, own);
+        if (has_groups)
+            shrink_groups<T>(m, source.n_rows, source.n_columns, group, step, *own,
+                             plan_.is_adam);
+        if (own && std::isfinite(own->max_norm)) clip_units<T>(m, m.part(share), own->max_norm);
+    }
+
+    void mask_gradients(Share share) {
+        for (Matrix<T>& m : network_.matrices)
+            if (m.mask)
+                each_vector(m, m.part(share), [&](Index i) {
+                    store(m.gradient + i, load(m.gradient + i) * load(m.mask + i));
+                });
+    }
+
+    // What scales the gradient, with that of the smooth penalties, to `clip_norm`.
+    T clip_factor() const {
+        T squares = 0;
+        for (Index i = 0; i < plan_.n_parameters; ++i) {
+            const Matrix<T>& m = network_.matrices[i];
+            const T twice_l2 = m.is_weight() ? 2 * settings_.layers[i].l2 : 0;
+            Vec<T> sum = all<T>(T(0));
+            for (Index j = 0; j < m.size(); j += lanes<T>) {
+                Vec<T> g = load(m.gradient + j) + twice_l2 * load(m.value + j);
+                sum += g * g;
+            }
+            squares += total<T>(sum);
+        }
+        T factor = static_cast<T>(settings_.clip_norm) / (std::sqrt(squares) + T(1e-6));
+        return factor > 1 ? T(1) : factor;
+    }
+
+    void average(double n_steps, Share share) {
+        double d = settings_.ema_decay;
+        double t = settings_.n_averaged + n_steps - settings_.n_steps;
+        const T weight = (1 - d) / (1 - std::pow(d, t));
+        for (Matrix<T>& m : network_.matrices)
+            each_vector(m, m.part(share), [&](Index i) {
+                Vec<T> a = load(m.average + i);
+                store(m.average + i, a + (load(m.value + i) - a) * weight);
+            });
+        if (share.number > 0) return;
+        network_.each_statistic([weight](const T* now, T*, T* average, Index n) {
+            for (Index j = 0; j < n; ++j) average[j] += (now[j] - average[j]) * weight;
+        });
+    }
+};
+
+}  // namespace skreg

@@ -1,0 +1,347 @@
+"""The plan of networks for the compiled library: where tensors are, and all numbers."""
+
+import math
+from copy import copy
+from dataclasses import fields
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from skreg.compiled.structures import (
+    ACTIVATIONS,
+    LAYER,
+    MODEL,
+    NORMS,
+    PARAMETER,
+    PLAN,
+)
+from skreg.networks.embeddings import encoding
+from skreg.networks.losses import (
+    AbsoluteError,
+    BinaryLogLoss,
+    HuberLoss,
+    LogLoss,
+    PoissonLoss,
+    QuantileLoss,
+    SquaredError,
+)
+from skreg.training.noise import cuts
+from skreg.training.threads import SINGLE_THREAD_PRODUCTS, allowed_threads
+
+# In the order of their codes in `compiled/src/plan.h`.
+LOSSES = (
+    LogLoss,
+    BinaryLogLoss,
+    SquaredError,
+    AbsoluteError,
+    HuberLoss,
+    PoissonLoss,
+    QuantileLoss,
+)
+# The random changes of a batch that the library makes.
+NOISE = {"dropout", "input_dropout", "input_noise", "label_smoothing"}
+
+
+def covers_network(module):
+    """Return whether the library knows the layers of networks."""
+    architecture = module.architecture
+    return (
+        module.weights[0].device.type == "cpu"
+        and not architecture.convolutions
+        and architecture.n_members == 1
+        and architecture.skip != "residual"
+        and architecture.embedding != "periodic"
+    )
+
+
+def covers_rows(x, scaling):
+    """Return whether the library can read rows and scale them in their precision."""
+    if x.dtype not in (np.float32, np.float64):
+        return False
+    arrays = [x]
+    if sp.issparse(x):
+        if x.format != "csr" or x.indptr.dtype != x.indices.dtype:
+            return False
+        arrays = [x.data, x.indptr, x.indices]
+    dtype = torch.float64 if x.dtype == np.float64 else torch.float32
+    parts = [part for part in (scaling.offset, scaling.scale) if part is not None]
+    return (
+        all(part.dtype == dtype and part.is_contiguous() for part in parts)
+        and all(array.flags.c_contiguous and array.flags.aligned for array in arrays)
+        and x.dtype.isnative
+    )
+
+
+def covers_training(problem):
+    """Return whether the library can differentiate the objective of networks.
+
+    Parameters
+    ----------
+    problem : Stack or Objective
+    """
+    on = {name for name, is_on in problem.noise.active.items() if is_on}
+    return (
+        covers_network(problem.module)
+        and type(problem.loss) in LOSSES
+        and on <= NOISE
+        and problem.batches.augmentation is None
+        and covers_rows(problem.batches.pool.x, problem.batches.scaling)
+    )
+
+
+def covers_steps(stack):
+    """Return whether the library can take the steps of a stack."""
+    penalties = stack.penalties
+    return (
+        not penalties.inputs
+        and bool(torch.isfinite(penalties.strengths["l2"]).all())
+        and covers_training(stack)
+    )
+
+
+def largest_product(module, batches):
+    """Return the number of multiplications in the largest product of a batch.
+
+    It is the total over all models, because threads divide the models of a stack among
+    themselves.
+    """
+    rows = min(batches.batch_size, max(map(len, batches.indices)))
+    architecture = module.architecture
+    n_networks = module.n_models * architecture.n_members
+    return rows * n_networks * architecture.largest_product
+
+
+def is_for_torch(problem):
+    """Return whether the threads of torch share out large products better.
+
+    Parameters
+    ----------
+    problem : Stack or Objective
+    """
+    products = largest_product(problem.module, problem.batches)
+    few = problem.module.n_models < allowed_threads()
+    return few and products >= SINGLE_THREAD_PRODUCTS
+
+
+def takes_steps_together(stack):
+    """Return whether threads of the library can share out the units of a network.
+
+    Normalisation over rows, clipping of all gradients and groups of inputs would need
+    them to wait for one another more often.
+    """
+    return not (
+        stack.module.architecture.batchnorm
+        or bool(torch.isfinite(stack.optimizer.settings.clip_norm).any())
+        or bool(stack.penalties.strengths["group_l1"].any())
+    )
+
+
+class NetworkPlan:
+    """Where the tensors of networks are. They must stay where they are.
+
+    Parameters
+    ----------
+    module : StackedNetwork
+    loss : Loss
+
+    Attributes
+    ----------
+    address : int
+        The address of the plan, for the functions of the library.
+    models : ndarray of MODEL of shape (n_models,)
+        The numbers of each model.
+    """
+
+    def __init__(self, module, loss):
+        self._alive, self.module, self.loss = [], module, loss
+        architecture = module.architecture
+        self.models = np.zeros(module.n_models, MODEL)
+        self._plan, self._parameters = np.zeros(1, PLAN), self._tensors()
+        self._set(
+            is_double=module.weights[0].dtype == torch.float64,
+            n_models=module.n_models,
+            n_hidden=architecture.n_hidden,
+            n_inputs=architecture.n_inputs,
+            sizes=np.array(architecture.layer_sizes, np.int64),
+            activation=ACTIVATIONS.index(architecture.activation),
+            loss=LOSSES.index(type(loss)),
+            loss_parameter=getattr(loss, "delta", getattr(loss, "quantile", math.nan)),
+            norm=NORMS.index(architecture.batchnorm),
+            has_skip=architecture.skip == "linear",
+            parameters=self._parameters,
+            n_parameters=len(self._parameters),
+            group_rows=architecture.group_rows,
+            models=self.models,
+        )
+        self._set(**self._statistics(module))
+        if architecture.embedding:
+            inputs, parts = encoding(
+                module.embedding_edges, architecture.embedding_columns()
+            )
+            self._set(embedded_inputs=inputs.contiguous())
+            parts = [part.contiguous() for part in parts]
+            self._set(**dict(zip(("low", "width", "lower", "upper"), parts)))
+
+    @property
+    def address(self):
+        return self._plan.ctypes.data
+
+    def is_current(self):
+        """Return whether the parameters are still where they were."""
+        tensors = _parameters_of(self.module)
+        addresses = self._parameters["value"].tolist()
+        return [tensor.data_ptr() for tensor in tensors] == addresses
+
+    def for_data(self, x, scaling):
+        """Return a copy of the plan for the prediction of other rows."""
+        other = copy(self)
+        other._plan, other._alive = self._plan.copy(), [self]
+        other.set_data(x, scaling)
+        return other
+
+    def _address(self, array):
+        """Return the address of an array or tensor, which is kept, or 0 for None."""
+        if array is None:
+            return 0
+        if isinstance(array, torch.Tensor):
+            assert array.is_contiguous()
+            self._alive.append(array.detach())
+            return array.data_ptr()
+        assert array.flags.c_contiguous
+        self._alive.append(array)
+        return array.ctypes.data
+
+    def _set(self, **values):
+        """Set fields of the plan to numbers, or to the addresses of arrays."""
+        for name, value in values.items():
+            if PLAN[name] == np.uintp:
+                value = self._address(value)
+            self._plan[name] = value
+
+    def _tensors(self):
+        """Return the parameters, weights first."""
+        module, tensors = self.module, _parameters_of(self.module)
+        parameters = np.zeros(len(tensors), PARAMETER)
+        parameters["n_rows"] = [tensor.size(1) for tensor in tensors]
+        parameters["n_columns"] = [tensor.size(2) for tensor in tensors]
+        parameters["is_weight"][: len(module.weights)] = 1
+        parameters["is_fixed"][_fixed(module.architecture)] = 1
+        parameters["value"] = list(map(self._address, tensors))
+        parameters["gradient"] = [self._address(tensor.grad) for tensor in tensors]
+        return parameters
+
+    def _statistics(self, network, prefix=""):
+        """Return the addresses of the running statistics of batch normalisation."""
+        architecture, found = network.architecture, {}
+        if architecture.batchnorm:
+            for name, ending in (("mean", "means"), ("var", "variances")):
+                addresses = [
+                    self._address(getattr(network, f"running_{name}_{layer}"))
+                    for layer in range(architecture.n_hidden)
+                ]
+                found[prefix + ending] = np.array(addresses, np.uintp)
+        return found
+
+    def set_data(self, x, scaling, y=None, weight=None, mean_weight=None):
+        """Set the rows, of which models take some, and the scaling of the inputs.
+
+        Parameters
+        ----------
+        x : {ndarray, CSR} of shape (n, n_features)
+        scaling : StackedScaling
+        y : Tensor of shape (n, n_outputs), default=None
+        weight : Tensor of shape (n,) or (n, n_labels), default=None
+        mean_weight : Tensor of shape (n_models, 1 or n_labels), default=None
+        """
+        if sp.issparse(x):
+            self._set(
+                row_ends=x.indptr,
+                columns=x.indices,
+                has_long_indices=x.indptr.dtype == np.int64,
+            )
+            x = x.data
+        self._set(
+            x=x,
+            x_is_double=x.dtype == np.float64,
+            offset=scaling.offset,
+            scale=scaling.scale,
+            shares_scaling=scaling.is_shared,
+            clips=scaling.clips,
+            y=None if y is None else y.contiguous(),
+            weight=None if weight is None else weight.contiguous(),
+            n_weights=0 if weight is None else mean_weight.size(1),
+            mean_weight=mean_weight,
+        )
+
+    def set_batches(self, batches):
+        """Set the rows of each model, and the size of the batches."""
+        pool, models = batches.pool, self.models
+        self.set_data(pool.x, batches.scaling, pool.y, pool.weight, batches.mean_weight)
+        self._set(batch_size=batches.batch_size)
+        rows = [np.ascontiguousarray(index, np.int64) for index in batches.indices]
+        models["n_rows"] = list(map(len, rows))
+        models["n_batches"] = batches.n_batches
+        models["rows"] = models["order"] = list(map(self._address, rows))
+        for model, n in enumerate(batches.n_batches):
+            # The order within a single batch does not matter.
+            if batches.streams and n > 1:
+                models["order"][model] = self._address(np.empty_like(rows[model]))
+
+    def set_noise(self, noise, streams=None):
+        """Set the random changes of batches, and the seeds of their numbers."""
+        models = self.models
+        models["input_noise"] = noise.input_noise.numpy()
+        models["label_smoothing"] = noise.label_smoothing.numpy()
+        models["input_dropout"] = cuts(noise.input_dropout).numpy()
+        n_weights = self.module.architecture.n_weights
+        self.layers = np.zeros((len(models), n_weights), LAYER)
+        dropout = cuts(noise.dropout).numpy()
+        self.layers["dropout"][:, : dropout.shape[1]] = dropout
+        start, step = self._address(self.layers), n_weights * LAYER.itemsize
+        models["layers"] = start + step * np.arange(len(models))
+        if streams is not None:
+            keys = np.stack([stream.key for stream in streams])
+            models["key_0"], models["key_1"] = keys.T
+            models["epoch"] = [stream.epoch for stream in streams]
+
+    def set_optimizer(self, stack):
+        """Set the optimiser, the penalties, weight averages and pruning of a stack."""
+        optimizer, models, parameters = stack.optimizer, self.models, self._parameters
+        self._set(
+            is_adam=optimizer.n_buffers == 2,
+            has_nesterov=optimizer.nesterov,
+        )
+        for field in fields(optimizer.settings):
+            models[field.name] = getattr(optimizer.settings, field.name).numpy()
+        for name, strengths in stack.penalties.strengths.items():
+            values = strengths.numpy()
+            self.layers[name] = values != 0 if name == "positive" else values
+        moments = zip(("first_moment", "second_moment"), optimizer.buffers)
+        for name, buffers in moments:
+            parameters[name] = list(map(self._address, buffers))
+        if stack.pruning:
+            masks = list(map(self._address, stack.pruning.masks))
+            parameters["mask"][: len(masks)] = masks
+        if stack.averages:
+            network = stack.averages.network
+            tensors = map(self._address, _parameters_of(network))
+            parameters["average"] = list(tensors)
+            models["ema_decay"] = stack.averages.decays
+            self._set(**self._statistics(network, "average_"))
+
+
+def _parameters_of(module):
+    """Return the parameters of networks, weights first."""
+    return [*module.weights, *module.free_parameters]
+
+
+def _fixed(architecture):
+    """Return the positions of the biases that are not trained."""
+    first, n_hidden = architecture.n_weights, architecture.n_hidden
+    fixed = []
+    if architecture.batchnorm == "before":
+        fixed += range(first, first + n_hidden)
+    if not architecture.has_intercept:
+        fixed.append(first + n_hidden)
+    return fixed

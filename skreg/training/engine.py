@@ -1,0 +1,57 @@
+"""The choice of what takes the steps of a stack: torch, or the compiled library.
+
+Both train the same stack for an epoch at a time, with the same random numbers, and give
+the same results up to rounding.
+"""
+
+from skreg.compiled.library import library
+from skreg.training.compiled_epoch import CompiledEpochs
+from skreg.training.compiled_plan import (
+    covers_steps,
+    is_for_torch,
+    takes_steps_together,
+)
+from skreg.training.epoch import TorchEpochs
+
+
+def engine_of(stack, observer):
+    """Return what trains a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    observer : Observer
+
+    Returns
+    -------
+    CompiledEpochs or TorchEpochs
+    """
+    found = None
+    if stack.optimizer is not None and not observer.sees_batches:
+        found = library()
+    if found is not None and covers_steps(stack):
+        if takes_steps_together(stack) or not is_for_torch(stack):
+            return CompiledEpochs(found, stack)
+    return TorchEpochs(stack, observer)
+
+
+def train_epoch(stack, n_epochs, engine):
+    """Train for one epoch and return the mean objective of each model.
+
+    Parameters
+    ----------
+    stack : Stack
+    n_epochs : list of int
+        Number of epochs of each model, including this one.
+    engine : CompiledEpochs or TorchEpochs
+
+    Returns
+    -------
+    list of float
+        The penalties before the epoch plus the mean loss over its batches.
+    """
+    stack.begin_epoch(n_epochs)
+    penalties = stack.penalties.value(stack.module.weights).tolist()
+    losses = engine.train()
+    stack.after_epoch(n_epochs)
+    return [penalty + loss for penalty, loss in zip(penalties, losses)]

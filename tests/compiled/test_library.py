@@ -1,0 +1,191 @@
+"""The library: its builds, what there is without one, threads and interrupts."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from _engines import builds, with_engine, with_torch
+from _estimators import data
+from _fits import trained_by
+from _numeric import request_of
+
+import skreg
+from skreg import MLPClassifier, MLPRegressor
+from skreg.compiled import library as module
+from skreg.compiled.library import BUILDS, library
+from skreg.compiled.versions import engine_name
+from skreg.training.engine import engine_of
+from skreg.training.observer import Observer
+from skreg.training.stack import Stack
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_the_fastest_build_is_used():
+    capability = torch.backends.cpu.get_cpu_capability()
+    names = [name for name in BUILDS.get(capability, ("generic",)) if name in builds()]
+    assert library().name == names[0]
+
+
+def test_what_is_reported(capsys):
+    skreg.show_versions()
+    shown = capsys.readouterr().out
+    for name in ("python", "torch", "scikit-learn", "numpy"):
+        assert f"    {name}: " in shown
+    assert f"engine: compiled library ({library().name})" in shown
+    with with_torch():
+        assert engine_name() == "torch (SKREG_ENGINE=torch)"
+
+
+def test_without_a_library(monkeypatch, caplog):
+    """Torch trains, and it is said once, in no way that could break a fit."""
+
+    def fail(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(module, "Library", fail)
+    module._loaded.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING):
+            for _ in range(2):
+                MLPClassifier((3,), max_iter=1).fit(*data(MLPClassifier))
+        assert [record.getMessage() for record in caplog.records] == [module.NOT_BUILT]
+        assert engine_name() == "torch (the compiled library was not built)"
+    finally:
+        module._loaded.cache_clear()
+
+
+def test_another_version_of_the_library(monkeypatch):
+    """Structures of another size are noticed before any is read."""
+    name = library().name
+    monkeypatch.setattr(module, "STRUCTURES", module.STRUCTURES[:-1] * 2)
+    with pytest.raises(ImportError, match="built from another version"):
+        module.Library(name)
+
+
+def bits(estimator):
+    return [a.tobytes() for a in [*estimator.coefs_, *estimator.intercepts_]]
+
+
+@pytest.fixture
+def threads():
+    found = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(found)
+
+
+@pytest.mark.parametrize("kind", ["one large network", "many networks"])
+def test_the_number_of_threads_changes_no_bit(kind, threads, monkeypatch):
+    X, y = data(MLPRegressor, n_samples=300)
+    settings = {"dropout": 0.2, "l1": 1e-4, "max_norm": 1.0, "ema_decay": 0.9}
+    settings |= {"max_iter": 3, "batch_size": 100, "hidden_layer_sizes": (50, 37)}
+    if kind == "many networks":
+        settings["n_estimators"] = 7
+    # So that threads share even this work.
+    monkeypatch.setattr("skreg.training.threads.SHARED_PRODUCTS", 1)
+    monkeypatch.setattr("skreg.training.compiled_epoch.STEP_PRODUCTS", 1)
+    found = []
+    for n in (1, 2, 3, 5):
+        threads(n)
+        monkeypatch.setattr("skreg.training.threads.allowed_threads", lambda n=n: n)
+        monkeypatch.setattr(
+            "skreg.training.compiled_epoch.allowed_threads", lambda n=n: n
+        )
+        estimator = MLPRegressor(random_state=0, **settings)
+        found.append(bits(trained_by(builds()[-1], lambda e=estimator: e.fit(X, y))))
+    assert found[1:] == found[:-1]
+
+
+def test_training_that_diverges():
+    """The same error from both engines."""
+    X, y = data(MLPRegressor)
+    settings = {"solver": "sgd", "learning_rate_init": 1e9, "activation": "identity"}
+    settings |= {"learning_rate": "constant", "random_state": 0, "max_iter": 20}
+    messages = []
+    for context in (with_torch(), with_engine(builds()[-1])):
+        with context, pytest.raises(ValueError, match=r"not finite|diverged") as error:
+            MLPRegressor((5,), **settings).fit(X, y)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
+def test_python_goes_on_meanwhile():
+    """A call releases the interpreter's lock."""
+    X = np.random.default_rng(0).normal(size=(20_000, 20))
+    estimator = MLPRegressor((64,), max_iter=3, batch_size=64)
+    done, ticks = threading.Event(), []
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    other = threading.Thread(target=tick)
+    other.start()
+    try:
+        trained_by(builds()[-1], lambda: estimator.fit(X, X[:, 0]))
+    finally:
+        done.set()
+        other.join()
+    # Without the release it would tick between the calls only, which take 50 ms.
+    assert np.median(np.diff(ticks)) < 0.03
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time, warnings
+import numpy as np
+from skreg import MLPRegressor
+X = np.random.default_rng(0).normal(size=(200_000, 50))
+threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+start = time.perf_counter()
+network = MLPRegressor((256,), max_iter=100, batch_size=256, **{settings})
+try:
+    network.fit(X, X[:, 0])
+except KeyboardInterrupt:
+    print(time.perf_counter() - start - 1.0)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+@pytest.mark.parametrize("settings", [{}, {"n_estimators": 3}])
+def test_ctrl_c(settings):
+    """In the middle of an epoch, within a second, even on a busy machine."""
+    code = INTERRUPTED.replace("{settings}", repr(settings))
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
+    assert float(found.stdout) < 1.0, found.stderr
+
+
+def covered(**settings):
+    """Return whether the library trains a network."""
+    X, y = data(MLPClassifier)
+    estimator = MLPClassifier((4, 4), **settings)
+    engine = engine_of(Stack([request_of(estimator, X, y)]), Observer())
+    return type(engine).__name__ == "CompiledEpochs"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mixup": 0.2},
+        {"cutmix": 0.2},
+        {"cutout": 0.2},
+        {"adversarial": 0.1},
+        {"skip": "residual"},
+        {"skip": "linear", "stochastic_depth": 0.2},
+        {"numeric_embedding": "periodic"},
+        {"ensemble": "shared", "n_estimators": 2},
+        {"feature_penalties": [1, 1, 1, 1, 2], "l1": 0.1},
+        {"augment": lambda X, rng: X},
+    ],
+)
+def test_what_torch_trains(settings):
+    assert covered()
+    assert not covered(**settings)

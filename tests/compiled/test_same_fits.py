@@ -1,0 +1,207 @@
+"""Whole fits by the library are those by torch, for every setting that it covers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from _engines import builds
+from _estimators import ESTIMATORS, data
+from _fits import assert_close, assert_same_fit, trained_by, trained_by_torch
+from _numeric import request_of
+
+from skreg import MLPClassifier, MLPRegressor
+from skreg.compiled.structures import ACTIVATIONS
+from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.training.train import train
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SETTINGS = {
+    "plain": {},
+    "two hidden layers": {"hidden_layer_sizes": (9, 17)},
+    "linear": {"hidden_layer_sizes": ()},
+    "one batch": {"batch_size": 1000},
+    "batches of one": {"batch_size": 1, "max_iter": 3},
+    "in order": {"shuffle": False},
+    "as they are": {"standardize": False},
+    "robust": {"standardize": "robust"},
+    "dropout": {"dropout": 0.3},
+    "dropout by layers": {"hidden_layer_sizes": (9, 5), "dropout": [0.0, 0.4]},
+    "input dropout": {"input_dropout": 0.2},
+    "input noise": {"input_noise": 0.3},
+    "label smoothing": {"label_smoothing": 0.1},
+    "l1": {"l1": 0.01},
+    "l2": {"l2": 0.01},
+    "elastic net": {"l1": [0.01, 0.001], "l2": [0.0, 0.1]},
+    "group lasso": {"group_l1": 0.02},
+    "sparse groups": {"group_l1": 0.02, "l1": 0.01, "l2": 0.01},
+    "max norm": {"max_norm": 0.7},
+    "positive": {"positive": True},
+    "weight decay": {"weight_decay": 0.1},
+    "clipping": {"clip_norm": 0.05, "l2": 0.01},
+    "everything": {
+        "dropout": 0.2,
+        "input_noise": 0.1,
+        "l1": 0.001,
+        "l2": 0.001,
+        "group_l1": 0.01,
+        "max_norm": 1.0,
+        "weight_decay": 0.01,
+        "clip_norm": 1.0,
+    },
+    "batchnorm": {"batchnorm": True},
+    "batchnorm after": {"batchnorm": "after", "dropout": 0.2},
+    "batchnorm, two layers": {"batchnorm": True, "hidden_layer_sizes": (6, 5)},
+    "moving averages": {"ema_decay": 0.9},
+    "averages of batchnorm": {"ema_decay": 0.9, "batchnorm": True},
+    "averages of epochs": {"swa_fraction": 0.5},
+    "pruning": {"pruning": 0.5},
+    "linear skip": {"skip": "linear", "skip_l1": 0.01, "skip_l2": 0.1},
+    "groups of a skip": {"skip": "linear", "group_l1": 0.02},
+    "bins": {"numeric_embedding": "piecewise_linear"},
+    "bins and a skip": {"numeric_embedding": "piecewise_linear", "skip": "linear"},
+    "groups of bins": {"numeric_embedding": "piecewise_linear", "group_l1": 0.02},
+    "no intercept": {"fit_intercept": False},
+    "schedule": {"learning_rate": "cosine"},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 3},
+    "snapshots": {"n_snapshots": 2, "learning_rate": "cosine"},
+}
+COMMON = {
+    "hidden_layer_sizes": (9,),
+    "max_iter": 20,
+    "batch_size": 16,
+    "learning_rate": "constant",
+    "learning_rate_init": 0.01,
+    "random_state": 0,
+}
+
+
+def compare(kind, X, y, settings, build=None, dtype="float64", **fit_params):
+    """Assert that a fit of the library is that of torch."""
+
+    def fit():
+        return kind(**COMMON | settings).fit(X.astype(dtype), y, **fit_params)
+
+    found = trained_by(build or builds()[-1], fit)
+    assert_same_fit(found, trained_by_torch(fit))
+    return found
+
+
+CASES = [
+    (kind, name)
+    for kind in ESTIMATORS
+    for name in SETTINGS
+    if (kind, name) != (MLPRegressor, "label smoothing")
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("kind, name", CASES)
+def test_settings(kind, name, solver, dtype):
+    settings = SETTINGS[name] | {"solver": solver}
+    X, y = data(kind, n_samples=83)
+    compare(kind, X, y, settings, dtype=dtype)
+
+
+@pytest.mark.parametrize("build", builds())
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["everything", "two hidden layers", "batchnorm after"])
+def test_builds(name, dtype, build):
+    X, y = data(MLPClassifier, n_samples=83)
+    compare(MLPClassifier, X, y, SETTINGS[name], build, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(activation, dtype):
+    X, y = data(MLPClassifier, n_samples=83)
+    settings = {"activation": activation, "hidden_layer_sizes": (9, 5), "dropout": 0.1}
+    compare(MLPClassifier, X, y, settings, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+def test_losses(loss, dtype):
+    X, y = data(MLPRegressor, n_samples=83)
+    y = np.abs(y) if loss == "poisson" else y
+    compare(MLPRegressor, X, y, {"loss": loss}, dtype=dtype)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 20])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_classes_and_weights(n_classes, weighted):
+    X, y = data(MLPClassifier, n_samples=97, n_classes=3)
+    y = np.arange(97) % n_classes if n_classes == 20 else y % n_classes
+    weight = np.random.default_rng(0).uniform(0, 2, 97) if weighted else None
+    settings = {"class_weight": "balanced"} if n_classes == 2 else {"batchnorm": True}
+    compare(MLPClassifier, X, y, settings, sample_weight=weight)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_several_labels(class_weight):
+    X, _ = data(MLPClassifier, n_samples=83)
+    Y = (np.random.default_rng(0).uniform(size=(83, 5)) < 0.3).astype(int)
+    settings = {"class_weight": class_weight, "batchnorm": True, "label_smoothing": 0.1}
+    compare(MLPClassifier, X, Y, settings)
+
+
+@pytest.mark.parametrize("n_targets", [2, 7])
+def test_several_targets(n_targets):
+    X, y = data(MLPRegressor, n_samples=83)
+    Y = np.asfortranarray(np.outer(y, np.arange(1, n_targets + 1)) + X[:, [0]])
+    compare(MLPRegressor, X, Y, {"skip": "linear"})
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sparse_rows(index):
+    X, y = data(MLPClassifier, n_samples=83)
+    S = sp.csr_array(np.where(np.abs(X - X.mean(0)) > X.std(0), X, 0))
+    S.indptr, S.indices = S.indptr.astype(index), S.indices.astype(index)
+    compare(MLPClassifier, S, y, {"input_dropout": 0.1})
+
+
+# Sizes of 1, below and above those of vectors and blocks, prime, and large.
+@pytest.mark.parametrize("n_rows", [2, 33, 150])
+@pytest.mark.parametrize("n_features", [1, 7, 131])
+@pytest.mark.parametrize("units", [1, 17, 67])
+def test_sizes(n_rows, n_features, units):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(n_rows, n_features)), rng.normal(size=(n_rows, 3))
+    for batch_size in (1, 31, 150):
+        settings = {"batch_size": batch_size, "hidden_layer_sizes": (units, 5)}
+        compare(MLPRegressor, X, Y, settings | {"max_iter": 3, "dropout": 0.2})
+
+
+def requests(kind, solver="adam"):
+    """Return requests of one group, of several lengths and with other settings."""
+    own = [
+        {"l1": 0.01, "dropout": 0.3},
+        {"l2": 0.1, "max_norm": 0.5},
+        {"weight_decay": 0.1, "ema_decay": 0.9},
+        {"pruning": 0.4, "input_noise": 0.2},
+        {"early_stopping": True, "n_iter_no_change": 1, "tol": 0.1},
+    ]
+    found = []
+    for seed, settings in enumerate(own):
+        X, y = data(kind, n_samples=90 - 11 * seed, seed=seed)
+        common = COMMON | {"solver": solver, "max_iter": 12 + seed}
+        estimator = kind(**common | settings)
+        found.append(replace(request_of(estimator, X, y), seed=seed))
+    return found
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_stack_is_its_models_alone(kind, solver):
+    """To the bit: a model does not see its companions, not even when they stop."""
+    asked = requests(kind, solver)[:4]
+    build = builds()[-1]
+    stack = trained_by(build, lambda: train(asked))
+    alone = trained_by(build, lambda: [train([request])[0] for request in asked])
+    torch = trained_by_torch(lambda: train(asked))
+    for one, same, other in zip(stack, alone, torch, strict=True):
+        for array, its, theirs in zip(one.state, same.state, other.state, strict=True):
+            np.testing.assert_array_equal(array, its)
+            assert_close(array, theirs)
