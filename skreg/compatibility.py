@@ -57,6 +57,7 @@ __all__ = [
     "InvalidParameterError",
     "NoCallbacks",
     "Options",
+    "ParametersMixin",
     "RealNotInt",
     "StrOptions",
     "available_if",
@@ -148,6 +149,59 @@ def check_constraints(estimator):
         For the first parameter that violates all of its constraints.
     """
     estimator._validate_params()
+
+
+# The types of defaults whose equality says that their constraints hold alike.
+_PLAIN = {bool, int, float, str, type(None)}
+
+
+class ParametersMixin:
+    """The parameters of an estimator, where what a class determines is found out once.
+
+    scikit-learn reads the signature of `__init__` several times for each `clone`,
+    `set_params` and `fit`, and `fit` checks all parameters, of which most have their
+    default. For dozens of parameters, this takes as long as training a small network.
+    What was found is kept in the class, for its present `__init__` and constraints.
+    """
+
+    @classmethod
+    def _get_param_names(cls):
+        known = vars(cls).get("_names_of_init")
+        if known is None or known[0] is not cls.__init__:
+            known = cls._names_of_init = cls.__init__, super()._get_param_names()
+        return list(known[1])
+
+    def _validate_params(self):
+        valid, nothing = self._valid_defaults(), object()
+        changed = {}
+        for name, value in self.get_params(deep=False).items():
+            default = valid.get(name, nothing)
+            if type(value) is not type(default) or value != default:
+                changed[name] = value
+        name = type(self).__name__
+        validate_parameter_constraints(self._parameter_constraints, changed, name)
+
+    def _valid_defaults(self):
+        """Return the plain defaults that satisfy their constraints, by name."""
+        cls, constraints = type(self), self._parameter_constraints
+        known = vars(cls).get("_checked_defaults")
+        if known is None or known[0] is not cls.__init__ or known[1] != constraints:
+            defaults = {
+                name: parameter.default
+                for name, parameter in signature(cls.__init__).parameters.items()
+                if type(parameter.default) in _PLAIN
+                and _is_valid(name, parameter.default, constraints)
+            }
+            known = cls._checked_defaults = cls.__init__, dict(constraints), defaults
+        return known[2]
+
+
+def _is_valid(name, value, constraints):
+    try:
+        validate_parameter_constraints(constraints, {name: value}, "")
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def metric_of(scorer):

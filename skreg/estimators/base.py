@@ -2,7 +2,6 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from inspect import signature
 from numbers import Integral
 from typing import Literal, Self
 
@@ -103,13 +102,6 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
     _n_scheduled_epochs = 10
     # The parameters that define the number of layers.
     _layers_given_by = "hidden_layer_sizes"
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        # A search reads the parameters several times a fit, which takes as long as a
-        # tenth of the fit if the signature is worked out each time (PEP 362).
-        if "__init__" in vars(cls):
-            cls.__init__.__signature__ = signature(cls.__init__)
 
     @abstractmethod
     def _learn_targets(self, y, classes, owner):

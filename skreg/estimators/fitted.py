@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.compatibility import callback_attributes
+from skreg.compatibility import ParametersMixin, callback_attributes
 from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
@@ -19,7 +19,7 @@ from skreg.typing import NDArray
 from skreg.version import __version__
 
 
-class FittedNetwork(BaseEstimator):
+class FittedNetwork(ParametersMixin, BaseEstimator):
     """Attributes, prediction and pickling of an estimator with trained networks.
 
     All attributes are derived from three values: the `Layout` (`_layout`), a `Fit` for
