@@ -27,6 +27,11 @@ def validated(estimator, X, *, reset=False, **targets):
     y : ndarray
         If it was given.
     """
+    is_plain = _is_plain(X) and (not targets or _is_plain_target(targets["y"], X))
+    if is_plain and (reset or _has_known_columns(estimator, X)):
+        if reset:
+            _note_columns(estimator, X)
+        return (X, targets["y"]) if targets else X
     try:
         return validate_data(
             estimator,
@@ -60,19 +65,53 @@ def is_valid(estimator, X):
         A fitted one.
     X : object
     """
-    like_training = (
+    return _is_plain(X) and _has_known_columns(estimator, X)
+
+
+def _is_plain(X):
+    """Return whether scikit-learn would return inputs as they are.
+
+    Its checks take as long as the training steps of a small network.
+    """
+    return (
         type(X) is np.ndarray
         and X.dtype in (np.float64, np.float32)
         and X.ndim == 2
-        and X.shape[0] > 0
-        and X.shape[1] == estimator.n_features_in_
+        and X.size > 0
         and X.flags.c_contiguous
-        and not hasattr(estimator, "feature_names_in_")
+        and _has_finite_sum(X)
     )
-    if not like_training:
-        return False
+
+
+def _is_plain_target(y, X):
+    """Return whether scikit-learn would return numbers as targets as they are."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype.kind in "biuf"
+        and y.ndim in (1, 2)
+        and y.size > 0
+        and len(y) == len(X)
+        and (y.dtype.kind != "f" or _has_finite_sum(y))
+    )
+
+
+def _has_finite_sum(array):
+    # The sum of finite numbers may overflow, but no other sum is finite.
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(X.sum())
+        return math.isfinite(array.sum())
+
+
+def _has_known_columns(estimator, X):
+    """Return whether an array has as many columns as in training, without names."""
+    known = getattr(estimator, "n_features_in_", None)
+    return X.shape[1] == known and not hasattr(estimator, "feature_names_in_")
+
+
+def _note_columns(estimator, X):
+    """Set the attributes that scikit-learn sets for an array."""
+    estimator.n_features_in_ = X.shape[1]
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
 
 
 def _words(X):
