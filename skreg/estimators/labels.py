@@ -85,7 +85,7 @@ class Labels:
         classes : array-like, default=None
             The classes that the call is given.
         """
-        y, kind = _flat(y), type_of_target(y)
+        y, kind = _flat(y), _kind_of(y)
         if classes is not None and not np.array_equal(np.unique(classes), self.classes):
             raise ValueError(
                 f"classes={classes!r} are not the {self.classes.tolist()} of the "
@@ -158,6 +158,9 @@ def learn_labels(y, classes, owner):
     y : ndarray
     labels : Labels
     """
+    found = _codes(y)
+    if found is not None and classes is None:
+        return y, _labels(found, _kind_of_codes(found), owner)
     kind = type_of_target(y)
     if kind.startswith(("continuous", "unknown")):
         check_classification_targets(y)  # it has the message
@@ -174,12 +177,60 @@ def learn_labels(y, classes, owner):
     if is_multilabel:
         y = given = _indicators(y)
     found = np.arange(y.shape[1]) if is_multilabel else np.unique(given)
-    if len(found) < 2:
-        raise ValueError(
-            f"{owner} needs at least two classes, got one class: {found.tolist()}."
-        )
-    labels = Labels(found, kind)
+    labels = _labels(found, kind, owner)
     return (y if classes is None else labels.check(y, classes)), labels
+
+
+def _labels(classes, kind, owner):
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} needs at least two classes, got one class: {classes.tolist()}."
+        )
+    return Labels(classes, kind)
+
+
+def _kind_of(y):
+    found = _codes(y)
+    return type_of_target(y) if found is None else _kind_of_codes(found)
+
+
+def _codes(y):
+    """Return the distinct labels of an array of whole numbers, one for each row.
+
+    None for all other targets, which `type_of_target` has to read. It takes as long as
+    some training steps of a small network.
+    """
+    if not _are_codes(y):
+        return None
+    found = np.unique(y)
+    # Some versions of scikit-learn warn of classes that are more than half of the rows.
+    return found if 2 * len(found) <= len(y) else None
+
+
+def _are_codes(y):
+    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biu"
+
+
+def _kind_of_codes(found):
+    return "binary" if len(found) <= 2 else "multiclass"
+
+
+def accuracy(y, predicted):
+    """Return the accuracy of labels, as `sklearn.metrics.accuracy_score` does.
+
+    Parameters
+    ----------
+    y, predicted : {array-like, sparse matrix}
+
+    Returns
+    -------
+    float or None
+        None if these are not two arrays of codes, which `accuracy_score` has to check.
+    """
+    are_codes = _codes(y) is not None and _codes(predicted) is not None
+    if not are_codes or len(y) != len(predicted):
+        return None
+    return float(np.mean(y == predicted))
 
 
 def check_indicators(y):
@@ -196,7 +247,7 @@ def check_indicators(y):
     """
     if sp.issparse(y):
         _indicators(y.tocsr())
-    elif type_of_target(y) == "multilabel-indicator":
+    elif not _are_codes(y) and type_of_target(y) == "multilabel-indicator":
         _indicators(np.asarray(y))
 
 

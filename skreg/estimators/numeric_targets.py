@@ -1,5 +1,6 @@
 """Numbers as targets: checked, and standardised for the loss."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -177,6 +178,34 @@ def regression_loss(name, quantile):
     """Return the loss that the parameters `loss` and `quantile` stand for."""
     kind = REGRESSION_LOSSES[name]
     return kind(quantile) if kind is QuantileLoss else kind()
+
+
+def r_squared(y, predicted):
+    """Return R^2 of two vectors, as `sklearn.metrics.r2_score` does.
+
+    Parameters
+    ----------
+    y, predicted : array-like
+
+    Returns
+    -------
+    float or None
+        None if these are not two vectors of double precision, of finite numbers that
+        vary, which `r2_score` has to check.
+    """
+    are_vectors = all(
+        type(part) is np.ndarray and part.dtype == np.float64 and part.ndim == 1
+        for part in (y, predicted)
+    )
+    if not are_vectors or not 2 <= len(y) == len(predicted):
+        return None
+    y, predicted = y[:, None], predicted[:, None]  # which are summed in its order
+    with np.errstate(over="ignore", invalid="ignore"):
+        around = ((y - y.mean(axis=0)) ** 2).sum(axis=0)[0]
+        missed = ((y - predicted) ** 2).sum(axis=0)[0]
+    if around == 0 or not math.isfinite(around + missed):
+        return None
+    return float(1 - missed / around)
 
 
 def _numeric(y, owner):

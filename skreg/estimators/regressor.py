@@ -5,10 +5,15 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
 from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
-from skreg.estimators.numeric_targets import learn_numbers, regression_loss
+from skreg.estimators.numeric_targets import (
+    learn_numbers,
+    r_squared,
+    regression_loss,
+)
 from skreg.networks.losses import REGRESSION_LOSSES
 from skreg.parameters.intervals import BETWEEN_0_AND_1
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -77,6 +82,31 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
             In the units of the targets.
         """
         return self._decoded(self._raw_predict(X))
+
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the coefficient of determination, R^2.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            At most 1; 0 for the mean of `y`. The mean over several outputs.
+        """
+        predicted = self.predict(X)
+        found = r_squared(y, predicted) if sample_weight is None else None
+        if found is None:
+            found = r2_score(y, predicted, sample_weight=sample_weight)
+        return found
 
     def _decoded(self, score):
         loss, targets = self._layout.loss, self._layout.targets
