@@ -1,6 +1,7 @@
 """The structure that all networks of a stack share: their layers and tensors."""
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -294,9 +295,13 @@ def _embedding_shapes(architecture):
     }
 
 
+@lru_cache
 def state_names(architecture):
-    """Return the names of a network's tensors, in the order of `state_shapes`."""
-    return list(state_shapes(architecture))
+    """Return the names of a network's tensors, in the order of `state_shapes`.
+
+    A tuple, which is kept for the next networks of the same architecture.
+    """
+    return tuple(state_shapes(architecture))
 
 
 # The names of the estimators' parameters for the fields of an architecture.

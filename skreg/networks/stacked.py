@@ -69,17 +69,22 @@ class StackedNetwork(torch.nn.Module):
         """Register the tensors of a state and build the layers over them."""
         super().__init__()
         self.architecture, self.state_names = architecture, state_names(architecture)
+        held = {}
         for name, tensor in zip(self.state_names, tensors):
             if is_statistic(name):
+                held[name] = tensor
                 self.register_buffer(name, tensor)
             else:
-                self.register_parameter(name, torch.nn.Parameter(tensor, False))
-        named = dict(self.named_parameters())
-        weights = {n: p for n, p in named.items() if n.startswith("weight")}
-        self.weights = list(weights.values())
-        self.free_parameters = [p for n, p in named.items() if n not in weights]
-        tensors = dict(zip(self.state_names, self.state))
-        self._layers = build_layers(architecture, tensors)
+                held[name] = torch.nn.Parameter(tensor, False)
+                self.register_parameter(name, held[name])
+        weights = [name for name in held if name.startswith("weight")]
+        self.weights = [held[name] for name in weights]
+        self.free_parameters = [
+            held[name]
+            for name in held
+            if name not in weights and not is_statistic(name)
+        ]
+        self._layers = build_layers(architecture, held)
 
     @property
     def state(self):
@@ -96,7 +101,7 @@ class StackedNetwork(torch.nn.Module):
 
     def prepare_training(self):
         """Allocate the gradients, which every step overwrites; return the network."""
-        for parameter in self.parameters():
+        for parameter in (*self.weights, *self.free_parameters):
             parameter.grad = torch.zeros_like(parameter)
         return self
 

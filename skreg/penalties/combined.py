@@ -182,17 +182,22 @@ class Penalties:
         self.strengths, self.n_rows = strengths, n_rows
         self.inputs = {} if inputs is None else inputs
         n_layers = next(iter(strengths.values())).shape[1]
-        self.layers = [Sum(self._of_layer(layer)) for layer in range(n_layers)]
+        # Whether each penalty is on, by kind, model and layer. Read once, because each
+        # reading takes as long as a step of a small network.
+        of_kinds = [strengths[kind.parameter] != kind.off for kind in PENALTIES]
+        self._is_on = torch.stack(of_kinds)
+        in_any = self._is_on.any(1).tolist()
+        self.layers = [
+            Sum(self._of_layer(layer, [of_kind[layer] for of_kind in in_any]))
+            for layer in range(n_layers)
+        ]
         self.smooth, self.nonsmooth = self._parts(True), self._parts(False)
 
-    def _of_layer(self, layer):
-        columns = [
-            (kind, self.strengths[kind.parameter][:, layer]) for kind in PENALTIES
-        ]
+    def _of_layer(self, layer, is_on):
         return [
-            self.make(kind, column, layer)
-            for kind, column in columns
-            if (column != kind.off).any() or self._leaves_out(kind, layer)
+            self.make(kind, self.strengths[kind.parameter][:, layer], layer)
+            for kind, is_on_here in zip(PENALTIES, is_on)
+            if is_on_here or self._leaves_out(kind, layer)
         ]
 
     def _leaves_out(self, kind, layer):
@@ -228,12 +233,13 @@ class Penalties:
 
     def nonsmooth_models(self):
         """Return for each model whether it has a penalty that is not smooth."""
-        on = [
-            (self.strengths[kind.parameter] != kind.off).any(1)
-            for kind in PENALTIES
+        in_any_layer = self._is_on.any(2).tolist()
+        nonsmooth = [
+            of_models
+            for kind, of_models in zip(PENALTIES, in_any_layer)
             if not kind.is_smooth
         ]
-        return torch.stack(on).any(0).tolist()
+        return list(map(any, zip(*nonsmooth)))
 
     def select(self, models):
         """Return the penalties of the models in the index `models`."""

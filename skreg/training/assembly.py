@@ -45,19 +45,28 @@ def stacked_vectors(kind, requests, like):
     object
         An instance of `kind`. Each field is a tensor with one row per request.
     """
-    columns = []
-    for part in fields(kind):
-        values = np.array([request.settings[part.name] for request in requests])
-        columns.append(torch.tensor(values, **like))
-    return kind(*columns)
+    # One array for all numbers, because a stack of a few small networks has more
+    # settings than its training has steps.
+    names = [part.name for part in fields(kind)]
+    lists = {n for n in names if isinstance(requests[0].settings[n], list | tuple)}
+    numbers = _settings(requests, [n for n in names if n not in lists], like)
+    columns = numbers | {n: _settings(requests, [n], like)[n] for n in lists}
+    return kind(**columns)
+
+
+def _settings(requests, names, like):
+    """Return settings by name, each a tensor with one row per request.
+
+    All are numbers, or sequences of one length.
+    """
+    values = [[request.settings[name] for request in requests] for name in names]
+    stacked = torch.tensor(np.array(values, np.float64), **like)
+    return dict(zip(names, stacked.unbind()))
 
 
 def stacked_penalties(requests, like):
     """Return the `Penalties` of the requests."""
-    strengths = {}
-    for name in (kind.parameter for kind in PENALTIES):
-        rows = [request.settings[name] for request in requests]
-        strengths[name] = torch.tensor(rows, **like)
+    strengths = _settings(requests, [kind.parameter for kind in PENALTIES], like)
     n_rows = requests[0].architecture.group_rows
     return Penalties(strengths, n_rows, stacked_input_terms(requests, like))
 
