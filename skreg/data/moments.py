@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import gen_batches
 
 # Number of elements read at a time, to limit memory for memory maps and sparse data.
 ELEMENTS_AT_A_TIME = 2**22
@@ -72,10 +71,11 @@ class Moments:
 
     def updated(self, array, index, weight):
         """Return the moments with more rows; the parameters are those of `of`."""
-        moments = self
-        for rows in gen_batches(len(index), _n_at_a_time(array)):
-            own = None if weight is None else weight[index[rows]]
-            moments = moments._with(array[index[rows]], own)
+        moments, size = self, _n_at_a_time(array)
+        for start in range(0, len(index), size):
+            rows = index[start : start + size]
+            own = None if weight is None else weight[rows]
+            moments = moments._with(array[rows], own)
         return replace(moments, n_rows=self.n_rows + len(index))
 
     def _with(self, part, weight):
@@ -88,8 +88,10 @@ class Moments:
             part = part / self.unit
             part -= self.origin / self.unit
             own = _moments(part, weight)
-        before = self.shifted_mean, self.shifted_variance, self.total_weight
-        mean, variance, total = _merged(before, own)
+        if self.total_weight:
+            before = self.shifted_mean, self.shifted_variance, self.total_weight
+            own = _merged(before, own)
+        mean, variance, total = own
         return replace(
             self, shifted_mean=mean, shifted_variance=variance, total_weight=total
         )

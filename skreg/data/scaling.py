@@ -70,7 +70,7 @@ class StackedScaling:
         def stacked(arrays):
             if arrays[0] is None:
                 return None
-            return torch.from_numpy(np.stack(arrays)).unsqueeze(1).to(device)
+            return torch.from_numpy(np.array(arrays)).unsqueeze(1).to(device)
 
         offsets = stacked([scaling.offset for scaling in scalings])
         scales = stacked([scaling.scale for scaling in scalings])

@@ -86,7 +86,8 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
 
     def _raw_predict(self, X):
         """Return the raw outputs, an array of shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # it has the message
         if not is_valid(self, X):
             X = validated(self, self._layout.inputs.rows_of(X)[0])
         return self._get_inference().scores(X)

@@ -44,7 +44,8 @@ class Inference:
     def __init__(self, layout, states, device, scalings=None):
         # torch cannot hold arrays that are read-only, as those of a memory map are.
         states = [
-            [np.require(array, requirements="W") for array in state] for state in states
+            [array if array.flags.writeable else array.copy() for array in state]
+            for state in states
         ]
         dtype = torch.from_numpy(states[0][0]).dtype
         device = device_here(device)

@@ -40,8 +40,10 @@ def check_scorer(parameter, value, *, others=()):
             f"{parameter}={name} must be called as {name}(estimator, X, y). Make a "
             f"scorer of a metric, such as sklearn.metrics.make_scorer({name})."
         )
+    if not isinstance(value, str) or value in others:
+        return
     names = [*others, *get_scorer_names()]
-    if not isinstance(value, str) or value in names:
+    if value in names:
         return
     raise ValueError(
         f"{parameter}={value!r} is not a score of scikit-learn;"

@@ -26,6 +26,8 @@ def violations(stack, positions, n_epochs):
     dict of int to float
         The violation for each position.
     """
+    if not positions:
+        return {}
     is_noisy, found = _noisy_models(stack), {}
     for streams, n in zip(stack.streams, n_epochs):
         streams.begin_epoch(n)

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 
 from skreg.augmentation.parameter import is_random
@@ -162,7 +161,7 @@ class FitRequest:
         names = regularisers(effects={"rows", "optimum"})
         strengths = [self.settings[name] for name in names if name in self.settings]
         return not (
-            any(np.any(strength) for strength in strengths)
+            any(map(_is_on, strengths))
             or self.architecture.batchnorm
             or is_random(self.augment)
         )
@@ -177,11 +176,12 @@ class FitRequest:
         several units changes. The gradient does not vanish at a kink, so further
         iterations over all rows would be useless.
         """
+        if not self.may_polish or self.architecture.is_pooled:
+            return False
         settings = self.settings
         sparse = any(settings["l1"]) or any(settings["group_l1"])
         wanted = sparse or self.architecture.is_linear
-        wanted = wanted and not self.architecture.is_pooled
-        return self.may_polish and self.is_deterministic and wanted
+        return wanted and self.is_deterministic
 
     @property
     def has_fixed_length(self):
@@ -257,6 +257,11 @@ class FitRequest:
             score=other.score,
             initial=other.initial,
         )
+
+
+def _is_on(strength):
+    """Return whether a strength, or that of any layer, is not zero."""
+    return any(strength) if isinstance(strength, list | tuple) else strength != 0
 
 
 @dataclass
