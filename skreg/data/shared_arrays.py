@@ -3,8 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
-# Number of elements that are compared first. Different arrays seldom agree in them.
-N_SAMPLED = 64
+# Number of elements that are compared first, all those of a small array. Different
+# larger arrays seldom agree in them.
+N_SAMPLED = 256
 
 
 class SharedArrays:
@@ -45,7 +46,7 @@ class SharedArrays:
         ]
         candidates = self._by_sample.setdefault((array.shape, *sample), [])
         for other in candidates:
-            if other is array or all(map(np.array_equal, _parts(other), parts)):
+            if other is array or all(map(_are_equal, _parts(other), parts)):
                 return other
         candidates.append(array)
         return array
@@ -59,5 +60,13 @@ def _parts(array):
 
 
 def _sample(array):
-    flat = array.reshape(-1)
-    return flat[:: max(1, flat.size // N_SAMPLED)]
+    return array.reshape(-1)[:: _stride(array)]
+
+
+def _stride(array):
+    return max(1, array.size // N_SAMPLED)
+
+
+def _are_equal(one, other):
+    """Return whether two arrays are equal of which the samples are."""
+    return _stride(one) == 1 or np.array_equal(one, other)

@@ -6,6 +6,8 @@ import torch
 
 from skreg.parameters.suggestions import in_words
 
+CPU = torch.device("cpu")
+
 
 def check_device(device, dtype=None):
     """Return the torch device of the parameter `device`, if this machine has it.
@@ -76,7 +78,7 @@ def device_here(device):
     UserWarning
         If it is not the device of the fit.
     """
-    reason = None if device.type == "cpu" else _what_is_wrong(device)
+    reason = _what_is_wrong(device)
     if reason is None:
         return device
     warnings.warn(
@@ -84,7 +86,7 @@ def device_here(device):
         f"this machine ({reason}). It predicts on the CPU.",
         stacklevel=2,
     )
-    return torch.device("cpu")
+    return CPU
 
 
 def available_devices():
@@ -99,6 +101,8 @@ def available_devices():
 
 def _what_is_wrong(device):
     """Return why a device cannot be used, or None."""
+    if device == CPU:
+        return None
     try:
         # A tensor that cannot come back, as from "meta", is of no use either.
         torch.empty(0, device=device).cpu()

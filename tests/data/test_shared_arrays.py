@@ -45,6 +45,19 @@ def test_arrays_that_differ_in_one_element_are_two(kind):
         assert shared.array(other) is other
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_rows", [1, 12, 13, 25, 26])
+def test_small_arrays(kind, n_rows):
+    """Up to twice as many elements as are looked at first."""
+    one = example(kind)[:n_rows].copy()
+    numbers = one.data if kind == "csr" else one
+    for position in np.ndindex(numbers.shape):
+        shared, other = SharedArrays(), one.copy()
+        (other.data if kind == "csr" else other)[position] += 1
+        assert shared.array(one) is one and shared.array(one.copy()) is one
+        assert shared.array(other) is other
+
+
 def test_dtype_and_shape_count():
     one = np.zeros((4, 6))
     others = [np.zeros((6, 4)), np.zeros((4, 6), np.float32), np.zeros(24)]
