@@ -172,14 +172,18 @@ class ParametersMixin:
         return list(known[1])
 
     def _validate_params(self):
-        valid, nothing = self._valid_defaults(), object()
-        changed = {}
-        for name, value in self.get_params(deep=False).items():
-            default = valid.get(name, nothing)
-            if type(value) is not type(default) or value != default:
-                changed[name] = value
-        name = type(self).__name__
-        validate_parameter_constraints(self._parameter_constraints, changed, name)
+        params, valid = self.get_params(deep=False), self._valid_defaults()
+        changed = {
+            name: value
+            for name, value in params.items()
+            # Equal numbers of other types, as 0 and False, may be invalid.
+            if name not in valid
+            or type(value) is not type(valid[name])
+            or value != valid[name]
+        }
+        validate_parameter_constraints(
+            self._parameter_constraints, changed, type(self).__name__
+        )
 
     def _valid_defaults(self):
         """Return the plain defaults that satisfy their constraints, by name."""

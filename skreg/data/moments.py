@@ -64,7 +64,8 @@ class Moments:
         else:
             origin = few[0].astype(np.float64)
         # Within what can be inverted.
-        exponents = np.clip(np.frexp(largest.astype(np.float64))[1], -1000, 1000)
+        exponents = np.frexp(largest.astype(np.float64))[1]
+        exponents = np.minimum(np.maximum(exponents, -1000), 1000)
         zeros = np.zeros(array.shape[1])
         start = cls(origin, np.ldexp(1.0, exponents), zeros, zeros, 0.0)
         return start.updated(array, index, weight)
@@ -149,8 +150,8 @@ class Moments:
             None for sparse data, which centring would make dense.
         scale : ndarray of shape (n_columns,)
         """
-        mean = None if self.origin is None else self.mean.astype(dtype)
-        return mean, self.scale.astype(dtype)
+        mean = None if self.origin is None else self.mean.astype(dtype, copy=False)
+        return mean, self.scale.astype(dtype, copy=False)
 
     def channel_standardisation(self, dtype, n_channels):
         """Return the mean and the scale of each channel, over rows and pixels.

@@ -61,7 +61,7 @@ class StackedNetwork(torch.nn.Module):
         for arrays in zip(*states):
             parts = [torch.as_tensor(array, dtype=dtype) for array in arrays]
             # The arrays of a single model are shared with the caller.
-            stacked = torch.stack(parts) if len(parts) > 1 else parts[0][None]
+            stacked = torch.stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0)
             tensors.append(stacked.to(device))
         self._hold(architecture, tensors)
 
@@ -69,21 +69,16 @@ class StackedNetwork(torch.nn.Module):
         """Register the tensors of a state and build the layers over them."""
         super().__init__()
         self.architecture, self.state_names = architecture, state_names(architecture)
-        held = {}
+        self.weights, self.free_parameters, held = [], [], {}
         for name, tensor in zip(self.state_names, tensors):
             if is_statistic(name):
-                held[name] = tensor
                 self.register_buffer(name, tensor)
-            else:
-                held[name] = torch.nn.Parameter(tensor, False)
-                self.register_parameter(name, held[name])
-        weights = [name for name in held if name.startswith("weight")]
-        self.weights = [held[name] for name in weights]
-        self.free_parameters = [
-            held[name]
-            for name in held
-            if name not in weights and not is_statistic(name)
-        ]
+                held[name] = tensor
+                continue
+            held[name] = parameter = torch.nn.Parameter(tensor, False)
+            self.register_parameter(name, parameter)
+            is_weight = name.startswith("weight")
+            (self.weights if is_weight else self.free_parameters).append(parameter)
         self._layers = build_layers(architecture, held)
 
     @property
