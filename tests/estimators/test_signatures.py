@@ -133,6 +133,32 @@ def test_constraints_and_init_may_change_later():
         check_constraints(Changing())
 
 
+def test_a_class_is_read_once(monkeypatch):
+    def read(*args):
+        raise AssertionError("it is known")
+
+    X, y = data(MLPClassifier)
+    network = MLPClassifier((2,), max_iter=1).fit(X, y)
+    monkeypatch.setattr("inspect.signature", read)
+    monkeypatch.setattr("skreg.compatibility.signature", read)
+    clone(network).set_params(activation="tanh").fit(X, y)
+
+
+def test_only_what_was_set_is_checked(monkeypatch):
+    checked, check = [], validate_parameter_constraints
+
+    def noted(constraints, params, name):
+        checked.append(set(params))
+        check(constraints, params, name)
+
+    check_constraints(MLPClassifier())
+    monkeypatch.setattr("skreg.compatibility.validate_parameter_constraints", noted)
+    check_constraints(
+        MLPClassifier(l1=0.5, l2=0.0, batchnorm=np.False_, random_state=3)
+    )
+    assert checked == [{"hidden_layer_sizes", "l1", "batchnorm", "random_state"}]
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_classes_are_freed():
     class Passing(MLPClassifier):
