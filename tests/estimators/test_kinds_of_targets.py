@@ -70,22 +70,32 @@ def test_accuracy(dtype, convert, weighted):
         assert found == expected and type(found) is float
 
 
+def outcome(function, *args):
+    """Return the result, or the message of the error."""
+    try:
+        return function(*args)
+    except ValueError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize(
-    ("y", "message"),
+    "y",
     [
-        (np.arange(59), "inconsistent numbers of samples"),
-        (np.arange(60) / 7, "mix of continuous and"),
-        (np.full(60, "a"), r"(?i)mix of"),
-        (np.zeros((60, 2), int), "mix of multilabel|can't handle a mix"),
-        (np.array(3), "scalar|array-like|Singleton"),
-        (None, "array-like|None"),
+        np.arange(59),
+        np.arange(60) / 7,
+        np.full(60, "a"),
+        np.full(60, "a", object),
+        np.zeros((60, 2), int),
+        np.zeros((60, 1), int),
+        np.zeros((60, 1, 1), int),
     ],
 )
-def test_accuracy_of_what_cannot_be_scored(y, message):
-    X, labels = data(MLPClassifier)
-    network = MLPClassifier((4,), max_iter=1, random_state=0).fit(X, labels)
-    with pytest.raises((ValueError, TypeError), match=message):
-        network.score(X, y)
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+def test_accuracy_of_targets_that_are_not_those_of_the_training(y):
+    X, codes = data(MLPClassifier)
+    network = MLPClassifier((4,), max_iter=1, random_state=0).fit(X, codes)
+    expected = outcome(accuracy_score, y, network.predict(X))
+    assert outcome(network.score, X, y) == expected
 
 
 def test_accuracy_of_other_labels_than_those_of_the_training():
