@@ -25,6 +25,7 @@ EXPORTS = {
     "parameters": set(),
     "data": set(),
     "augmentation": {"Augmented", "ImageAugmenter", "TableAugmenter", "TextAugmenter"},
+    "compiled": {"show_versions"},
     "training": set(),
     "fusion": {"fused"},
     "estimators": {"CNNClassifier", "CNNRegressor", "MLPClassifier", "MLPRegressor"},

@@ -13,6 +13,7 @@ from skreg.estimators.class_predictions import (
 )
 from skreg.estimators.labels import learn_labels
 from skreg.parameters.intervals import SHARE
+from skreg.training.threads import threads_for
 from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 
@@ -115,8 +116,9 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
         if self.n_outputs_ == 1:
             # A difference from 1 would lose the digits of small probabilities.
             score = np.concatenate([-score, score], axis=-1)
-        inverse_link = self._layout.loss.inverse_link
-        return inside_unit_interval(inverse_link(torch.from_numpy(score)).numpy())
+        with threads_for(score.size):
+            probability = self._layout.loss.inverse_link(torch.from_numpy(score))
+        return inside_unit_interval(probability.numpy())
 
     @property
     def coef_(self) -> NDArray[Any]:

@@ -13,11 +13,15 @@ from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
 from skreg.training.compiled_plan import NetworkPlan, covers_network, covers_rows
-from skreg.training.threads import threads_for
+from skreg.training.threads import share_out, threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
 ROWS_AT_LEAST = 64
+# With fewer multiplications in the largest product, torch is as fast as the library.
+FEW_PRODUCTS = 2**19
+# Rows that the library computes in one call.
+ROWS_OF_A_PART = 2048
 # From this number of elements of X on, inputs that are not used are left out.
 MANY = 2**16
 
@@ -75,13 +79,16 @@ class Inference:
         n_networks = self.network.n_models * architecture.n_members
         widest = architecture.widest * n_networks
         size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
+        found = self._with_library(X)
+        if found is not None:
+            return self._mean(found).numpy()
         with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
-                return self._mean_score(X).numpy()
+                return self._mean(self._with_torch(X)).numpy()
             # Filled in place, because small results between large ones fragment memory.
             result = np.empty((n_rows, self._layout.targets.n_outputs), self._dtype)
             for part in gen_batches(n_rows, size):
-                result[part] = self._mean_score(X[part]).numpy()
+                result[part] = self._mean(self._with_torch(X[part])).numpy()
             return result
 
     def scores_of_each(self, X):
@@ -96,8 +103,11 @@ class Inference:
         -------
         ndarray of shape (n_networks, n_samples, n_outputs)
         """
-        with threads_for(X.shape[0] * self._layout.architecture.largest_product):
-            return self._scores(X).cpu().numpy()
+        found = self._with_library(X)
+        if found is None:
+            with threads_for(X.shape[0] * self._layout.architecture.largest_product):
+                found = self._with_torch(X)
+        return found.cpu().numpy()
 
     def _used_inputs(self, X):
         """Return the inputs that are used, if it is worth leaving the others out.
@@ -138,21 +148,26 @@ class Inference:
         device = self.network.weights[0].device
         return Inference(layout, states, device)
 
-    def _mean_score(self, X):
-        """Return raw outputs of their mean, a tensor of shape (n_rows, n_outputs)."""
-        score = self._scores(X)
+    def _mean(self, score):
+        """Return raw outputs of their mean, a tensor of shape (n_rows, n_outputs).
+
+        `score` are those of each network, of shape (n_networks, n_rows, n_outputs).
+        """
         is_single = score.size(0) == 1
         score = score.squeeze(0) if is_single else self._layout.loss.mean_score(score)
         return score if score.device.type == "cpu" else score.cpu()
 
-    def _scores(self, X):
-        """Return raw outputs, a tensor of shape (n_networks, n_rows, n_outputs)."""
-        found = self._with_library(X)
-        return self._with_torch(X) if found is None else found
-
     def _with_library(self, X):
-        """Return raw outputs computed by the compiled library, None if it cannot."""
-        found = library()
+        """Return raw outputs, computed by the compiled library.
+
+        Returns
+        -------
+        Tensor of shape (n_networks, n_rows, n_outputs) or None
+            None if the library cannot compute them, or not faster than torch.
+        """
+        architecture, n_rows = self._layout.architecture, X.shape[0]
+        products = n_rows * architecture.largest_product
+        found = library() if products >= FEW_PRODUCTS else None
         if found is None or not covers_network(self.network):
             return None
         if not covers_rows(X, self._scaling):
@@ -160,13 +175,21 @@ class Inference:
         if self._plan is None or not self._plan.is_current():
             self._plan = NetworkPlan(self.network, self._layout.loss)
         plan = self._plan.for_data(X, self._scaling)
-        n_outputs = self._layout.architecture.layer_sizes[-1]
-        scores = np.empty((self.network.n_models, X.shape[0], n_outputs), self._dtype)
-        for model, out in enumerate(scores):
-            found.predict(plan.address, model, 0, out)
+        shape = self.network.n_models, n_rows, architecture.layer_sizes[-1]
+        scores, n_parts = np.empty(shape, self._dtype), -(-n_rows // ROWS_OF_A_PART)
+
+        def predict(number, stopped):
+            model, part = divmod(number, n_parts)
+            start = part * ROWS_OF_A_PART
+            out = scores[model, start : start + ROWS_OF_A_PART]
+            found.predict(plan.address, model, start, out)
+
+        n_calls = self.network.n_models * n_parts
+        share_out(predict, np.full(n_calls, products // n_parts))
         return torch.from_numpy(scores)
 
     def _with_torch(self, X):
+        """Return raw outputs, computed by torch, as `_with_library`."""
         if sp.issparse(X):
             X = X.toarray()
         elif not X.flags.writeable:

@@ -16,6 +16,7 @@ from skreg.estimators.numeric_targets import (
 )
 from skreg.networks.losses import REGRESSION_LOSSES
 from skreg.parameters.intervals import BETWEEN_0_AND_1
+from skreg.training.threads import threads_for
 from skreg.typing import ArrayLike, MatrixLike, NDArray
 
 
@@ -110,7 +111,8 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
 
     def _decoded(self, score):
         loss, targets = self._layout.loss, self._layout.targets
-        mean = loss.inverse_link(torch.from_numpy(score)).numpy()
+        with threads_for(score.size):
+            mean = loss.inverse_link(torch.from_numpy(score)).numpy()
         prediction = targets.decode(mean)
         return prediction[:, 0] if targets.is_flat else prediction
 

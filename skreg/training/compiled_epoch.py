@@ -22,7 +22,15 @@ class CompiledEpochs:
     library : Library
     stack : Stack
         Its tensors must stay where they are.
+
+    Attributes
+    ----------
+    products_of_torch : int
+        Zero: after an operation of torch in several threads, they go on for a while in
+        a loop, waiting for the next, and would take the cores from the library.
     """
+
+    products_of_torch = 0
 
     def __init__(self, library, stack):
         self._library, self.stack = library, stack

@@ -14,10 +14,16 @@ class TorchEpochs:
     stack : Stack
     observer : Observer
         Notified at the start and at the end of each batch.
+
+    Attributes
+    ----------
+    products_of_torch : int
+        Number of multiplications in the largest product of torch, over all models.
     """
 
     def __init__(self, stack, observer):
         self.stack, self.observer = stack, observer
+        self.products_of_torch = stack.largest_product()
 
     def train(self):
         """Train for an epoch and return the mean loss of each model over its batches.

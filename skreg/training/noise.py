@@ -65,13 +65,14 @@ class Noise:
     adversarial: torch.Tensor
 
     def __post_init__(self):
-        self.active = {
-            f.name: bool((getattr(self, f.name) > 0).any()) for f in fields(self)
-        }
+        # Read once and together: a device would have to be waited for in every batch,
+        # and each reading takes as long as a layer of a small network.
+        names = [f.name for f in fields(self) if f.name != "dropout"]
+        rows = torch.stack([getattr(self, name) for name in names]).tolist()
+        self._numbers = dict(zip(names, rows))
+        self.active = {name: any(row) for name, row in self._numbers.items()}
+        self.active["dropout"] = bool(self.dropout.any())
         self._masks = {}
-        # Read once, because a device would have to be waited for in every batch.
-        names = ("input_noise", "mixup", "cutmix", "cutout")
-        self._numbers = {name: getattr(self, name).tolist() for name in names}
 
     def select(self, models):
         """Return the noise of the models in the index `models`."""

@@ -11,6 +11,7 @@ applied to the weights in the metric of the optimiser (ProxGen: Yun, Lozano and 
 """
 
 import inspect
+import math
 from dataclasses import dataclass, fields
 
 import torch
@@ -100,12 +101,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
             steps or [0.0] * module.n_models, dtype=torch.float32, device=device
         ).view(-1, 1, 1)
         self._groups, self._spare = penalties.of_layers(GroupLasso), None
-        self._columns = {
-            f.name: getattr(settings, f.name).view(-1, 1, 1) for f in fields(settings)
-        }
-        self._make_runs()
-        self._decays = bool((settings.weight_decay > 0).any())
-        self._clips = bool(torch.isfinite(settings.clip_norm).any())
+        self._lr_of_runs = None  # the runs are made for the first step
+        self._decays = any(settings.weight_decay.tolist())
+        self._clips = any(map(math.isfinite, settings.clip_norm.tolist()))
         self._shrinks, self._bends = any(penalties.nonsmooth), any(penalties.smooth)
         # Whether anything other than the update formula changes the weights.
         self._acts = self._bends or self._shrinks or self._decays
@@ -172,7 +170,9 @@ class ProximalOptimizer(torch.optim.Optimizer):
         kinds += tuple(self._in_runs(kind) for kind in self.buffers)
         self._runs = []
         for start, stop in zip(bounds, [*bounds[1:], len(keys)]):
-            part = [[tensor[start:stop] for tensor in kind] for kind in kinds]
+            part = kinds
+            if stop - start < len(keys):
+                part = [[tensor[start:stop] for tensor in kind] for kind in kinds]
             options = dict(zip(self.run_settings, keys[start][2:]))
             count = self.steps[start, 0, 0]
             self._runs.append((stop, rates[start], options, count, part))
@@ -272,7 +272,7 @@ class ProximalOptimizer(torch.optim.Optimizer):
         raise NotImplementedError
 
     def _column(self, name, k):
-        return first_models(self._columns[name], k)
+        return first_models(getattr(self.settings, name), k).view(-1, 1, 1)
 
     def _clip(self, k):
         """Scale the gradient of each model to a norm of at most `clip_norm`."""

@@ -83,7 +83,7 @@ class Run:
         self._start, n_models = time.perf_counter(), len(self.course.trackers)
         try:
             with (
-                threads_for(self.stack.largest_product(), n_models),
+                threads_for(self._engine.products_of_torch, n_models),
                 flushed_subnormals(),
             ):
                 self._train(until)

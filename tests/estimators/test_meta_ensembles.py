@@ -199,7 +199,8 @@ def test_boosting_learns_by_weights():
     inputs, targets = load_diabetes(return_X_y=True)
     parts = train_test_split(inputs, targets > 140, random_state=0)
     X_train, X_test, y_train, y_test = parts
-    weak = MLPClassifier((4,), max_iter=3, random_state=0)
+    # Short, but long enough that no round is worse than a guess, which would end it.
+    weak = MLPClassifier((4,), max_iter=10, random_state=0)
     boosted = AdaBoostClassifier(weak, n_estimators=5, random_state=0)
     boosted.fit(X_train, y_train)
     assert len(boosted.estimators_) == 5

@@ -15,7 +15,7 @@ from skreg import MLPClassifier, MLPRegressor
 # The defaults are what is compared, also where they stop short of convergence.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-N_SEEDS = 4
+N_SEEDS = 8
 
 
 def classifiers(seed):

@@ -198,7 +198,8 @@ def test_a_scorer_of_the_user_gets_the_labels():
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_of_regressors(name, monkeypatch):
     X, y = data(MLPRegressor)
-    y = np.abs(np.round(y))  # as whole as the labels of classes
+    # As whole as the labels of classes, and so large that predictions are positive.
+    y = 100 + np.abs(np.round(y))
     net = MLPRegressor(**SMALL, early_stopping=True, monitor=name)
     tuning = {"n_candidates": 2, "cv": 2, "random_state": 0}
     search = MLPRegressorCV(MLPRegressor(**SMALL), scoring=name, **tuning)

@@ -100,7 +100,8 @@ def test_a_grid_is_of_lists():
 @pytest.mark.parametrize("strategy", ["halving", "random", "grid", "bayes"])
 def test_nothing_to_choose(strategy):
     """An empty space leaves the network itself, and one candidate is one."""
-    for own in ({"param_distributions": {}}, {"n_candidates": 1}):
+    mild = {"n_candidates": 1, "param_distributions": {"l2": [1e-4, 1e-3, 1e-2]}}
+    for own in ({"param_distributions": {}}, mild):
         search = make(MLPClassifierCV, strategy=strategy, **own)
         if strategy == "bayes":
             search.set_params(n_candidates=1)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from _engines import CLOSE
 from _estimators import ALL_CONFIGURATIONS, ESTIMATORS, STEADY, data, make
+from _numeric import unpolished
 from _versions import ProgressBar, ScoringMonitor, needs_callbacks
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -88,8 +89,10 @@ def test_the_hooks_of_lbfgs(kind):
 def test_a_callback_that_looks_on_changes_nothing(kind, configuration):
     X, y = data(kind)
     settings = {"random_state": 0, "max_iter": 4}
-    one = make(kind, configuration, **settings).fit(X, y)
-    other = make(kind, configuration, callbacks=[Callback()], **settings).fit(X, y)
+    # Without the full-batch solver, which makes more of small differences.
+    with unpolished():
+        one = make(kind, configuration, **settings).fit(X, y)
+        other = make(kind, configuration, callbacks=[Callback()], **settings).fit(X, y)
     # Networks with callbacks are trained by torch, and those of one fit one by one, in
     # which sums have another order.
     close = CLOSE[str(one.coefs_[0].dtype)]
