@@ -28,8 +28,8 @@ NOT_BUILT = (
 _ARGUMENTS = {
     "skreg_sizes": [c_void_p],
     "skreg_words": [c_void_p, *[c_uint64] * 3, c_int64, c_void_p],
-    "skreg_order": [c_void_p, c_int64],
-    "skreg_begin": [c_void_p, c_int64, c_int64],
+    "skreg_epoch": [c_void_p, c_void_p, c_void_p, c_double, c_void_p],
+    "skreg_begin": [c_void_p, c_int64],
     "skreg_work": [c_void_p, c_int64, c_int64, POINTER(c_double), c_int64],
     "skreg_end": [c_void_p],
     "skreg_evaluate": [c_void_p, c_int64, POINTER(c_double)],
@@ -78,28 +78,44 @@ class Library:
         )
         return out
 
-    def order(self, plan, model):
-        """Write the order of a model's rows in its epoch.
+    def epoch(self, plan, next_model, mine, seconds, losses):
+        """Train models that no other thread has claimed, for an epoch each.
 
         Parameters
         ----------
         plan : int
             The address of a plan, as in the methods that follow.
-        model : int
+        next_model : ndarray of int64 of shape (1,)
+            The first model that no thread has claimed.
+        mine : ndarray of int64 of shape (2,)
+            The thread's model, -1 at first, and its next step. They go from call to
+            call.
+        seconds : float
+            After which the call returns.
+        losses : ndarray of float64 of shape (n_models,)
+            Where the mean loss over the batches is written.
+
+        Returns
+        -------
+        bool
+            Whether the time was up, so that the thread should call again.
         """
-        self._check(self._library.skreg_order(plan, model))
+        addresses = [array.ctypes.data for array in (next_model, mine)]
+        code = self._library.skreg_epoch(plan, *addresses, seconds, losses.ctypes.data)
+        self._check(code == 2)
+        return code == 1
 
     @contextmanager
-    def training(self, plan, model, n_threads):
-        """Train a model inside the context, which gives an object for `work`.
+    def training(self, plan, n_threads):
+        """Train the only model of a plan inside the context.
 
         Parameters
         ----------
-        plan, model : int
+        plan : int
         n_threads : int
-            Number of threads that take each step together.
+            Number of threads that take each step together, by `work`.
         """
-        training = self._library.skreg_begin(plan, model, n_threads)
+        training = self._library.skreg_begin(plan, n_threads)
         self._check(not training)
         try:
             yield training

@@ -178,7 +178,7 @@ class Inference:
         shape = self.network.n_models, n_rows, architecture.layer_sizes[-1]
         scores, n_parts = np.empty(shape, self._dtype), -(-n_rows // ROWS_OF_A_PART)
 
-        def predict(number, stopped):
+        def predict(number):
             model, part = divmod(number, n_parts)
             start = part * ROWS_OF_A_PART
             out = scores[model, start : start + ROWS_OF_A_PART]

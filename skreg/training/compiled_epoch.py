@@ -4,8 +4,15 @@ import time
 from ctypes import c_double
 from functools import partial
 
+import numpy as np
+
 from skreg.training.compiled_plan import NetworkPlan, takes_steps_together
-from skreg.training.threads import allowed_threads, share_out, together
+from skreg.training.threads import (
+    allowed_threads,
+    in_threads,
+    share_out,
+    together,
+)
 
 # Multiplications in the largest product of a step from which on threads take it
 # together. They wait for one another twice, which takes microseconds.
@@ -57,7 +64,8 @@ class CompiledEpochs:
         models["epoch"] = [streams.epoch for streams in stack.streams]
         if averages:
             models["n_averaged"] = averages.steps
-        losses = share_out(self._train, models["n_batches"] * self._products())
+        n_threads = self._threads_of_a_step()
+        losses = self._together(n_threads) if n_threads > 1 else self._one_by_one()
         n_batches = models["n_batches"].tolist()
         optimizer.steps += steps.new_tensor(n_batches).view(-1, 1, 1)
         if averages and any(averages.decays):
@@ -73,7 +81,7 @@ class CompiledEpochs:
         """
         plan, evaluate = self._validation, self._library.evaluate
         return share_out(
-            lambda model, stopped: evaluate(plan.address, model),
+            lambda model: evaluate(plan.address, model),
             plan.models["n_rows"] * self.stack.module.architecture.largest_product,
         )
 
@@ -81,15 +89,27 @@ class CompiledEpochs:
         """Return the number of multiplications in the largest product of a step."""
         return self.stack.largest_product() // self.stack.module.n_models
 
-    def _train(self, model, stopped):
-        """Train a model for an epoch, or until `stopped` is set; return its loss."""
-        library, address, loss = self._library, self._plan.address, c_double()
-        n_batches = int(self._plan.models["n_batches"][model])
-        if n_batches > 1 and self.stack.batches.streams:
-            library.order(address, model)
-        n_threads, first = self._threads_of_a_step(), 0
-        with library.training(address, model, n_threads) as training:
-            while first < n_batches and not stopped.is_set():
+    def _one_by_one(self):
+        """Train the models for an epoch, shared out to threads; return their losses."""
+        n_models = self.stack.module.n_models
+        next_model, losses = np.zeros(1, np.int64), np.zeros(n_models)
+
+        def work(thread, stopped):
+            mine = np.array([-1, 0])
+            arguments = self._plan.address, next_model, mine, CALL, losses
+            while not stopped.is_set() and self._library.epoch(*arguments):
+                pass
+
+        products = self._plan.models["n_batches"].sum() * self._products()
+        in_threads(work, n_models, products)
+        return losses.tolist()
+
+    def _together(self, n_threads):
+        """Train the only model, whose steps threads take together."""
+        library, loss, first = self._library, c_double(), 0
+        n_batches = int(self._plan.models["n_batches"][0])
+        with library.training(self._plan.address, n_threads) as training:
+            while first < n_batches:
                 last = min(first + self._steps_per_call, n_batches)
                 start = time.perf_counter()
                 work = partial(library.work, training, first, last, loss)
@@ -97,7 +117,7 @@ class CompiledEpochs:
                 seconds = time.perf_counter() - start
                 self._steps_per_call = max(1, int((last - first) * CALL / seconds))
                 first = last
-        return loss.value
+        return [loss.value]
 
     def _threads_of_a_step(self):
         """Return the number of threads that take each step of a model together."""

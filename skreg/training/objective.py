@@ -62,9 +62,7 @@ class Objective:
         self._plan.set_noise(self.noise, streams)
         models, address = self._plan.models, self._plan.address
 
-        def differentiate(model, stopped):
-            if streams and models["n_batches"][model] > 1:
-                self._library.order(address, model)
+        def differentiate(model):
             return self._library.differentiate(address, model, streams is not None)
 
         products = models["n_rows"] * self.module.architecture.largest_product

@@ -95,14 +95,39 @@ def together(function, n_threads):
             other.result()
 
 
+def in_threads(function, most, products):
+    """Call a function in as many threads as are worth it, this one among them.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the number of the thread, and an event that is set when another thread
+        was interrupted or failed and waits for the function to return.
+    most : int
+        Largest number of threads.
+    products : int
+        Number of multiplications in all.
+    """
+    stopped = threading.Event()
+
+    def work(thread):
+        try:
+            function(thread, stopped)
+        except BaseException:
+            stopped.set()
+            raise
+
+    is_little = products < SHARED_PRODUCTS
+    together(work, 1 if is_little else min(allowed_threads(), most))
+
+
 def share_out(function, products):
     """Share out models to threads, which take one after another.
 
     Parameters
     ----------
     function : callable
-        Takes the number of a model, and an event that is set when the caller was
-        interrupted and waits for the function to return.
+        Takes the number of a model. It should release the lock of the interpreter.
     products : ndarray of int of shape (n_models,)
         Number of multiplications for each model.
 
@@ -115,24 +140,19 @@ def share_out(function, products):
     --------
     >>> import numpy as np
     >>> from skreg.training.threads import share_out
-    >>> share_out(lambda model, stopped: model**2, np.ones(4))
+    >>> share_out(lambda model: model**2, np.ones(4))
     [0, 1, 4, 9]
     """
-    results, stopped = [None] * len(products), threading.Event()
+    results = [None] * len(products)
     models = iter(range(len(products)))  # its `next` is atomic
 
-    def work(thread):
-        try:
-            for model in models:
-                if stopped.is_set():
-                    return
-                results[model] = function(model, stopped)
-        except BaseException:
-            stopped.set()
-            raise
+    def work(thread, stopped):
+        for model in models:
+            if stopped.is_set():
+                return
+            results[model] = function(model)
 
-    is_little = products.sum() < SHARED_PRODUCTS
-    together(work, 1 if is_little else min(allowed_threads(), len(products)))
+    in_threads(work, len(products), products.sum())
     return results
 
 

@@ -16,10 +16,14 @@ constexpr std::int64_t mask_levels = 65536;
 // Zeros and scales from sixteen random bits for each unit; each row has its own words.
 class Masks {
   public:
-    Masks(Stream stream, Index width, std::int64_t n_dropped)
-        : stream_(stream), width_(width), n_words_((width + 3) / 4),
-          bound_(static_cast<std::int16_t>(n_dropped - 32768)),
-          scale_(static_cast<double>(mask_levels) / (mask_levels - n_dropped)) {}
+    explicit Masks(Index width) : width_(width), n_words_((width + 3) / 4) {}
+
+    // Go over to another model, of `mask_levels` units of which some are dropped.
+    void open(Stream stream, std::int64_t n_dropped) {
+        stream_ = stream;
+        bound_ = static_cast<std::int16_t>(n_dropped - 32768);
+        scale_ = static_cast<double>(mask_levels) / (mask_levels - n_dropped);
+    }
 
     // Draw the masks of `n` rows, the first of which has the given place in the epoch.
     void draw(Index place, Index n) {
@@ -39,8 +43,8 @@ class Masks {
   private:
     Stream stream_;
     Index width_, n_words_, size_ = 0;
-    std::int16_t bound_;
-    double scale_;
+    std::int16_t bound_ = 0;
+    double scale_ = 1;
     Buffer<Word> words_;
 };
 
@@ -67,12 +71,16 @@ template <class T> struct Rows {
 
 template <class T> class Gatherer {
   public:
-    Gatherer(const Plan& plan, Index model, Use use)
-        : plan_(plan), settings_(plan.models[model]), model_(model), use_(use),
-          noise_{settings_.key, settings_.epoch, INPUT_NOISE},
-          masks_({settings_.key, settings_.epoch, INPUT_DROPOUT}, plan.n_inputs,
-                 settings_.input_dropout),
+    Gatherer(const Plan& plan, Use use)
+        : plan_(plan), use_(use), masks_(plan.n_inputs),
           dense_(plan.row_ends ? plan.n_inputs : 0) {}
+
+    void open(Index model) {
+        model_ = model;
+        const ModelSettings& s = settings();
+        noise_ = {s.key, s.epoch, INPUT_NOISE};
+        masks_.open({s.key, s.epoch, INPUT_DROPOUT}, s.input_dropout);
+    }
 
     // Gather `n` rows from number `start` of `order` on, into rows from `to` on.
     // `n_batch` is the number of rows whose weights give a mean.
@@ -94,8 +102,7 @@ template <class T> class Gatherer {
 
   private:
     const Plan& plan_;
-    const ModelSettings& settings_;
-    Index model_;
+    Index model_ = 0;
     Use use_;
     Stream noise_;
     Masks masks_;
@@ -145,8 +152,9 @@ template <class T> class Gatherer {
         }
     }
 
-    bool has_noise() const { return use_ == Use::training && settings_.input_noise != 0; }
-    bool has_masks() const { return use_ == Use::training && settings_.input_dropout != 0; }
+    const ModelSettings& settings() const { return plan_.models[model_]; }
+    bool has_noise() const { return use_ == Use::training && settings().input_noise != 0; }
+    bool has_masks() const { return use_ == Use::training && settings().input_dropout != 0; }
 
     void draw(Index place, Index n) {
         Index size = n * plan_.n_inputs;
@@ -161,7 +169,7 @@ template <class T> class Gatherer {
     void disturb(Index i, T* x) const {
         const Word* words = words_ + i * plan_.n_inputs;
         for (Index j = 0; has_noise() && j < plan_.n_inputs; ++j)
-            x[j] += static_cast<T>(normal(words[j]) * settings_.input_noise);
+            x[j] += static_cast<T>(normal(words[j]) * settings().input_noise);
         if (has_masks()) masks_.apply<T>(i, x, nullptr);
     }
 
@@ -181,7 +189,7 @@ template <class T> class Gatherer {
     void take_target(Index place, Index to, Index n_batch, Rows<T>& rows) const {
         const T* y = static_cast<const T*>(plan_.y) + place * rows.n_outputs;
         const T smoothing =
-            use_ == Use::prediction ? T(0) : static_cast<T>(settings_.label_smoothing);
+            use_ == Use::prediction ? T(0) : static_cast<T>(settings().label_smoothing);
         const T uniform =
             plan_.loss == log_loss ? T(1) / rows.n_outputs : static_cast<T>(0.5);
         for (Index l = 0; l < rows.n_outputs; ++l) {

@@ -1,6 +1,9 @@
 // Training, validation and prediction of one network.
 #pragma once
 
+#include <chrono>
+#include <memory>
+
 #include "team.h"
 #include "update.h"
 
@@ -16,72 +19,140 @@ inline Index largest_batch(const Plan& plan, const ModelSettings& s) {
     return s.n_batches > 1 ? std::max<Index>(last, plan.batch_size) : last;
 }
 
-// The training of a network by one thread or several.
+// The most rows of a batch of any model.
+inline Index largest_batch(const Plan& plan) {
+    Index most = 0;
+    for (Index model = 0; model < plan.n_models; ++model)
+        most = std::max(most, largest_batch(plan, plan.models[model]));
+    return most;
+}
+
+// The training of networks, one after another, by one thread or several.
 class Training {
   public:
     virtual ~Training() = default;
 
+    // Go over to a model.
+    virtual void open(Index model) = 0;
+
     // Take steps `first` up to `last` of an epoch, as one of the threads. Thread 0 adds
     // the mean losses of the batches, weighted by their shares of the rows, to `loss`.
-    virtual void work(Index thread, Index first, Index last, double* loss) = 0;
+    virtual void work(Index thread, Index first, Index last, double& loss) = 0;
 
-    // Write the state back to Python's tensors.
-    virtual void finish() = 0;
+    // Write the state of the model back to Python's tensors.
+    virtual void close() = 0;
 };
 
 template <class T> class TrainingOf final : public Training {
   public:
-    TrainingOf(const Plan& plan, Index model, Index n_threads)
-        : plan_(plan), settings_(plan.models[model]), n_threads_(n_threads),
-          network_(plan, model, largest_batch(plan, settings_), Use::training),
-          optimizer_(network_), barrier_(n_threads),
-          losses_(largest_batch(plan, settings_) / network_.rows_together() + 1) {
+    TrainingOf(const Plan& plan, Index n_threads)
+        : plan_(plan), n_threads_(n_threads),
+          network_(plan, largest_batch(plan), Use::training), optimizer_(network_),
+          barrier_(n_threads), losses_(largest_batch(plan) / network_.rows_together() + 1) {
         for (Index i = 0; i < n_threads; ++i) workers_.push_back(network_.worker());
     }
 
-    void work(Index thread, Index first, Index last, double* loss) override {
-        Index together = network_.rows_together();
+    void open(Index model) override {
+        network_.open(model);
+        for (Worker<T>& worker : workers_) network_.open(worker);
+    }
+
+    void work(Index thread, Index first, Index last, double& loss) override {
+        const ModelSettings& s = network_.settings();
+        Share share{thread, n_threads_};
         for (Index step = first; step < last; ++step) {
-            Index start = step * plan_.batch_size;
-            Index n = batch_end(plan_, settings_, step) - start;
-            for (Index i = thread * together; i < n; i += n_threads_ * together)
-                losses_[i / together] =
-                    network_.differentiate(workers_[thread], settings_.order, start, i,
-                                           std::min(together, n - i), n);
+            Index start = step * plan_.batch_size, n = batch_end(plan_, s, step) - start;
+            differentiate(thread, start, n);
             barrier_.wait();
-            if (thread == 0) {
-                double value = 0;
-                for (Index i = 0; i * together < n; ++i) value += losses_[i];
-                *loss += value * n / settings_.n_rows;
-            }
-            Share share{thread, n_threads_};
+            if (thread == 0) loss += batch_loss(n) * n / s.n_rows;
             network_.template write_gradients<false>(n, share);
-            optimizer_.step(settings_.n_steps + step + 1, share);
+            optimizer_.step(s.n_steps + step + 1, share);
             barrier_.wait();
         }
     }
 
-    void finish() override { optimizer_.write(); }
+    void close() override { optimizer_.write(); }
 
   private:
     const Plan& plan_;
-    const ModelSettings& settings_;
     Index n_threads_;
     Network<T> network_;
     Optimizer<T> optimizer_;
     Barrier barrier_;
-    Buffer<double> losses_;
+    Buffer<double> losses_;  // of the rows that pass through the network together
     std::vector<Worker<T>> workers_;
+
+    // The thread's share of the rows of a batch.
+    void differentiate(Index thread, Index start, Index n) {
+        Index together = network_.rows_together();
+        const std::int64_t* order = network_.settings().order;
+        for (Index i = thread * together; i < n; i += n_threads_ * together)
+            losses_[i / together] = network_.differentiate(
+                workers_[thread], order, start, i, std::min(together, n - i), n);
+    }
+
+    double batch_loss(Index n) const {
+        double value = 0;
+        for (Index i = 0; i * network_.rows_together() < n; ++i) value += losses_[i];
+        return value;
+    }
 };
+
+inline std::unique_ptr<Training> training_of(const Plan& plan, Index n_threads) {
+    if (plan.is_double) return std::make_unique<TrainingOf<double>>(plan, n_threads);
+    return std::make_unique<TrainingOf<float>>(plan, n_threads);
+}
+
+// Write the rows of a model in the order of its epoch.
+inline void shuffle(const Plan& plan, Index model) {
+    const ModelSettings& s = plan.models[model];
+    if (s.order == s.rows) return;
+    random_order({s.key, s.epoch, ORDER}, s.n_rows, s.order);
+    for (Index i = 0; i < s.n_rows; ++i) s.order[i] = s.rows[s.order[i]];
+}
+
+// Train models for an epoch, as `skreg_epoch`. Return whether no model is left.
+inline bool train(const Plan& plan, std::atomic<std::int64_t>& next_model, std::int64_t* mine,
+                  double seconds, double* losses) {
+    using Clock = std::chrono::steady_clock;
+    auto end = Clock::now() + std::chrono::duration<double>(seconds);
+    std::unique_ptr<Training> training = training_of(plan, 1);
+    std::int64_t &model = mine[0], &step = mine[1];
+    while (true) {
+        if (model < 0) {
+            model = next_model.fetch_add(1), step = 0;
+            if (model >= plan.n_models) return true;
+            losses[model] = 0;
+            shuffle(plan, model);
+        }
+        training->open(model);
+        bool has_time = true;
+        for (; step < plan.models[model].n_batches && has_time; ++step) {
+            training->work(0, step, step + 1, losses[model]);
+            has_time = Clock::now() < end;
+        }
+        training->close();
+        if (step == plan.models[model].n_batches) model = -1;
+        if (!has_time) return false;
+    }
+}
 
 // Rows that are computed together outside of training.
 inline Index chunk(Index n_rows) { return std::min<Index>(n_rows, 2 * rows_at_a_time); }
 
+// Let a network go over to a model, and return what a thread needs.
+template <class T> Worker<T> opened(Network<T>& network, Index model) {
+    Worker<T> worker = network.worker();
+    network.open(model);
+    network.open(worker);
+    return worker;
+}
+
 // Return the mean loss over all rows of a model, as in prediction.
 template <class T> double evaluate(const Plan& plan, Index model) {
     const ModelSettings& s = plan.models[model];
-    Network<T> network(plan, model, chunk(s.n_rows), Use::prediction);
-    Worker<T> worker = network.worker();
+    Network<T> network(plan, chunk(s.n_rows), Use::prediction);
+    Worker<T> worker = opened(network, model);
     double total = 0;
     for (Index start = 0; start < s.n_rows; start += chunk(s.n_rows)) {
         Index n = std::min(chunk(s.n_rows), s.n_rows - start);
@@ -96,8 +167,8 @@ template <class T> double differentiate(const Plan& plan, Index model, bool is_r
     const ModelSettings& s = plan.models[model];
     Index step = chunk(s.n_rows), most = step, n_steps = (s.n_rows + step - 1) / step;
     if (is_random) step = plan.batch_size, most = largest_batch(plan, s), n_steps = s.n_batches;
-    Network<T> network(plan, model, most, is_random ? Use::training : Use::objective);
-    Worker<T> worker = network.worker();
+    Network<T> network(plan, most, is_random ? Use::training : Use::objective);
+    Worker<T> worker = opened(network, model);
     const std::int64_t* order = is_random ? s.order : s.rows;
     double total = 0;
     for (Index i = 0; i < n_steps; ++i) {
@@ -115,8 +186,8 @@ template <class T> double differentiate(const Plan& plan, Index model, bool is_r
 // Write the raw outputs of n rows from number `first` on: an array of shape
 // (n, n_outputs).
 template <class T> void predict(const Plan& plan, Index model, Index first, Index n, T* out) {
-    Network<T> network(plan, model, chunk(n), Use::prediction);
-    Worker<T> worker = network.worker();
+    Network<T> network(plan, chunk(n), Use::prediction);
+    Worker<T> worker = opened(network, model);
     Index n_outputs = plan.sizes[plan.n_hidden + 1];
     for (Index start = 0; start < n; start += chunk(n)) {
         Index count = std::min(chunk(n), n - start);

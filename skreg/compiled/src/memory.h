@@ -48,17 +48,26 @@ struct Range {
 // are stored with a row for each input.
 template <class T> class Matrix {
   public:
-    Matrix(const Parameter& source, Index model, bool is_transposed)
+    Matrix(const Parameter& source, bool is_transposed)
         : is_transposed(is_transposed),
           n_rows(is_transposed ? source.n_columns : source.n_rows),
           n_columns(is_transposed ? source.n_rows : source.n_columns),
           stride(padded<T>(n_columns)),
-          source_(source),
-          offset_(model * source.n_rows * source.n_columns) {}
+          value(size()),
+          source_(source) {}
 
     bool is_transposed;
     Index n_rows, n_columns, stride;
     Buffer<T> value, gradient, first_moment, second_moment, average, mask;
+
+    // Make room for the gradient, and for what optimisers and averages need.
+    void add_gradient() { gradient = Buffer<T>(size()); }
+    void add_state(bool has_second, bool has_average) {
+        first_moment = Buffer<T>(size());
+        if (has_second) second_moment = Buffer<T>(size());
+        if (has_average) average = Buffer<T>(size());
+        if (source_.mask) mask = Buffer<T>(size());
+    }
 
     Index size() const { return n_rows * stride; }
     bool is_weight() const { return source_.is_weight; }
@@ -72,18 +81,20 @@ template <class T> class Matrix {
         return {0, n_rows, first * lanes<T>, last * lanes<T>};
     }
 
-    void read_value() { read(value, source_.value); }
-    void read_state(bool has_second, bool has_average) {
-        read(first_moment, source_.first_moment);
-        if (has_second) read(second_moment, source_.second_moment);
-        if (has_average) read(average, source_.average);
-        if (source_.mask) read(mask, source_.mask);
+    // Go over to a model, and read what there is room for.
+    void open(Index model) {
+        offset_ = model * source_.n_rows * source_.n_columns;
+        read(value, source_.value);
+        if (first_moment) read(first_moment, source_.first_moment);
+        if (second_moment) read(second_moment, source_.second_moment);
+        if (average) read(average, source_.average);
+        if (mask) read(mask, source_.mask);
     }
-    void write_state(bool has_average) const {
+    void write_state() const {
         write(value, source_.value);
         write(first_moment, source_.first_moment);
         if (second_moment) write(second_moment, source_.second_moment);
-        if (has_average) write(average, source_.average);
+        if (average) write(average, source_.average);
     }
     void write_gradient() const { write(gradient, source_.gradient); }
 
@@ -94,10 +105,9 @@ template <class T> class Matrix {
 
   private:
     const Parameter& source_;
-    Index offset_;
+    Index offset_ = 0;
 
-    void read(Buffer<T>& to, const void* tensor) {
-        to = Buffer<T>(size());
+    void read(const Buffer<T>& to, const void* tensor) const {
         const T* from = static_cast<const T*>(tensor) + offset_;
         for (Index i = 0; i < source_.n_rows; ++i, from += source_.n_columns)
             if (is_transposed)

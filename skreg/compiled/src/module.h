@@ -49,35 +49,35 @@ SKREG_EXPORT void skreg_words(const Word* key, Word epoch, Word purpose, Word fi
     Stream(key, epoch, purpose).words(first, n, out);
 }
 
-// Write the rows of a model in the order of its epoch.
-SKREG_EXPORT int skreg_order(const Plan* plan, std::int64_t model) {
-    return guarded([&] {
-        const ModelSettings& s = plan->models[model];
-        random_order({s.key, s.epoch, ORDER}, s.n_rows, s.order);
-        for (Index i = 0; i < s.n_rows; ++i) s.order[i] = s.rows[s.order[i]];
-    });
+// Train models that no other thread has claimed, for an epoch each, until none is left
+// or the time is up. Return 0 in the first case, 1 in the second, and 2 if the memory
+// does not suffice. `mine` are a model and its next step, and go from call to call.
+SKREG_EXPORT int skreg_epoch(const Plan* plan, std::atomic<std::int64_t>* next_model,
+                             std::int64_t* mine, double seconds, double* losses) {
+    bool is_over = false;
+    int code = guarded([&] { is_over = train(*plan, *next_model, mine, seconds, losses); });
+    return code ? 2 : !is_over;
 }
 
-// Begin the training of a model by some threads, or return null.
-SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t model,
-                                   std::int64_t n_threads) {
-    Training* training = nullptr;
+// Begin the training of a model by some threads that take each step together, or return
+// null. Each thread calls `skreg_work` with the same steps.
+SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t n_threads) {
+    std::unique_ptr<Training> training;
     guarded([&] {
-        if (plan->is_double)
-            training = new TrainingOf<double>(*plan, model, n_threads);
-        else
-            training = new TrainingOf<float>(*plan, model, n_threads);
+        training = training_of(*plan, n_threads);
+        shuffle(*plan, 0);
+        training->open(0);
     });
-    return training;
+    return training.release();
 }
 
 SKREG_EXPORT int skreg_work(Training* training, std::int64_t first, std::int64_t last,
                             double* loss, std::int64_t thread) {
-    return guarded([&] { training->work(thread, first, last, loss); });
+    return guarded([&] { training->work(thread, first, last, *loss); });
 }
 
 SKREG_EXPORT void skreg_end(Training* training) {
-    training->finish();
+    training->close();
     delete training;
 }
 
@@ -90,6 +90,7 @@ SKREG_EXPORT int skreg_evaluate(const Plan* plan, std::int64_t model, double* lo
 SKREG_EXPORT int skreg_differentiate(const Plan* plan, std::int64_t model,
                                      std::int64_t is_random, double* loss) {
     return guarded([&] {
+        if (is_random) shuffle(*plan, model);
         *loss = plan->is_double ? differentiate<double>(*plan, model, is_random)
                                 : differentiate<float>(*plan, model, is_random);
     });

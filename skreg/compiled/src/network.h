@@ -23,34 +23,51 @@ template <class T> struct Worker {
 
 template <class T> class Network {
   public:
-    Network(const Plan& plan, Index model, Index n_rows, Use use)
-        : plan(plan), settings(plan.models[model]), model_(model), use_(use), n_rows_(n_rows),
-          rows(plan, n_rows), score_(rows.n_outputs * rows.row_stride) {
+    // There is room for `n_rows` rows, and nothing to compute before `open`.
+    Network(const Plan& plan, Index n_rows, Use use)
+        : plan(plan), use_(use), n_rows_(n_rows), rows(plan, n_rows),
+          score_(rows.n_outputs * rows.row_stride) {
         for (Index i = 0; i < plan.n_parameters; ++i) {
             bool is_first = i == 0 && plan.n_hidden > 0;
             const Parameter& source = plan.parameters[i];
-            matrices.emplace_back(source, model, source.is_weight && !is_first);
-            matrices.back().read_value();
-            if (use != Use::prediction)
-                matrices.back().gradient = Buffer<T>(matrices.back().size());
+            matrices.emplace_back(source, source.is_weight && !is_first);
+            if (use != Use::prediction) matrices.back().add_gradient();
         }
         add_layers();
     }
 
     const Plan& plan;
-    const ModelSettings& settings;
     std::vector<Matrix<T>> matrices;
 
+    const ModelSettings& settings() const { return plan.models[model_]; }
+
+    // Go over to a model.
+    void open(Index model) {
+        model_ = model;
+        for (Matrix<T>& m : matrices) m.open(model);
+        each_statistic([](T* to, const T* from, T*, Index n) {
+            std::memcpy(to, from, n * sizeof(T));
+        });
+    }
+
     Worker<T> worker() const {
-        Worker<T> own{Gatherer<T>(plan, model_, use_), {}, {}};
+        Worker<T> own{Gatherer<T>(plan, use_), {}, {}};
         Index widest = 0;
-        for (Index l = 0; l < n_hidden(); ++l) {
-            Stream stream{settings.key, settings.epoch, DROPOUT + static_cast<Word>(l)};
-            own.masks.emplace_back(stream, layers_[l].width, layers_[l].n_dropped);
-            widest = std::max(widest, layers_[l].stride);
+        for (const Layer& layer : layers_) {
+            own.masks.emplace_back(layer.width);
+            widest = std::max(widest, layer.stride);
         }
         if (use_ != Use::prediction) own.scratch = Buffer<T>(rows_together() * widest);
         return own;
+    }
+
+    // Let a thread go over to the model.
+    void open(Worker<T>& worker) const {
+        const ModelSettings& s = settings();
+        worker.gatherer.open(model_);
+        for (Index l = 0; use_ == Use::training && l < n_hidden(); ++l)
+            worker.masks[l].open({s.key, s.epoch, DROPOUT + static_cast<Word>(l)},
+                                 s.layers[l].dropout);
     }
 
     // Rows of a batch that pass through the network together.
@@ -129,11 +146,10 @@ template <class T> class Network {
         Index width, stride;
         Buffer<T> output, slope;  // the slope becomes the gradient of what is activated
         Buffer<T> mean, variance;
-        std::int64_t n_dropped;  // of 65536 units
-        Buffer<T> mask;          // only where normalisation comes between slope and mask
+        Buffer<T> mask;  // only where normalisation comes between slope and mask
     };
 
-    Index model_;
+    Index model_ = 0;
     Use use_;
     Index n_rows_;
     Rows<T> rows;
@@ -152,22 +168,21 @@ template <class T> class Network {
     void add_layers() {
         for (Index l = 0; l < n_hidden(); ++l) {
             Index width = plan.sizes[l + 1], stride = padded<T>(width);
-            bool is_training = use_ == Use::training, is_after = plan.norm == norm_after;
-            std::int64_t n_dropped = is_training ? settings.layers[l].dropout : 0;
+            bool keeps_mask = use_ == Use::training && plan.norm == norm_after;
             layers_.push_back({width, stride, Buffer<T>(n_rows_ * stride),
                                Buffer<T>(use_ == Use::prediction ? 0 : n_rows_ * stride),
                                Buffer<T>(plan.norm ? stride : 0),
-                               Buffer<T>(plan.norm ? stride : 0), n_dropped,
-                               Buffer<T>(n_dropped && is_after ? n_rows_ * stride : 0)});
+                               Buffer<T>(plan.norm ? stride : 0),
+                               Buffer<T>(keeps_mask ? n_rows_ * stride : 0)});
         }
-        for (Index l = 0; plan.norm && l < n_hidden(); ++l) {
-            Layer& layer = layers_[l];
-            norms_.emplace_back(norm_part(0, l), norm_part(1, l), layer.mean, layer.variance,
-                                n_rows_);
-        }
-        each_statistic([](T* to, const T* from, T*, Index n) {
-            std::memcpy(to, from, n * sizeof(T));
-        });
+        for (Index l = 0; plan.norm && l < n_hidden(); ++l)
+            norms_.emplace_back(norm_part(0, l), norm_part(1, l), layers_[l].mean,
+                                layers_[l].variance, n_rows_);
+    }
+
+    // Whether units of a layer are dropped.
+    bool drops(Index l) const {
+        return use_ == Use::training && settings().layers[l].dropout != 0;
     }
 
     Outputs<T> outputs(Index first) {
@@ -206,7 +221,7 @@ template <class T> class Network {
                         layer.slope ? layer.slope + first * layer.stride : nullptr,
                         n * layer.stride);
             if (plan.norm == norm_after) normalise(l, out, n);
-            finish(layer, worker.masks[l], first, n, place);
+            finish(layer, drops(l) ? &worker.masks[l] : nullptr, first, n, place);
         }
         Index last = n_hidden();
         Target<T> score{score_ + first, 1, rows.row_stride};
@@ -226,20 +241,19 @@ template <class T> class Network {
             norms_[l].forward(x, n, rows.share_of_row);
     }
 
-    // Drop units, and keep the ends of rows at zero.
-    void finish(Layer& layer, Masks& masks, Index first, Index n, Index place) {
-        if (layer.n_dropped) masks.draw(place, n);
+    // Drop units, unless `masks` is null, and keep the ends of rows at zero.
+    void finish(Layer& layer, Masks* masks, Index first, Index n, Index place) {
+        if (masks) masks->draw(place, n);
         for (Index i = first; i < first + n; ++i) {
             T* out = layer.output + i * layer.stride;
             if (plan.activation == logistic_)
                 for (Index j = layer.width; j < layer.stride; ++j) out[j] = 0;
-            if (!layer.n_dropped) continue;
             T* other = layer.slope + i * layer.stride;
             if (layer.mask) {
                 other = layer.mask + i * layer.stride;
                 for (Index j = 0; j < layer.stride; ++j) other[j] = 1;
             }
-            masks.apply<T>(i - first, out, other);
+            if (masks) masks->apply<T>(i - first, out, other);
         }
     }
 

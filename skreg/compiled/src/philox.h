@@ -32,6 +32,7 @@ inline std::array<Word, 4> philox(std::array<Word, 4> counter, std::array<Word, 
 
 // The words of one purpose in one epoch.
 struct Stream {
+    Stream() = default;
     Stream(const Word* key, Word epoch, Word purpose)
         : key{key[0], key[1]}, epoch(epoch), purpose(purpose) {}
 
@@ -64,9 +65,8 @@ inline void random_order(Stream stream, Index n, std::int64_t* order) {
     std::unique_ptr<Item[]> items(new Item[n]);
     std::unique_ptr<Index[]> ends(new Index[n + 1]());
     stream.words(0, n, keys.get());
-    auto bucket = [n](Word key) {
-        return static_cast<Index>((static_cast<unsigned __int128>(key) * n) >> 64);
-    };
+    // Of the first 32 bits, which order words like all of them.
+    auto bucket = [n](Word key) { return static_cast<Index>((key >> 32) * n >> 32); };
     for (Index i = 0; i < n; ++i) ++ends[bucket(keys[i]) + 1];
     for (Index i = 0; i < n; ++i) ends[i + 1] += ends[i];
     for (Index i = 0; i < n; ++i) items[ends[bucket(keys[i])]++] = {keys[i], i};

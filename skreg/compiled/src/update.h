@@ -157,28 +157,28 @@ template <class T> void clip_units(Matrix<T>& m, Range part, T max_norm) {
 
 template <class T> class Optimizer {
   public:
-    Optimizer(Network<T>& network)
-        : network_(network), plan_(network.plan), settings_(network.settings) {
+    Optimizer(Network<T>& network) : network_(network), plan_(network.plan) {
         for (Matrix<T>& m : network_.matrices)
-            m.read_state(plan_.is_adam, settings_.ema_decay > 0);
+            m.add_state(plan_.is_adam, plan_.parameters[0].average != nullptr);
     }
 
     // Take step number `n_steps`, counted from 1, with the gradients of the network. Each
     // thread updates its share of the units.
     void step(double n_steps, Share share) {
-        StepNumbers<T> numbers(plan_, settings_, n_steps);
+        const ModelSettings& s = network_.settings();
+        StepNumbers<T> numbers(plan_, s, n_steps);
         mask_gradients(share);
-        if (std::isfinite(settings_.clip_norm)) numbers.clip = clip_factor();
+        if (std::isfinite(s.clip_norm)) numbers.clip = clip_factor();
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             Matrix<T>& m = network_.matrices[i];
-            const LayerSettings* own = m.is_weight() ? &settings_.layers[i] : nullptr;
+            const LayerSettings* own = m.is_weight() ? &s.layers[i] : nullptr;
             if (!m.is_fixed()) update(m, numbers, own, i, share);
         }
-        if (settings_.ema_decay > 0) average(n_steps, share);
+        if (s.ema_decay > 0) average(s, n_steps, share);
     }
 
     void write() const {
-        for (const Matrix<T>& m : network_.matrices) m.write_state(settings_.ema_decay > 0);
+        for (const Matrix<T>& m : network_.matrices) m.write_state();
         network_.each_statistic([](const T* from, T* to, T*, Index n) {
             std::memcpy(to, from, n * sizeof(T));
         });
@@ -187,7 +187,6 @@ template <class T> class Optimizer {
   private:
     Network<T>& network_;
     const Plan& plan_;
-    const ModelSettings& settings_;
 
     void update(Matrix<T>& m, const StepNumbers<T>& step, const LayerSettings* own, Index i,
                 Share share) {
@@ -216,10 +215,11 @@ template <class T> class Optimizer {
 
     // What scales the gradient, with that of the smooth penalties, to `clip_norm`.
     T clip_factor() const {
+        const ModelSettings& s = network_.settings();
         T squares = 0;
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             const Matrix<T>& m = network_.matrices[i];
-            const T twice_l2 = m.is_weight() ? 2 * settings_.layers[i].l2 : 0;
+            const T twice_l2 = m.is_weight() ? 2 * s.layers[i].l2 : 0;
             Vec<T> sum = all<T>(T(0));
             for (Index j = 0; j < m.size(); j += lanes<T>) {
                 Vec<T> g = load(m.gradient + j) + twice_l2 * load(m.value + j);
@@ -227,13 +227,12 @@ template <class T> class Optimizer {
             }
             squares += total<T>(sum);
         }
-        T factor = static_cast<T>(settings_.clip_norm) / (std::sqrt(squares) + T(1e-6));
+        T factor = static_cast<T>(s.clip_norm) / (std::sqrt(squares) + T(1e-6));
         return factor > 1 ? T(1) : factor;
     }
 
-    void average(double n_steps, Share share) {
-        double d = settings_.ema_decay;
-        double t = settings_.n_averaged + n_steps - settings_.n_steps;
+    void average(const ModelSettings& s, double n_steps, Share share) {
+        double d = s.ema_decay, t = s.n_averaged + n_steps - s.n_steps;
         const T weight = (1 - d) / (1 - std::pow(d, t));
         for (Matrix<T>& m : network_.matrices)
             each_vector(m, m.part(share), [&](Index i) {
