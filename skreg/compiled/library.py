@@ -29,7 +29,7 @@ _ARGUMENTS = {
     "skreg_sizes": [c_void_p],
     "skreg_words": [c_void_p, *[c_uint64] * 3, c_int64, c_void_p],
     "skreg_epoch": [c_void_p, c_void_p, c_void_p, c_double, c_void_p],
-    "skreg_begin": [c_void_p, c_int64],
+    "skreg_begin": [c_void_p, c_int64, POINTER(c_double)],
     "skreg_work": [c_void_p, c_int64, c_int64, POINTER(c_double), c_int64],
     "skreg_end": [c_void_p],
     "skreg_evaluate": [c_void_p, c_int64, POINTER(c_double)],
@@ -93,7 +93,8 @@ class Library:
         seconds : float
             After which the call returns.
         losses : ndarray of float64 of shape (n_models,)
-            Where the mean loss over the batches is written.
+            Where the penalties before the epoch plus the mean loss over its batches
+            are written.
 
         Returns
         -------
@@ -106,7 +107,7 @@ class Library:
         return code == 1
 
     @contextmanager
-    def training(self, plan, n_threads):
+    def training(self, plan, n_threads, loss):
         """Train the only model of a plan inside the context.
 
         Parameters
@@ -114,8 +115,10 @@ class Library:
         plan : int
         n_threads : int
             Number of threads that take each step together, by `work`.
+        loss : c_double
+            Set to the penalties of the model.
         """
-        training = self._library.skreg_begin(plan, n_threads)
+        training = self._library.skreg_begin(plan, n_threads, byref(loss))
         self._check(not training)
         try:
             yield training

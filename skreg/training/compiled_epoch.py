@@ -51,7 +51,7 @@ class CompiledEpochs:
             self._validation.set_batches(stack.validation)
 
     def train(self):
-        """Train for an epoch and return the mean loss of each model over its batches.
+        """Train for an epoch and return the mean objective of each model.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class CompiledEpochs:
         """Train the only model, whose steps threads take together."""
         library, loss, first = self._library, c_double(), 0
         n_batches = int(self._plan.models["n_batches"][0])
-        with library.training(self._plan.address, n_threads) as training:
+        with library.training(self._plan.address, n_threads, loss) as training:
             while first < n_batches:
                 last = min(first + self._steps_per_call, n_batches)
                 start = time.perf_counter()

@@ -26,14 +26,15 @@ class TorchEpochs:
         self.products_of_torch = stack.largest_product()
 
     def train(self):
-        """Train for an epoch and return the mean loss of each model over its batches.
+        """Train for an epoch and return the mean objective of each model.
 
         Returns
         -------
         list of float
+            The penalties before the epoch plus the mean loss over its batches.
         """
         stack, observer = self.stack, self.observer
-        meter = LossMeter(stack.loss, _zeros(stack))
+        meter = LossMeter(stack.loss, stack.penalties.value(stack.module.weights))
         for batch in stack.batches.epoch():
             observer.begin_batch(batch)
             score, seen = take_step(stack, batch, observer)
@@ -49,16 +50,13 @@ class TorchEpochs:
         list of float
         """
         stack = self.stack
-        meter = LossMeter(stack.loss, _zeros(stack))
+        zeros = stack.module.weights[0].new_zeros(stack.module.n_models)
+        meter = LossMeter(stack.loss, zeros)
         n_members = stack.module.architecture.n_members
         for batch in stack.validation.epoch():
             score = stack.network(batch.x)
             meter.add(mean_of_members(score, n_members, stack.loss), batch)
         return meter.total().tolist()
-
-
-def _zeros(stack):
-    return stack.module.weights[0].new_zeros(stack.module.n_models)
 
 
 def take_step(stack, batch, observer):

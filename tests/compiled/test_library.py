@@ -70,7 +70,9 @@ def test_another_version_of_the_library(monkeypatch):
 
 
 def bits(estimator):
-    return [a.tobytes() for a in [*estimator.coefs_, *estimator.intercepts_]]
+    curves = [fit.curves["loss_curve"] for fit in estimator._fits]
+    arrays = [array for fit in estimator._fits for array in fit.state]
+    return [np.asarray(array).tobytes() for array in curves + arrays]
 
 
 @pytest.fixture

@@ -202,6 +202,7 @@ def test_a_stack_is_its_models_alone(kind, solver):
     alone = trained_by(build, lambda: [train([request])[0] for request in asked])
     torch = trained_by_torch(lambda: train(asked))
     for one, same, other in zip(stack, alone, torch, strict=True):
+        assert one.tracker.loss_curve == same.tracker.loss_curve
         for array, its, theirs in zip(one.state, same.state, other.state, strict=True):
             np.testing.assert_array_equal(array, its)
             assert_close(array, theirs)

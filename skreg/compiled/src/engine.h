@@ -35,6 +35,9 @@ class Training {
     // Go over to a model.
     virtual void open(Index model) = 0;
 
+    // The penalties of the model.
+    virtual double penalty() const = 0;
+
     // Take steps `first` up to `last` of an epoch, as one of the threads. Thread 0 adds
     // the mean losses of the batches, weighted by their shares of the rows, to `loss`.
     virtual void work(Index thread, Index first, Index last, double& loss) = 0;
@@ -71,6 +74,7 @@ template <class T> class TrainingOf final : public Training {
         }
     }
 
+    double penalty() const override { return optimizer_.penalty(); }
     void close() override { optimizer_.write(); }
 
   private:
@@ -122,10 +126,10 @@ inline bool train(const Plan& plan, std::atomic<std::int64_t>& next_model, std::
         if (model < 0) {
             model = next_model.fetch_add(1), step = 0;
             if (model >= plan.n_models) return true;
-            losses[model] = 0;
             shuffle(plan, model);
         }
         training->open(model);
+        if (step == 0) losses[model] = training->penalty();
         bool has_time = true;
         for (; step < plan.models[model].n_batches && has_time; ++step) {
             training->work(0, step, step + 1, losses[model]);

@@ -50,7 +50,8 @@ SKREG_EXPORT void skreg_words(const Word* key, Word epoch, Word purpose, Word fi
 }
 
 // Train models that no other thread has claimed, for an epoch each, until none is left
-// or the time is up. Return 0 in the first case, 1 in the second, and 2 if the memory
+// or the time is up. Write their penalties before the epoch plus the mean losses of its
+// batches. Return 0 in the first case, 1 in the second, and 2 if the memory
 // does not suffice. `mine` are a model and its next step, and go from call to call.
 SKREG_EXPORT int skreg_epoch(const Plan* plan, std::atomic<std::int64_t>* next_model,
                              std::int64_t* mine, double seconds, double* losses) {
@@ -60,13 +61,14 @@ SKREG_EXPORT int skreg_epoch(const Plan* plan, std::atomic<std::int64_t>* next_m
 }
 
 // Begin the training of a model by some threads that take each step together, or return
-// null. Each thread calls `skreg_work` with the same steps.
-SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t n_threads) {
+// null. Write its penalties, to which `skreg_work` adds. Each thread calls `skreg_work` with the same steps.
+SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t n_threads, double* loss) {
     std::unique_ptr<Training> training;
     guarded([&] {
         training = training_of(*plan, n_threads);
         shuffle(*plan, 0);
         training->open(0);
+        *loss = training->penalty();
     });
     return training.release();
 }

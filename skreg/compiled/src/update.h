@@ -155,6 +155,31 @@ template <class T> void clip_units(Matrix<T>& m, Range part, T max_norm) {
     }
 }
 
+// The sum of the norms of groups of rows, and of absolute and squared elements.
+template <class T>
+double penalty_of(const Matrix<T>& m, const LayerSettings& own, Index n_rows, Index n_columns,
+                  Index group) {
+    double absolute_sum = 0, squares = 0, norms = 0;
+    for (Index i = 0; i < m.size(); i += lanes<T>) {
+        Vec<T> w = load(m.value + i);
+        absolute_sum += total<T>(absolute<T>(w));
+        squares += total<T>(w * w);
+    }
+    for (Index start = 0; own.group_l1 != 0 && start < n_rows; start += group) {
+        double sum = 0;
+        for (Index i = start; i < start + group; ++i)
+            for (Index j = 0; j < n_columns; ++j) {
+                double w = m.value[m.place(i, j)];
+                sum += w * w;
+            }
+        norms += std::sqrt(sum);
+    }
+    // An infinite strength does not make zeros nan.
+    auto scaled = [](double strength, double sum) { return sum != 0 ? strength * sum : 0; };
+    return scaled(own.l1, absolute_sum) + scaled(own.l2, squares) +
+           scaled(own.group_l1, norms);
+}
+
 template <class T> class Optimizer {
   public:
     Optimizer(Network<T>& network) : network_(network), plan_(network.plan) {
@@ -177,6 +202,19 @@ template <class T> class Optimizer {
         if (s.ema_decay > 0) average(s, n_steps, share);
     }
 
+    // The penalties at the present weights.
+    double penalty() const {
+        double sum = 0;
+        for (Index i = 0; i < plan_.n_parameters; ++i) {
+            const Matrix<T>& m = network_.matrices[i];
+            const Parameter& source = plan_.parameters[i];
+            if (m.is_weight())
+                sum += penalty_of(m, network_.settings().layers[i], source.n_rows,
+                                  source.n_columns, group_rows(i));
+        }
+        return sum;
+    }
+
     void write() const {
         for (const Matrix<T>& m : network_.matrices) m.write_state();
         network_.each_statistic([](const T* from, T* to, T*, Index n) {
@@ -188,11 +226,14 @@ template <class T> class Optimizer {
     Network<T>& network_;
     const Plan& plan_;
 
+    // Rows of a layer's weights that belong to one input.
+    Index group_rows(Index layer) const { return layer == 0 ? plan_.group_rows : 1; }
+
     void update(Matrix<T>& m, const StepNumbers<T>& step, const LayerSettings* own, Index i,
                 Share share) {
         const Parameter& source = plan_.parameters[i];
         bool has_groups = own && own->group_l1 != 0;
-        Index group = i == 0 ? plan_.group_rows : 1;
+        Index group = group_rows(i);
         if (has_groups && plan_.is_adam)
             update_groups<T>(m, source.n_rows, source.n_columns, group, step, *own);
         else if (plan_.is_adam)
