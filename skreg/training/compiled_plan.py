@@ -127,12 +127,11 @@ def is_for_torch(problem):
 def takes_steps_together(stack):
     """Return whether threads of the library can share out the units of a network.
 
-    Normalisation over rows, clipping of all gradients and groups of inputs would need
-    them to wait for one another more often.
+    Normalisation over rows and groups of inputs would need them to wait for one another
+    more often.
     """
     return not (
         stack.module.architecture.batchnorm
-        or bool(torch.isfinite(stack.optimizer.settings.clip_norm).any())
         or bool(stack.penalties.strengths["group_l1"].any())
     )
 

@@ -86,6 +86,7 @@ def threads():
 def test_the_number_of_threads_changes_no_bit(kind, threads, monkeypatch):
     X, y = data(MLPRegressor, n_samples=300)
     settings = {"dropout": 0.2, "l1": 1e-4, "max_norm": 1.0, "ema_decay": 0.9}
+    settings["clip_norm"] = 0.1
     settings |= {"max_iter": 3, "batch_size": 100, "hidden_layer_sizes": (50, 37)}
     if kind == "many networks":
         settings["n_estimators"] = 7

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <memory>
 
-#include "team.h"
 #include "update.h"
 
 namespace skreg {
@@ -69,7 +68,7 @@ template <class T> class TrainingOf final : public Training {
             barrier_.wait();
             if (thread == 0) loss += batch_loss(n) * n / s.n_rows;
             network_.template write_gradients<false>(n, share);
-            optimizer_.step(s.n_steps + step + 1, share);
+            optimizer_.step(s.n_steps + step + 1, share, barrier_);
             barrier_.wait();
         }
     }

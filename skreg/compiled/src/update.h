@@ -3,6 +3,7 @@
 #pragma once
 
 #include "network.h"
+#include "team.h"
 
 namespace skreg {
 
@@ -183,17 +184,21 @@ double penalty_of(const Matrix<T>& m, const LayerSettings& own, Index n_rows, In
 template <class T> class Optimizer {
   public:
     Optimizer(Network<T>& network) : network_(network), plan_(network.plan) {
-        for (Matrix<T>& m : network_.matrices)
+        Index n_units = 0;
+        for (Matrix<T>& m : network_.matrices) {
             m.add_state(plan_.is_adam, plan_.parameters[0].average != nullptr);
+            n_units += m.is_transposed ? m.n_rows : m.stride / lanes<T>;
+        }
+        squares_ = Buffer<T>(n_units);
     }
 
     // Take step number `n_steps`, counted from 1, with the gradients of the network. Each
     // thread updates its share of the units.
-    void step(double n_steps, Share share) {
+    void step(double n_steps, Share share, Barrier& barrier) {
         const ModelSettings& s = network_.settings();
         StepNumbers<T> numbers(plan_, s, n_steps);
         mask_gradients(share);
-        if (std::isfinite(s.clip_norm)) numbers.clip = clip_factor();
+        if (std::isfinite(s.clip_norm)) numbers.clip = clip_factor(s, share, barrier);
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             Matrix<T>& m = network_.matrices[i];
             const LayerSettings* own = m.is_weight() ? &s.layers[i] : nullptr;
@@ -225,6 +230,7 @@ template <class T> class Optimizer {
   private:
     Network<T>& network_;
     const Plan& plan_;
+    Buffer<T> squares_;  // of the gradients of units, for clipping
 
     // Rows of a layer's weights that belong to one input.
     Index group_rows(Index layer) const { return layer == 0 ? plan_.group_rows : 1; }
@@ -254,22 +260,39 @@ template <class T> class Optimizer {
                 });
     }
 
-    // What scales the gradient, with that of the smooth penalties, to `clip_norm`.
-    T clip_factor() const {
-        const ModelSettings& s = network_.settings();
-        T squares = 0;
+    // Return what scales the gradient, with that of the smooth penalties, to `clip_norm`.
+    // Threads sum up their units, and then all units in the same order.
+    T clip_factor(const ModelSettings& s, Share share, Barrier& barrier) {
+        Index at = 0;
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             const Matrix<T>& m = network_.matrices[i];
-            const T twice_l2 = m.is_weight() ? 2 * s.layers[i].l2 : 0;
-            Vec<T> sum = all<T>(T(0));
-            for (Index j = 0; j < m.size(); j += lanes<T>) {
-                Vec<T> g = load(m.gradient + j) + twice_l2 * load(m.value + j);
-                sum += g * g;
-            }
-            squares += total<T>(sum);
+            sum_squares(m, m.is_weight() ? 2 * s.layers[i].l2 : 0, m.part(share), at);
+            at += m.is_transposed ? m.n_rows : m.stride / lanes<T>;
         }
+        barrier.wait();
+        T squares = 0;
+        for (Index i = 0; i < at; ++i) squares += squares_[i];
         T factor = static_cast<T>(s.clip_norm) / (std::sqrt(squares) + T(1e-6));
         return factor > 1 ? T(1) : factor;
+    }
+
+    // Write the sum of squares of each row, or of each vector of columns, of a gradient.
+    void sum_squares(const Matrix<T>& m, T twice_l2, Range part, Index at) {
+        auto square = [&](Index i) {
+            Vec<T> g = load(m.gradient + i) + twice_l2 * load(m.value + i);
+            return g * g;
+        };
+        for (Index i = part.first_row; m.is_transposed && i < part.last_row; ++i) {
+            Vec<T> sum = all<T>(T(0));
+            for (Index j = 0; j < m.stride; j += lanes<T>) sum += square(i * m.stride + j);
+            squares_[at + i] = total<T>(sum);
+        }
+        for (Index j = part.first_column; !m.is_transposed && j < part.last_column;
+             j += lanes<T>) {
+            Vec<T> sum = all<T>(T(0));
+            for (Index i = 0; i < m.n_rows; ++i) sum += square(i * m.stride + j);
+            squares_[at + j / lanes<T>] = total<T>(sum);
+        }
     }
 
     void average(const ModelSettings& s, double n_steps, Share share) {
