@@ -18,7 +18,7 @@ from skreg.training.threads import (
 # together. They wait for one another twice, which takes microseconds.
 STEP_PRODUCTS = 2**22
 # Seconds that a call of the library should take: an interrupt waits for its end.
-CALL = 0.05
+CALL = 0.2
 
 
 class CompiledEpochs:

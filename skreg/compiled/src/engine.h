@@ -50,7 +50,7 @@ template <class T> class TrainingOf final : public Training {
     TrainingOf(const Plan& plan, Index n_threads)
         : plan_(plan), n_threads_(n_threads),
           network_(plan, largest_batch(plan), Use::training), optimizer_(network_),
-          barrier_(n_threads), losses_(largest_batch(plan) / network_.rows_together() + 1) {
+          barrier_(n_threads) {
         for (Index i = 0; i < n_threads; ++i) workers_.push_back(network_.worker());
     }
 
@@ -66,7 +66,7 @@ template <class T> class TrainingOf final : public Training {
             Index start = step * plan_.batch_size, n = batch_end(plan_, s, step) - start;
             differentiate(thread, start, n);
             barrier_.wait();
-            if (thread == 0) loss += batch_loss(n) * n / s.n_rows;
+            if (thread == 0) loss += network_.loss(n) * n / s.n_rows;
             network_.template write_gradients<false>(n, share);
             optimizer_.step(s.n_steps + step + 1, share, barrier_);
             barrier_.wait();
@@ -82,22 +82,21 @@ template <class T> class TrainingOf final : public Training {
     Network<T> network_;
     Optimizer<T> optimizer_;
     Barrier barrier_;
-    Buffer<double> losses_;  // of the rows that pass through the network together
     std::vector<Worker<T>> workers_;
 
     // The thread's share of the rows of a batch.
     void differentiate(Index thread, Index start, Index n) {
-        Index together = network_.rows_together();
+        Index share = (n + n_threads_ - 1) / n_threads_;
+        Index together = std::min(network_.rows_together(), padded_rows(share));
         const std::int64_t* order = network_.settings().order;
         for (Index i = thread * together; i < n; i += n_threads_ * together)
-            losses_[i / together] = network_.differentiate(
-                workers_[thread], order, start, i, std::min(together, n - i), n);
+            network_.differentiate(workers_[thread], order, start, i,
+                                   std::min(together, n - i), n);
     }
 
-    double batch_loss(Index n) const {
-        double value = 0;
-        for (Index i = 0; i * network_.rows_together() < n; ++i) value += losses_[i];
-        return value;
+    // The least multiple of `rows_at_a_time` that is not less.
+    static Index padded_rows(Index n) {
+        return (n + rows_at_a_time - 1) / rows_at_a_time * rows_at_a_time;
     }
 };
 
@@ -178,8 +177,9 @@ template <class T> double differentiate(const Plan& plan, Index model, bool is_r
         Index start = i * step, n = (i + 1 == n_steps ? s.n_rows : start + step) - start;
         Index together = network.rows_together();
         for (Index first = 0; first < n; first += together)
-            total += network.differentiate(worker, order, start, first,
-                                           std::min(together, n - first), s.n_rows);
+            network.differentiate(worker, order, start, first, std::min(together, n - first),
+                                  s.n_rows);
+        total += network.loss(n);
         network.template write_gradients<true>(n, {0, 1});
     }
     for (const Matrix<T>& m : network.matrices) m.write_gradient();

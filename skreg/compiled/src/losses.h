@@ -87,31 +87,30 @@ inline Vec<T> softmax_loss(const Outputs<T>& o, Index i) {
     return weight * each<T>(sum, [](T s) { return std::log(s); }) - dot;
 }
 
-// Return the weighted sum of the losses of `n_rows` rows, and replace scores by the
-// gradient of this sum. Rows beyond them, up to a whole vector, are treated as well.
+// Write the weighted sum of the losses of each vector of rows, and replace scores by the
+// gradient of all. Rows beyond `n_rows`, up to a whole vector, are treated as well.
 template <class T, bool wants_value, bool wants_gradient>
-double loss_of(std::int64_t kind, const Outputs<T>& o, Index n_rows) {
-    double sum = 0;
-    auto add = [&](Vec<T> value, const T* share, Index i) {
-        for (Index r = 0; r < lanes<T> && i + r < n_rows; ++r)
-            sum += static_cast<double>(value[r]) * share[r];
-    };
+void loss_of(std::int64_t kind, const Outputs<T>& o, Index n_rows, double* sums) {
     for (Index i = 0; i < n_rows; i += lanes<T>) {
+        double sum = 0;
+        auto add = [&](Vec<T> value, const T* share) {
+            for (Index r = 0; r < lanes<T> && i + r < n_rows; ++r)
+                sum += static_cast<double>(value[r]) * share[r];
+        };
         if (kind == log_loss) {
             Vec<T> value = softmax_loss<T, wants_value, wants_gradient>(o, i);
-            if (wants_value) add(value, o.share + i, i);
-            continue;
+            if (wants_value) add(value, o.share + i);
         }
-        for (Index l = 0; l < o.n_outputs; ++l) {
+        for (Index l = 0; kind != log_loss && l < o.n_outputs; ++l) {
             T* score = o.score + l * o.stride + i;
             const T* share = o.share + l * o.share_stride + i;
             LossAt<T> at = loss_at<T, wants_value>(
                 kind, load(score), load(o.target + l * o.stride + i), o.parameter);
             if (wants_gradient) store(score, at.slope * load(share));
-            if (wants_value) add(at.value, share, i);
+            if (wants_value) add(at.value, share);
         }
+        if (wants_value) sums[i / lanes<T>] = sum;
     }
-    return sum;
 }
 
 }  // namespace skreg

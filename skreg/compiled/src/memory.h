@@ -1,6 +1,7 @@
 // Memory of one model: buffers, and copies of the parameters in the layout of products.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -109,19 +110,28 @@ template <class T> class Matrix {
 
     void read(const Buffer<T>& to, const void* tensor) const {
         const T* from = static_cast<const T*>(tensor) + offset_;
-        for (Index i = 0; i < source_.n_rows; ++i, from += source_.n_columns)
-            if (is_transposed)
-                for (Index j = 0; j < source_.n_columns; ++j) to[place(i, j)] = from[j];
-            else
-                std::memcpy(to + i * stride, from, n_columns * sizeof(T));
+        if (is_transposed)
+            in_tiles([&](Index i, Index j) { to[place(i, j)] = from[i * source_.n_columns + j]; });
+        for (Index i = 0; !is_transposed && i < n_rows; ++i)
+            std::memcpy(to + i * stride, from + i * n_columns, n_columns * sizeof(T));
     }
     void write(const Buffer<T>& from, void* tensor) const {
         T* to = static_cast<T*>(tensor) + offset_;
-        for (Index i = 0; i < source_.n_rows; ++i, to += source_.n_columns)
-            if (is_transposed)
-                for (Index j = 0; j < source_.n_columns; ++j) to[j] = from[place(i, j)];
-            else
-                std::memcpy(to, from + i * stride, n_columns * sizeof(T));
+        if (is_transposed)
+            in_tiles([&](Index i, Index j) { to[i * source_.n_columns + j] = from[place(i, j)]; });
+        for (Index i = 0; !is_transposed && i < n_rows; ++i)
+            std::memcpy(to + i * n_columns, from + i * stride, n_columns * sizeof(T));
+    }
+
+    // Call a function with each row and column, those of a small square together, so that
+    // neither the matrix nor its transpose is read from afar again and again.
+    template <class F> void in_tiles(F function) const {
+        constexpr Index side = 16;
+        for (Index i0 = 0; i0 < source_.n_rows; i0 += side)
+            for (Index j0 = 0; j0 < source_.n_columns; j0 += side)
+                for (Index i = i0; i < std::min<Index>(i0 + side, source_.n_rows); ++i)
+                    for (Index j = j0; j < std::min<Index>(j0 + side, source_.n_columns); ++j)
+                        function(i, j);
     }
 };
 

@@ -13,6 +13,7 @@ namespace skreg {
 
 // Rows that pass through the layers together, so that they stay in the nearest cache.
 constexpr Index rows_at_a_time = 32;
+constexpr Index large_weights = 1 << 18;
 
 // What each thread needs of its own.
 template <class T> struct Worker {
@@ -26,7 +27,7 @@ template <class T> class Network {
     // There is room for `n_rows` rows, and nothing to compute before `open`.
     Network(const Plan& plan, Index n_rows, Use use)
         : plan(plan), use_(use), n_rows_(n_rows), rows(plan, n_rows),
-          score_(rows.n_outputs * rows.row_stride) {
+          score_(rows.n_outputs * rows.row_stride), losses_(rows.row_stride / lanes<T>) {
         for (Index i = 0; i < plan.n_parameters; ++i) {
             bool is_first = i == 0 && plan.n_hidden > 0;
             const Parameter& source = plan.parameters[i];
@@ -70,18 +71,31 @@ template <class T> class Network {
                                  s.layers[l].dropout);
     }
 
-    // Rows of a batch that pass through the network together.
-    Index rows_together() const { return norms_.empty() ? rows_at_a_time : n_rows_; }
+    // Rows of a batch that pass through the network together. Large weights do not fit a
+    // cache, and are read less often if there are more of them.
+    Index rows_together() const {
+        if (!norms_.empty()) return n_rows_;
+        Index bytes = 0;
+        for (const Matrix<T>& m : matrices) bytes += m.size() * sizeof(T);
+        return bytes < large_weights ? rows_at_a_time : 4 * rows_at_a_time;
+    }
 
     // Forward and backward pass of `n` rows of a batch, from row `first` on. The batch
-    // begins at `start` of the epoch. Return the sum of their weighted losses.
-    double differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
+    // begins at `start` of the epoch.
+    void differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
                          Index n, Index n_batch) {
         worker.gatherer.gather(order, start + first, n, first, n_batch, rows);
         forward(worker, first, n, start + first);
-        double value = loss_of<T, true, true>(plan.loss, outputs(first), n);
+        loss_of<T, true, true>(plan.loss, outputs(first), n, losses_ + first / lanes<T>);
         backward(worker, first, n);
-        return value;
+    }
+
+    // The sum of the weighted losses of the first `n` rows. The order of the sum does not
+    // depend on which rows passed through the network together.
+    double loss(Index n) const {
+        double sum = 0;
+        for (Index i = 0; i * lanes<T> < n; ++i) sum += losses_[i];
+        return sum;
     }
 
     // Write the gradients of part of the units, or add to them, after `differentiate` of
@@ -115,7 +129,8 @@ template <class T> class Network {
     double evaluate(Worker<T>& worker, const std::int64_t* order, Index start, Index n,
                     Index n_batch) {
         predict(worker, order, start, n, n_batch);
-        return loss_of<T, true, false>(plan.loss, outputs(0), n);
+        loss_of<T, true, false>(plan.loss, outputs(0), n, losses_);
+        return loss(n);
     }
 
     // Compute the raw outputs of rows, for `score`.
@@ -154,6 +169,7 @@ template <class T> class Network {
     Index n_rows_;
     Rows<T> rows;
     Buffer<T> score_;
+    Buffer<double> losses_;
     std::vector<Layer> layers_;
     std::vector<BatchNorm<T>> norms_;
 
