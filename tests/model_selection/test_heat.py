@@ -63,7 +63,9 @@ def test_stacks_take_turns_under_a_deadline():
     X, y = rows()
     space = {"hidden_layer_sizes": [(4,), (5,)], "l2": [1e-3]}
     search = MLPClassifierCV(
-        NETWORKS[MLPClassifierCV](max_iter=100_000, learning_rate="constant", tol=0.0),
+        NETWORKS[MLPClassifierCV](
+            max_iter=100_000, learning_rate="constant", n_iter_no_change=100_000
+        ),
         param_distributions=space,
         strategy="random",
         max_time=0.5,

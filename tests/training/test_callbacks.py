@@ -95,7 +95,9 @@ def test_a_callback_that_looks_on_changes_nothing(kind, configuration):
         other = make(kind, configuration, callbacks=[Callback()], **settings).fit(X, y)
     # Networks with callbacks are trained by torch, and those of one fit one by one, in
     # which sums have another order.
-    close = CLOSE[str(one.coefs_[0].dtype)]
+    # A linear model starts with some gradients that are zero but for rounding, and Adam
+    # divides these by epsilon, 1e-8.
+    close = max(CLOSE[str(one.coefs_[0].dtype)], 1e-9)
     np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, close)
     for a, b in zip(states_of(one), states_of(other)):
         for array, its in zip(a, b):

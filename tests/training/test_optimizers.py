@@ -77,7 +77,9 @@ def optimizer_of(kind, module, models, nesterov=True, n_batches=None):
     assert list(strengths) == [penalty.parameter for penalty in PENALTIES]
     penalties = Penalties({name: stacked(rows) for name, rows in strengths.items()})
     n_batches = n_batches or [1] * len(models)
-    return OPTIMIZERS[kind](module, penalties, settings, n_batches, nesterov)
+    optimizer = OPTIMIZERS[kind](module, penalties, settings, n_batches, nesterov)
+    optimizer._make_runs()  # as for the first step
+    return optimizer
 
 
 class Formula:
