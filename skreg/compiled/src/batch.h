@@ -21,29 +21,36 @@ class Masks {
     // Go over to another model, of `mask_levels` units of which some are dropped.
     void open(Stream stream, std::int64_t n_dropped) {
         stream_ = stream;
-        bound_ = static_cast<std::int16_t>(n_dropped - 32768);
+        bound_ = static_cast<int>(n_dropped - 32768);
         scale_ = static_cast<double>(mask_levels) / (mask_levels - n_dropped);
     }
 
     // Draw the masks of `n` rows, the first of which has the given place in the epoch.
     void draw(Index place, Index n) {
-        if (n * n_words_ > size_) words_ = Buffer<Word>(size_ = n * n_words_);
+        // Whole vectors of bits are read, beyond the last unit.
+        Index size = n * n_words_ + SKREG_BYTES / sizeof(Word);
+        if (size > size_) words_ = Buffer<Word>(size_ = size);
         stream_.words(static_cast<Word>(place) * n_words_, n * n_words_, words_);
     }
 
-    // Multiply numbers of a row, and others unless they are null, by its mask.
-    template <class T> void apply(Index row, T* __restrict one, T* __restrict other) const {
-        const auto* bits = reinterpret_cast<const std::int16_t*>(words_ + row * n_words_);
-        const T scale = static_cast<T>(scale_);
-        for (Index j = 0; j < width_; ++j) one[j] *= bits[j] < bound_ ? T(0) : scale;
-        if (!other) return;
-        for (Index j = 0; j < width_; ++j) other[j] *= bits[j] < bound_ ? T(0) : scale;
+    // Multiply the whole vectors of a row, and others unless they are null, by its mask.
+    template <class T> void apply(Index row, T* one, T* other) const {
+        typedef std::int16_t Bits __attribute__((vector_size(2 * lanes<T>)));
+        const auto* bits = reinterpret_cast<const char*>(words_ + row * n_words_);
+        const Vec<T> zero = all<T>(T(0)), scale = all<T>(static_cast<T>(scale_));
+        for (Index j = 0; j < width_; j += lanes<T>) {
+            Bits drawn;
+            std::memcpy(&drawn, bits + 2 * j, sizeof(drawn));
+            Vec<T> mask = __builtin_convertvector(drawn, Ints<T>) < bound_ ? zero : scale;
+            store(one + j, load(one + j) * mask);
+            if (other) store(other + j, load(other + j) * mask);
+        }
     }
 
   private:
     Stream stream_;
     Index width_, n_words_, size_ = 0;
-    std::int16_t bound_ = 0;
+    int bound_ = 0;
     double scale_ = 1;
     Buffer<Word> words_;
 };
