@@ -90,9 +90,12 @@ def encoding(edges, columns):
     width = torch.where(is_bin, high - low, one)
     lower = zero.masked_fill(is_first, -math.inf)
     upper = torch.where(is_bin, one, zero).masked_fill_(is_last, math.inf)
-    inputs, bins = (torch.from_numpy(i).to(edges.device) for i in columns.nonzero())
-    parts = (low, width, lower, upper)
-    return inputs, [part[:, inputs, bins].unsqueeze(1) for part in parts]
+    columns = torch.from_numpy(columns).to(edges.device)
+    places = columns.flatten().nonzero()[:, 0]
+    parts = [part.flatten(1) for part in (low, width, lower, upper)]
+    if len(places) < columns.numel():
+        parts = [part.index_select(1, places) for part in parts]
+    return places // columns.size(1), [part.unsqueeze(1) for part in parts]
 
 
 class Periodic(Layer):

@@ -95,9 +95,16 @@ class StackedNetwork(torch.nn.Module):
         return self.weights[0].size(0)
 
     def prepare_training(self):
-        """Allocate the gradients, which every step overwrites; return the network."""
+        """Allocate the gradients, which every step overwrites, unless they are there.
+
+        Returns
+        -------
+        StackedNetwork
+            The network.
+        """
         for parameter in (*self.weights, *self.free_parameters):
-            parameter.grad = torch.zeros_like(parameter)
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         return self
 
     def select(self, models):

@@ -85,7 +85,7 @@ def stacked_network(requests, streams, like):
         if request.inputs is not None:
             request.inputs.leave_out(architecture, state)
     network = StackedNetwork(architecture, states, **like)
-    return network.prepare_training()
+    return network
 
 
 def stacked_batches(requests, streams, like):

@@ -56,7 +56,7 @@ def _violations(stack, positions, noisy):
         rows = batches.pool, batches.indices, batches.scaling
         batches = batches_in_order(stack.module.architecture, *rows, len(positions))
     objective = Objective(
-        stack.network.select(index).prepare_training(),
+        stack.network.select(index),
         stack.loss,
         stack.penalties.select(index),
         batches,

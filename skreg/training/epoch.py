@@ -23,6 +23,7 @@ class TorchEpochs:
 
     def __init__(self, stack, observer):
         self.stack, self.observer = stack, observer
+        stack.module.prepare_training()
         self.products_of_torch = stack.largest_product()
 
     def train(self):

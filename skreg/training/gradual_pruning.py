@@ -184,8 +184,6 @@ class Pruning:
     def __init__(self, module, shares, lengths, masks, starts):
         self._module, self.masks = module, masks
         self._shares, self._lengths, self._starts = shares, lengths, starts
-        # Looked up once, because this would take a notable share of a small step.
-        self._gradients = [weight.grad for weight in module.weights]
 
     def select(self, module, models):
         """Return the pruning of the models in the index `models`, for `module`."""
@@ -196,7 +194,8 @@ class Pruning:
 
     def mask_gradients(self, k):
         """Set the gradients of the pruned weights of the first `k` models to zero."""
-        gradients = [first_models(gradient, k) for gradient in self._gradients]
+        weights = self._module.weights
+        gradients = [first_models(weight.grad, k) for weight in weights]
         foreach_mul_(gradients, [first_models(mask, k) for mask in self.masks])
 
     def after_epoch(self, n_epochs, moments, networks):

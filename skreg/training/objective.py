@@ -23,7 +23,6 @@ class Objective:
     Parameters
     ----------
     module : StackedNetwork
-        Its gradients must be allocated.
     loss : Loss
     penalties : Penalties
     batches : Batches
@@ -41,6 +40,7 @@ class Objective:
 
     def __post_init__(self):
         found = library()
+        self.module.prepare_training()
         self._plan, self._library = None, found
         # The statistics of batch normalisation depend on which rows share a batch.
         is_plain = not self.module.architecture.batchnorm or self.batches.streams

@@ -195,7 +195,7 @@ class Stack:
         """Keep only the models at the given positions, in place."""
         index = torch.tensor(positions, device=self.device)
         self._rates = [self._rates[p] for p in positions]
-        self.module = self.module.select(index).prepare_training()
+        self.module = self.module.select(index)
         if self.averages:
             self.averages = self.averages.select(self.module, index)
         if self.pruning:
