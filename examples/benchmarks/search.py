@@ -88,9 +88,9 @@ class Search:
 
 SEARCHES = {
     "bc": Search("breast_cancer", 32, 32, 40, 5, 50, (25, 15, 80)),
-    "digits32": Search("digits", 100, 32, 40, 5, 50, (10, 6, 30)),
-    "digits": Search("digits", 100, 200, 40, 5, 50, (5, 3, 10)),
-    "mnist": Search("mnist_5k", 256, 128, 12, 3, 10, (4, 2.5, 4)),
+    "digits32": Search("digits", 100, 32, 40, 5, 50, (12, 6, 30)),
+    "digits": Search("digits", 100, 200, 40, 5, 50, (6, 3, 10)),
+    "mnist": Search("mnist_5k", 256, 128, 12, 3, 10, (2.2, 1.5, 4)),
 }
 
 

@@ -2,11 +2,13 @@
 
     python examples/benchmarks/single_fit.py [--threads N] [--repeats N] [--no-skorch]
 
-Every row is one network (one hidden layer, Adam, no regularisation, standardised
-inputs) trained by all three with the same layers, precision, batch size and number of
-epochs. The fits alternate, and the whole `fit` is timed. The medians are printed: µs
-per step, the speed-up of skreg, and its arithmetic as a share of this machine's matrix
-multiplication rate.
+Every row is one network (one hidden layer, Adam, standardised inputs) trained by all
+three with the same layers, precision, batch size and number of epochs. In rows with
+"dropout, l1" skreg trains with both, and the others, as in the other rows, without any
+regularisation. The fits alternate, and the whole `fit` is timed. The medians are
+printed: µs per step, the speed-up of skreg and its goal, and the arithmetic of skreg as
+a share of this machine's rate of large matrix products. The limits of the machine,
+products and copies of memory, are printed first.
 """
 
 import argparse
@@ -24,17 +26,22 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skreg import MLPClassifier
+from skreg.compiled.versions import engine_name
+
+REGULARISED = {"dropout": 0.2, "l1": 1e-5}
 
 
 @dataclass
 class Case:
-    """One network on one data set."""
+    """One network on one data set; the goals are times faster than the peers."""
 
     data: str
     units: int
     batch_size: int
     epochs: int
     dtype: str
+    goals: tuple
+    settings: dict
 
     def load(self):
         """Return standardised inputs in the case's precision, and classes."""
@@ -50,13 +57,17 @@ class Case:
 def cases():
     """Return the cases of the table."""
     shapes = [
-        ("breast_cancer", 100, 32, 20),
-        ("breast_cancer", 100, 200, 60),
-        ("digits", 100, 32, 10),
-        ("digits", 100, 200, 30),
-        ("mnist_5k", 256, 128, 3),
+        ("breast_cancer", 100, 32, 20, (8, 20), 5),
+        ("digits", 100, 32, 10, (6, 20), 4),
+        ("digits", 100, 200, 30, (4, 15), 3),
+        ("mnist_5k", 256, 128, 3, (2, 3.5), 1.8),
     ]
-    return [Case(*s, dtype) for dtype in ("float32", "float64") for s in shapes]
+    made = []
+    for dtype in ("float32", "float64"):
+        for *shape, goals, regularised in shapes:
+            made.append(Case(*shape, dtype, goals, {}))
+            made.append(Case(*shape, dtype, (regularised, None), REGULARISED))
+    return made
 
 
 def contenders(case, X, y, with_skorch):
@@ -71,7 +82,9 @@ def contenders(case, X, y, with_skorch):
         random_state=0,
     )
     made = {
-        "skreg": MLPClassifier(standardize=False, learning_rate="constant", **common),
+        "skreg": MLPClassifier(
+            standardize=False, learning_rate="constant", **common, **case.settings
+        ),
         "sklearn": SklearnMLP(alpha=0.0, **common),
     }
     if with_skorch:
@@ -91,41 +104,50 @@ def median_seconds(functions, repeats):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def multiplication_rate(case, n_inputs, rows):
-    """Return the flops a second of the largest product of a step, on its own."""
-    dtype = getattr(torch, case.dtype)
-    x, w = (
-        torch.randn(rows, n_inputs, dtype=dtype),
-        torch.randn(n_inputs, case.units, dtype=dtype),
-    )
-    seconds = median_seconds({"mm": lambda: [x @ w for _ in range(200)]}, 3)["mm"] / 200
-    return 2 * rows * n_inputs * case.units / seconds
+def rate_of_products(dtype):
+    """Return the flops a second of a large matrix product."""
+    x = torch.randn(2048, 2048, dtype=getattr(torch, dtype))
+    return 2 * 2048**3 / median_seconds({"mm": lambda: x @ x}, 5)["mm"]
+
+
+def rate_of_copies():
+    """Return the bytes a second that are read and written by a copy of memory."""
+    x = torch.randn(2**26)
+    other = torch.empty_like(x)
+    return 8 * 2**26 / median_seconds({"copy": lambda: other.copy_(x)}, 5)["copy"]
 
 
 def fit_table(repeats, with_skorch):
     """Print the table of fits."""
-    columns = ("skreg", "sklearn", "skorch", "/sklearn", "/skorch", "of mm")
-    print(f"{'fit: µs a step, and times faster':52}" + "".join(map(right, columns)))
+    rates = {dtype: rate_of_products(dtype) for dtype in ("float32", "float64")}
+    for dtype, rate in rates.items():
+        print(f"products, {dtype}: {rate / 1e9:.0f} Gflop/s")
+    print(f"copies of memory: {rate_of_copies() / 1e9:.0f} GB/s\n")
+    columns = ("skreg", "sklearn", "skorch", "/sklearn", "goal", "/skorch", "goal")
+    columns += ("of products",)
+    print(f"{'fit: µs a step, and times faster':58}" + "".join(map(right, columns)))
     for case in cases():
         X, y = case.load()
         made = contenders(case, X, y, with_skorch)
         seconds = median_seconds(
             {name: lambda m=m: m.fit(X, y) for name, m in made.items()}, repeats
         )
-        steps, rows = case.steps(len(X))
+        steps, _ = case.steps(len(X))
         flops = case.epochs * len(X) * flops_per_row(X.shape[1], case.units, y)
-        share = flops / seconds["skreg"] / multiplication_rate(case, X.shape[1], rows)
+        share = flops / seconds["skreg"] / rates[case.dtype]
         name = f"{case.data}, {case.units} units, batch {case.batch_size}, {case.dtype}"
+        name += ", dropout, l1" if case.settings else ""
         peers = [seconds.get(peer, np.nan) for peer in ("sklearn", "skorch")]
         cells = [f"{1e6 * s / steps:.0f}" for s in (seconds["skreg"], *peers)]
-        cells += [f"{s / seconds['skreg']:.1f}×" for s in peers]
-        print(f"{name:52}" + "".join(map(right, [*cells, f"{share:.0%}"])))
+        for peer, goal in zip(peers, case.goals):
+            cells += [f"{peer / seconds['skreg']:.1f}×", f"{goal}×" if goal else "–"]
+        print(f"{name:58}" + "".join(map(right, [*cells, f"{share:.0%}"])))
 
 
 def predict_table(repeats):
     """Print the table of predictions."""
-    columns = ("skreg", "sklearn", "/sklearn")
-    print(f"\n{'predict_proba: µs, and times faster':52}", end="")
+    columns = ("skreg", "sklearn", "/sklearn", "goal")
+    print(f"\n{'predict_proba: µs, and times faster':58}", end="")
     print("".join(map(right, columns)))
     for dtype in ("float32", "float64"):
         X, y = Case("digits", 100, 200, 5, dtype).load()
@@ -134,7 +156,8 @@ def predict_table(repeats):
             "skreg": MLPClassifier(**common).fit(X, y),
             "sklearn": SklearnMLP(**common).fit(X, y),
         }
-        for rows, times in ((X[:1], 200), (np.tile(X, (6, 1))[:10_000], 3)):
+        many = np.tile(X, (6, 1))[:10_000]
+        for rows, times, goal in ((X[:1], 200, 2), (many, 3, 1.5)):
             functions = {
                 name: lambda m=m, r=rows, t=times: [
                     m.predict_proba(r) for _ in range(t)
@@ -145,7 +168,7 @@ def predict_table(repeats):
             cells = [f"{1e6 * value / times:.0f}" for value in seconds.values()]
             cells.append(f"{seconds['sklearn'] / seconds['skreg']:.1f}×")
             name = f"digits, {len(rows)} rows, {dtype}"
-            print(f"{name:52}" + "".join(map(right, cells)))
+            print(f"{name:58}" + "".join(map(right, [*cells, f"{goal}×"])))
 
 
 def main():
@@ -157,7 +180,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     torch.set_num_threads(options.threads)
-    print(f"{options.threads} threads, torch {torch.__version__}\n")
+    print(f"{options.threads} threads, torch {torch.__version__}, {engine_name()}")
     with threadpool_limits(options.threads):
         fit_table(options.repeats, not options.no_skorch)
         predict_table(options.repeats)
