@@ -22,14 +22,18 @@ class Masks {
     void open(Stream stream, std::int64_t n_dropped) {
         stream_ = stream;
         bound_ = static_cast<int>(n_dropped - 32768);
-        scale_ = static_cast<double>(mask_levels) / (mask_levels - n_dropped);
+        scale_ = as_double(mask_levels) / as_double(mask_levels - n_dropped);
+    }
+
+    // Make room for the masks of `n` rows. Whole vectors of bits are read, beyond the last
+    // unit.
+    void reserve(Index n) {
+        Index size = n * n_words_ + SKREG_BYTES / static_cast<Index>(sizeof(Word));
+        if (size > size_) words_ = Buffer<Word>(size_ = size);
     }
 
     // Draw the masks of `n` rows, the first of which has the given place in the epoch.
     void draw(Index place, Index n) {
-        // Whole vectors of bits are read, beyond the last unit.
-        Index size = n * n_words_ + SKREG_BYTES / sizeof(Word);
-        if (size > size_) words_ = Buffer<Word>(size_ = size);
         stream_.words(static_cast<Word>(place) * n_words_, n * n_words_, words_);
     }
 
@@ -82,11 +86,16 @@ template <class T> class Gatherer {
         : plan_(plan), use_(use), masks_(plan.n_inputs),
           dense_(plan.row_ends ? plan.n_inputs : 0) {}
 
-    void open(Index model) {
+    // Go over to a model, whose rows are gathered by `n_rows` at most. All memory is
+    // taken here: a thread that failed later would leave others waiting for it.
+    void open(Index model, Index n_rows) {
         model_ = model;
         const ModelSettings& s = settings();
         noise_ = {s.key, s.epoch, INPUT_NOISE};
         masks_.open({s.key, s.epoch, INPUT_DROPOUT}, s.input_dropout);
+        Index size = n_rows * plan_.n_inputs;
+        if (has_noise() && size > n_words_) words_ = Buffer<Word>(n_words_ = size);
+        if (has_masks()) masks_.reserve(n_rows);
     }
 
     // Gather `n` rows from number `start` of `order` on, into rows from `to` on.
@@ -164,19 +173,17 @@ template <class T> class Gatherer {
     bool has_masks() const { return use_ == Use::training && settings().input_dropout != 0; }
 
     void draw(Index place, Index n) {
-        Index size = n * plan_.n_inputs;
-        if (has_noise()) {
-            if (size > n_words_) words_ = Buffer<Word>(n_words_ = size);
-            noise_.words(static_cast<Word>(place) * plan_.n_inputs, size, words_);
-        }
+        Word first = static_cast<Word>(place) * static_cast<Word>(plan_.n_inputs);
+        if (has_noise()) noise_.words(first, n * plan_.n_inputs, words_);
         if (has_masks()) masks_.draw(place, n);
     }
 
     // Change row number i of those that were drawn.
     void disturb(Index i, T* x) const {
-        const Word* words = words_ + i * plan_.n_inputs;
-        for (Index j = 0; has_noise() && j < plan_.n_inputs; ++j)
-            x[j] += static_cast<T>(normal(words[j]) * settings().input_noise);
+        for (Index j = 0; has_noise() && j < plan_.n_inputs; ++j) {
+            Word word = words_[i * plan_.n_inputs + j];
+            x[j] += static_cast<T>(normal(word) * settings().input_noise);
+        }
         if (has_masks()) masks_.apply<T>(i, x, nullptr);
     }
 
@@ -198,7 +205,7 @@ template <class T> class Gatherer {
         const T smoothing =
             use_ == Use::prediction ? T(0) : static_cast<T>(settings().label_smoothing);
         const T uniform =
-            plan_.loss == log_loss ? T(1) / rows.n_outputs : static_cast<T>(0.5);
+            plan_.loss == log_loss ? T(1) / T(rows.n_outputs) : static_cast<T>(0.5);
         for (Index l = 0; l < rows.n_outputs; ++l) {
             T t = y[l];
             if (smoothing != 0) t += smoothing * (uniform - t);
@@ -208,11 +215,11 @@ template <class T> class Gatherer {
         for (Index l = 0; l < plan_.n_weights; ++l) {
             T w = static_cast<const T*>(plan_.weight)[place * plan_.n_weights + l];
             T of = static_cast<const T*>(plan_.mean_weight)[model_ * plan_.n_weights + l];
-            rows.share[l * rows.row_stride + to] = w / (n_batch * of);
+            rows.share[l * rows.row_stride + to] = w / (T(n_batch) * of);
             mean += rows.share[l * rows.row_stride + to];
         }
-        if (plan_.n_weights == 0) rows.share[to] = mean = T(1) / n_batch;
-        rows.share_of_row[to] = mean / std::max<std::int64_t>(1, plan_.n_weights);
+        if (plan_.n_weights == 0) rows.share[to] = mean = T(1) / T(n_batch);
+        rows.share_of_row[to] = mean / T(std::max<std::int64_t>(1, plan_.n_weights));
     }
 };
 

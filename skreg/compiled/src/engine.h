@@ -1,6 +1,7 @@
 // Training, validation and prediction of one network.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 
@@ -66,9 +67,9 @@ template <class T> class TrainingOf final : public Training {
             Index start = step * plan_.batch_size, n = batch_end(plan_, s, step) - start;
             differentiate(thread, start, n);
             barrier_.wait();
-            if (thread == 0) loss += network_.loss(n) * n / s.n_rows;
+            if (thread == 0) loss += network_.loss(n) * as_double(n) / as_double(s.n_rows);
             network_.template write_gradients<false>(n, share);
-            optimizer_.step(s.n_steps + step + 1, share, barrier_);
+            optimizer_.step(s.n_steps + as_double(step + 1), share, barrier_);
             barrier_.wait();
         }
     }
@@ -157,7 +158,7 @@ template <class T> double evaluate(const Plan& plan, Index model) {
     Worker<T> worker = opened(network, model);
     double total = 0;
     for (Index start = 0; start < s.n_rows; start += chunk(s.n_rows)) {
-        Index n = std::min(chunk(s.n_rows), s.n_rows - start);
+        Index n = std::min<Index>(chunk(s.n_rows), s.n_rows - start);
         total += network.evaluate(worker, s.rows, start, n, s.n_rows);
     }
     return total;
@@ -177,8 +178,8 @@ template <class T> double differentiate(const Plan& plan, Index model, bool is_r
         Index start = i * step, n = (i + 1 == n_steps ? s.n_rows : start + step) - start;
         Index together = network.rows_together();
         for (Index first = 0; first < n; first += together)
-            network.differentiate(worker, order, start, first, std::min(together, n - first),
-                                  s.n_rows);
+            network.differentiate(worker, order, start, first,
+                                  std::min<Index>(together, n - first), s.n_rows);
         total += network.loss(n);
         network.template write_gradients<true>(n, {0, 1});
     }

@@ -16,7 +16,7 @@ template <> struct Exponent<double> {
     static constexpr double log2_low = 1.90821492927058770002e-10;
     static constexpr double highest = 709.782712893384, lowest = -708.0;
     static constexpr int shift = 52, terms = 13;
-    static constexpr std::int64_t bias = 1023;
+    static constexpr std::uint64_t bias = 1023;
 };
 template <> struct Exponent<float> {
     static constexpr float magic = 12582912.0f;
@@ -24,7 +24,7 @@ template <> struct Exponent<float> {
     static constexpr float log2_low = 1.42860677e-6f;
     static constexpr float highest = 88.72283f, lowest = -87.0f;
     static constexpr int shift = 23, terms = 7;
-    static constexpr std::int32_t bias = 127;
+    static constexpr std::uint32_t bias = 127;
 };
 
 template <class T> constexpr T inverse_factorial(int k) {
@@ -80,7 +80,7 @@ template <class T> inline Vec<T> hyperbolic_tangent(Vec<T> x) {
 
 // A function of single numbers, where a vector is not worth its code.
 template <class T, class F> inline Vec<T> each(Vec<T> x, F function) {
-    Vec<T> result;
+    Vec<T> result = x;
     for (Index i = 0; i < lanes<T>; ++i) result[i] = function(x[i]);
     return result;
 }

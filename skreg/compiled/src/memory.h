@@ -1,8 +1,9 @@
 // Memory of one model: buffers, and copies of the parameters in the layout of products.
 #pragma once
 
+#include <stdlib.h>  // posix_memalign
+
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -18,16 +19,16 @@ template <class T> class Buffer {
     Buffer() = default;
     explicit Buffer(Index n) {
         if (n == 0) return;
-        std::size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
-        data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes)));
-        if (!data_) throw std::bad_alloc();
-        std::memset(static_cast<void*>(data_.get()), 0, bytes);
+        std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
+        void* found = nullptr;
+        if (posix_memalign(&found, 64, bytes)) throw std::bad_alloc();
+        data_.reset(static_cast<T*>(std::memset(found, 0, bytes)));
     }
     operator T*() const { return data_.get(); }
 
   private:
     struct Free {
-        void operator()(T* p) const { std::free(p); }
+        void operator()(T* p) const { free(p); }
     };
     std::unique_ptr<T, Free> data_;
 };
@@ -49,8 +50,8 @@ struct Range {
 // are stored with a row for each input.
 template <class T> class Matrix {
   public:
-    Matrix(const Parameter& source, bool is_transposed)
-        : is_transposed(is_transposed),
+    Matrix(const Parameter& source, bool transposed)
+        : is_transposed(transposed),
           n_rows(is_transposed ? source.n_columns : source.n_rows),
           n_columns(is_transposed ? source.n_rows : source.n_columns),
           stride(padded<T>(n_columns)),

@@ -18,7 +18,8 @@
 #define SKREG_EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, SKREG_NAME(SKREG_MODULE)};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, SKREG_NAME(SKREG_MODULE),
+                                 nullptr, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
 PyMODINIT_FUNC SKREG_INIT(SKREG_MODULE)() { return PyModule_Create(&definition); }
 
 using namespace skreg;
@@ -27,7 +28,7 @@ namespace {
 
 // Return 0, or 1 if the memory does not suffice.
 template <class F> int guarded(F function) {
-    FlushedSubnormals flushed;
+    [[maybe_unused]] FlushedSubnormals flushed;
     try {
         function();
     } catch (const std::bad_alloc&) {
@@ -64,13 +65,13 @@ SKREG_EXPORT int skreg_epoch(const Plan* plan, std::atomic<std::int64_t>* next_m
 // null. Write its penalties, to which `skreg_work` adds. Each thread calls `skreg_work` with the same steps.
 SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t n_threads, double* loss) {
     std::unique_ptr<Training> training;
-    guarded([&] {
+    int code = guarded([&] {
         training = training_of(*plan, n_threads);
         shuffle(*plan, 0);
         training->open(0);
         *loss = training->penalty();
     });
-    return training.release();
+    return code ? nullptr : training.release();
 }
 
 SKREG_EXPORT int skreg_work(Training* training, std::int64_t first, std::int64_t last,

@@ -25,8 +25,8 @@ template <class T> struct Worker {
 template <class T> class Network {
   public:
     // There is room for `n_rows` rows, and nothing to compute before `open`.
-    Network(const Plan& plan, Index n_rows, Use use)
-        : plan(plan), use_(use), n_rows_(n_rows), rows(plan, n_rows),
+    Network(const Plan& of, Index n_rows, Use use)
+        : plan(of), use_(use), n_rows_(n_rows), rows(plan, n_rows),
           score_(rows.n_outputs * rows.row_stride), losses_(rows.row_stride / lanes<T>) {
         for (Index i = 0; i < plan.n_parameters; ++i) {
             bool is_first = i == 0 && plan.n_hidden > 0;
@@ -65,10 +65,12 @@ template <class T> class Network {
     // Let a thread go over to the model.
     void open(Worker<T>& worker) const {
         const ModelSettings& s = settings();
-        worker.gatherer.open(model_);
-        for (Index l = 0; use_ == Use::training && l < n_hidden(); ++l)
-            worker.masks[l].open({s.key, s.epoch, DROPOUT + static_cast<Word>(l)},
-                                 s.layers[l].dropout);
+        worker.gatherer.open(model_, rows_together());
+        for (Index l = 0; use_ == Use::training && l < n_hidden(); ++l) {
+            Masks& masks = worker.masks[l];
+            masks.open({s.key, s.epoch, DROPOUT + static_cast<Word>(l)}, s.layers[l].dropout);
+            if (drops(l)) masks.reserve(rows_together());
+        }
     }
 
     // Rows of a batch that pass through the network together. Large weights do not fit a
@@ -264,12 +266,10 @@ template <class T> class Network {
             T* out = layer.output + i * layer.stride;
             if (plan.activation == logistic_)
                 for (Index j = layer.width; j < layer.stride; ++j) out[j] = 0;
-            T* other = layer.slope + i * layer.stride;
-            if (layer.mask) {
-                other = layer.mask + i * layer.stride;
-                for (Index j = 0; j < layer.stride; ++j) other[j] = 1;
-            }
-            if (masks) masks->apply<T>(i - first, out, other);
+            if (layer.mask)
+                std::fill_n(layer.mask + i * layer.stride, layer.stride, T(1));
+            const Buffer<T>& other = layer.mask ? layer.mask : layer.slope;
+            if (masks) masks->apply<T>(i - first, out, other + i * layer.stride);
         }
     }
 

@@ -33,8 +33,8 @@ inline std::array<Word, 4> philox(std::array<Word, 4> counter, std::array<Word, 
 // The words of one purpose in one epoch.
 struct Stream {
     Stream() = default;
-    Stream(const Word* key, Word epoch, Word purpose)
-        : key{key[0], key[1]}, epoch(epoch), purpose(purpose) {}
+    Stream(const Word* seed, Word number, Word use)
+        : key{seed[0], seed[1]}, epoch(number), purpose(use) {}
 
     std::array<Word, 2> key;
     Word epoch, purpose;

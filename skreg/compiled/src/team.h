@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 
 #include "vectors.h"
 
@@ -18,18 +20,25 @@ class Barrier {
         Index round = round_.load(std::memory_order_acquire);
         if (n_waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
             n_waiting_.store(0, std::memory_order_relaxed);
-            round_.store(round + 1, std::memory_order_release);
-            round_.notify_all();
+            {
+                std::lock_guard<std::mutex> lock(mutex_);
+                round_.store(round + 1, std::memory_order_release);
+            }
+            next_round_.notify_all();
             return;
         }
         for (int tries = 0; tries < 4000; ++tries)
             if (round_.load(std::memory_order_acquire) != round) return;
-        round_.wait(round, std::memory_order_acquire);
+        std::unique_lock<std::mutex> lock(mutex_);
+        next_round_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
     }
 
   private:
     Index n_threads_;
     std::atomic<Index> n_waiting_{0}, round_{0};
+    // `wait` of an atomic number is not to be had on older versions of macOS.
+    std::mutex mutex_;
+    std::condition_variable next_round_;
 };
 
 }  // namespace skreg

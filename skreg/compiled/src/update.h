@@ -10,17 +10,17 @@ namespace skreg {
 // The numbers of one step of a model.
 template <class T> struct StepNumbers {
     StepNumbers(const Plan& plan, const ModelSettings& s, double n_steps) {
-        rate = s.lr;
-        decay = 1 - s.weight_decay * s.lr;
+        rate = T(s.lr);
+        decay = T(1 - s.weight_decay * s.lr);
         if (plan.is_adam) {
-            root = std::sqrt(1 - std::pow(s.beta_2, n_steps));
-            length = s.lr / (1 - std::pow(s.beta_1, n_steps));
-            keep_1 = s.beta_1, keep_2 = s.beta_2, epsilon = s.epsilon;
+            root = T(std::sqrt(1 - std::pow(s.beta_2, n_steps)));
+            length = T(s.lr / (1 - std::pow(s.beta_1, n_steps)));
+            keep_1 = T(s.beta_1), keep_2 = T(s.beta_2), epsilon = T(s.epsilon);
         } else {
-            keep_1 = s.momentum;
+            keep_1 = T(s.momentum);
             ahead = plan.has_nesterov && s.momentum > 0;
             double t = n_steps + (plan.has_nesterov ? 1 : 0);
-            metric = (1 - s.momentum) / (1 - std::pow(s.momentum, t));
+            metric = T((1 - s.momentum) / (1 - std::pow(s.momentum, t)));
         }
     }
 
@@ -47,7 +47,7 @@ inline void each_vector(const Matrix<T>& m, Range part, F function) {
 template <class T, bool is_adam>
 void update_elements(Matrix<T>& m, Range part, const StepNumbers<T>& step,
                      const LayerSettings* own) {
-    const T l1 = own ? own->l1 : 0, twice_l2 = own ? 2 * own->l2 : 0;
+    const T l1 = T(own ? own->l1 : 0), twice_l2 = T(own ? 2 * own->l2 : 0);
     const T decay = own ? step.decay : 1, inverse_root = 1 / step.root;
     const bool is_positive = own && own->positive;
     const Vec<T> zero = all<T>(T(0));
@@ -92,7 +92,7 @@ void update_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
             m.gradient[at] = g;
             squares += g * g;
         });
-        T mean = squares / (group * n_columns);
+        T mean = squares / T(group * n_columns);
         T second = step.keep_2 * m.second_moment[m.place(start, 0)] + (1 - step.keep_2) * mean;
         T inverse = 1 / (std::sqrt(second) / step.root + step.epsilon);
         T threshold = step.rate * static_cast<T>(own.l1) * inverse;
@@ -183,7 +183,7 @@ double penalty_of(const Matrix<T>& m, const LayerSettings& own, Index n_rows, In
 
 template <class T> class Optimizer {
   public:
-    Optimizer(Network<T>& network) : network_(network), plan_(network.plan) {
+    explicit Optimizer(Network<T>& network) : network_(network), plan_(network.plan) {
         Index n_units = 0;
         for (Matrix<T>& m : network_.matrices) {
             m.add_state(plan_.is_adam, plan_.parameters[0].average != nullptr);
@@ -249,7 +249,7 @@ template <class T> class Optimizer {
         if (has_groups)
             shrink_groups<T>(m, source.n_rows, source.n_columns, group, step, *own,
                              plan_.is_adam);
-        if (own && std::isfinite(own->max_norm)) clip_units<T>(m, m.part(share), own->max_norm);
+        if (own && std::isfinite(own->max_norm)) clip_units<T>(m, m.part(share), T(own->max_norm));
     }
 
     void mask_gradients(Share share) {
@@ -266,7 +266,7 @@ template <class T> class Optimizer {
         Index at = 0;
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             const Matrix<T>& m = network_.matrices[i];
-            sum_squares(m, m.is_weight() ? 2 * s.layers[i].l2 : 0, m.part(share), at);
+            sum_squares(m, T(m.is_weight() ? 2 * s.layers[i].l2 : 0), m.part(share), at);
             at += m.is_transposed ? m.n_rows : m.stride / lanes<T>;
         }
         barrier.wait();
@@ -297,7 +297,7 @@ template <class T> class Optimizer {
 
     void average(const ModelSettings& s, double n_steps, Share share) {
         double d = s.ema_decay, t = s.n_averaged + n_steps - s.n_steps;
-        const T weight = (1 - d) / (1 - std::pow(d, t));
+        const T weight = T((1 - d) / (1 - std::pow(d, t)));
         for (Matrix<T>& m : network_.matrices)
             each_vector(m, m.part(share), [&](Index i) {
                 Vec<T> a = load(m.average + i);

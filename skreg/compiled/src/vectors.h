@@ -15,22 +15,31 @@
 #define SKREG_BYTES 16
 #endif
 
+// GCC has them from version 12 on.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SKREG_HAS_SHUFFLES 1
+#endif
+#endif
+
 namespace skreg {
 
 using Index = std::ptrdiff_t;
 
-// The vector types of a number type: V of numbers, I of integers of the same size.
+inline double as_double(std::int64_t n) { return static_cast<double>(n); }
+
+// The vector types of a number type: V of numbers, I of whole numbers of the same size.
 // "Loose" vectors may start at any number.
 template <class T> struct Types;
 template <> struct Types<float> {
     typedef float V __attribute__((vector_size(SKREG_BYTES)));
     typedef float Loose __attribute__((vector_size(SKREG_BYTES), aligned(4), may_alias));
-    typedef std::int32_t I __attribute__((vector_size(SKREG_BYTES)));
+    typedef std::uint32_t I __attribute__((vector_size(SKREG_BYTES)));
 };
 template <> struct Types<double> {
     typedef double V __attribute__((vector_size(SKREG_BYTES)));
     typedef double Loose __attribute__((vector_size(SKREG_BYTES), aligned(8), may_alias));
-    typedef std::int64_t I __attribute__((vector_size(SKREG_BYTES)));
+    typedef std::uint64_t I __attribute__((vector_size(SKREG_BYTES)));
 };
 template <class T> using Vec = typename Types<T>::V;
 template <class T> using Ints = typename Types<T>::I;
@@ -61,17 +70,18 @@ template <class T> inline Vec<T> at_most(Vec<T> a, Vec<T> high) {
 
 template <class T> inline Vec<T> absolute(Vec<T> a) { return a < 0 ? -a : a; }
 
-// The same bits, read as integers and as numbers.
+// The same bits, read as whole numbers and as numbers.
 template <class T> inline Ints<T> bits_of(Vec<T> v) { return (Ints<T>)v; }
 template <class T> inline Vec<T> of_bits(Ints<T> bits) { return (Vec<T>)bits; }
 
 template <class T> inline Vec<T> root(Vec<T> a) {
-    Vec<T> result;
+    Vec<T> result = a;
     for (Index i = 0; i < lanes<T>; ++i) result[i] = std::sqrt(a[i]);
     return result;
 }
 
 // The sum of the numbers of a vector, in an order that depends on its width only.
+#if SKREG_HAS_SHUFFLES
 template <class T, class W, std::size_t... i>
 inline T halved_sum(W v, std::index_sequence<i...>) {
     if constexpr (sizeof...(i) == 1) {
@@ -85,5 +95,12 @@ inline T halved_sum(W v, std::index_sequence<i...>) {
 template <class T> inline T total(Vec<T> v) {
     return halved_sum<T>(v, std::make_index_sequence<lanes<T> / 2>{});
 }
+#else
+template <class T> inline T total(Vec<T> v) {
+    for (Index half = lanes<T> / 2; half > 0; half /= 2)
+        for (Index i = 0; i < half; ++i) v[i] += v[i + half];
+    return v[0];
+}
+#endif
 
 }  // namespace skreg
