@@ -1,7 +1,8 @@
 # The targets share a virtual environment, .venv, with the versions that constraints.txt
-# pins. It is made on first use, and what a target needs is installed in it again when
-# pyproject.toml, constraints.txt or the compiled sources change. Targets on the oldest
-# versions share another, .venv-oldest, with those of constraints-oldest.txt.
+# pins. It is made on first use. What a target needs is installed in it again, and the
+# library compiled, when pyproject.toml, constraints.txt or the sources of the library
+# change, or when the library was removed. Targets on the oldest versions share another,
+# .venv-oldest, with those of constraints-oldest.txt, and the same compiled library.
 #
 #   make run                         compare on breast_cancer
 #   make run ARGS="diabetes --cv 3"  compare on anything else
@@ -9,11 +10,15 @@
 #   make coverage                    the same, and which lines they leave out
 #   make test-oldest                 the same on the oldest versions that are supported
 #   make contract-oldest             what scikit-learn and users rely on, on the oldest
+#   make sanitize                    tests of the compiled library, looking for misuse of
+#                                    memory, undefined behaviour and data races; GCC, Linux
 #   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
 #   make generalisation              errors on public tables; takes hours
 #   make genes                       select genes, with the data of ISLP
 #   make docs                        HTML in docs/_build/html
+#   make wheel                       a source distribution and the wheel from it, in dist
+#   make check-wheel                 install both where there is nothing else, and fit
 #   make clean                       remove what was built, but not .venv
 
 PYTHON ?= python3.11
@@ -26,14 +31,16 @@ BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# What is compiled when the package is installed.
+# What is compiled when the package is installed, and what has gone of that since.
 KERNELS := $(wildcard skreg/compiled/src/*)
+GONE := $(filter-out $(wildcard skreg/compiled/*.so), \
+	$(sort $(shell cat $(VENV)/.has-* 2>/dev/null)))
 # Each test process computes on one core; pytest runs JOBS of them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: run test test-oldest contract-oldest nightly coverage lint format \
-	bench generalisation genes docs clean
+.PHONY: run test test-oldest contract-oldest nightly coverage sanitize lint format \
+	bench generalisation genes docs wheel check-wheel clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -58,6 +65,9 @@ nightly: test
 # Fails below the floor in setup.cfg.
 coverage: override PYTEST_ARGS += --cov
 coverage: test
+
+sanitize: $(VENV)/.has-test
+	$(ONE_THREAD) $(BIN)/python .ci/sanitize.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .
@@ -95,9 +105,20 @@ genes: $(VENV)/.has-cli
 docs: $(VENV)/.has-docs
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
+wheel: | $(BIN)/python
+	$(PIP) install --constraint $(CONSTRAINTS) 'build>=1.2'
+	rm -rf dist
+	$(BIN)/python -m build
+
+check-wheel: wheel
+	rm -rf build/check-wheel
+	$(MAKE) VENV=build/check-wheel build/check-wheel/.has-torch
+	build/check-wheel/bin/python .ci/check_wheel.py dist $(CONSTRAINTS)
+
 clean:
 	rm -rf build dist *.egg-info docs/_build docs/gallery docs/generated \
 		docs/sg_execution_times.rst htmlcov .coverage .coverage.* \
+		skreg/compiled/*.so \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find skreg tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -116,6 +137,9 @@ else
 endif
 	@touch $@
 
-$(VENV)/.has-%: pyproject.toml setup.py $(KERNELS) $(CONSTRAINTS) $(VENV)/.has-torch
+# The stamp lists what was compiled: nothing, if there is no compiler.
+$(VENV)/.has-%: pyproject.toml setup.py $(KERNELS) $(CONSTRAINTS) $(VENV)/.has-torch $(GONE)
 	$(PIP) install --constraint $(CONSTRAINTS) --editable '.[$*]'
-	@touch $@
+	@ls skreg/compiled/*.so > $@ 2>/dev/null || true
+
+$(GONE): ;

@@ -1,5 +1,6 @@
 """The build of the compiled training steps. All else is in pyproject.toml."""
 
+import sysconfig
 from glob import glob
 
 from setuptools import Extension, setup
@@ -37,4 +38,16 @@ def extension(name, instructions):
     )
 
 
-setup(ext_modules=[extension(*item) for item in INSTRUCTIONS.items()])
+def names():
+    """Return the builds that there can be on this platform."""
+    # Without the global lock, one file cannot serve all versions of Python.
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return []
+    is_x86 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
+    return list(INSTRUCTIONS) if is_x86 else ["generic"]
+
+
+extensions = [extension(name, INSTRUCTIONS[name]) for name in names()]
+# A wheel serves all versions of Python from this one on.
+limit = {"bdist_wheel": {"py_limited_api": "cp311"}} if extensions else {}
+setup(ext_modules=extensions, options=limit)
