@@ -40,12 +40,13 @@ class Masks {
     // Multiply the whole vectors of a row, and others unless they are null, by its mask.
     template <class T> void apply(Index row, T* one, T* other) const {
         typedef std::int16_t Bits __attribute__((vector_size(2 * lanes<T>)));
+        using Signed = decltype(Vec<T>{} < Vec<T>{});
         const auto* bits = reinterpret_cast<const char*>(words_ + row * n_words_);
         const Vec<T> zero = all<T>(T(0)), scale = all<T>(static_cast<T>(scale_));
         for (Index j = 0; j < width_; j += lanes<T>) {
             Bits drawn;
             std::memcpy(&drawn, bits + 2 * j, sizeof(drawn));
-            Vec<T> mask = __builtin_convertvector(drawn, Ints<T>) < bound_ ? zero : scale;
+            Vec<T> mask = __builtin_convertvector(drawn, Signed) < bound_ ? zero : scale;
             store(one + j, load(one + j) * mask);
             if (other) store(other + j, load(other + j) * mask);
         }
