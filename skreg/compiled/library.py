@@ -31,6 +31,7 @@ _ARGUMENTS = {
     "skreg_epoch": [c_void_p, c_void_p, c_void_p, c_double, c_void_p],
     "skreg_begin": [c_void_p, c_int64, POINTER(c_double)],
     "skreg_work": [c_void_p, c_int64, c_int64, POINTER(c_double), c_int64],
+    "skreg_abandon": [c_void_p],
     "skreg_end": [c_void_p],
     "skreg_evaluate": [c_void_p, c_int64, POINTER(c_double)],
     "skreg_differentiate": [c_void_p, c_int64, c_int64, POINTER(c_double)],
@@ -124,6 +125,10 @@ class Library:
             yield training
         finally:
             self._library.skreg_end(training)
+
+    def abandon(self, training):
+        """Let the other threads return at once, because this one will not come."""
+        self._library.skreg_abandon(training)
 
     def work(self, training, first, last, loss, thread):
         """Take the steps from `first` up to `last` of an epoch, as one of the threads.

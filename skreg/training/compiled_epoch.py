@@ -113,7 +113,7 @@ class CompiledEpochs:
                 last = min(first + self._steps_per_call, n_batches)
                 start = time.perf_counter()
                 work = partial(library.work, training, first, last, loss)
-                together(work, n_threads)
+                together(work, n_threads, partial(library.abandon, training))
                 seconds = time.perf_counter() - start
                 self._steps_per_call = max(1, int((last - first) * CALL / seconds))
                 first = last

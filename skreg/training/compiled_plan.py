@@ -39,6 +39,8 @@ LOSSES = (
     PoissonLoss,
     QuantileLoss,
 )
+# Elements of a matrix of weights from which on the library is slower than torch.
+HUGE_WEIGHTS = 2**21
 # The random changes of a batch that the library makes.
 NOISE = {"dropout", "input_dropout", "input_noise", "label_smoothing"}
 
@@ -83,6 +85,7 @@ def covers_training(problem):
     on = {name for name, is_on in problem.noise.active.items() if is_on}
     return (
         covers_network(problem.module)
+        and not is_huge(problem.module)
         and type(problem.loss) in LOSSES
         and on <= NOISE
         and problem.batches.augmentation is None
@@ -122,6 +125,11 @@ def is_for_torch(problem):
     products = largest_product(problem.module, problem.batches)
     few = problem.module.n_models < allowed_threads()
     return few and products >= SINGLE_THREAD_PRODUCTS
+
+
+def is_huge(module):
+    """Return whether copies of a network's weights take longer than they save."""
+    return max(weight[0].numel() for weight in module.weights) > HUGE_WEIGHTS
 
 
 def takes_steps_together(stack):

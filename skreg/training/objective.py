@@ -15,6 +15,9 @@ from skreg.training.noise import Noise
 from skreg.training.step import differentiate
 from skreg.training.threads import share_out
 
+# From this number on, scaling the rows takes as long as their products.
+MANY_INPUTS = 2048
+
 
 @dataclass
 class Objective:
@@ -42,8 +45,12 @@ class Objective:
         found = library()
         self.module.prepare_training()
         self._plan, self._library = None, found
-        # The statistics of batch normalisation depend on which rows share a batch.
-        is_plain = not self.module.architecture.batchnorm or self.batches.streams
+        # The statistics of batch normalisation depend on which rows share a batch. Of
+        # many inputs, torch keeps the scaled rows from iteration to iteration.
+        architecture = self.module.architecture
+        is_plain = self.batches.streams or not (
+            architecture.batchnorm or architecture.n_inputs > MANY_INPUTS
+        )
         if found and is_plain and covers_training(self) and not is_for_torch(self):
             self._plan = NetworkPlan(self.module, self.loss)
             self._plan.set_batches(self.batches)

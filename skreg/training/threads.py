@@ -75,7 +75,7 @@ def allowed_threads():
         return _active["found"] if _active["count"] else torch.get_num_threads()
 
 
-def together(function, n_threads):
+def together(function, n_threads, abandon=lambda: None):
     """Call a function with the numbers from 0 on, each in a thread of its own.
 
     Parameters
@@ -84,15 +84,22 @@ def together(function, n_threads):
         It should release the lock of the interpreter.
     n_threads : int
         Number of calls. The first one is made in this thread.
+    abandon : callable, default=lambda: None
+        Called if this thread is interrupted or a thread cannot be started, so that the
+        others do not wait for it.
     """
     if n_threads == 1:
         function(0)
         return
     with ThreadPoolExecutor(n_threads - 1) as threads:
-        others = [threads.submit(function, i) for i in range(1, n_threads)]
-        function(0)
-        for other in others:
-            other.result()
+        try:
+            others = [threads.submit(function, i) for i in range(1, n_threads)]
+            function(0)
+            for other in others:
+                other.result()
+        except BaseException:
+            abandon()
+            raise
 
 
 def in_threads(function, most, products):
@@ -109,16 +116,8 @@ def in_threads(function, most, products):
         Number of multiplications in all.
     """
     stopped = threading.Event()
-
-    def work(thread):
-        try:
-            function(thread, stopped)
-        except BaseException:
-            stopped.set()
-            raise
-
-    is_little = products < SHARED_PRODUCTS
-    together(work, 1 if is_little else min(allowed_threads(), most))
+    n_threads = min(allowed_threads(), most) if products >= SHARED_PRODUCTS else 1
+    together(lambda thread: function(thread, stopped), n_threads, stopped.set)
 
 
 def share_out(function, products):

@@ -32,9 +32,11 @@ def assert_same_fit(one, other):
         for state, other_state in zip(fit.states, its.states, strict=True):
             for array, other_array in zip(state, other_state, strict=True):
                 assert_close(array, other_array)
+        close = CLOSE[str(fit.state[0].dtype)]
+        found, expected = (f.attributes["kkt_violation_"] for f in (fit, its))
+        np.testing.assert_allclose(found, expected, close, 10 * close)
         for name, curve in fit.curves.items():
             if curve is not None:
-                close = CLOSE[str(fit.state[0].dtype)]
                 np.testing.assert_allclose(curve, its.curves[name], close, close)
 
 

@@ -20,6 +20,7 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg.compiled import library as module
 from skreg.compiled.library import BUILDS, library
 from skreg.compiled.versions import engine_name
+from skreg.training import threads as threads_module
 from skreg.training.engine import engine_of
 from skreg.training.observer import Observer
 from skreg.training.stack import Stack
@@ -164,6 +165,24 @@ def test_ctrl_c(settings):
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
     )
     assert float(found.stdout) < 1.0, found.stderr
+
+
+def test_an_interrupt_before_the_own_share(monkeypatch):
+    """Threads that take steps together do not wait for one that was interrupted."""
+
+    def interrupted(self, function, *arguments):
+        submit(self, function, *arguments)
+        # Long enough for the other thread to wait for this one.
+        time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    submit = threads_module.ThreadPoolExecutor.submit
+    monkeypatch.setattr(threads_module.ThreadPoolExecutor, "submit", interrupted)
+    monkeypatch.setattr("skreg.training.compiled_epoch.STEP_PRODUCTS", 1)
+    monkeypatch.setattr("skreg.training.compiled_epoch.allowed_threads", lambda: 2)
+    X, y = data(MLPRegressor)
+    with pytest.raises(KeyboardInterrupt):
+        trained_by(builds()[-1], lambda: MLPRegressor((5,)).fit(X, y))
 
 
 def covered(**settings):

@@ -176,6 +176,13 @@ def test_sizes(n_rows, n_features, units):
         compare(MLPRegressor, X, Y, settings | {"max_iter": 3, "dropout": 0.2})
 
 
+def test_batches_of_many_rows():
+    """More than pass through the network in one part."""
+    X, y = data(MLPRegressor, n_samples=1733)
+    settings = {"batch_size": 1100, "dropout": 0.2, "max_iter": 5, "input_noise": 0.1}
+    compare(MLPRegressor, X, y, settings | {"hidden_layer_sizes": (9, 40)})
+
+
 def requests(kind, solver="adam"):
     """Return requests of one group, of several lengths and with other settings."""
     own = [

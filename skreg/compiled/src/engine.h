@@ -42,16 +42,18 @@ class Training {
     // the mean losses of the batches, weighted by their shares of the rows, to `loss`.
     virtual void work(Index thread, Index first, Index last, double& loss) = 0;
 
-    // Write the state of the model back to Python's tensors.
+    // Write the state of the model back to Python's tensors, unless it was abandoned.
     virtual void close() = 0;
+
+    // Let other threads return from `work` at once: one of them will not come.
+    virtual void abandon() = 0;
 };
 
 template <class T> class TrainingOf final : public Training {
   public:
     TrainingOf(const Plan& plan, Index n_threads)
-        : plan_(plan), n_threads_(n_threads),
-          network_(plan, largest_batch(plan), Use::training), optimizer_(network_),
-          barrier_(n_threads) {
+        : plan_(plan), n_threads_(n_threads), n_rows_(rows_in_memory(plan)),
+          network_(plan, n_rows_, Use::training), optimizer_(network_), barrier_(n_threads) {
         for (Index i = 0; i < n_threads; ++i) workers_.push_back(network_.worker());
     }
 
@@ -65,34 +67,50 @@ template <class T> class TrainingOf final : public Training {
         Share share{thread, n_threads_};
         for (Index step = first; step < last; ++step) {
             Index start = step * plan_.batch_size, n = batch_end(plan_, s, step) - start;
-            differentiate(thread, start, n);
-            barrier_.wait();
-            if (thread == 0) loss += network_.loss(n) * as_double(n) / as_double(s.n_rows);
-            network_.template write_gradients<false>(n, share);
+            double value = 0;
+            for (Index first_row = 0; first_row < n; first_row += n_rows_) {
+                Index count = std::min(n_rows_, n - first_row);
+                differentiate(thread, start + first_row, count, n);
+                if (!barrier_.wait()) return;
+                value += network_.loss(count);
+                network_.write_gradients(count, share, first_row > 0);
+                if (!barrier_.wait()) return;
+            }
+            if (thread == 0) loss += value * as_double(n) / as_double(s.n_rows);
             optimizer_.step(s.n_steps + as_double(step + 1), share, barrier_);
-            barrier_.wait();
+            if (!barrier_.wait()) return;
         }
     }
 
     double penalty() const override { return optimizer_.penalty(); }
-    void close() override { optimizer_.write(); }
+    void close() override {
+        if (!barrier_.is_abandoned()) optimizer_.write();
+    }
+    void abandon() override { barrier_.abandon(); }
 
   private:
     const Plan& plan_;
-    Index n_threads_;
+    Index n_threads_, n_rows_;
     Network<T> network_;
     Optimizer<T> optimizer_;
     Barrier barrier_;
     std::vector<Worker<T>> workers_;
 
-    // The thread's share of the rows of a batch.
-    void differentiate(Index thread, Index start, Index n) {
+    // Parts of a large batch add to the gradient one after another, so that they stay in
+    // a cache. Normalisation needs all rows.
+    static Index rows_in_memory(const Plan& plan) {
+        Index most = largest_batch(plan);
+        return plan.norm == no_norm ? std::min<Index>(most, 16 * rows_at_a_time) : most;
+    }
+
+    // The thread's share of `n` rows of a batch of `n_batch`.
+    void differentiate(Index thread, Index start, Index n, Index n_batch) {
         Index share = (n + n_threads_ - 1) / n_threads_;
         Index together = std::min(network_.rows_together(), padded_rows(share));
         const std::int64_t* order = network_.settings().order;
         for (Index i = thread * together; i < n; i += n_threads_ * together)
             network_.differentiate(workers_[thread], order, start, i,
-                                   std::min(together, n - i), n);
+                                   std::min(together, n - i), n_batch, false);
     }
 
     // The least multiple of `rows_at_a_time` that is not less.
@@ -179,9 +197,9 @@ template <class T> double differentiate(const Plan& plan, Index model, bool is_r
         Index together = network.rows_together();
         for (Index first = 0; first < n; first += together)
             network.differentiate(worker, order, start, first,
-                                  std::min<Index>(together, n - first), s.n_rows);
+                                  std::min<Index>(together, n - first), s.n_rows, i > 0);
         total += network.loss(n);
-        network.template write_gradients<true>(n, {0, 1});
+        network.write_gradients(n, {0, 1}, i > 0);
     }
     for (const Matrix<T>& m : network.matrices) m.write_gradient();
     return total;

@@ -79,6 +79,8 @@ SKREG_EXPORT int skreg_work(Training* training, std::int64_t first, std::int64_t
     return guarded([&] { training->work(thread, first, last, *loss); });
 }
 
+SKREG_EXPORT void skreg_abandon(Training* training) { training->abandon(); }
+
 SKREG_EXPORT void skreg_end(Training* training) {
     training->close();
     delete training;

@@ -82,14 +82,14 @@ template <class T> class Network {
         return bytes < large_weights ? rows_at_a_time : 4 * rows_at_a_time;
     }
 
-    // Forward and backward pass of `n` rows of a batch, from row `first` on. The batch
-    // begins at `start` of the epoch.
+    // Forward and backward pass of `n` rows, from row `first` of those in memory on, which
+    // begin at `start` of the epoch. `adds` is as in `write_gradients`.
     void differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
-                         Index n, Index n_batch) {
+                         Index n, Index n_batch, bool adds) {
         worker.gatherer.gather(order, start + first, n, first, n_batch, rows);
         forward(worker, first, n, start + first);
         loss_of<T, true, true>(plan.loss, outputs(first), n, losses_ + first / lanes<T>);
-        backward(worker, first, n);
+        backward(worker, first, n, adds);
     }
 
     // The sum of the weighted losses of the first `n` rows. The order of the sum does not
@@ -101,7 +101,13 @@ template <class T> class Network {
     }
 
     // Write the gradients of part of the units, or add to them, after `differentiate` of
-    // all `n` rows of a batch.
+    // all `n` rows in memory.
+    void write_gradients(Index n, Share share, bool adds) {
+        if (adds)
+            write_gradients<true>(n, share);
+        else
+            write_gradients<false>(n, share);
+    }
     template <bool adds> void write_gradients(Index n, Share share) {
         constexpr Start start = adds ? Start::sum : Start::zero;
         for (Index l = 0; l <= n_hidden(); ++l) {
@@ -274,7 +280,7 @@ template <class T> class Network {
     }
 
     // Replace the slopes of layers by the gradients of what is activated.
-    void backward(Worker<T>& worker, Index first, Index n) {
+    void backward(Worker<T>& worker, Index first, Index n, bool adds) {
         T* scratch = worker.scratch;
         for (Index l = n_hidden(); l > 0; --l) {
             Layer& below = layers_[l - 1];
@@ -290,11 +296,11 @@ template <class T> class Network {
             Index size = n * below.stride;
             if (plan.norm == norm_after) {
                 if (below.mask) scale(scratch, below.mask + first * below.stride, size);
-                norms_[l - 1].backward(scratch, n, rows.share_of_row);
+                norms_[l - 1].backward(scratch, n, rows.share_of_row, adds);
             }
             scale(slope, scratch, size);
             if (plan.norm == norm_before)
-                norms_[l - 1].backward(slope, n, rows.share_of_row);
+                norms_[l - 1].backward(slope, n, rows.share_of_row, adds);
         }
     }
 

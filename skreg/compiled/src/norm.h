@@ -39,9 +39,9 @@ template <class T> class BatchNorm {
         }
     }
 
-    // Replace the gradient of the outputs by that of the inputs. Write those
+    // Replace the gradient of the outputs by that of the inputs. Write, or add to, those
     // of gamma and beta.
-    void backward(T* g, Index n_rows, const T* share) {
+    void backward(T* g, Index n_rows, const T* share, bool adds) {
         T sum = 0;
         for (Index i = 0; i < n_rows; ++i) sum += share[i];
         for (Index j = 0; j < stride_; j += lanes<T>) {
@@ -51,8 +51,10 @@ template <class T> class BatchNorm {
                 of_beta += gradient;
                 of_gamma += gradient * load(normed_ + i * stride_ + j);
             }
-            store(beta_.gradient + j, of_beta);
-            store(gamma_.gradient + j, of_gamma);
+            Vec<T> beta_before = load(beta_.gradient + j), zero = all<T>(T(0));
+            Vec<T> gamma_before = load(gamma_.gradient + j);
+            store(beta_.gradient + j, of_beta + (adds ? beta_before : zero));
+            store(gamma_.gradient + j, of_gamma + (adds ? gamma_before : zero));
             Vec<T> factor = load(gamma_.value + j) * load(scale_ + j);
             for (Index i = 0; i < n_rows; ++i) {
                 Vec<T> normed = load(normed_ + i * stride_ + j);

@@ -15,8 +15,10 @@ class Barrier {
   public:
     explicit Barrier(Index n_threads) : n_threads_(n_threads) {}
 
-    void wait() {
-        if (n_threads_ == 1) return;
+    // Return whether all have come. They never will once one has abandoned the others.
+    bool wait() {
+        if (is_abandoned_) return false;
+        if (n_threads_ == 1) return true;
         Index round = round_.load(std::memory_order_acquire);
         if (n_waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
             n_waiting_.store(0, std::memory_order_relaxed);
@@ -25,17 +27,30 @@ class Barrier {
                 round_.store(round + 1, std::memory_order_release);
             }
             next_round_.notify_all();
-            return;
+            return true;
         }
         for (int tries = 0; tries < 4000; ++tries)
-            if (round_.load(std::memory_order_acquire) != round) return;
+            if (round_.load(std::memory_order_acquire) != round) return !is_abandoned_;
         std::unique_lock<std::mutex> lock(mutex_);
         next_round_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
+        return !is_abandoned_;
     }
+
+    // Let the others go on, who wait for a thread that will not come.
+    void abandon() {
+        is_abandoned_ = true;
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            round_.fetch_add(1);
+        }
+        next_round_.notify_all();
+    }
+    bool is_abandoned() const { return is_abandoned_; }
 
   private:
     Index n_threads_;
     std::atomic<Index> n_waiting_{0}, round_{0};
+    std::atomic<bool> is_abandoned_{false};
     // `wait` of an atomic number is not to be had on older versions of macOS.
     std::mutex mutex_;
     std::condition_variable next_round_;
