@@ -51,8 +51,8 @@ SETTINGS = {
         "clip_norm": 1.0,
     },
     "batchnorm": {"batchnorm": True},
-    # With some other seeds, a unit is active in few rows, and normalisation magnifies the
-    # rounding of single precision; or in all, and Adam that of its bias, which is moot.
+    # With some other seeds, a unit is active in few rows, and normalisation magnifies
+    # rounding; or in all, and Adam magnifies that of its bias, which does not count.
     "batchnorm after": {"batchnorm": "after", "dropout": 0.2, "random_state": 9},
     "batchnorm, two layers": {"batchnorm": True, "hidden_layer_sizes": (6, 5)},
     "moving averages": {"ema_decay": 0.9},

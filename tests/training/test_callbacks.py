@@ -88,8 +88,8 @@ def test_the_hooks_of_lbfgs(kind):
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_a_callback_that_looks_on_changes_nothing(kind, configuration):
     X, y = data(kind)
-    # The gradient of a linear model's intercept is zero at first, but for rounding. With
-    # the default of epsilon, Adam would make steps of 1e-9 of it, and of these large ones.
+    # The gradient of a linear model's intercept is zero at first, but for rounding. Of
+    # this, Adam with the default of epsilon makes small steps, and large ones of these.
     settings = {"random_state": 0, "max_iter": 4, "epsilon": 1e-2}
     # Without the full-batch solver, which makes more of small differences.
     with unpolished():
