@@ -2,11 +2,11 @@
 
     python .ci/sanitize.py [arguments of pytest]
 
-It needs GCC on Linux. Builds with the sanitizers of addresses and of undefined behaviour
-are compiled into build/sanitized, and the tests take them from there, by the plugin
-`.ci/sanitized.py`: those of the package stay as they are. What threads share is checked
-by the thread sanitizer in a program of its own, `tests/compiled/threads.cpp`, because it
-would have to know of every lock of Python and torch.
+It needs GCC on Linux. Builds with the sanitizers of addresses and of undefined
+behaviour are compiled into build/sanitized, and the tests take them from there, by the
+plugin `.ci/sanitized.py`: those of the package stay as they are. What threads share is
+checked by the thread sanitizer in a program of its own, `tests/compiled/threads.cpp`,
+because it would have to know of every lock of Python and torch.
 """
 
 import ast
