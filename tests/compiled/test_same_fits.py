@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from _engines import builds
+from _engines import CLOSE, builds, with_engine, with_torch
 from _estimators import ESTIMATORS, data
 from _fits import assert_close, assert_same_fit, trained_by, trained_by_torch
 from _numeric import request_of
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.compiled.structures import ACTIVATIONS
+from skreg.estimators import inference
 from skreg.networks.losses import REGRESSION_LOSSES
 from skreg.training.train import train
 
@@ -181,6 +182,37 @@ def test_batches_of_many_rows():
     X, y = data(MLPRegressor, n_samples=1733)
     settings = {"batch_size": 1100, "dropout": 0.2, "max_iter": 5, "input_noise": 0.1}
     compare(MLPRegressor, X, y, settings | {"hidden_layer_sizes": (9, 40)})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("build", builds())
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_large_sizes(batchnorm, build, dtype):
+    """Several parts of a batch, and all widths of the blocks of products."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(1009, 211)), rng.normal(size=(1009, 37))
+    settings = {"batch_size": 503, "hidden_layer_sizes": (257, 101), "max_iter": 2}
+    settings |= {"batchnorm": batchnorm, "early_stopping": True, "input_noise": 0.1}
+    # Adam would divide the rounding of small gradients by their size.
+    settings |= {"solver": "sgd"}
+    compare(MLPRegressor, X, Y, settings, build, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("build", builds())
+@pytest.mark.parametrize("n_outputs", [1, 19])
+def test_sizes_of_predictions(n_outputs, build, dtype, monkeypatch):
+    monkeypatch.setattr(inference, "FEW_PRODUCTS", 1)
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(4099, 7)), rng.normal(size=(4099, n_outputs))
+    X = X.astype(dtype)
+    network = MLPRegressor((17, 3), max_iter=1, n_estimators=2).fit(X, Y.squeeze())
+    for n_rows in (1, 2, 63, 64, 65, 2049, 4099):
+        with with_torch():
+            expected = network.predict(X[:n_rows])
+        with with_engine(build):
+            found = network.predict(X[:n_rows])
+        np.testing.assert_allclose(found, expected, CLOSE[dtype], CLOSE[dtype])
 
 
 def requests(kind, solver="adam"):
