@@ -216,7 +216,7 @@ class TestInterval:
 def kept_search(folder):
     """Return the bits of what a search finds, and the number of its epochs."""
     network = MLPClassifier(
-        (8,), max_iter=30, dropout=0.1, batch_size=16, random_state=0
+        (8,), max_iter=300, dropout=0.1, batch_size=16, random_state=0
     )
     search = GridSearchCV(network, {"l2": [0.0, 0.01], "ema_decay": [0.0, 0.9]}, cv=3)
     with mock.patch.object(Run, "_end_epoch", autospec=True) as counted:
