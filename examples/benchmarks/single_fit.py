@@ -15,7 +15,7 @@ import argparse
 import statistics
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -40,8 +40,8 @@ class Case:
     batch_size: int
     epochs: int
     dtype: str
-    goals: tuple
-    settings: dict
+    goals: tuple = ()
+    settings: dict = field(default_factory=dict)
 
     def load(self):
         """Return standardised inputs in the case's precision, and classes."""
@@ -124,7 +124,7 @@ def fit_table(repeats, with_skorch):
         print(f"products, {dtype}: {rate / 1e9:.0f} Gflop/s")
     print(f"copies of memory: {rate_of_copies() / 1e9:.0f} GB/s\n")
     columns = ("skreg", "sklearn", "skorch", "/sklearn", "goal", "/skorch", "goal")
-    columns += ("of products",)
+    columns += ("of mm",)
     print(f"{'fit: µs a step, and times faster':58}" + "".join(map(right, columns)))
     for case in cases():
         X, y = case.load()
