@@ -18,8 +18,9 @@ from skreg.training.threads import share_out, threads_for
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
 ROWS_AT_LEAST = 64
-# With fewer multiplications in the largest product, torch is as fast as the library.
-FEW_PRODUCTS = 2**19
+# With fewer multiplications in the largest product, or fewer rows, for which weights
+# would be copied, torch is as fast as the library.
+FEW_PRODUCTS, FEW_ROWS = 2**19, 64
 # Rows that the library computes in one call.
 ROWS_OF_A_PART = 2048
 # From this number of elements of X on, inputs that are not used are left out.
@@ -167,12 +168,15 @@ class Inference:
         """
         architecture, n_rows = self._layout.architecture, X.shape[0]
         products = n_rows * architecture.largest_product
-        found = library() if products >= FEW_PRODUCTS else None
-        if found is None or not covers_network(self.network):
-            return None
-        if not covers_rows(X, self._scaling):
+        is_little = products < FEW_PRODUCTS or n_rows < FEW_ROWS
+        found = None if is_little else library()
+        if found is None or not covers_rows(X, self._scaling):
             return None
         if self._plan is None or not self._plan.is_current():
+            weight = self.network.weights[0]
+            is_same = str(weight.dtype) == f"torch.{self._dtype}"
+            if not (is_same and covers_network(self.network)):
+                return None
             self._plan = NetworkPlan(self.network, self._layout.loss)
         plan = self._plan.for_data(X, self._scaling)
         shape = self.network.n_models, n_rows, architecture.layer_sizes[-1]

@@ -45,7 +45,7 @@ class CompiledEpochs:
         self._plan.set_batches(stack.batches)
         self._plan.set_noise(stack.noise, stack.streams)
         self._plan.set_optimizer(stack)
-        self._validation, self._steps_per_call = None, 16
+        self._validation, self._steps_per_call = None, 1
         if stack.validation is not None:
             self._validation = NetworkPlan(stack.network, stack.loss)
             self._validation.set_batches(stack.validation)

@@ -16,6 +16,7 @@ from skreg.compiled.structures import (
     PARAMETER,
     PLAN,
 )
+from skreg.networks.architecture import parameter_shapes
 from skreg.networks.embeddings import encoding
 from skreg.networks.losses import (
     AbsoluteError,
@@ -49,11 +50,30 @@ def covers_network(module):
     """Return whether the library knows the layers of networks."""
     architecture = module.architecture
     return (
-        module.weights[0].device.type == "cpu"
+        all(map(_is_as_built, module.parameters(), _shapes(module)))
         and not architecture.convolutions
         and architecture.n_members == 1
         and architecture.skip != "residual"
         and architecture.embedding != "periodic"
+    )
+
+
+def _shapes(module):
+    """Return the shape and the type that each parameter of networks should have."""
+    shapes = parameter_shapes(module.architecture).values()
+    dtype = module.weights[0].dtype
+    return [((module.n_models, *shape), dtype) for shape in shapes]
+
+
+def _is_as_built(tensor, expected):
+    """Return whether nobody has put a tensor of another kind in a network."""
+    shape, dtype = expected
+    return (
+        tensor.device.type == "cpu"
+        and tensor.dtype == dtype
+        and dtype in (torch.float32, torch.float64)
+        and tensor.shape == shape
+        and tensor.is_contiguous()
     )
 
 

@@ -3,8 +3,7 @@
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -75,6 +74,48 @@ def allowed_threads():
         return _active["found"] if _active["count"] else torch.get_num_threads()
 
 
+class _Crew:
+    """Threads that were started, of which none may go on after it was dismissed.
+
+    An interrupt can come at any time, also while a thread is being started, when nobody
+    knows yet whether it runs. So each thread asks before it begins.
+    """
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._is_dismissed, self._n_working, self._n_done = False, 0, 0
+        self.errors = []
+
+    def work(self, function, number):
+        """Call the function with the number of this thread, unless it is too late."""
+        with self._changed:
+            if self._is_dismissed:
+                return
+            self._n_working += 1
+        try:
+            function(number)
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            with self._changed:
+                self._n_working -= 1
+                self._n_done += 1
+                self._changed.notify_all()
+
+    def wait_for(self, n):
+        """Wait until `n` threads are done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_done == n)
+
+    def dismiss(self):
+        """Let no thread begin, and wait for those that work."""
+        while True:
+            with suppress(KeyboardInterrupt), self._changed:
+                self._is_dismissed = True
+                self._changed.wait_for(lambda: self._n_working == 0)
+                return
+
+
 def together(function, n_threads, abandon=lambda: None):
     """Call a function with the numbers from 0 on, each in a thread of its own.
 
@@ -91,15 +132,18 @@ def together(function, n_threads, abandon=lambda: None):
     if n_threads == 1:
         function(0)
         return
-    with ThreadPoolExecutor(n_threads - 1) as threads:
-        try:
-            others = [threads.submit(function, i) for i in range(1, n_threads)]
-            function(0)
-            for other in others:
-                other.result()
-        except BaseException:
-            abandon()
-            raise
+    crew = _Crew()
+    try:
+        for number in range(1, n_threads):
+            threading.Thread(target=crew.work, args=(function, number)).start()
+        function(0)
+        crew.wait_for(n_threads - 1)
+    except BaseException:
+        abandon()
+        crew.dismiss()
+        raise
+    if crew.errors:
+        raise crew.errors[0]
 
 
 def in_threads(function, most, products):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,7 +21,6 @@ from skreg import MLPClassifier, MLPRegressor
 from skreg.compiled import library as module
 from skreg.compiled.library import BUILDS, library
 from skreg.compiled.versions import engine_name
-from skreg.training import threads as threads_module
 from skreg.training.engine import engine_of
 from skreg.training.observer import Observer
 from skreg.training.stack import Stack
@@ -167,22 +167,53 @@ def test_ctrl_c(settings):
     assert float(found.stdout) < 1.0, found.stderr
 
 
-def test_an_interrupt_before_the_own_share(monkeypatch):
-    """Threads that take steps together do not wait for one that was interrupted."""
+@pytest.mark.parametrize("started", [False, True])
+def test_an_interrupt_while_a_thread_starts(monkeypatch, started):
+    """Threads that take steps together neither wait for one nor go on without one."""
 
-    def interrupted(self, function, *arguments):
-        submit(self, function, *arguments)
-        # Long enough for the other thread to wait for this one.
-        time.sleep(0.05)
+    def interrupted(self):
+        if started:
+            start(self)
+            # Long enough for the other thread to wait for this one.
+            time.sleep(0.05)
         raise KeyboardInterrupt
 
-    submit = threads_module.ThreadPoolExecutor.submit
-    monkeypatch.setattr(threads_module.ThreadPoolExecutor, "submit", interrupted)
+    start = threading.Thread.start
     monkeypatch.setattr("skreg.training.compiled_epoch.STEP_PRODUCTS", 1)
     monkeypatch.setattr("skreg.training.compiled_epoch.allowed_threads", lambda: 2)
     X, y = data(MLPRegressor)
-    with pytest.raises(KeyboardInterrupt):
-        trained_by(builds()[-1], lambda: MLPRegressor((5,)).fit(X, y))
+    n_before = threading.active_count()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained_by(builds()[-1], lambda: MLPRegressor((5,)).fit(X, y))
+    time.sleep(0.01)
+    assert threading.active_count() == n_before
+
+
+@pytest.mark.parametrize("change", ["double", "half"])
+def test_networks_of_another_type(change):
+    """What the user does to the network is predicted with, as by torch."""
+    X, y = data(MLPRegressor, n_samples=300)
+    X = np.tile(X, (20, 1)).astype(np.float32)
+    fitted = MLPRegressor((20,), max_iter=2).fit(X, np.tile(y, 20))
+    before = fitted.predict(X)
+    with mock.patch("skreg.estimators.inference.FEW_PRODUCTS", 1):
+        getattr(fitted._get_inference().network, change)()
+        np.testing.assert_allclose(fitted.predict(X), before, rtol=0.01)
+
+
+def test_inputs_that_overflow():
+    """Units that are infinitely far out leave the others as they are."""
+    X, y = data(MLPClassifier, n_samples=300)
+    settings = {"activation": "tanh", "standardize": False, "dtype": "float32"}
+    fitted = MLPClassifier((20, 7), max_iter=2, **settings).fit(X, y)
+    X = np.tile(X, (10, 1))
+    X[::7, 0] = 1e38
+    with mock.patch("skreg.estimators.inference.FEW_PRODUCTS", 1):
+        found = fitted.predict_proba(X)
+    with with_torch():
+        np.testing.assert_allclose(found, fitted.predict_proba(X), rtol=1e-4, atol=1e-6)
 
 
 def covered(**settings):

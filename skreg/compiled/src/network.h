@@ -270,8 +270,11 @@ template <class T> class Network {
         if (masks) masks->draw(place, n);
         for (Index i = first; i < first + n; ++i) {
             T* out = layer.output + i * layer.stride;
-            if (plan.activation == logistic_)
-                for (Index j = layer.width; j < layer.stride; ++j) out[j] = 0;
+            // Not zero of some activations, and nan beside inputs that are infinite.
+            Index n_spare = layer.stride - layer.width;
+            std::fill_n(out + layer.width, n_spare, T(0));
+            if (layer.slope)
+                std::fill_n(layer.slope + i * layer.stride + layer.width, n_spare, T(0));
             if (layer.mask)
                 std::fill_n(layer.mask + i * layer.stride, layer.stride, T(1));
             const Buffer<T>& other = layer.mask ? layer.mask : layer.slope;
