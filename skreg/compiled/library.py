@@ -180,7 +180,7 @@ class Library:
 
 def library():
     """Return the library, or None if it was not built or is switched off."""
-    return _loaded(os.environ.get(VARIABLE))
+    return _loaded(os.environ.get(VARIABLE) or None)
 
 
 @functools.cache

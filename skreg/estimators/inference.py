@@ -76,13 +76,13 @@ class Inference:
         used = self._used_inputs(X)
         if used is not None:
             return self._of_inputs(used).scores(X[:, used])
+        found = self._with_library(X)
+        if found is not None:
+            return self._mean(found).numpy()
         architecture, n_rows = self._layout.architecture, X.shape[0]
         n_networks = self.network.n_models * architecture.n_members
         widest = architecture.widest * n_networks
         size = max(ROWS_AT_LEAST, ELEMENTS_AT_A_TIME // widest)
-        found = self._with_library(X)
-        if found is not None:
-            return self._mean(found).numpy()
         with threads_for(min(size, n_rows) * architecture.largest_product):
             if n_rows <= size:
                 return self._mean(self._with_torch(X)).numpy()

@@ -43,7 +43,7 @@ class CompiledEpochs:
         self._library, self.stack = library, stack
         self._plan = NetworkPlan(stack.module, stack.loss)
         self._plan.set_batches(stack.batches)
-        self._plan.set_noise(stack.noise, stack.streams)
+        self._plan.set_noise(stack.noise)
         self._plan.set_optimizer(stack)
         self._validation, self._steps_per_call = None, 1
         if stack.validation is not None:
@@ -61,7 +61,7 @@ class CompiledEpochs:
         optimizer, averages = stack.optimizer, stack.averages
         steps = optimizer.steps.flatten()
         models["lr"], models["n_steps"] = optimizer.lr, steps.numpy()
-        models["epoch"] = [streams.epoch for streams in stack.streams]
+        self._plan.set_streams(stack.streams)
         if averages:
             models["n_averaged"] = averages.steps
         n_threads = self._threads_of_a_step()

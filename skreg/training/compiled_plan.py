@@ -50,7 +50,8 @@ def covers_network(module):
     """Return whether the library knows the layers of networks."""
     architecture = module.architecture
     return (
-        all(map(_is_as_built, module.parameters(), _shapes(module)))
+        _is_as_built(module)
+        and architecture.activation in ACTIVATIONS
         and not architecture.convolutions
         and architecture.n_members == 1
         and architecture.skip != "residual"
@@ -58,22 +59,16 @@ def covers_network(module):
     )
 
 
-def _shapes(module):
-    """Return the shape and the type that each parameter of networks should have."""
-    shapes = parameter_shapes(module.architecture).values()
+def _is_as_built(module):
+    """Return whether networks are on the CPU, with all tensors as they were built."""
     dtype = module.weights[0].dtype
-    return [((module.n_models, *shape), dtype) for shape in shapes]
-
-
-def _is_as_built(tensor, expected):
-    """Return whether nobody has put a tensor of another kind in a network."""
-    shape, dtype = expected
-    return (
+    shapes = parameter_shapes(module.architecture).values()
+    return dtype in (torch.float32, torch.float64) and all(
         tensor.device.type == "cpu"
         and tensor.dtype == dtype
-        and dtype in (torch.float32, torch.float64)
-        and tensor.shape == shape
+        and tensor.shape == (module.n_models, *shape)
         and tensor.is_contiguous()
+        for tensor, shape in zip(module.parameters(), shapes)
     )
 
 
@@ -105,7 +100,6 @@ def covers_training(problem):
     on = {name for name, is_on in problem.noise.active.items() if is_on}
     return (
         covers_network(problem.module)
-        and not is_huge(problem.module)
         and type(problem.loss) in LOSSES
         and on <= NOISE
         and problem.batches.augmentation is None
@@ -135,21 +129,24 @@ def largest_product(module, batches):
     return rows * n_networks * architecture.largest_product
 
 
-def is_for_torch(problem):
-    """Return whether the threads of torch share out large products better.
+def is_for_torch(problem, shares_units=False):
+    """Return whether torch is faster.
+
+    It is where copies of huge weights take longer than they save, and where its threads
+    share out the large products of a few models, which the library does not.
 
     Parameters
     ----------
     problem : Stack or Objective
+    shares_units : bool, default=False
+        Whether threads of the library can share out the units of a network.
     """
-    products = largest_product(problem.module, problem.batches)
-    few = problem.module.n_models < allowed_threads()
-    return few and products >= SINGLE_THREAD_PRODUCTS
-
-
-def is_huge(module):
-    """Return whether copies of a network's weights take longer than they save."""
-    return max(weight[0].numel() for weight in module.weights) > HUGE_WEIGHTS
+    module = problem.module
+    if max(weight[0].numel() for weight in module.weights) > HUGE_WEIGHTS:
+        return True
+    are_few = module.n_models < allowed_threads() and not shares_units
+    is_large = largest_product(module, problem.batches) >= SINGLE_THREAD_PRODUCTS
+    return are_few and is_large
 
 
 def takes_steps_together(stack):
@@ -315,8 +312,8 @@ class NetworkPlan:
             if batches.streams and n > 1:
                 models["order"][model] = self._address(np.empty_like(rows[model]))
 
-    def set_noise(self, noise, streams=None):
-        """Set the random changes of batches, and the seeds of their numbers."""
+    def set_noise(self, noise):
+        """Set the random changes of batches."""
         models = self.models
         models["input_noise"] = noise.input_noise.numpy()
         models["label_smoothing"] = noise.label_smoothing.numpy()
@@ -327,10 +324,12 @@ class NetworkPlan:
         self.layers["dropout"][:, : dropout.shape[1]] = dropout
         start, step = self._address(self.layers), n_weights * LAYER.itemsize
         models["layers"] = start + step * np.arange(len(models))
-        if streams is not None:
-            keys = np.stack([stream.key for stream in streams])
-            models["key_0"], models["key_1"] = keys.T
-            models["epoch"] = [stream.epoch for stream in streams]
+
+    def set_streams(self, streams):
+        """Set where the random numbers of the present epoch come from."""
+        models, keys = self.models, np.stack([stream.key for stream in streams])
+        models["key_0"], models["key_1"] = keys.T
+        models["epoch"] = [stream.epoch for stream in streams]
 
     def set_optimizer(self, stack):
         """Set the optimiser, the penalties, weight averages and pruning of a stack."""

@@ -29,10 +29,11 @@ def engine_of(stack, observer):
     found = None
     if stack.optimizer is not None and not observer.sees_batches:
         found = library()
-    if found is not None and covers_steps(stack):
-        if takes_steps_together(stack) or not is_for_torch(stack):
-            return CompiledEpochs(found, stack)
-    return TorchEpochs(stack, observer)
+    if found is None or not covers_steps(stack):
+        return TorchEpochs(stack, observer)
+    if is_for_torch(stack, takes_steps_together(stack)):
+        return TorchEpochs(stack, observer)
+    return CompiledEpochs(found, stack)
 
 
 def train_epoch(stack, n_epochs, engine):

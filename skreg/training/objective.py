@@ -54,6 +54,7 @@ class Objective:
         if found and is_plain and covers_training(self) and not is_for_torch(self):
             self._plan = NetworkPlan(self.module, self.loss)
             self._plan.set_batches(self.batches)
+            self._plan.set_noise(self.noise)
 
     @torch.no_grad()
     def loss_and_gradient(self, streams=None):
@@ -66,7 +67,8 @@ class Objective:
         """
         if self._plan is None:
             return self._with_torch(streams)
-        self._plan.set_noise(self.noise, streams)
+        if streams is not None:
+            self._plan.set_streams(streams)
         models, address = self._plan.models, self._plan.address
 
         def differentiate(model):

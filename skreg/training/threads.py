@@ -15,7 +15,6 @@ SINGLE_THREAD_PRODUCTS = 2**23
 # threads that wait for one another in each of its short operations do not run at the
 # same time, it takes twenty times as long.
 SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
-
 # With fewer multiplications than this in all, starting a thread takes longer than it
 # saves.
 SHARED_PRODUCTS = 2**24
@@ -109,6 +108,7 @@ class _Crew:
 
     def dismiss(self):
         """Let no thread begin, and wait for those that work."""
+        # The interrupt that led here is raised in the end; another changes nothing.
         while True:
             with suppress(KeyboardInterrupt), self._changed:
                 self._is_dismissed = True

@@ -25,6 +25,7 @@ from skreg.training.engine import engine_of
 from skreg.training.observer import Observer
 from skreg.training.stack import Stack
 
+# Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 

@@ -16,6 +16,7 @@ from skreg.estimators import inference
 from skreg.networks.losses import REGRESSION_LOSSES
 from skreg.training.train import train
 
+# Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SETTINGS = {

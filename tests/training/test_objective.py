@@ -148,7 +148,8 @@ def test_without_streams_nothing_is_random():
     objective, _ = stack(100)
     plain = objective.loss_and_gradient().clone()
     some = torch.tensor([0.0, 0.5], dtype=torch.float64)
-    objective.noise = replace(objective.noise, input_noise=some)
+    noise = replace(objective.noise, input_noise=some)
+    objective = replace(objective, noise=noise)
     assert torch.equal(objective.loss_and_gradient(), plain)
     noisy = objective.loss_and_gradient([Streams(0), Streams(1)])
     assert noisy[0] == plain[0] and noisy[1] != plain[1]

@@ -74,7 +74,8 @@ template <class T> class TrainingOf final : public Training {
                 if (!barrier_.wait()) return;
                 value += network_.loss(count);
                 network_.write_gradients(count, share, first_row > 0);
-                if (!barrier_.wait()) return;
+                bool is_last = first_row + n_rows_ >= n;
+                if (!is_last && !barrier_.wait()) return;
             }
             if (thread == 0) loss += value * as_double(n) / as_double(s.n_rows);
             optimizer_.step(s.n_steps + as_double(step + 1), share, barrier_);

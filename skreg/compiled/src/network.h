@@ -13,7 +13,7 @@ namespace skreg {
 
 // Rows that pass through the layers together, so that they stay in the nearest cache.
 constexpr Index rows_at_a_time = 32;
-constexpr Index large_weights = 1 << 18;
+constexpr Index large_weights = 1 << 18;  // in bytes
 
 // What each thread needs of its own.
 template <class T> struct Worker {
@@ -85,7 +85,7 @@ template <class T> class Network {
     // Forward and backward pass of `n` rows, from row `first` of those in memory on, which
     // begin at `start` of the epoch. `adds` is as in `write_gradients`.
     void differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
-                         Index n, Index n_batch, bool adds) {
+                       Index n, Index n_batch, bool adds) {
         worker.gatherer.gather(order, start + first, n, first, n_batch, rows);
         forward(worker, first, n, start + first);
         loss_of<T, true, true>(plan.loss, outputs(first), n, losses_ + first / lanes<T>);

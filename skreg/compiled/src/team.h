@@ -17,7 +17,6 @@ class Barrier {
 
     // Return whether all have come. They never will once one has abandoned the others.
     bool wait() {
-        if (is_abandoned_) return false;
         if (n_threads_ == 1) return true;
         Index round = round_.load(std::memory_order_acquire);
         if (n_waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_threads_) {
@@ -27,21 +26,23 @@ class Barrier {
                 round_.store(round + 1, std::memory_order_release);
             }
             next_round_.notify_all();
-            return true;
+            return !is_abandoned_;
         }
+        auto is_over = [&] {
+            return is_abandoned_ || round_.load(std::memory_order_acquire) != round;
+        };
         for (int tries = 0; tries < 4000; ++tries)
-            if (round_.load(std::memory_order_acquire) != round) return !is_abandoned_;
+            if (is_over()) return !is_abandoned_;
         std::unique_lock<std::mutex> lock(mutex_);
-        next_round_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != round; });
+        next_round_.wait(lock, is_over);
         return !is_abandoned_;
     }
 
     // Let the others go on, who wait for a thread that will not come.
     void abandon() {
-        is_abandoned_ = true;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            round_.fetch_add(1);
+            is_abandoned_ = true;
         }
         next_round_.notify_all();
     }
