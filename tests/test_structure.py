@@ -90,6 +90,7 @@ ORDER = {
         "noise",
         "threads",
         "compiled_plan",
+        "compiled_passes",
         "compiled_epoch",
         "optimizers",
         "schedules",

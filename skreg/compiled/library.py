@@ -5,8 +5,8 @@ import functools
 import importlib
 import logging
 import os
-from contextlib import contextmanager, suppress
-from ctypes import POINTER, byref, c_double, c_int64, c_uint64, c_void_p
+from contextlib import suppress
+from ctypes import c_double, c_int64, c_uint64, c_void_p
 
 import numpy as np
 import torch
@@ -25,16 +25,16 @@ NOT_BUILT = (
     f"then skreg again. {VARIABLE}=torch hides this message."
 )
 
+# In the order of their codes in `compiled/src/team.h`.
+TASKS = ("train", "differentiate", "differentiate_epoch", "evaluate")
+
 _ARGUMENTS = {
     "skreg_sizes": [c_void_p],
     "skreg_words": [c_void_p, *[c_uint64] * 3, c_int64, c_void_p],
-    "skreg_epoch": [c_void_p, c_void_p, c_void_p, c_double, c_void_p],
-    "skreg_begin": [c_void_p, c_int64, POINTER(c_double)],
-    "skreg_work": [c_void_p, c_int64, c_int64, POINTER(c_double), c_int64],
+    "skreg_begin": [c_void_p, c_int64, c_int64],
+    "skreg_work": [c_void_p, c_int64, c_void_p, c_double, c_void_p],
     "skreg_abandon": [c_void_p],
     "skreg_end": [c_void_p],
-    "skreg_evaluate": [c_void_p, c_int64, POINTER(c_double)],
-    "skreg_differentiate": [c_void_p, c_int64, c_int64, POINTER(c_double)],
     "skreg_predict": [c_void_p, c_int64, c_int64, c_int64, c_void_p],
 }
 
@@ -79,103 +79,92 @@ class Library:
         )
         return out
 
-    def epoch(self, plan, next_model, mine, seconds, losses):
-        """Train models that no other thread has claimed, for an epoch each.
+    def team(self, plan, n_threads, task):
+        """Return a `Team` that works on the models of a plan.
 
         Parameters
         ----------
         plan : int
-            The address of a plan, as in the methods that follow.
-        next_model : ndarray of int64 of shape (1,)
-            The first model that no thread has claimed.
-        mine : ndarray of int64 of shape (2,)
-            The thread's model, -1 at first, and its next step. They go from call to
-            call.
-        seconds : float
-            After which the call returns.
-        losses : ndarray of float64 of shape (n_models,)
-            Where the penalties before the epoch plus the mean loss over its batches
-            are written.
-
-        Returns
-        -------
-        bool
-            Whether the time was up, so that the thread should call again.
-        """
-        addresses = [array.ctypes.data for array in (next_model, mine)]
-        code = self._library.skreg_epoch(plan, *addresses, seconds, losses.ctypes.data)
-        self._check(code == 2)
-        return code == 1
-
-    @contextmanager
-    def training(self, plan, n_threads, loss):
-        """Train the only model of a plan inside the context.
-
-        Parameters
-        ----------
-        plan : int
+            The address of a plan, which must stay there.
         n_threads : int
-            Number of threads that take each step together, by `work`.
-        loss : c_double
-            Set to the penalties of the model.
+            Number of threads that compute each model together.
+        task : {"train", "differentiate", "differentiate_epoch", "evaluate"}
+            "train" takes the steps of an epoch. "differentiate" writes the gradient of
+            the mean loss over the rows of a model, and "differentiate_epoch" that with
+            the random changes of an epoch. "evaluate" computes the mean loss, as in
+            prediction.
         """
-        training = self._library.skreg_begin(plan, n_threads, byref(loss))
-        self._check(not training)
-        try:
-            yield training
-        finally:
-            self._library.skreg_end(training)
-
-    def abandon(self, training):
-        """Let the other threads return at once, because this one will not come."""
-        self._library.skreg_abandon(training)
-
-    def work(self, training, first, last, loss, thread):
-        """Take the steps from `first` up to `last` of an epoch, as one of the threads.
-
-        Each thread must take them. Thread 0 adds their mean losses, weighted by their
-        shares of the rows, to `loss`, a `c_double`.
-        """
-        code = self._library.skreg_work(training, first, last, byref(loss), thread)
-        self._check(code)
-
-    def evaluate(self, plan, model):
-        """Return the mean loss over the rows of a model, as in prediction."""
-        loss = c_double()
-        self._check(self._library.skreg_evaluate(plan, model, byref(loss)))
-        return loss.value
-
-    def differentiate(self, plan, model, is_random=False):
-        """Return the mean loss over the rows of a model, and write its gradient.
-
-        Parameters
-        ----------
-        plan, model : int
-        is_random : bool, default=False
-            Whether to change the rows at random, in the batches of an epoch.
-        """
-        loss = c_double()
-        code = self._library.skreg_differentiate(plan, model, is_random, byref(loss))
-        self._check(code)
-        return loss.value
+        team = self._library.skreg_begin(plan, n_threads, TASKS.index(task))
+        _check(not team)
+        return Team(self._library, team)
 
     def predict(self, plan, model, first, out):
         """Write the raw outputs of rows from number `first` on.
 
         Parameters
         ----------
-        plan, model, first : int
+        plan : int
+            The address of a plan.
+        model, first : int
         out : ndarray of shape (n_rows, n_outputs)
         """
         code = self._library.skreg_predict(
             plan, model, first, len(out), out.ctypes.data
         )
-        self._check(code)
+        _check(code)
 
-    @staticmethod
-    def _check(code):
-        if code:
-            raise MemoryError("The memory does not suffice for the batch of a network.")
+
+class Team:
+    """Threads that compute each network of a plan together.
+
+    Parameters
+    ----------
+    library : ctypes.CDLL
+    address : int
+        Where the library has it.
+    """
+
+    def __init__(self, library, address):
+        self._library, self._address = library, address
+
+    def __del__(self):
+        self._library.skreg_end(self._address)
+
+    def work(self, thread, next_model, seconds, losses):
+        """Go over the rows of models that no other team has claimed.
+
+        All threads of the team make the same calls.
+
+        Parameters
+        ----------
+        thread : int
+            Number of the thread in the team.
+        next_model : int
+            The address of the number of the first model that no team has claimed.
+        seconds : float
+            After which the call returns.
+        losses : int
+            The address of numbers, one for each model, where the mean loss over its
+            rows is written. Training adds the penalties before it.
+
+        Returns
+        -------
+        bool
+            Whether the time was up, so that the thread should call again.
+        """
+        work = self._library.skreg_work
+        code = work(self._address, thread, next_model, seconds, losses)
+        _check(code == 2)
+        return code == 1
+
+    def abandon(self):
+        """Let all threads return at once, because one of them will not come."""
+        self._library.skreg_abandon(self._address)
+
+
+def _check(code):
+    if code:
+        raise MemoryError("The memory does not suffice for the batch of a network.")
 
 
 def library():

@@ -37,8 +37,9 @@ ATTRIBUTES = """
     kkt_violation_ : float
         Distance from the optimality conditions: the largest absolute component of the
         smallest subgradient of the objective, 0 at an optimum. It is computed with l1
-        or group_l1, for linear models and with "lbfgs", and nan otherwise. With random
-        regularisers it is estimated from one epoch. In an ensemble, the largest.
+        or group_l1, for linear models and with "lbfgs", and nan otherwise or after an
+        interrupt. With random regularisers it is estimated from one epoch. In an
+        ensemble, the largest.
     loss_, best_loss_ : float
         Last and lowest value of the objective, with penalties. `best_loss_` is None
         with validation rows.

@@ -28,7 +28,6 @@ from skreg.networks.losses import (
     SquaredError,
 )
 from skreg.training.noise import cuts
-from skreg.training.threads import SINGLE_THREAD_PRODUCTS, allowed_threads
 
 # In the order of their codes in `compiled/src/plan.h`.
 LOSSES = (
@@ -42,6 +41,11 @@ LOSSES = (
 )
 # Elements of a matrix of weights from which on the library is slower than torch.
 HUGE_WEIGHTS = 2**21
+# Multiplications in the largest product of a batch that is normalised, from which on
+# its gradient takes a second.
+HUGE_BATCH = 2**33
+# Inputs from which on scaling the rows takes as long as their products.
+MANY_INPUTS = 2048
 # The random changes of a batch that the library makes.
 NOISE = {"dropout", "input_dropout", "input_noise", "label_smoothing"}
 
@@ -90,7 +94,7 @@ def covers_rows(x, scaling):
     )
 
 
-def covers_training(problem):
+def covers_gradient(problem):
     """Return whether the library can differentiate the objective of networks.
 
     Parameters
@@ -113,7 +117,7 @@ def covers_steps(stack):
     return (
         not penalties.inputs
         and bool(torch.isfinite(penalties.strengths["l2"]).all())
-        and covers_training(stack)
+        and covers_gradient(stack)
     )
 
 
@@ -129,36 +133,25 @@ def largest_product(module, batches):
     return rows * n_networks * architecture.largest_product
 
 
-def is_for_torch(problem, shares_units=False):
-    """Return whether torch is faster.
+def is_for_torch(problem, is_full_batch):
+    """Return whether torch is faster, or is interrupted earlier.
 
-    It is where copies of huge weights take longer than they save, and where its threads
-    share out the large products of a few models, which the library does not.
+    It is faster where copies of huge weights take longer than they save. Of a full
+    batch of many inputs, it keeps the scaled rows from iteration to iteration. And an
+    interrupt waits for the whole of a batch that is normalised.
 
     Parameters
     ----------
     problem : Stack or Objective
-    shares_units : bool, default=False
-        Whether threads of the library can share out the units of a network.
+    is_full_batch : bool
     """
     module = problem.module
     if max(weight[0].numel() for weight in module.weights) > HUGE_WEIGHTS:
         return True
-    are_few = module.n_models < allowed_threads() and not shares_units
-    is_large = largest_product(module, problem.batches) >= SINGLE_THREAD_PRODUCTS
-    return are_few and is_large
-
-
-def takes_steps_together(stack):
-    """Return whether threads of the library can share out the units of a network.
-
-    Normalisation over rows and groups of inputs would need them to wait for one another
-    more often.
-    """
-    return not (
-        stack.module.architecture.batchnorm
-        or bool(stack.penalties.strengths["group_l1"].any())
-    )
+    if is_full_batch and module.architecture.n_inputs > MANY_INPUTS:
+        return True
+    products = largest_product(module, problem.batches) // module.n_models
+    return bool(module.architecture.batchnorm) and products > HUGE_BATCH
 
 
 class NetworkPlan:
@@ -175,6 +168,8 @@ class NetworkPlan:
         The address of the plan, for the functions of the library.
     models : ndarray of MODEL of shape (n_models,)
         The numbers of each model.
+    batch_size : int
+        Set by `set_batches`.
     """
 
     def __init__(self, module, loss):
@@ -302,7 +297,8 @@ class NetworkPlan:
         """Set the rows of each model, and the size of the batches."""
         pool, models = batches.pool, self.models
         self.set_data(pool.x, batches.scaling, pool.y, pool.weight, batches.mean_weight)
-        self._set(batch_size=batches.batch_size)
+        self.batch_size = batches.batch_size
+        self._set(batch_size=self.batch_size)
         rows = [np.ascontiguousarray(index, np.int64) for index in batches.indices]
         models["n_rows"] = list(map(len, rows))
         models["n_batches"] = batches.n_batches

@@ -6,16 +6,12 @@ the same results up to rounding.
 
 from skreg.compiled.library import library
 from skreg.training.compiled_epoch import CompiledEpochs
-from skreg.training.compiled_plan import (
-    covers_steps,
-    is_for_torch,
-    takes_steps_together,
-)
+from skreg.training.compiled_plan import covers_gradient, covers_steps, is_for_torch
 from skreg.training.epoch import TorchEpochs
 
 
 def engine_of(stack, observer):
-    """Return what trains a stack.
+    """Return what trains a stack. Of the full-batch solver, it only validates.
 
     Parameters
     ----------
@@ -26,12 +22,10 @@ def engine_of(stack, observer):
     -------
     CompiledEpochs or TorchEpochs
     """
-    found = None
-    if stack.optimizer is not None and not observer.sees_batches:
-        found = library()
-    if found is None or not covers_steps(stack):
-        return TorchEpochs(stack, observer)
-    if is_for_torch(stack, takes_steps_together(stack)):
+    found = None if observer.sees_batches else library()
+    is_full_batch = stack.optimizer is None
+    covers = covers_gradient if is_full_batch else covers_steps
+    if found is None or not covers(stack) or is_for_torch(stack, is_full_batch):
         return TorchEpochs(stack, observer)
     return CompiledEpochs(found, stack)
 

@@ -306,7 +306,16 @@ class Solver:
         return self.vectors.violation(self.point.x, self.point.gradient)
 
     def step(self):
-        """Take a quasi-Newton step, or else a proximal gradient step, in each model."""
+        """Take a quasi-Newton step, or else a proximal gradient step, in each model.
+
+        After an interrupt, the networks are as before the step.
+        """
+        try:
+            self._go_on()
+        finally:
+            self.vectors.write(self.point.x)
+
+    def _go_on(self):
         old, slope = self.point, self.vectors.slope
         new, accepted = self._quasi_newton_step(old)
         if not accepted.all():
@@ -322,7 +331,6 @@ class Solver:
         )
         self.best = torch.minimum(self.best, self.violation)
         self.stalled = torch.where(stands, self.stalled + 1, 0)
-        self.vectors.write(self.point.x)
 
     def _quasi_newton_step(self, old):
         """Return the first point along the step that lowers the objective enough.

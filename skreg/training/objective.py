@@ -9,14 +9,11 @@ from skreg.data.batches import Batches
 from skreg.networks.losses import Loss
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
-from skreg.training.compiled_plan import NetworkPlan, covers_training, is_for_torch
+from skreg.training.compiled_passes import Passes
+from skreg.training.compiled_plan import NetworkPlan, covers_gradient, is_for_torch
 from skreg.training.draws import draw
 from skreg.training.noise import Noise
 from skreg.training.step import differentiate
-from skreg.training.threads import share_out
-
-# From this number on, scaling the rows takes as long as their products.
-MANY_INPUTS = 2048
 
 
 @dataclass
@@ -44,17 +41,14 @@ class Objective:
     def __post_init__(self):
         found = library()
         self.module.prepare_training()
-        self._plan, self._library = None, found
-        # The statistics of batch normalisation depend on which rows share a batch. Of
-        # many inputs, torch keeps the scaled rows from iteration to iteration.
-        architecture = self.module.architecture
-        is_plain = self.batches.streams or not (
-            architecture.batchnorm or architecture.n_inputs > MANY_INPUTS
-        )
-        if found and is_plain and covers_training(self) and not is_for_torch(self):
-            self._plan = NetworkPlan(self.module, self.loss)
-            self._plan.set_batches(self.batches)
-            self._plan.set_noise(self.noise)
+        self._plan, self._passes = None, {}
+        is_full_batch = not self.batches.streams
+        if found and covers_gradient(self) and not is_for_torch(self, is_full_batch):
+            self._plan = plan = NetworkPlan(self.module, self.loss)
+            plan.set_batches(self.batches)
+            plan.set_noise(self.noise)
+            for task in ("differentiate", "differentiate_epoch"):
+                self._passes[task] = Passes(found, plan, task)
 
     @torch.no_grad()
     def loss_and_gradient(self, streams=None):
@@ -67,16 +61,11 @@ class Objective:
         """
         if self._plan is None:
             return self._with_torch(streams)
+        task = "differentiate"
         if streams is not None:
             self._plan.set_streams(streams)
-        models, address = self._plan.models, self._plan.address
-
-        def differentiate(model):
-            return self._library.differentiate(address, model, streams is not None)
-
-        products = models["n_rows"] * self.module.architecture.largest_product
-        losses = share_out(differentiate, products)
-        return self.module.weights[0].new_tensor(losses)
+            task = "differentiate_epoch"
+        return self.module.weights[0].new_tensor(self._passes[task].run())
 
     def _with_torch(self, streams):
         parameters, n_models = list(self.module.parameters()), self.module.n_models

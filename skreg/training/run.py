@@ -165,6 +165,9 @@ class Run:
                 request.solver == "lbfgs" or request.is_certified or certified[position]
             ):
                 to_certify.append(position)
+        # After an interrupt, the user does not wait for a pass over all rows.
+        if self.interrupted:
+            return
         for position, violation in violations(self.stack, to_certify, n_epochs).items():
             self.results[self.course.places[position]].kkt_violation = violation
 

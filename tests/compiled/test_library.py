@@ -84,25 +84,34 @@ def threads():
     torch.set_num_threads(found)
 
 
-@pytest.mark.parametrize("kind", ["one large network", "many networks"])
+KINDS = {
+    "one large network": {},
+    "many networks": {"n_estimators": 7},
+    "normalised before": {"batchnorm": "before"},
+    "normalised after": {"batchnorm": "after", "early_stopping": True},
+    "groups, Adam": {"group_l1": 1e-3},
+    "groups, SGD": {"group_l1": 1e-3, "solver": "sgd", "clip_norm": None},
+    "full batch": {"solver": "lbfgs", "early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_number_of_threads_changes_no_bit(kind, threads, monkeypatch):
     X, y = data(MLPRegressor, n_samples=300)
-    settings = {"dropout": 0.2, "l1": 1e-4, "max_norm": 1.0, "ema_decay": 0.9}
-    settings["clip_norm"] = 0.1
-    settings |= {"max_iter": 3, "batch_size": 100, "hidden_layer_sizes": (50, 37)}
-    if kind == "many networks":
-        settings["n_estimators"] = 7
+    settings = {"max_iter": 3, "hidden_layer_sizes": (50, 37), "l2": 1e-3}
+    if KINDS[kind].get("solver") != "lbfgs":
+        settings |= {"dropout": 0.2, "l1": 1e-4, "max_norm": 1.0, "ema_decay": 0.9}
+        settings |= {"clip_norm": 0.1, "batch_size": 100}
     # So that threads share even this work.
-    monkeypatch.setattr("skreg.training.threads.SHARED_PRODUCTS", 1)
-    monkeypatch.setattr("skreg.training.compiled_epoch.STEP_PRODUCTS", 1)
+    monkeypatch.setattr("skreg.training.compiled_passes.SHARED_PRODUCTS", 1)
+    monkeypatch.setattr("skreg.training.compiled_passes.PART_PRODUCTS", 1)
     found = []
     for n in (1, 2, 3, 5):
         threads(n)
-        monkeypatch.setattr("skreg.training.threads.allowed_threads", lambda n=n: n)
         monkeypatch.setattr(
-            "skreg.training.compiled_epoch.allowed_threads", lambda n=n: n
+            "skreg.training.compiled_passes.allowed_threads", lambda n=n: n
         )
-        estimator = MLPRegressor(random_state=0, **settings)
+        estimator = MLPRegressor(random_state=0, **settings | KINDS[kind])
         found.append(bits(trained_by(builds()[-1], lambda e=estimator: e.fit(X, y))))
     assert found[1:] == found[:-1]
 
@@ -143,25 +152,37 @@ def test_python_goes_on_meanwhile():
 
 
 INTERRUPTED = """
-import os, signal, sys, threading, time, warnings
+import os, signal, threading, time
 import numpy as np
 from skreg import MLPRegressor
+def interrupt():
+    global sent
+    sent = time.perf_counter()
+    os.kill(os.getpid(), signal.SIGINT)
 X = np.random.default_rng(0).normal(size=(200_000, 50))
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-start = time.perf_counter()
-network = MLPRegressor((256,), max_iter=100, batch_size=256, **{settings})
+threading.Timer(3.0, interrupt).start()
+network = MLPRegressor(max_iter=100, **{settings})
 try:
     network.fit(X, X[:, 0])
 except KeyboardInterrupt:
-    print(time.perf_counter() - start - 1.0)
+    print(time.perf_counter() - sent)
 """
+LONG = {
+    "steps": {"hidden_layer_sizes": 256, "batch_size": 256},
+    "steps of several networks": {"hidden_layer_sizes": 256, "n_estimators": 3},
+    "one step": {"hidden_layer_sizes": (1024, 1024), "batch_size": 200_000},
+    "validation": {"hidden_layer_sizes": (1024, 1024), "validation_fraction": 0.99},
+    "an iteration": {"hidden_layer_sizes": (512, 512), "solver": "lbfgs"},
+    "the violation": {"hidden_layer_sizes": (512, 512), "group_l1": 1e-3},
+}
+LONG["validation"] |= {"early_stopping": True, "batch_size": 1000}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-@pytest.mark.parametrize("settings", [{}, {"n_estimators": 3}])
-def test_ctrl_c(settings):
-    """In the middle of an epoch, within a second, even on a busy machine."""
-    code = INTERRUPTED.replace("{settings}", repr(settings))
+@pytest.mark.parametrize("name", LONG)
+def test_ctrl_c(name):
+    """In the middle of what takes many seconds, within one, even on a busy machine."""
+    code = INTERRUPTED.replace("{settings}", repr(LONG[name]))
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
     )
@@ -180,8 +201,9 @@ def test_an_interrupt_while_a_thread_starts(monkeypatch, started):
         raise KeyboardInterrupt
 
     start = threading.Thread.start
-    monkeypatch.setattr("skreg.training.compiled_epoch.STEP_PRODUCTS", 1)
-    monkeypatch.setattr("skreg.training.compiled_epoch.allowed_threads", lambda: 2)
+    monkeypatch.setattr("skreg.training.compiled_passes.PART_PRODUCTS", 1)
+    monkeypatch.setattr("skreg.training.compiled_passes.allowed_threads", lambda: 2)
+    monkeypatch.setattr("skreg.training.compiled_passes.SHARED_PRODUCTS", 1)
     X, y = data(MLPRegressor)
     n_before = threading.active_count()
     with monkeypatch.context() as patch:

@@ -4,8 +4,9 @@
 #include <cstdio>
 #include <functional>
 #include <thread>
+#include <tuple>
 
-#include "../../skreg/compiled/src/engine.h"
+#include "../../skreg/compiled/src/team.h"
 
 namespace {
 
@@ -15,10 +16,26 @@ using namespace skreg;
 // inputs and units are no multiples of anything.
 class Networks {
   public:
-    explicit Networks(Index n_models) : settings_(n_models), orders_(n_models) {
+    struct Kind {
+        const char* name;
+        bool is_adam;
+        Norm norm;
+        double group_l1;
+    };
+    static constexpr Kind kinds[] = {{"plain", true, no_norm, 0},
+                                     {"normalised before, groups", true, norm_before, 1e-3},
+                                     {"normalised after, groups", false, norm_after, 1e-3}};
+
+    Networks(Index n_models, const Kind& kind) : settings_(n_models), orders_(n_models) {
+        layers_[0].group_l1 = kind.group_l1;
         std::vector<std::pair<Index, Index>> shapes;
         for (Index l = 0; l < 3; ++l) shapes.push_back({sizes_[l], sizes_[l + 1]});
         for (Index l = 0; l < 3; ++l) shapes.push_back({1, sizes_[l + 1]});
+        for (Index part = 0; kind.norm && part < 2; ++part)
+            for (Index l = 0; l < 2; ++l) shapes.push_back({1, sizes_[l + 1]});
+        for (Index l = 0; kind.norm && l < 2; ++l)
+            for (auto* to : {&means_, &variances_, &average_means_, &average_variances_})
+                to->push_back(numbers(n_models * sizes_[l + 1], 0));
         for (std::size_t i = 0; i < shapes.size(); ++i) {
             Index height = shapes[i].first, width = shapes[i].second;
             auto tensor = [&](double scale) {
@@ -32,7 +49,13 @@ class Networks {
         float *x = numbers(n_rows * sizes_[0], 1), *y = numbers(n_rows * sizes_[3], 0);
         for (Index i = 0; i < n_rows; ++i) y[i * sizes_[3] + i % sizes_[3]] = 1;
         plan.n_models = n_models, plan.n_hidden = 2, plan.n_inputs = sizes_[0];
-        plan.sizes = sizes_, plan.activation = relu, plan.loss = log_loss, plan.is_adam = 1;
+        plan.sizes = sizes_, plan.activation = relu, plan.loss = log_loss;
+        plan.is_adam = kind.is_adam, plan.norm = kind.norm;
+        if (kind.norm) {
+            plan.means = means_.data(), plan.variances = variances_.data();
+            plan.average_means = average_means_.data();
+            plan.average_variances = average_variances_.data();
+        }
         plan.parameters = parameters_.data(), plan.group_rows = 1;
         plan.n_parameters = static_cast<Index>(parameters_.size());
         plan.x = x, plan.y = y, plan.batch_size = batch_size, plan.models = settings_.data();
@@ -45,12 +68,18 @@ class Networks {
         for (ModelSettings& s : settings_) ++s.epoch, s.n_steps += as_double(s.n_batches);
     }
 
-    bool operator==(const Networks& other) const { return numbers_ == other.numbers_; }
+    void note(const std::vector<double>& losses) { losses_.push_back(losses); }
+
+    bool operator==(const Networks& other) const {
+        return numbers_ == other.numbers_ && losses_ == other.losses_;
+    }
 
   private:
     static constexpr Index n_rows = 331, batch_size = 97;
     const std::int64_t sizes_[4] = {13, 71, 37, 5};
     std::vector<std::vector<float>> numbers_;
+    std::vector<std::vector<double>> losses_;
+    std::vector<void*> means_, variances_, average_means_, average_variances_;
     std::vector<Parameter> parameters_;
     std::vector<LayerSettings> layers_ = {{1e-4, 1e-4, 0, 1.0, 0, 9999},
                                           {1e-4, 0, 0, 2.0, 0, 6000},
@@ -85,44 +114,40 @@ void in_threads(Index n_threads, const std::function<void(Index)>& work) {
     for (std::thread& thread : threads) thread.join();
 }
 
-// Threads take the steps of one network together.
-void steps(Networks& networks, Index n_threads) {
-    Plan& plan = networks.plan;
-    std::unique_ptr<Training> training = training_of(plan, n_threads);
-    shuffle(plan, 0);
-    training->open(0);
-    double loss = 0;
-    for (Index i = 0; i < plan.models[0].n_batches; i += 2) {
-        Index last = std::min<Index>(i + 2, plan.models[0].n_batches);
-        in_threads(n_threads, [&](Index t) { training->work(t, i, last, loss); });
-    }
-    training->close();
-}
-
-// Threads claim networks, in calls that end in the middle of an epoch.
-void models(Networks& networks, Index n_threads) {
+// Teams go over the networks, in calls that end in the middle of an epoch.
+void work(Networks& networks, Index n_teams, Index n_threads, Task task) {
     std::vector<double> losses(networks.plan.n_models);
     std::atomic<std::int64_t> next_model{0};
-    in_threads(n_threads, [&](Index) {
-        std::int64_t mine[2] = {-1, 0};
-        while (!train(networks.plan, next_model, mine, 1e-4, losses.data())) continue;
+    std::vector<std::unique_ptr<Team>> teams;
+    for (Index i = 0; i < n_teams; ++i) teams.push_back(team_of(networks.plan, n_threads, task));
+    in_threads(n_teams * n_threads, [&](Index thread) {
+        Team& team = *teams[thread / n_threads];
+        while (team.work(thread % n_threads, next_model, 1e-4, losses.data())) continue;
     });
+    networks.note(losses);
 }
 
-bool agrees(Index n_models, void (*train)(Networks&, Index)) {
-    Networks alone(n_models), shared(n_models);
-    for (int epoch = 0; epoch < 20; ++epoch) {
-        train(alone, 1), train(shared, 4);
-        alone.next_epoch(), shared.next_epoch();
-    }
-    return alone == shared;
+// Whether some teams of some threads give the same bits as one thread.
+bool agrees(Index n_models, Index n_teams, Index n_threads, const Networks::Kind& kind) {
+    Networks alone(n_models, kind), shared(n_models, kind);
+    for (Task task : {Task::train, Task::differentiate, Task::evaluate})
+        for (int epoch = 0; epoch < 7; ++epoch) {
+            work(alone, 1, 1, task), work(shared, n_teams, n_threads, task);
+            alone.next_epoch(), shared.next_epoch();
+        }
+    bool same = alone == shared;
+    std::printf("%s, teams: %d, threads: %d: %s\n", kind.name, static_cast<int>(n_teams),
+                static_cast<int>(n_threads), same ? "same" : "differ");
+    return same;
 }
 
 }  // namespace
 
 int main() {
-    bool same_steps = agrees(1, steps), same_models = agrees(7, models);
-    std::printf("steps: %s\nmodels: %s\n", same_steps ? "same" : "differ",
-                same_models ? "same" : "differ");
-    return !(same_steps && same_models);
+    bool same = true;
+    for (const Networks::Kind& kind : Networks::kinds)
+        for (auto [models, teams, threads] : {std::tuple<Index, Index, Index>{1, 1, 4},
+                                              {7, 4, 1}, {3, 2, 2}})
+            same &= agrees(models, teams, threads, kind);
+    return !same;
 }

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import skreg.training.assembly
 import skreg.training.train
 from skreg import MLPClassifier, MLPRegressor
+from skreg.training.objective import Objective
 from skreg.training.train import train
 
 # The solver stops where the gradient is below 1e-9, which the curvature turns into an
@@ -391,6 +392,30 @@ def test_the_curve_and_the_end():
     assert long.tracker.converged and len(curve) == long.tracker.n_iter > 4
     assert curve[:4] == short.tracker.loss_curve
     assert (np.diff(curve) < 1e-12).all()
+
+
+def test_an_interrupt_leaves_the_last_iterate(monkeypatch):
+    """Not the trial point of a line search, and without a last pass over the rows."""
+    X, y = classes("breast_cancer")
+    requests = [request_of(linear(MLPClassifier, l2=0.01), X, y)]
+    loss_and_gradient, n_calls = Objective.loss_and_gradient, 0
+
+    def interrupt(self, streams=None):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 8:
+            raise KeyboardInterrupt
+        assert n_calls < 8
+        return loss_and_gradient(self, streams)
+
+    monkeypatch.setattr(Objective, "loss_and_gradient", interrupt)
+    (found,) = train(requests)
+    monkeypatch.undo()
+    n_iter = found.tracker.n_iter
+    assert found.interrupted and n_iter > 1 and np.isnan(found.kkt_violation)
+    short = linear(MLPClassifier, l2=0.01, max_iter=n_iter)
+    (expected,) = train([request_of(short, X, y)])
+    assert all(map(np.array_equal, found.state, expected.state))
 
 
 @pytest.mark.parametrize("penalty", [{"l2": 0.01}, {"l1": 0.02}], ids=str)

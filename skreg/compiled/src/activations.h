@@ -10,10 +10,10 @@ template <class T> struct Activated {
     Vec<T> value, slope;
 };
 
-template <class T> inline Activated<T> activated(std::int64_t kind, Vec<T> x) {
+template <class T, Activation kind> inline Activated<T> activated(Vec<T> x) {
     constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
     const Vec<T> one = all<T>(T(1)), zero = all<T>(T(0));
-    switch (kind) {
+    switch (kind) {  // at compile time
     case relu:
         return {x < 0 ? zero : x, x <= 0 ? zero : one};
     case tanh_: {
@@ -56,14 +56,22 @@ template <class T> inline Activated<T> activated(std::int64_t kind, Vec<T> x) {
     }
 }
 
-// Apply the function to whole vectors, in place; write derivatives unless it is null.
-template <class T>
-inline void activate(std::int64_t kind, T* x, T* slope, Index n) {
+template <class T, Activation kind> void activate_with(T* x, T* slope, Index n) {
     for (Index i = 0; i < n; i += lanes<T>) {
-        Activated<T> found = activated<T>(kind, load(x + i));
+        Activated<T> found = activated<T, kind>(load(x + i));
         store(x + i, found.value);
         if (slope) store(slope + i, found.slope);
     }
+}
+
+// Apply the function to whole vectors, in place; write derivatives unless it is null.
+template <class T> inline void activate(std::int64_t kind, T* x, T* slope, Index n) {
+    static constexpr void (*functions[])(T*, T*, Index) = {
+        activate_with<T, identity>, activate_with<T, relu>, activate_with<T, tanh_>,
+        activate_with<T, logistic_>, activate_with<T, elu>, activate_with<T, selu>,
+        activate_with<T, gelu>, activate_with<T, silu>, activate_with<T, mish>,
+        activate_with<T, leaky_relu>};
+    functions[kind](x, slope, n);
 }
 
 }  // namespace skreg

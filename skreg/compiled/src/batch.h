@@ -146,27 +146,35 @@ template <class T> class Gatherer {
         for (I k = ends[place]; k < ends[place + 1]; ++k) row[columns[k]] += x[k];
     }
 
+    // Centre and scale a row, in the precision of the data.
     template <class S> void scale(const S* from, T* x) const {
-        Index n = plan_.n_inputs;
+        Index own = plan_.shares_scaling ? 0 : model_ * plan_.n_inputs;
         const S* offset = static_cast<const S*>(plan_.offset);
         const S* scale = static_cast<const S*>(plan_.scale);
-        if (!offset && !scale) {
-            for (Index j = 0; j < n; ++j) x[j] = static_cast<T>(from[j]);
-            return;
-        }
-        Index own = plan_.shares_scaling ? 0 : model_ * n;
         if (offset) offset += own;
         if (scale) scale += own;
-        for (Index j = 0; j < n; ++j) {
-            S value = from[j];
-            if (offset) value -= offset[j];
-            if (scale) value /= scale[j];
-            if (plan_.clips) {
+        if (plan_.clips)
+            each_input<S>(from, x, [=](Index j, S value) {
+                if (offset) value -= offset[j];
+                if (scale) value /= scale[j];
                 value = std::min(std::max(value, S(-1e9)), S(1e9));
-                value /= std::sqrt(value * value / 9 + 1);
-            }
-            x[j] = static_cast<T>(value);
-        }
+                return value / std::sqrt(value * value / 9 + 1);
+            });
+        else if (offset && scale)
+            each_input<S>(from, x, [=](Index j, S value) {
+                return (value - offset[j]) / scale[j];
+            });
+        else if (offset)
+            each_input<S>(from, x, [=](Index j, S value) { return value - offset[j]; });
+        else if (scale)
+            each_input<S>(from, x, [=](Index j, S value) { return value / scale[j]; });
+        else
+            each_input<S>(from, x, [](Index, S value) { return value; });
+    }
+
+    template <class S, class F>
+    void each_input(const S* __restrict from, T* __restrict x, F function) const {
+        for (Index j = 0; j < plan_.n_inputs; ++j) x[j] = static_cast<T>(function(j, from[j]));
     }
 
     const ModelSettings& settings() const { return plan_.models[model_]; }

@@ -8,8 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "barrier.h"
 #include "plan.h"
-#include "vectors.h"
 
 namespace skreg {
 
@@ -31,11 +31,6 @@ template <class T> class Buffer {
         void operator()(T* p) const { free(p); }
     };
     std::unique_ptr<T, Free> data_;
-};
-
-// A thread, and how many share the work.
-struct Share {
-    Index number, of;
 };
 
 // Part of the rows and columns of a matrix.
@@ -76,7 +71,7 @@ template <class T> class Matrix {
     bool is_fixed() const { return source_.is_fixed; }
 
     // The share of a thread: some of the units.
-    Range part(Share share) const {
+    Range part(const Share& share) const {
         Index n = is_transposed ? n_rows : stride / lanes<T>;
         Index first = n * share.number / share.of, last = n * (share.number + 1) / share.of;
         if (is_transposed) return {first, last, 0, stride};

@@ -5,8 +5,9 @@
 
 #include <Python.h>
 
-#include "engine.h"
+#include "predict.h"
 #include "subnormals.h"
+#include "team.h"
 
 #define SKREG_JOIN(a, b) a##b
 #define SKREG_INIT(name) SKREG_JOIN(PyInit_, name)
@@ -50,56 +51,26 @@ SKREG_EXPORT void skreg_words(const Word* key, Word epoch, Word purpose, Word fi
     Stream(key, epoch, purpose).words(first, n, out);
 }
 
-// Train models that no other thread has claimed, for an epoch each, until none is left
-// or the time is up. Write their penalties before the epoch plus the mean losses of its
-// batches. Return 0 in the first case, 1 in the second, and 2 if the memory
-// does not suffice. `mine` are a model and its next step, and go from call to call.
-SKREG_EXPORT int skreg_epoch(const Plan* plan, std::atomic<std::int64_t>* next_model,
-                             std::int64_t* mine, double seconds, double* losses) {
-    bool is_over = false;
-    int code = guarded([&] { is_over = train(*plan, *next_model, mine, seconds, losses); });
-    return code ? 2 : !is_over;
+// Make a team, or return null if the memory does not suffice.
+SKREG_EXPORT Team* skreg_begin(const Plan* plan, std::int64_t n_threads, Task task) {
+    std::unique_ptr<Team> team;
+    int code = guarded([&] { team = team_of(*plan, n_threads, task); });
+    return code ? nullptr : team.release();
 }
 
-// Begin the training of a model by some threads that take each step together, or return
-// null. Write its penalties, to which `skreg_work` adds. Each thread calls `skreg_work` with the same steps.
-SKREG_EXPORT Training* skreg_begin(const Plan* plan, std::int64_t n_threads, double* loss) {
-    std::unique_ptr<Training> training;
-    int code = guarded([&] {
-        training = training_of(*plan, n_threads);
-        shuffle(*plan, 0);
-        training->open(0);
-        *loss = training->penalty();
-    });
-    return code ? nullptr : training.release();
+// Work as one of the threads of a team, see `Team::work`. Return 0 if no model is left, 1
+// if the time is up, and 2 if the memory does not suffice.
+SKREG_EXPORT int skreg_work(Team* team, std::int64_t thread,
+                            std::atomic<std::int64_t>* next_model, double seconds,
+                            double* losses) {
+    bool is_up = false;
+    int code = guarded([&] { is_up = team->work(thread, *next_model, seconds, losses); });
+    return code ? 2 : is_up;
 }
 
-SKREG_EXPORT int skreg_work(Training* training, std::int64_t first, std::int64_t last,
-                            double* loss, std::int64_t thread) {
-    return guarded([&] { training->work(thread, first, last, *loss); });
-}
+SKREG_EXPORT void skreg_abandon(Team* team) { team->abandon(); }
 
-SKREG_EXPORT void skreg_abandon(Training* training) { training->abandon(); }
-
-SKREG_EXPORT void skreg_end(Training* training) {
-    training->close();
-    delete training;
-}
-
-SKREG_EXPORT int skreg_evaluate(const Plan* plan, std::int64_t model, double* loss) {
-    return guarded([&] {
-        *loss = plan->is_double ? evaluate<double>(*plan, model) : evaluate<float>(*plan, model);
-    });
-}
-
-SKREG_EXPORT int skreg_differentiate(const Plan* plan, std::int64_t model,
-                                     std::int64_t is_random, double* loss) {
-    return guarded([&] {
-        if (is_random) shuffle(*plan, model);
-        *loss = plan->is_double ? differentiate<double>(*plan, model, is_random)
-                                : differentiate<float>(*plan, model, is_random);
-    });
-}
+SKREG_EXPORT void skreg_end(Team* team) { delete team; }
 
 SKREG_EXPORT int skreg_predict(const Plan* plan, std::int64_t model, std::int64_t first,
                                std::int64_t n, void* out) {

@@ -15,6 +15,16 @@ namespace skreg {
 constexpr Index rows_at_a_time = 32;
 constexpr Index large_weights = 1 << 18;  // in bytes
 
+// Rows of an epoch that are in memory together. Without rows, there is nothing to do.
+struct Part {
+    const std::int64_t* order;  // of the epoch's rows
+    Index start, n;
+    Index n_batch;            // of the rows whose mean loss they are part of
+    bool is_first, is_last;   // whether they begin, and end, these rows
+    bool ends_model;          // whether the epoch ends with them
+    double n_steps;           // including that of the batch
+};
+
 // What each thread needs of its own.
 template <class T> struct Worker {
     Gatherer<T> gatherer;
@@ -82,33 +92,36 @@ template <class T> class Network {
         return bytes < large_weights ? rows_at_a_time : 4 * rows_at_a_time;
     }
 
-    // Forward and backward pass of `n` rows, from row `first` of those in memory on, which
-    // begin at `start` of the epoch. `adds` is as in `write_gradients`.
-    void differentiate(Worker<T>& worker, const std::int64_t* order, Index start, Index first,
-                       Index n, Index n_batch, bool adds) {
-        worker.gatherer.gather(order, start + first, n, first, n_batch, rows);
-        forward(worker, first, n, start + first);
-        loss_of<T, true, true>(plan.loss, outputs(first), n, losses_ + first / lanes<T>);
-        backward(worker, first, n, adds);
+    // Pass `n` rows of a part, from its row number `first` on, through the network, and
+    // their gradients back.
+    void pass(Worker<T>& worker, const Part& part, const Share& share, Index first, Index n) {
+        worker.gatherer.gather(part.order, part.start + first, n, first, part.n_batch, rows);
+        forward(worker, part, share, first, n);
+        double* losses = losses_ + first / lanes<T>;
+        if (use_ == Use::prediction) {
+            loss_of<T, true, false>(plan.loss, outputs(first), n, losses);
+        } else {
+            loss_of<T, true, true>(plan.loss, outputs(first), n, losses);
+            backward(worker, part, share, first, n);
+        }
     }
 
-    // The sum of the weighted losses of the first `n` rows. The order of the sum does not
-    // depend on which rows passed through the network together.
-    double loss(Index n) const {
-        double sum = 0;
+    // The sum of the weighted losses of the first `n` rows in memory, and those before.
+    // Its order does not depend on which rows passed through the network together.
+    double loss(Index n, double sum) const {
         for (Index i = 0; i * lanes<T> < n; ++i) sum += losses_[i];
         return sum;
     }
 
-    // Write the gradients of part of the units, or add to them, after `differentiate` of
-    // all `n` rows in memory.
-    void write_gradients(Index n, Share share, bool adds) {
+    // Write the gradients of part of the units, or add to them, after `pass` of all `n`
+    // rows in memory.
+    void write_gradients(Index n, const Share& share, bool adds) {
         if (adds)
             write_gradients<true>(n, share);
         else
             write_gradients<false>(n, share);
     }
-    template <bool adds> void write_gradients(Index n, Share share) {
+    template <bool adds> void write_gradients(Index n, const Share& share) {
         constexpr Start start = adds ? Start::sum : Start::zero;
         for (Index l = 0; l <= n_hidden(); ++l) {
             Matrix<T>& w = weight(l);
@@ -133,19 +146,12 @@ template <class T> class Network {
         }
     }
 
-    // Return the weighted loss of rows as in prediction.
-    double evaluate(Worker<T>& worker, const std::int64_t* order, Index start, Index n,
-                    Index n_batch) {
-        predict(worker, order, start, n, n_batch);
-        loss_of<T, true, false>(plan.loss, outputs(0), n, losses_);
-        return loss(n);
-    }
-
-    // Compute the raw outputs of rows, for `score`.
-    void predict(Worker<T>& worker, const std::int64_t* order, Index start, Index n,
-                 Index n_batch) {
-        worker.gatherer.gather(order, start, n, 0, n_batch, rows);
-        forward(worker, 0, n, start);
+    // Compute the raw outputs of `n` rows of the data from `start` on, for `score`.
+    void predict(Worker<T>& worker, Index start, Index n) {
+        Part part{nullptr, start, n, 1, true, true, true, 0};
+        Barrier nobody(1);
+        worker.gatherer.gather(nullptr, start, n, 0, 1, rows);
+        forward(worker, part, {0, 1, nobody}, 0, n);
     }
     T score(Index row, Index output) const {
         return score_[output * rows.row_stride + row];
@@ -169,7 +175,9 @@ template <class T> class Network {
         Index width, stride;
         Buffer<T> output, slope;  // the slope becomes the gradient of what is activated
         Buffer<T> mean, variance;
-        Buffer<T> mask;  // only where normalisation comes between slope and mask
+        // Only where normalisation comes between slope and mask. The mask becomes the
+        // gradient of what is normalised.
+        Buffer<T> mask;
     };
 
     Index model_ = 0;
@@ -192,7 +200,7 @@ template <class T> class Network {
     void add_layers() {
         for (Index l = 0; l < n_hidden(); ++l) {
             Index width = plan.sizes[l + 1], stride = padded<T>(width);
-            bool keeps_mask = use_ == Use::training && plan.norm == norm_after;
+            bool keeps_mask = use_ != Use::prediction && plan.norm == norm_after;
             layers_.push_back({width, stride, Buffer<T>(n_rows_ * stride),
                                Buffer<T>(use_ == Use::prediction ? 0 : n_rows_ * stride),
                                Buffer<T>(plan.norm ? stride : 0),
@@ -226,8 +234,8 @@ template <class T> class Network {
         return rows.embedded ? rows.stride : rows.raw_stride;
     }
 
-    // `place` is the place of the first row in the epoch.
-    void forward(Worker<T>& worker, Index first, Index n, Index place) {
+    void forward(Worker<T>& worker, const Part& part, const Share& share, Index first,
+                 Index n) {
         for (Index l = 0; l < n_hidden(); ++l) {
             Layer& layer = layers_[l];
             T* out = layer.output + first * layer.stride;
@@ -240,12 +248,12 @@ template <class T> class Network {
                 dots<T, Start::row>(n, layer.width, weight(l).stride, x, input_stride(l),
                                     weight(l).value, weight(l).stride,
                                     {out, layer.stride, 1}, bias(l).value);
-            if (plan.norm == norm_before) normalise(l, out, n);
+            if (plan.norm == norm_before) normalise(l, part, share, out, n);
             activate<T>(plan.activation, out,
                         layer.slope ? layer.slope + first * layer.stride : nullptr,
                         n * layer.stride);
-            if (plan.norm == norm_after) normalise(l, out, n);
-            finish(layer, drops(l) ? &worker.masks[l] : nullptr, first, n, place);
+            if (plan.norm == norm_after) normalise(l, part, share, out, n);
+            finish(layer, drops(l) ? &worker.masks[l] : nullptr, first, n, part.start + first);
         }
         Index last = n_hidden();
         Target<T> score{score_ + first, 1, rows.row_stride};
@@ -258,11 +266,22 @@ template <class T> class Network {
                                 skip().value, skip().stride, score);
     }
 
-    void normalise(Index l, T* x, Index n) {
-        if (use_ == Use::prediction)
+    // Normalise `n` rows of a layer, or all rows of a batch by all threads together.
+    void normalise(Index l, const Part& part, const Share& share, T* x, Index n) {
+        if (use_ == Use::prediction) {
             norms_[l].predict(x, n);
-        else
-            norms_[l].forward(x, n, rows.share_of_row);
+            return;
+        }
+        share.barrier.wait();
+        norms_[l].forward(layers_[l].output, part.n, rows.share_of_row, share);
+        share.barrier.wait();
+    }
+
+    // The same for the gradients of all rows.
+    void normalise_back(Index l, const Part& part, const Share& share, T* gradient) {
+        share.barrier.wait();
+        norms_[l].backward(gradient, part.n, rows.share_of_row, share, !part.is_first);
+        share.barrier.wait();
     }
 
     // Drop units, unless `masks` is null, and keep the ends of rows at zero.
@@ -283,7 +302,8 @@ template <class T> class Network {
     }
 
     // Replace the slopes of layers by the gradients of what is activated.
-    void backward(Worker<T>& worker, Index first, Index n, bool adds) {
+    void backward(Worker<T>& worker, const Part& part, const Share& share, Index first,
+                  Index n) {
         T* scratch = worker.scratch;
         for (Index l = n_hidden(); l > 0; --l) {
             Layer& below = layers_[l - 1];
@@ -295,15 +315,15 @@ template <class T> class Network {
             }
             product<T, Start::zero>(n, below.stride, depth, above, weight(l).value,
                                     weight(l).stride, scratch, below.stride);
-            T* slope = below.slope + first * below.stride;
-            Index size = n * below.stride;
+            Index at = first * below.stride, size = n * below.stride;
             if (plan.norm == norm_after) {
-                if (below.mask) scale(scratch, below.mask + first * below.stride, size);
-                norms_[l - 1].backward(scratch, n, rows.share_of_row, adds);
+                scale(below.mask + at, scratch, size);
+                normalise_back(l - 1, part, share, below.mask);
+                scale(below.slope + at, below.mask + at, size);
+                continue;
             }
-            scale(slope, scratch, size);
-            if (plan.norm == norm_before)
-                norms_[l - 1].backward(slope, n, rows.share_of_row, adds);
+            scale(below.slope + at, scratch, size);
+            if (plan.norm == norm_before) normalise_back(l - 1, part, share, below.slope);
         }
     }
 

@@ -13,17 +13,19 @@ template <class T> class BatchNorm {
         : gamma_(gamma), beta_(beta), running_mean_(mean), running_variance_(variance),
           stride_(gamma.stride), normed_(n_rows * stride_), scale_(stride_) {}
 
-    // Normalise rows in place with the statistics of all of them, weighted by `share`.
-    void forward(T* x, Index n_rows, const T* share) {
+    // Normalise rows in place with the statistics of all of them, weighted by `weight`.
+    // Each thread takes some of the units.
+    void forward(T* x, Index n_rows, const T* weight, const Share& share) {
         T sum = 0;
-        for (Index i = 0; i < n_rows; ++i) sum += share[i];
-        for (Index j = 0; j < stride_; j += lanes<T>) {
+        for (Index i = 0; i < n_rows; ++i) sum += weight[i];
+        Range part = gamma_.part(share);
+        for (Index j = part.first_column; j < part.last_column; j += lanes<T>) {
             Vec<T> mean = all<T>(T(0)), variance = mean;
             for (Index i = 0; i < n_rows; ++i)
-                mean += load(x + i * stride_ + j) * (share[i] / sum);
+                mean += load(x + i * stride_ + j) * (weight[i] / sum);
             for (Index i = 0; i < n_rows; ++i) {
                 Vec<T> centred = load(x + i * stride_ + j) - mean;
-                variance += centred * centred * (share[i] / sum);
+                variance += centred * centred * (weight[i] / sum);
                 store(normed_ + i * stride_ + j, centred);
             }
             Vec<T> scale = 1 / root<T>(variance + T(epsilon));
@@ -41,10 +43,11 @@ template <class T> class BatchNorm {
 
     // Replace the gradient of the outputs by that of the inputs. Write, or add to, those
     // of gamma and beta.
-    void backward(T* g, Index n_rows, const T* share, bool adds) {
+    void backward(T* g, Index n_rows, const T* weight, const Share& share, bool adds) {
         T sum = 0;
-        for (Index i = 0; i < n_rows; ++i) sum += share[i];
-        for (Index j = 0; j < stride_; j += lanes<T>) {
+        for (Index i = 0; i < n_rows; ++i) sum += weight[i];
+        Range part = gamma_.part(share);
+        for (Index j = part.first_column; j < part.last_column; j += lanes<T>) {
             Vec<T> of_beta = all<T>(T(0)), of_gamma = of_beta;
             for (Index i = 0; i < n_rows; ++i) {
                 Vec<T> gradient = load(g + i * stride_ + j);
@@ -58,8 +61,8 @@ template <class T> class BatchNorm {
             Vec<T> factor = load(gamma_.value + j) * load(scale_ + j);
             for (Index i = 0; i < n_rows; ++i) {
                 Vec<T> normed = load(normed_ + i * stride_ + j);
-                Vec<T> part = (of_beta + normed * of_gamma) * (share[i] / sum);
-                store(g + i * stride_ + j, (load(g + i * stride_ + j) - part) * factor);
+                Vec<T> common = (of_beta + normed * of_gamma) * (weight[i] / sum);
+                store(g + i * stride_ + j, (load(g + i * stride_ + j) - common) * factor);
             }
         }
     }

@@ -104,7 +104,7 @@ template <class T> struct Target {
 template <class T, int R, int N, Start start>
 inline void dots_block(const T* a, Index lda, const T* b, Index ldb, Target<T> c,
                        Index depth, const T* bias) {
-    Vec<T> sum[R][N] = {};
+    Vec<T> sum[R * N] = {};
     for (Index k = 0; k < depth; k += lanes<T>) {
         Vec<T> right[N];
 #pragma GCC unroll 4
@@ -113,15 +113,20 @@ inline void dots_block(const T* a, Index lda, const T* b, Index ldb, Target<T> c
         for (int i = 0; i < R; ++i) {
             Vec<T> left = load(a + i * lda + k);
 #pragma GCC unroll 4
-            for (int j = 0; j < N; ++j) sum[i][j] += left * right[j];
+            for (int j = 0; j < N; ++j) sum[i * N + j] += left * right[j];
         }
     }
-#pragma GCC unroll 4
+    alignas(SKREG_BYTES) T totals_[R * N];
+    if constexpr (R * N % lanes<T> == 0) {
+#pragma GCC unroll 8
+        for (int i = 0; i < R * N; i += lanes<T>) store(totals_ + i, totals<T>(sum + i));
+    } else {
+#pragma GCC unroll 16
+        for (int i = 0; i < R * N; ++i) totals_[i] = total<T>(sum[i]);
+    }
     for (int i = 0; i < R; ++i)
-#pragma GCC unroll 4
         for (int j = 0; j < N; ++j) {
-            T& to = c.data[i * c.row + j * c.column];
-            T value = total<T>(sum[i][j]);
+            T &to = c.data[i * c.row + j * c.column], value = totals_[i * N + j];
             if constexpr (start == Start::zero) to = value;
             if constexpr (start == Start::row) to = bias[j] + value;
             if constexpr (start == Start::sum) to += value;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "network.h"
-#include "team.h"
 
 namespace skreg {
 
@@ -77,11 +76,17 @@ void update_elements(Matrix<T>& m, Range part, const StepNumbers<T>& step,
     });
 }
 
-// The first weights under group_l1, whose second moment is the mean of each group.
+// Some rows of a parameter, as Python sees it: groups of `size` rows, for each input.
+struct Groups {
+    Index first, last, size, n_columns;
+};
+
+// Weights under group_l1, whose second moment is the mean of each group.
 template <class T>
-void update_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
-                   const StepNumbers<T>& step, const LayerSettings& own) {
-    for (Index start = 0; start < n_rows; start += group) {
+void update_groups(Matrix<T>& m, const Groups& groups, const StepNumbers<T>& step,
+                   const LayerSettings& own) {
+    const Index group = groups.size, n_columns = groups.n_columns;
+    for (Index start = groups.first; start < groups.last; start += group) {
         T squares = 0;
         auto each_element = [&](auto function) {
             for (Index i = start; i < start + group; ++i)
@@ -109,9 +114,10 @@ void update_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
 
 // The proximal operator of the group lasso, whose step is constant within each group.
 template <class T>
-void shrink_groups(Matrix<T>& m, Index n_rows, Index n_columns, Index group,
-                   const StepNumbers<T>& step, const LayerSettings& own, bool is_adam) {
-    for (Index start = 0; start < n_rows; start += group) {
+void shrink_groups(Matrix<T>& m, const Groups& groups, const StepNumbers<T>& step,
+                   const LayerSettings& own, bool is_adam) {
+    const Index group = groups.size, n_columns = groups.n_columns;
+    for (Index start = groups.first; start < groups.last; start += group) {
         T squares = 0;
         for (Index i = start; i < start + group; ++i)
             for (Index j = 0; j < n_columns; ++j) {
@@ -194,16 +200,19 @@ template <class T> class Optimizer {
 
     // Take step number `n_steps`, counted from 1, with the gradients of the network. Each
     // thread updates its share of the units.
-    void step(double n_steps, Share share, Barrier& barrier) {
+    void step(double n_steps, const Share& share) {
         const ModelSettings& s = network_.settings();
         StepNumbers<T> numbers(plan_, s, n_steps);
         mask_gradients(share);
-        if (std::isfinite(s.clip_norm)) numbers.clip = clip_factor(s, share, barrier);
+        if (std::isfinite(s.clip_norm)) numbers.clip = clip_factor(s, share);
+        const bool groups = has_groups(s);
+        if (groups) share.barrier.wait();
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             Matrix<T>& m = network_.matrices[i];
             const LayerSettings* own = m.is_weight() ? &s.layers[i] : nullptr;
             if (!m.is_fixed()) update(m, numbers, own, i, share);
         }
+        if (groups) share.barrier.wait();
         if (s.ema_decay > 0) average(s, n_steps, share);
     }
 
@@ -235,24 +244,42 @@ template <class T> class Optimizer {
     // Rows of a layer's weights that belong to one input.
     Index group_rows(Index layer) const { return layer == 0 ? plan_.group_rows : 1; }
 
+    // Whether groups, which have weights of all units, are penalised.
+    bool has_groups(const ModelSettings& s) const {
+        for (Index i = 0; i < plan_.n_parameters; ++i)
+            if (plan_.parameters[i].is_weight && s.layers[i].group_l1 != 0) return true;
+        return false;
+    }
+
     void update(Matrix<T>& m, const StepNumbers<T>& step, const LayerSettings* own, Index i,
-                Share share) {
-        const Parameter& source = plan_.parameters[i];
+                const Share& share) {
         bool has_groups = own && own->group_l1 != 0;
-        Index group = group_rows(i);
+        Groups groups = groups_of(i, share);
         if (has_groups && plan_.is_adam)
-            update_groups<T>(m, source.n_rows, source.n_columns, group, step, *own);
+            update_groups<T>(m, groups, step, *own);
         else if (plan_.is_adam)
             update_elements<T, true>(m, m.part(share), step, own);
         else
             update_elements<T, false>(m, m.part(share), step, own);
-        if (has_groups)
-            shrink_groups<T>(m, source.n_rows, source.n_columns, group, step, *own,
-                             plan_.is_adam);
-        if (own && std::isfinite(own->max_norm)) clip_units<T>(m, m.part(share), T(own->max_norm));
+        if (has_groups) {
+            if (!plan_.is_adam) share.barrier.wait();
+            shrink_groups<T>(m, groups, step, *own, plan_.is_adam);
+        }
+        if (own && std::isfinite(own->max_norm)) {
+            if (has_groups) share.barrier.wait();
+            clip_units<T>(m, m.part(share), T(own->max_norm));
+        }
     }
 
-    void mask_gradients(Share share) {
+    // The thread's share of the groups of a parameter.
+    Groups groups_of(Index i, const Share& share) const {
+        const Parameter& source = plan_.parameters[i];
+        Index size = group_rows(i), n = source.n_rows / size;
+        return {n * share.number / share.of * size, n * (share.number + 1) / share.of * size,
+                size, source.n_columns};
+    }
+
+    void mask_gradients(const Share& share) {
         for (Matrix<T>& m : network_.matrices)
             if (m.mask)
                 each_vector(m, m.part(share), [&](Index i) {
@@ -262,14 +289,14 @@ template <class T> class Optimizer {
 
     // Return what scales the gradient, with that of the smooth penalties, to `clip_norm`.
     // Threads sum up their units, and then all units in the same order.
-    T clip_factor(const ModelSettings& s, Share share, Barrier& barrier) {
+    T clip_factor(const ModelSettings& s, const Share& share) {
         Index at = 0;
         for (Index i = 0; i < plan_.n_parameters; ++i) {
             const Matrix<T>& m = network_.matrices[i];
             sum_squares(m, T(m.is_weight() ? 2 * s.layers[i].l2 : 0), m.part(share), at);
             at += m.is_transposed ? m.n_rows : m.stride / lanes<T>;
         }
-        barrier.wait();
+        share.barrier.wait();
         T squares = 0;
         for (Index i = 0; i < at; ++i) squares += squares_[i];
         T factor = static_cast<T>(s.clip_norm) / (std::sqrt(squares) + T(1e-6));
@@ -295,7 +322,7 @@ template <class T> class Optimizer {
         }
     }
 
-    void average(const ModelSettings& s, double n_steps, Share share) {
+    void average(const ModelSettings& s, double n_steps, const Share& share) {
         double d = s.ema_decay, t = s.n_averaged + n_steps - s.n_steps;
         const T weight = T((1 - d) / (1 - std::pow(d, t)));
         for (Matrix<T>& m : network_.matrices)

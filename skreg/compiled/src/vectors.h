@@ -103,4 +103,29 @@ template <class T> inline T total(Vec<T> v) {
 }
 #endif
 
+// The sums of the numbers of as many vectors as there are lanes, each in the order of `total`: number i of the
+// result is that of vector i.
+#if SKREG_HAS_SHUFFLES
+template <class T, Index n, std::size_t... i>
+inline Vec<T> halves_added(Vec<T> a, Vec<T> b, std::index_sequence<i...>) {
+    // Each vector has n / 2 parts, whose halves are added, and n parts result.
+    constexpr std::size_t half = lanes<T> / n;
+    return __builtin_shufflevector(a, b, (i / half * 2 * half + i % half)...) +
+           __builtin_shufflevector(a, b, (i / half * 2 * half + half + i % half)...);
+}
+template <class T, Index n = lanes<T>> inline Vec<T> totals(const Vec<T>* v) {
+    if constexpr (n == 1)
+        return v[0];
+    else
+        return halves_added<T, n>(totals<T, n / 2>(v), totals<T, n / 2>(v + n / 2),
+                                  std::make_index_sequence<lanes<T>>{});
+}
+#else
+template <class T> inline Vec<T> totals(const Vec<T>* v) {
+    Vec<T> result{};
+    for (Index i = 0; i < lanes<T>; ++i) result[i] = total<T>(v[i]);
+    return result;
+}
+#endif
+
 }  // namespace skreg
