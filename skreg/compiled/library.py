@@ -35,7 +35,7 @@ _ARGUMENTS = {
     "skreg_work": [c_void_p, c_int64, c_void_p, c_double, c_void_p],
     "skreg_abandon": [c_void_p],
     "skreg_end": [c_void_p],
-    "skreg_predict": [c_void_p, c_int64, c_int64, c_int64, c_void_p],
+    "skreg_predict": [c_void_p, c_void_p, *[c_int64] * 5, c_void_p],
 }
 
 
@@ -98,18 +98,23 @@ class Library:
         _check(not team)
         return Team(self._library, team)
 
-    def predict(self, plan, model, first, out):
+    def predict(self, plan, x, model, first, out):
         """Write the raw outputs of rows from number `first` on.
 
         Parameters
         ----------
         plan : int
             The address of a plan.
+        x : ndarray or None
+            The rows. None if they are those of the plan.
         model, first : int
-        out : ndarray of shape (n_rows, n_outputs)
+            The first model, and its first row.
+        out : ndarray of shape (n_models, n_rows, n_outputs)
         """
+        rows = (0, False) if x is None else (x.ctypes.data, x.dtype == np.float64)
+        n_models, n_rows, _ = out.shape
         code = self._library.skreg_predict(
-            plan, model, first, len(out), out.ctypes.data
+            plan, *rows, model, n_models, first, n_rows, out.ctypes.data
         )
         _check(code)
 

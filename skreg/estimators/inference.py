@@ -13,15 +13,20 @@ from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
 from skreg.training.compiled_plan import NetworkPlan, covers_network, covers_rows
-from skreg.training.threads import share_out, threads_for
+from skreg.training.threads import (
+    SHARED_PRODUCTS,
+    allowed_threads,
+    share_out,
+    threads_for,
+)
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
 ROWS_AT_LEAST = 64
-# With fewer multiplications in the largest product, or fewer rows, for which weights
-# would be copied, torch is as fast as the library.
-FEW_PRODUCTS, FEW_ROWS = 2**19, 64
-# Rows that the library computes in one call.
+# The library copies the weights, which takes longer than torch's whole prediction of
+# few rows if there are many weights.
+FEW_ROWS, FEW_WEIGHTS = 64, 2**16
+# Rows that the library computes in one call, at most, if threads share them.
 ROWS_OF_A_PART = 2048
 # From this number of elements of X on, inputs that are not used are left out.
 MANY = 2**16
@@ -58,7 +63,7 @@ class Inference:
         self._layout = layout
         self._scaling = StackedScaling.of(scalings or [layout.scaling], "cpu")
         self._dtype = states[0][0].dtype
-        self._plan = None
+        self._plan, self._n_weights = None, 0
 
     def scores(self, X):
         """Return the raw outputs for all rows, computed in parts that fit the cache.
@@ -78,7 +83,10 @@ class Inference:
             return self._of_inputs(used).scores(X[:, used])
         found = self._with_library(X)
         if found is not None:
-            return self._mean(found).numpy()
+            is_single = len(found) == 1
+            return (
+                found[0] if is_single else self._mean(torch.from_numpy(found)).numpy()
+            )
         architecture, n_rows = self._layout.architecture, X.shape[0]
         n_networks = self.network.n_models * architecture.n_members
         widest = architecture.widest * n_networks
@@ -107,8 +115,8 @@ class Inference:
         found = self._with_library(X)
         if found is None:
             with threads_for(X.shape[0] * self._layout.architecture.largest_product):
-                found = self._with_torch(X)
-        return found.cpu().numpy()
+                found = self._with_torch(X).cpu().numpy()
+        return found
 
     def _used_inputs(self, X):
         """Return the inputs that are used, if it is worth leaving the others out.
@@ -163,37 +171,53 @@ class Inference:
 
         Returns
         -------
-        Tensor of shape (n_networks, n_rows, n_outputs) or None
+        ndarray of shape (n_networks, n_rows, n_outputs) or None
             None if the library cannot compute them, or not faster than torch.
         """
+        plan = self._plan_for(X)
+        if plan is None:
+            return None
         architecture, n_rows = self._layout.architecture, X.shape[0]
-        products = n_rows * architecture.largest_product
-        is_little = products < FEW_PRODUCTS or n_rows < FEW_ROWS
-        found = None if is_little else library()
+        n_models, dense = self.network.n_models, X
+        if sp.issparse(X):
+            plan, dense = plan.for_data(X), None
+        scores = np.empty((n_models, n_rows, architecture.layer_sizes[-1]), self._dtype)
+        predict, address = library().predict, plan.address
+        products = n_models * n_rows * architecture.largest_product
+        if products < SHARED_PRODUCTS:
+            predict(address, dense, 0, 0, scores)
+            return scores
+        n_threads = allowed_threads()
+        n_parts = n_threads * -(-n_rows // (n_threads * ROWS_OF_A_PART))
+        size = -(-n_rows // n_parts)
+
+        def predict_part(number):
+            model, part = divmod(number, n_parts)
+            rows = slice(part * size, (part + 1) * size)
+            out = scores[model : model + 1, rows]
+            predict(address, dense, model, rows.start, out)
+
+        share_out(predict_part, n_models * n_parts)
+        return scores
+
+    def _plan_for(self, X):
+        """Return a plan of the networks, or None, as `_with_library`."""
+        network, found = self.network, library()
         if found is None or not covers_rows(X, self._scaling):
             return None
         if self._plan is None or not self._plan.is_current():
-            weight = self.network.weights[0]
+            weight = network.weights[0]
             is_same = str(weight.dtype) == f"torch.{self._dtype}"
-            if not (is_same and covers_network(self.network)):
+            if not (is_same and covers_network(network)):
                 return None
-            self._plan = NetworkPlan(self.network, self._layout.loss)
-        plan = self._plan.for_data(X, self._scaling)
-        shape = self.network.n_models, n_rows, architecture.layer_sizes[-1]
-        scores, n_parts = np.empty(shape, self._dtype), -(-n_rows // ROWS_OF_A_PART)
-
-        def predict(number):
-            model, part = divmod(number, n_parts)
-            start = part * ROWS_OF_A_PART
-            out = scores[model, start : start + ROWS_OF_A_PART]
-            found.predict(plan.address, model, start, out)
-
-        n_calls = self.network.n_models * n_parts
-        share_out(predict, np.full(n_calls, products // n_parts))
-        return torch.from_numpy(scores)
+            self._n_weights = sum(weight.numel() for weight in network.weights)
+            self._plan = NetworkPlan(network, self._layout.loss)
+            self._plan.set_scaling(self._scaling)
+        is_little = X.shape[0] < FEW_ROWS and self._n_weights > FEW_WEIGHTS
+        return None if is_little else self._plan
 
     def _with_torch(self, X):
-        """Return raw outputs, computed by torch, as `_with_library`."""
+        """Return raw outputs, computed by torch: a tensor of the same shape."""
         if sp.issparse(X):
             X = X.toarray()
         elif not X.flags.writeable:

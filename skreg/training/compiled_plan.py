@@ -212,11 +212,11 @@ class NetworkPlan:
         addresses = self._parameters["value"].tolist()
         return [tensor.data_ptr() for tensor in tensors] == addresses
 
-    def for_data(self, x, scaling):
+    def for_data(self, x):
         """Return a copy of the plan for the prediction of other rows."""
         other = copy(self)
         other._plan, other._alive = self._plan.copy(), [self]
-        other.set_data(x, scaling)
+        other.set_data(x)
         return other
 
     def _address(self, array):
@@ -262,13 +262,12 @@ class NetworkPlan:
                 found[prefix + ending] = np.array(addresses, np.uintp)
         return found
 
-    def set_data(self, x, scaling, y=None, weight=None, mean_weight=None):
-        """Set the rows, of which models take some, and the scaling of the inputs.
+    def set_data(self, x, y=None, weight=None, mean_weight=None):
+        """Set the rows, of which models take some.
 
         Parameters
         ----------
         x : {ndarray, CSR} of shape (n, n_features)
-        scaling : StackedScaling
         y : Tensor of shape (n, n_outputs), default=None
         weight : Tensor of shape (n,) or (n, n_labels), default=None
         mean_weight : Tensor of shape (n_models, 1 or n_labels), default=None
@@ -283,20 +282,26 @@ class NetworkPlan:
         self._set(
             x=x,
             x_is_double=x.dtype == np.float64,
-            offset=scaling.offset,
-            scale=scaling.scale,
-            shares_scaling=scaling.is_shared,
-            clips=scaling.clips,
             y=None if y is None else y.contiguous(),
             weight=None if weight is None else weight.contiguous(),
             n_weights=0 if weight is None else mean_weight.size(1),
             mean_weight=mean_weight,
         )
 
+    def set_scaling(self, scaling):
+        """Set the `StackedScaling` of the inputs, which has their precision."""
+        self._set(
+            offset=scaling.offset,
+            scale=scaling.scale,
+            shares_scaling=scaling.is_shared,
+            clips=scaling.clips,
+        )
+
     def set_batches(self, batches):
         """Set the rows of each model, and the size of the batches."""
         pool, models = batches.pool, self.models
-        self.set_data(pool.x, batches.scaling, pool.y, pool.weight, batches.mean_weight)
+        self.set_data(pool.x, pool.y, pool.weight, batches.mean_weight)
+        self.set_scaling(batches.scaling)
         self.batch_size = batches.batch_size
         self._set(batch_size=self.batch_size)
         rows = [np.ascontiguousarray(index, np.int64) for index in batches.indices]

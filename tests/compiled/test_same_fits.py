@@ -203,7 +203,8 @@ def test_large_sizes(batchnorm, build, dtype):
 @pytest.mark.parametrize("build", builds())
 @pytest.mark.parametrize("n_outputs", [1, 19])
 def test_sizes_of_predictions(n_outputs, build, dtype, monkeypatch):
-    monkeypatch.setattr(inference, "FEW_PRODUCTS", 1)
+    # So that threads share even this work.
+    monkeypatch.setattr(inference, "SHARED_PRODUCTS", 2**16)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(4099, 7)), rng.normal(size=(4099, n_outputs))
     X = X.astype(dtype)

@@ -72,12 +72,17 @@ SKREG_EXPORT void skreg_abandon(Team* team) { team->abandon(); }
 
 SKREG_EXPORT void skreg_end(Team* team) { delete team; }
 
-SKREG_EXPORT int skreg_predict(const Plan* plan, std::int64_t model, std::int64_t first,
-                               std::int64_t n, void* out) {
+// See `predict`. Unless it is null, the rows are those of the array `x` in place of the
+// plan's.
+SKREG_EXPORT int skreg_predict(const Plan* plan, const void* x, std::int64_t x_is_double,
+                               std::int64_t model, std::int64_t n_models,
+                               std::int64_t first, std::int64_t n, void* out) {
+    Plan own = *plan;
+    if (x) own.x = x, own.x_is_double = x_is_double;
     return guarded([&] {
         if (plan->is_double)
-            predict<double>(*plan, model, first, n, static_cast<double*>(out));
+            predict<double>(own, model, n_models, first, n, static_cast<double*>(out));
         else
-            predict<float>(*plan, model, first, n, static_cast<float*>(out));
+            predict<float>(own, model, n_models, first, n, static_cast<float*>(out));
     });
 }
