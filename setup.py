@@ -21,6 +21,7 @@ FLAGS = [
     "-ffp-contract=fast",
     "-fvisibility=hidden",
     "-Wno-psabi",
+    "-pthread",
 ]
 
 
@@ -32,6 +33,7 @@ def extension(name, instructions):
         depends=sorted(glob(f"{SOURCES}/*.h")),
         define_macros=[("Py_LIMITED_API", "0x030b0000")],
         extra_compile_args=FLAGS + instructions,
+        extra_link_args=["-pthread"],
         language="c++",
         py_limited_api=True,
         optional=True,

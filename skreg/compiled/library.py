@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 from contextlib import suppress
-from ctypes import c_double, c_int64, c_uint64, c_void_p
+from ctypes import byref, c_double, c_int64, c_uint64, c_void_p
 
 import numpy as np
 import torch
@@ -25,17 +25,24 @@ NOT_BUILT = (
     f"then skreg again. {VARIABLE}=torch hides this message."
 )
 
+# Seconds that a call should take: an interrupt waits for its end.
+CALL = 0.2
 # In the order of their codes in `compiled/src/team.h`.
 TASKS = ("train", "differentiate", "differentiate_epoch", "evaluate")
 
 _ARGUMENTS = {
     "skreg_sizes": [c_void_p],
     "skreg_words": [c_void_p, *[c_uint64] * 3, c_int64, c_void_p],
-    "skreg_begin": [c_void_p, c_int64, c_int64],
-    "skreg_work": [c_void_p, c_int64, c_void_p, c_double, c_void_p],
-    "skreg_abandon": [c_void_p],
+    "skreg_begin": [c_void_p, *[c_int64] * 3],
+    "skreg_work": [c_void_p, c_int64, c_double, c_void_p],
     "skreg_end": [c_void_p],
-    "skreg_predict": [c_void_p, c_void_p, *[c_int64] * 5, c_void_p],
+    "skreg_predict": [
+        *[c_void_p] * 2,
+        *[c_int64] * 3,
+        c_void_p,
+        c_double,
+        c_void_p,
+    ],
 }
 
 
@@ -79,27 +86,30 @@ class Library:
         )
         return out
 
-    def team(self, plan, n_threads, task):
-        """Return a `Team` that works on the models of a plan.
+    def crew(self, plan, n_teams, n_threads, task):
+        """Return a `Crew` that works on the models of a plan.
 
         Parameters
         ----------
         plan : int
             The address of a plan, which must stay there.
+        n_teams : int
+            Number of teams, which take one model after another.
         n_threads : int
-            Number of threads that compute each model together.
+            Number of threads of each team, which compute each model together.
         task : {"train", "differentiate", "differentiate_epoch", "evaluate"}
             "train" takes the steps of an epoch. "differentiate" writes the gradient of
             the mean loss over the rows of a model, and "differentiate_epoch" that with
             the random changes of an epoch. "evaluate" computes the mean loss, as in
             prediction.
         """
-        team = self._library.skreg_begin(plan, n_threads, TASKS.index(task))
-        _check(not team)
-        return Team(self._library, team)
+        sizes = n_teams, n_threads, TASKS.index(task)
+        crew = self._library.skreg_begin(plan, *sizes)
+        _check(0 if crew else NO_MEMORY)
+        return Crew(self._library, crew)
 
-    def predict(self, plan, x, model, first, out):
-        """Write the raw outputs of rows from number `first` on.
+    def predict(self, plan, x, n_threads, out):
+        """Write the raw outputs of rows.
 
         Parameters
         ----------
@@ -107,20 +117,18 @@ class Library:
             The address of a plan.
         x : ndarray or None
             The rows. None if they are those of the plan.
-        model, first : int
-            The first model, and its first row.
+        n_threads : int
+            Number of threads that share the rows.
         out : ndarray of shape (n_models, n_rows, n_outputs)
         """
         rows = (0, False) if x is None else (x.ctypes.data, x.dtype == np.float64)
-        n_models, n_rows, _ = out.shape
-        code = self._library.skreg_predict(
-            plan, *rows, model, n_models, first, n_rows, out.ctypes.data
-        )
-        _check(code)
+        arguments = plan, *rows, out.shape[1], n_threads, byref(c_int64(0)), CALL
+        while _check(self._library.skreg_predict(*arguments, out.ctypes.data)):
+            pass
 
 
-class Team:
-    """Threads that compute each network of a plan together.
+class Crew:
+    """Threads that go over the rows of the models of a plan.
 
     Parameters
     ----------
@@ -135,41 +143,31 @@ class Team:
     def __del__(self):
         self._library.skreg_end(self._address)
 
-    def work(self, thread, next_model, seconds, losses):
-        """Go over the rows of models that no other team has claimed.
-
-        All threads of the team make the same calls.
+    def work(self, losses):
+        """Go over the rows of all models. After an exception the crew is of no use.
 
         Parameters
         ----------
-        thread : int
-            Number of the thread in the team.
-        next_model : int
-            The address of the number of the first model that no team has claimed.
-        seconds : float
-            After which the call returns.
         losses : int
             The address of numbers, one for each model, where the mean loss over its
             rows is written. Training adds the penalties before it.
-
-        Returns
-        -------
-        bool
-            Whether the time was up, so that the thread should call again.
         """
-        work = self._library.skreg_work
-        code = work(self._address, thread, next_model, seconds, losses)
-        _check(code == 2)
-        return code == 1
+        work, begins = self._library.skreg_work, True
+        while _check(work(self._address, begins, CALL, losses)):
+            begins = False
 
-    def abandon(self):
-        """Let all threads return at once, because one of them will not come."""
-        self._library.skreg_abandon(self._address)
+
+# What calls return besides 0, when they are done, and 1, when they should be repeated.
+NO_MEMORY, NO_THREAD = 2, 3
 
 
 def _check(code):
-    if code:
+    """Return whether a call should be repeated. Raise its error, if there was one."""
+    if code == NO_MEMORY:
         raise MemoryError("The memory does not suffice for the batch of a network.")
+    if code == NO_THREAD:
+        raise RuntimeError("No thread could be started to train or predict.")
+    return code == 1
 
 
 def library():

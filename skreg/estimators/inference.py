@@ -12,13 +12,9 @@ from skreg.data.scaling import Scaling, StackedScaling, scaled
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
+from skreg.training.compiled_passes import SHARED_PRODUCTS
 from skreg.training.compiled_plan import NetworkPlan, covers_network, covers_rows
-from skreg.training.threads import (
-    SHARED_PRODUCTS,
-    allowed_threads,
-    share_out,
-    threads_for,
-)
+from skreg.training.threads import allowed_threads, threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
 ELEMENTS_AT_A_TIME = 2**17
@@ -26,8 +22,6 @@ ROWS_AT_LEAST = 64
 # The library copies the weights, which takes longer than torch's whole prediction of
 # few rows if there are many weights.
 FEW_ROWS, FEW_WEIGHTS = 64, 2**16
-# Rows that the library computes in one call, at most, if threads share them.
-ROWS_OF_A_PART = 2048
 # From this number of elements of X on, inputs that are not used are left out.
 MANY = 2**16
 
@@ -182,22 +176,9 @@ class Inference:
         if sp.issparse(X):
             plan, dense = plan.for_data(X), None
         scores = np.empty((n_models, n_rows, architecture.layer_sizes[-1]), self._dtype)
-        predict, address = library().predict, plan.address
         products = n_models * n_rows * architecture.largest_product
-        if products < SHARED_PRODUCTS:
-            predict(address, dense, 0, 0, scores)
-            return scores
-        n_threads = allowed_threads()
-        n_parts = n_threads * -(-n_rows // (n_threads * ROWS_OF_A_PART))
-        size = -(-n_rows // n_parts)
-
-        def predict_part(number):
-            model, part = divmod(number, n_parts)
-            rows = slice(part * size, (part + 1) * size)
-            out = scores[model : model + 1, rows]
-            predict(address, dense, model, rows.start, out)
-
-        share_out(predict_part, n_models * n_parts)
+        n_threads = allowed_threads() if products >= SHARED_PRODUCTS else 1
+        library().predict(plan.address, dense, n_threads, scores)
         return scores
 
     def _plan_for(self, X):

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from skreg.training.threads import SHARED_PRODUCTS, allowed_threads, together
+from skreg.training.threads import allowed_threads
 
-# Seconds that a call of the library should take: an interrupt waits for its end.
-CALL = 0.2
+# Multiplications from which on threads share out the models, or the rows, of a call.
+# With fewer, starting a thread takes longer than it saves.
+SHARED_PRODUCTS = 2**23
 # Multiplications from which on threads compute a part of the rows together. They wait
 # for one another twice, which takes microseconds.
 PART_PRODUCTS = 2**22
@@ -32,9 +33,9 @@ class Passes:
         if task == "train":
             self._most_rows = min(self._most_rows, plan.batch_size)
         self._all_products = int(rows.sum()) * self._products
-        self._next_model, self._losses = np.zeros(1, np.int64), np.zeros(len(rows))
-        self._addresses = self._next_model.ctypes.data, self._losses.ctypes.data
-        self._teams, self._n_threads = [], 0
+        self._losses = np.zeros(len(rows))
+        self._address = self._losses.ctypes.data
+        self._crew, self._sizes = None, None
 
     def run(self):
         """Go over the rows of all models, and return their losses.
@@ -43,28 +44,16 @@ class Passes:
         -------
         list of float
         """
-        n_teams, n_threads = self._sizes()
-        if (len(self._teams), self._n_threads) != (n_teams, n_threads):
-            address, self._n_threads = self._plan.address, n_threads
-            make = self._library.team
-            self._teams = [make(address, n_threads, self._task) for _ in range(n_teams)]
-        teams, (next_model, losses) = self._teams, self._addresses
-        self._next_model[0] = 0
-
-        def work(number):
-            team, thread = divmod(number, n_threads)
-            while teams[team].work(thread, next_model, CALL, losses):
-                pass
-
-        together(work, n_teams * n_threads, self._abandon)
+        sizes, crew = self._sizes_now(), self._crew
+        if crew is None or sizes != self._sizes:
+            crew = self._library.crew(self._plan.address, *sizes, self._task)
+        # It is of no use after an interrupt.
+        self._crew, self._sizes = None, sizes
+        crew.work(self._address)
+        self._crew = crew
         return self._losses.tolist()
 
-    def _abandon(self):
-        for team in self._teams:
-            team.abandon()
-        self._teams = []
-
-    def _sizes(self):
+    def _sizes_now(self):
         """Return the number of teams, and that of the threads of each."""
         if self._all_products < SHARED_PRODUCTS:
             return 1, 1

@@ -85,9 +85,13 @@ class Stack:
 
     def state_of(self, position):
         """Return a copy of the state of one model, in the requested precision."""
+        state = self.network.state
+        if self.device.type == "cpu" and self.dtype == self._state_dtype:
+            # A third of the time that torch takes.
+            return [tensor.numpy()[position].copy() for tensor in state]
         return [
             tensor[position].to("cpu", self._state_dtype, copy=True).numpy()
-            for tensor in self.network.state
+            for tensor in state
         ]
 
     def restore(self, position, state):

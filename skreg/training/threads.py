@@ -1,10 +1,9 @@
-"""The threads of a fit: their number, work that they share, and subnormal numbers."""
+"""The number of threads of a fit, and subnormal numbers."""
 
 import os
 import sys
 import threading
-from _thread import start_new_thread
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 
@@ -16,10 +15,6 @@ SINGLE_THREAD_PRODUCTS = 2**23
 # threads that wait for one another in each of its short operations do not run at the
 # same time, it takes twenty times as long.
 SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
-# With fewer multiplications than this in all, starting a thread takes longer than it
-# saves.
-SHARED_PRODUCTS = 2**24
-
 _lock = threading.Lock()
 _active = {"count": 0, "found": 1}
 
@@ -72,110 +67,6 @@ def allowed_threads():
     """Return the number of threads that torch uses outside of `threads_for`."""
     with _lock:
         return _active["found"] if _active["count"] else torch.get_num_threads()
-
-
-class _Crew:
-    """Threads that were started, of which none may go on after it was dismissed.
-
-    An interrupt can come at any time, also while a thread is being started, when nobody
-    knows yet whether it runs. So each thread asks before it begins.
-    """
-
-    def __init__(self):
-        self._changed = threading.Condition()
-        self._is_dismissed, self._n_working, self._n_done = False, 0, 0
-        self.errors = []
-
-    def work(self, function, number):
-        """Call the function with the number of this thread, unless it is too late."""
-        with self._changed:
-            if self._is_dismissed:
-                return
-            self._n_working += 1
-        try:
-            function(number)
-        except BaseException as error:
-            self.errors.append(error)
-        finally:
-            with self._changed:
-                self._n_working -= 1
-                self._n_done += 1
-                self._changed.notify_all()
-
-    def wait_for(self, n):
-        """Wait until `n` threads are done."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._n_done == n)
-
-    def dismiss(self):
-        """Let no thread begin, and wait for those that work."""
-        # The interrupt that led here is raised in the end; another changes nothing.
-        while True:
-            with suppress(KeyboardInterrupt), self._changed:
-                self._is_dismissed = True
-                self._changed.wait_for(lambda: self._n_working == 0)
-                return
-
-
-def together(function, n_threads, abandon=lambda: None):
-    """Call a function with the numbers from 0 on, each in a thread of its own.
-
-    Parameters
-    ----------
-    function : callable
-        It should release the lock of the interpreter.
-    n_threads : int
-        Number of calls. The first one is made in this thread.
-    abandon : callable, default=lambda: None
-        Called if this thread is interrupted or a thread cannot be started, so that the
-        others do not wait for it.
-    """
-    if n_threads == 1:
-        function(0)
-        return
-    crew = _Crew()
-    try:
-        for number in range(1, n_threads):
-            # Half the time that an object of `threading` takes.
-            start_new_thread(crew.work, (function, number))
-        function(0)
-        crew.wait_for(n_threads - 1)
-    except BaseException:
-        abandon()
-        crew.dismiss()
-        raise
-    if crew.errors:
-        raise crew.errors[0]
-
-
-def share_out(function, n):
-    """Call a function with the numbers below `n`, which threads take one by one.
-
-    Parameters
-    ----------
-    function : callable
-        It should release the lock of the interpreter.
-    n : int
-
-    Examples
-    --------
-    >>> from skreg.training.threads import share_out
-    >>> squares = [0] * 4
-    >>> def square(number):
-    ...     squares[number] = number**2
-    >>> share_out(square, 4)
-    >>> squares
-    [0, 1, 4, 9]
-    """
-    stopped, numbers = threading.Event(), iter(range(n))  # its `next` is atomic
-
-    def work(thread):
-        for number in numbers:
-            if stopped.is_set():
-                return
-            function(number)
-
-    together(work, min(allowed_threads(), n), stopped.set)
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 // It fails if the number of threads changes a bit of a network.
 
 #include <cstdio>
-#include <functional>
-#include <thread>
 #include <tuple>
 
-#include "../../skreg/compiled/src/team.h"
+#include "../../skreg/compiled/src/crew.h"
 
 namespace {
 
@@ -108,22 +106,12 @@ class Networks {
     }
 };
 
-void in_threads(Index n_threads, const std::function<void(Index)>& work) {
-    std::vector<std::thread> threads;
-    for (Index i = 0; i < n_threads; ++i) threads.emplace_back(work, i);
-    for (std::thread& thread : threads) thread.join();
-}
-
-// Teams go over the networks, in calls that end in the middle of an epoch.
+// Threads go over the networks, in calls that end in the middle of an epoch.
 void work(Networks& networks, Index n_teams, Index n_threads, Task task) {
     std::vector<double> losses(networks.plan.n_models);
-    std::atomic<std::int64_t> next_model{0};
-    std::vector<std::unique_ptr<Team>> teams;
-    for (Index i = 0; i < n_teams; ++i) teams.push_back(team_of(networks.plan, n_threads, task));
-    in_threads(n_teams * n_threads, [&](Index thread) {
-        Team& team = *teams[thread / n_threads];
-        while (team.work(thread % n_threads, next_model, 1e-4, losses.data())) continue;
-    });
+    Crew crew(networks.plan, n_teams, n_threads, task);
+    bool begins = true;
+    while (crew.work(begins, 1e-4, losses.data())) begins = false;
     networks.note(losses);
 }
 

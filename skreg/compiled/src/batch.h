@@ -196,14 +196,21 @@ template <class T> class Gatherer {
         if (has_masks()) masks_.apply<T>(i, x, nullptr);
     }
 
-    void embed(const T* x, T* out) const {
+    void embed(const T* x, T* __restrict out) const {
         Index n = plan_.sizes[0];
         const T* low = static_cast<const T*>(plan_.low) + model_ * n;
         const T* width = static_cast<const T*>(plan_.width) + model_ * n;
         const T* lower = static_cast<const T*>(plan_.lower) + model_ * n;
         const T* upper = static_cast<const T*>(plan_.upper) + model_ * n;
-        for (Index j = 0; j < n; ++j) {
-            T value = (x[plan_.embedded_inputs[j]] - low[j]) / width[j];
+        for (Index j = 0; j < n; ++j) out[j] = x[plan_.embedded_inputs[j]];
+        // Whole vectors but the last, which would read beyond the bounds.
+        Index j = 0;
+        for (; j + lanes<T> <= n; j += lanes<T>) {
+            Vec<T> value = (load(out + j) - load(low + j)) / load(width + j);
+            store(out + j, at_most<T>(at_least<T>(value, load(lower + j)), load(upper + j)));
+        }
+        for (; j < n; ++j) {
+            T value = (out[j] - low[j]) / width[j];
             value = value < lower[j] ? lower[j] : value;
             out[j] = value > upper[j] ? upper[j] : value;
         }

@@ -5,9 +5,9 @@
 
 #include <Python.h>
 
+#include <system_error>
+
 #include "predict.h"
-#include "subnormals.h"
-#include "team.h"
 
 #define SKREG_JOIN(a, b) a##b
 #define SKREG_INIT(name) SKREG_JOIN(PyInit_, name)
@@ -27,15 +27,18 @@ using namespace skreg;
 
 namespace {
 
-// Return 0, or 1 if the memory does not suffice.
+// What calls return.
+enum Code : int { done, time_is_up, no_memory, no_thread };
+
+// Call a function that returns whether the time is up.
 template <class F> int guarded(F function) {
-    [[maybe_unused]] FlushedSubnormals flushed;
     try {
-        function();
+        return function() ? time_is_up : done;
     } catch (const std::bad_alloc&) {
-        return 1;
+        return no_memory;
+    } catch (const std::system_error&) {
+        return no_thread;
     }
-    return 0;
 }
 
 }  // namespace
@@ -51,38 +54,33 @@ SKREG_EXPORT void skreg_words(const Word* key, Word epoch, Word purpose, Word fi
     Stream(key, epoch, purpose).words(first, n, out);
 }
 
-// Make a team, or return null if the memory does not suffice.
-SKREG_EXPORT Team* skreg_begin(const Plan* plan, std::int64_t n_threads, Task task) {
-    std::unique_ptr<Team> team;
-    int code = guarded([&] { team = team_of(*plan, n_threads, task); });
-    return code ? nullptr : team.release();
+// Make a crew, or return null if the memory does not suffice.
+SKREG_EXPORT Crew* skreg_begin(const Plan* plan, std::int64_t n_teams, std::int64_t n_threads,
+                               Task task) {
+    Crew* crew = nullptr;
+    guarded([&] {
+        crew = new Crew(*plan, n_teams, n_threads, task);
+        return false;
+    });
+    return crew;
 }
 
-// Work as one of the threads of a team, see `Team::work`. Return 0 if no model is left, 1
-// if the time is up, and 2 if the memory does not suffice.
-SKREG_EXPORT int skreg_work(Team* team, std::int64_t thread,
-                            std::atomic<std::int64_t>* next_model, double seconds,
-                            double* losses) {
-    bool is_up = false;
-    int code = guarded([&] { is_up = team->work(thread, *next_model, seconds, losses); });
-    return code ? 2 : is_up;
+SKREG_EXPORT int skreg_work(Crew* crew, std::int64_t begins, double seconds, double* losses) {
+    return guarded([&] { return crew->work(begins, seconds, losses); });
 }
 
-SKREG_EXPORT void skreg_abandon(Team* team) { team->abandon(); }
-
-SKREG_EXPORT void skreg_end(Team* team) { delete team; }
+SKREG_EXPORT void skreg_end(Crew* crew) { delete crew; }
 
 // See `predict`. Unless it is null, the rows are those of the array `x` in place of the
 // plan's.
 SKREG_EXPORT int skreg_predict(const Plan* plan, const void* x, std::int64_t x_is_double,
-                               std::int64_t model, std::int64_t n_models,
-                               std::int64_t first, std::int64_t n, void* out) {
+                               std::int64_t n, std::int64_t n_threads, std::int64_t* next,
+                               double seconds, void* out) {
     Plan own = *plan;
     if (x) own.x = x, own.x_is_double = x_is_double;
     return guarded([&] {
         if (plan->is_double)
-            predict<double>(own, model, n_models, first, n, static_cast<double*>(out));
-        else
-            predict<float>(own, model, n_models, first, n, static_cast<float*>(out));
+            return predict(own, n, n_threads, *next, seconds, static_cast<double*>(out));
+        return predict(own, n, n_threads, *next, seconds, static_cast<float*>(out));
     });
 }

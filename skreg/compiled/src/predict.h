@@ -1,28 +1,48 @@
 // Prediction of rows by networks.
 #pragma once
 
-#include "network.h"
+#include "crew.h"
 
 namespace skreg {
 
-// Write the raw outputs of `n` rows from number `first` on: an array of shape
-// (n_models, n, n_outputs) for as many models from number `model` on.
+// Rows of a part, which one thread computes.
+constexpr Index rows_of_part = 512;
+
+// Write the raw outputs of `n` rows: an array of shape (n_models, n, n_outputs). Begin
+// with number `next` of the parts of all models. Return whether the time is up, and which
+// part is next.
 template <class T>
-void predict(const Plan& plan, Index model, Index n_models, Index first, Index n, T* out) {
-    Index step = std::min<Index>(n, 2 * rows_at_a_time);
-    Index n_outputs = plan.sizes[plan.n_hidden + 1];
-    Network<T> network(plan, step, Use::prediction);
-    Worker<T> worker = network.worker();
-    for (Index last = model + n_models; model < last; ++model) {
-        network.open(model);
-        network.open(worker);
-        for (Index start = 0; start < n; start += step) {
-            Index count = std::min(step, n - start);
-            network.predict(worker, first + start, count);
-            for (Index i = 0; i < count; ++i)
-                for (Index l = 0; l < n_outputs; ++l) *out++ = network.score(i, l);
+bool predict(const Plan& plan, Index n, Index n_threads, std::int64_t& next, double seconds,
+             T* out) {
+    const Index n_parts = (n + rows_of_part - 1) / rows_of_part, all = n_parts * plan.n_models;
+    const Index step = std::min<Index>(n, 2 * rows_at_a_time);
+    const Index n_outputs = plan.sizes[plan.n_hidden + 1];
+    const Time end = time_after(seconds);
+    std::atomic<std::int64_t> next_part{next};
+    in_threads(n_threads, [&](Index) {
+        Network<T> network(plan, step, Use::prediction);
+        Worker<T> worker = network.worker();
+        Index opened = -1;
+        while (next_part < all && Clock::now() < end) {
+            Index number = next_part.fetch_add(1);
+            if (number >= all) return;
+            Index model = number / n_parts, start = number % n_parts * rows_of_part;
+            if (model != opened) {
+                network.open(model);
+                network.open(worker);
+                opened = model;
+            }
+            T* to = out + (model * n + start) * n_outputs;
+            for (Index last = std::min(start + rows_of_part, n); start < last; start += step) {
+                Index count = std::min(step, last - start);
+                network.predict(worker, start, count);
+                for (Index i = 0; i < count; ++i)
+                    for (Index l = 0; l < n_outputs; ++l) *to++ = network.score(i, l);
+            }
         }
-    }
+    }, [&] { next_part = all; });
+    next = next_part;
+    return next < all;
 }
 
 }  // namespace skreg

@@ -10,6 +10,14 @@
 
 namespace skreg {
 
+using Clock = std::chrono::steady_clock;
+using Time = Clock::time_point;
+
+inline Time time_after(double seconds) {
+    std::chrono::duration<double> duration(seconds);
+    return Clock::now() + std::chrono::duration_cast<Clock::duration>(duration);
+}
+
 // What a team does. `differentiate_epoch` changes the rows at random, as `train` does.
 enum class Task : std::int64_t { train, differentiate, differentiate_epoch, evaluate };
 
@@ -69,8 +77,7 @@ template <class T> class TeamOf final : public Team {
 
     bool work(Index thread, std::atomic<std::int64_t>& next_model, double seconds,
               double* losses) override {
-        Time end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                      std::chrono::duration<double>(seconds));
+        const Time end = time_after(seconds);
         try {
             while (true) {
                 if (thread == 0) part_ = next_part(next_model, end, losses);
@@ -93,9 +100,6 @@ template <class T> class TeamOf final : public Team {
     void abandon() override { barrier_.abandon(); }
 
   private:
-    using Clock = std::chrono::steady_clock;
-    using Time = Clock::time_point;
-
     const Plan& plan_;
     Task task_;
     Index n_threads_, n_rows_;
