@@ -52,7 +52,9 @@ class Run:
     """
 
     def __init__(self, requests, earlier=None, after_epoch=None):
-        records, self.stack = [r.resume for r in requests], Stack(requests)
+        records = [r.resume for r in requests]
+        with threads_for(0):  # whose threads would slow down what follows
+            self.stack = Stack(requests)
         self._seconds_before = [0.0] * len(requests)
         if earlier is not None:
             self._trackers = [result.tracker for result in earlier]
@@ -80,18 +82,20 @@ class Run:
 
         The full-batch solver ignores `until`.
         """
-        self._start, n_models = time.perf_counter(), len(self.course.trackers)
+        self._start = time.perf_counter()
         try:
-            with (
-                threads_for(self._engine.products_of_torch, n_models),
-                flushed_subnormals(),
-            ):
+            with self._threads(), flushed_subnormals():
                 self._train(until)
         except KeyboardInterrupt as interrupt:
             self.interrupted = not is_raised_by_skorch(interrupt)
             self.course.halt()
         self._seconds += time.perf_counter() - self._start
         self._start = math.inf
+
+    def _threads(self):
+        """Return a context with the threads of torch that the engine can use."""
+        n_models = len(self.course.trackers)
+        return threads_for(self._engine.products_of_torch, n_models)
 
     def halt(self):
         """Stop the training of all models, as after an interrupt."""
@@ -140,15 +144,16 @@ class Run:
     def retire(self, going):
         """End the training of all models except those at the positions `going`."""
         n_models = len(self.course.trackers)
-        if len(going) < n_models:
-            self._finish(sorted(set(range(n_models)) - set(going)))
-            self.course.keep(going)
-        if going:
+        with self._threads():
             if len(going) < n_models:
-                self.stack.keep(going)
-                self._engine = engine_of(self.stack, self._observer)
-            self.stack.set_rates(self.course.rates)
-            self._observer.follow(self.stack)
+                self._finish(sorted(set(range(n_models)) - set(going)))
+                self.course.keep(going)
+            if going:
+                if len(going) < n_models:
+                    self.stack.keep(going)
+                    self._engine = engine_of(self.stack, self._observer)
+                self.stack.set_rates(self.course.rates)
+                self._observer.follow(self.stack)
 
     def _finish(self, positions):
         """Store the results of the models at the given positions."""

@@ -122,7 +122,9 @@ template <class T> class Matrix {
     // Call a function with each row and column, those of a small square together, so that
     // neither the matrix nor its transpose is read from afar again and again.
     template <class F> void in_tiles(F function) const {
-        constexpr Index side = 16;
+        // What fits a cache needs no squares, and is read from afar row by row.
+        bool is_small = size() * sizeof(T) <= 1 << 15;
+        const Index side = is_small ? std::max(n_rows, n_columns) : 16;
         for (Index i0 = 0; i0 < source_.n_rows; i0 += side)
             for (Index j0 = 0; j0 < source_.n_columns; j0 += side)
                 for (Index i = i0; i < std::min<Index>(i0 + side, source_.n_rows); ++i)
