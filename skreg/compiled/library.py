@@ -38,7 +38,7 @@ _ARGUMENTS = {
     "skreg_end": [c_void_p],
     "skreg_predict": [
         *[c_void_p] * 2,
-        *[c_int64] * 3,
+        *[c_int64] * 4,
         c_void_p,
         c_double,
         c_void_p,
@@ -108,8 +108,8 @@ class Library:
         _check(0 if crew else NO_MEMORY)
         return Crew(self._library, crew)
 
-    def predict(self, plan, x, n_threads, out):
-        """Write the raw outputs of rows.
+    def predict(self, plan, x, links, n_threads, out):
+        """Write the raw outputs of rows, or what they predict.
 
         Parameters
         ----------
@@ -117,12 +117,15 @@ class Library:
             The address of a plan.
         x : ndarray or None
             The rows. None if they are those of the plan.
+        links : bool
+            Whether to apply the inverse link to the raw outputs.
         n_threads : int
             Number of threads that share the rows.
         out : ndarray of shape (n_models, n_rows, n_outputs)
         """
         rows = (0, False) if x is None else (x.ctypes.data, x.dtype == np.float64)
-        arguments = plan, *rows, out.shape[1], n_threads, byref(c_int64(0)), CALL
+        sizes = out.shape[1], links, n_threads
+        arguments = plan, *rows, *sizes, byref(c_int64(0)), CALL
         while _check(self._library.skreg_predict(*arguments, out.ctypes.data)):
             pass
 

@@ -110,7 +110,10 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
             label; otherwise rows sum to one. None is exactly 0 or 1, so that log losses
             are finite.
         """
-        return self._decoded(self._raw_predict(X))
+        X, inference = self._checked(X), self._get_inference()
+        if self.n_outputs_ == 1:
+            return self._decoded(inference.scores(X))
+        return inside_unit_interval(inference.predictions(X))
 
     def _decoded(self, score):
         if self.n_outputs_ == 1:

@@ -86,11 +86,16 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
 
     def _raw_predict(self, X):
         """Return the raw outputs, an array of shape (n_samples, n_outputs)."""
+        X = self._checked(X)
+        return self._get_inference().scores(X)
+
+    def _checked(self, X):
+        """Return rows to predict as the networks take them."""
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # it has the message
-        if not is_valid(self, X):
-            X = validated(self, self._layout.inputs.rows_of(X)[0])
-        return self._get_inference().scores(X)
+        if is_valid(self, X):
+            return X
+        return validated(self, self._layout.inputs.rows_of(X)[0])
 
     def _input_weights(self):
         """Return, for each network, the weights that leave each input."""

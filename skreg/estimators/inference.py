@@ -59,6 +59,27 @@ class Inference:
         self._dtype = states[0][0].dtype
         self._plan, self._n_weights = None, 0
 
+    def predictions(self, X):
+        """Return the means, probabilities or quantiles that the networks predict.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR} of shape (n_samples, n_features)
+            Checked rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            The inverse link of the `scores`.
+        """
+        if self.network.n_models == 1 and self._used_inputs(X) is None:
+            found = self._with_library(X, links=True)
+            if found is not None:
+                return found[0]
+        score = self.scores(X)
+        with threads_for(score.size):
+            return self._layout.loss.inverse_link(torch.from_numpy(score)).numpy()
+
     def scores(self, X):
         """Return the raw outputs for all rows, computed in parts that fit the cache.
 
@@ -160,8 +181,8 @@ class Inference:
         score = score.squeeze(0) if is_single else self._layout.loss.mean_score(score)
         return score if score.device.type == "cpu" else score.cpu()
 
-    def _with_library(self, X):
-        """Return raw outputs, computed by the compiled library.
+    def _with_library(self, X, links=False):
+        """Return raw outputs, computed by the compiled library, or their inverse links.
 
         Returns
         -------
@@ -178,7 +199,7 @@ class Inference:
         scores = np.empty((n_models, n_rows, architecture.layer_sizes[-1]), self._dtype)
         products = n_models * n_rows * architecture.largest_product
         n_threads = allowed_threads() if products >= SHARED_PRODUCTS else 1
-        library().predict(plan.address, dense, n_threads, scores)
+        library().predict(plan.address, dense, links, n_threads, scores)
         return scores
 
     def _plan_for(self, X):

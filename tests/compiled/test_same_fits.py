@@ -217,6 +217,30 @@ def test_sizes_of_predictions(n_outputs, build, dtype, monkeypatch):
         np.testing.assert_allclose(found, expected, CLOSE[dtype], CLOSE[dtype])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("build", builds())
+@pytest.mark.parametrize("kind", ["classes", "labels", "counts"])
+def test_what_is_predicted(kind, build, dtype):
+    """Probabilities and means, also where the raw outputs are far from zero."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(700, 7)).astype(dtype)
+    labels = (X[:, :3] + rng.normal(size=(700, 3)) > 0).astype(int)
+    if kind == "counts":
+        network, y = MLPRegressor((17,), loss="poisson", max_iter=2), labels.sum(1)
+    else:
+        network = MLPClassifier((17,), max_iter=2)
+        y = labels.sum(1) if kind == "classes" else labels
+    network.set_params(dtype=dtype, random_state=0).fit(X, y)
+    predict = network.predict if kind == "counts" else network.predict_proba
+    for factor in (1, 30):
+        with with_torch():
+            expected = predict(factor * X)
+        with with_engine(build):
+            found = predict(factor * X)
+        # An exponential magnifies the rounding of a raw output by its size.
+        np.testing.assert_allclose(found, expected, factor * CLOSE[dtype], 1e-30)
+
+
 def requests(kind, solver="adam"):
     """Return requests of one group, of several lengths and with other settings."""
     own = [

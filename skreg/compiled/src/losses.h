@@ -60,11 +60,16 @@ inline LossAt<T> loss_at(std::int64_t kind, Vec<T> z, Vec<T> t, T parameter) {
     }
 }
 
-template <class T, bool wants_value, bool wants_gradient>
-inline Vec<T> softmax_loss(const Outputs<T>& o, Index i) {
-    Vec<T> highest = load(o.score + i), sum = all<T>(T(0)), dot = sum, weight = sum;
+template <class T> inline Vec<T> highest_score(const Outputs<T>& o, Index i) {
+    Vec<T> highest = load(o.score + i);
     for (Index l = 1; l < o.n_outputs; ++l)
         highest = at_least<T>(load(o.score + l * o.stride + i), highest);
+    return highest;
+}
+
+template <class T, bool wants_value, bool wants_gradient>
+inline Vec<T> softmax_loss(const Outputs<T>& o, Index i) {
+    Vec<T> highest = highest_score(o, i), sum = all<T>(T(0)), dot = sum, weight = sum;
     for (Index l = 0; l < o.n_outputs; ++l) {
         T* score = o.score + l * o.stride + i;
         Vec<T> z = load(score) - highest, e = exponential<T>(z);
@@ -110,6 +115,30 @@ void loss_of(std::int64_t kind, const Outputs<T>& o, Index n_rows, double* sums)
             if (wants_value) add(at.value, share);
         }
         if (wants_value) sums[i / lanes<T>] = sum;
+    }
+}
+
+// Replace scores by what they predict: means, probabilities or quantiles.
+template <class T>
+void inverse_link(std::int64_t kind, const Outputs<T>& o, Index n_rows) {
+    for (Index i = 0; i < n_rows; i += lanes<T>) {
+        Vec<T> highest = highest_score(o, i), sum = all<T>(T(0));
+        auto replace = [&](auto function) {
+            for (Index l = 0; l < o.n_outputs; ++l) {
+                T* score = o.score + l * o.stride + i;
+                store(score, function(load(score)));
+            }
+        };
+        if (kind == log_loss) {
+            replace([&](Vec<T> z) {
+                Vec<T> e = exponential<T>(z - highest);
+                sum += e;
+                return e;
+            });
+            replace([&](Vec<T> e) { return e / sum; });
+        }
+        if (kind == binary_log_loss) replace([](Vec<T> z) { return logistic<T>(z); });
+        if (kind == poisson) replace([](Vec<T> z) { return exponential<T>(z); });
     }
 }
 

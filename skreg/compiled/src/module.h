@@ -74,13 +74,13 @@ SKREG_EXPORT void skreg_end(Crew* crew) { delete crew; }
 // See `predict`. Unless it is null, the rows are those of the array `x` in place of the
 // plan's.
 SKREG_EXPORT int skreg_predict(const Plan* plan, const void* x, std::int64_t x_is_double,
-                               std::int64_t n, std::int64_t n_threads, std::int64_t* next,
-                               double seconds, void* out) {
+                               std::int64_t n, std::int64_t links, std::int64_t n_threads,
+                               std::int64_t* next, double seconds, void* out) {
     Plan own = *plan;
     if (x) own.x = x, own.x_is_double = x_is_double;
     return guarded([&] {
         if (plan->is_double)
-            return predict(own, n, n_threads, *next, seconds, static_cast<double*>(out));
-        return predict(own, n, n_threads, *next, seconds, static_cast<float*>(out));
+            return predict(own, n, links, n_threads, *next, seconds, static_cast<double*>(out));
+        return predict(own, n, links, n_threads, *next, seconds, static_cast<float*>(out));
     });
 }

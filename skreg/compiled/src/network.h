@@ -153,6 +153,8 @@ template <class T> class Network {
         worker.gatherer.gather(nullptr, start, n, 0, 1, rows);
         forward(worker, part, {0, 1, nobody}, 0, n);
     }
+    // Replace the raw outputs of `n` rows by what they predict.
+    void link(Index n) { inverse_link<T>(plan.loss, outputs(0), n); }
     T score(Index row, Index output) const {
         return score_[output * rows.row_stride + row];
     }

@@ -8,12 +8,12 @@ namespace skreg {
 // Rows of a part, which one thread computes.
 constexpr Index rows_of_part = 512;
 
-// Write the raw outputs of `n` rows: an array of shape (n_models, n, n_outputs). Begin
-// with number `next` of the parts of all models. Return whether the time is up, and which
-// part is next.
+// Write the raw outputs of `n` rows, or what they predict: an array of shape
+// (n_models, n, n_outputs). Begin with number `next` of the parts of all models. Return
+// whether the time is up, and which part is next.
 template <class T>
-bool predict(const Plan& plan, Index n, Index n_threads, std::int64_t& next, double seconds,
-             T* out) {
+bool predict(const Plan& plan, Index n, bool links, Index n_threads, std::int64_t& next,
+             double seconds, T* out) {
     const Index n_parts = (n + rows_of_part - 1) / rows_of_part, all = n_parts * plan.n_models;
     const Index step = std::min<Index>(n, 2 * rows_at_a_time);
     const Index n_outputs = plan.sizes[plan.n_hidden + 1];
@@ -36,6 +36,7 @@ bool predict(const Plan& plan, Index n, Index n_threads, std::int64_t& next, dou
             for (Index last = std::min(start + rows_of_part, n); start < last; start += step) {
                 Index count = std::min(step, last - start);
                 network.predict(worker, start, count);
+                if (links) network.link(count);
                 for (Index i = 0; i < count; ++i)
                     for (Index l = 0; l < n_outputs; ++l) *to++ = network.score(i, l);
             }
