@@ -13,7 +13,12 @@ from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
 from skreg.training.compiled_passes import SHARED_PRODUCTS
-from skreg.training.compiled_plan import NetworkPlan, covers_network, covers_rows
+from skreg.training.compiled_plan import (
+    NetworkPlan,
+    covers_network,
+    covers_rows,
+    is_huge,
+)
 from skreg.training.threads import allowed_threads, threads_for
 
 # Elements of the widest layer computed at a time: few enough for a core's cache.
@@ -210,11 +215,12 @@ class Inference:
         if self._plan is None or not self._plan.is_current():
             weight = network.weights[0]
             is_same = str(weight.dtype) == f"torch.{self._dtype}"
-            if not (is_same and covers_network(network)):
+            if not (is_same and covers_network(network)) or is_huge(network):
                 return None
             self._n_weights = sum(weight.numel() for weight in network.weights)
-            self._plan = NetworkPlan(network, self._layout.loss)
-            self._plan.set_scaling(self._scaling)
+            plan = NetworkPlan(network, self._layout.loss)
+            plan.set_scaling(self._scaling)
+            self._plan = plan  # complete, because other threads may predict with it
         is_little = X.shape[0] < FEW_ROWS and self._n_weights > FEW_WEIGHTS
         return None if is_little else self._plan
 

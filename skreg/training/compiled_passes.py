@@ -22,7 +22,7 @@ class Passes:
     library : Library
     plan : NetworkPlan
     task : {"train", "differentiate", "differentiate_epoch", "evaluate"}
-        What to do with the rows, as for `Library.team`.
+        What to do with the rows, as for `Library.crew`.
     """
 
     def __init__(self, library, plan, task):

@@ -41,9 +41,13 @@ LOSSES = (
 )
 # Elements of a matrix of weights from which on the library is slower than torch.
 HUGE_WEIGHTS = 2**21
-# Multiplications in the largest product of a batch that is normalised, from which on
-# its gradient takes a second.
-HUGE_BATCH = 2**33
+# The same for all weights of a network: an interrupt would wait for their copies.
+HUGE_NETWORK = 2**24
+# Multiplications in a batch that is normalised, from which on its gradient takes half a
+# second.
+HUGE_BATCH = 2**31
+# The activation and the normalisation of a unit take as long as so many.
+PRODUCTS_OF_UNIT = 512
 # Inputs from which on scaling the rows takes as long as their products.
 MANY_INPUTS = 2048
 # The random changes of a batch that the library makes.
@@ -138,7 +142,8 @@ def is_for_torch(problem, is_full_batch):
 
     It is faster where copies of huge weights take longer than they save. Of a full
     batch of many inputs, it keeps the scaled rows from iteration to iteration. And an
-    interrupt waits for the whole of a batch that is normalised.
+    interrupt waits for the copies of a network, and for the whole of a batch that is
+    normalised.
 
     Parameters
     ----------
@@ -148,10 +153,29 @@ def is_for_torch(problem, is_full_batch):
     module = problem.module
     if max(weight[0].numel() for weight in module.weights) > HUGE_WEIGHTS:
         return True
+    if is_huge(module):
+        return True
     if is_full_batch and module.architecture.n_inputs > MANY_INPUTS:
         return True
-    products = largest_product(module, problem.batches) // module.n_models
-    return bool(module.architecture.batchnorm) and products > HUGE_BATCH
+    return _products_to_normalise(module, problem.batches) > HUGE_BATCH
+
+
+def is_huge(module):
+    """Return whether copies of the weights of a network take long."""
+    return _n_weights(module) > HUGE_NETWORK
+
+
+def _n_weights(module):
+    return sum(weight[0].numel() for weight in module.weights)
+
+
+def _products_to_normalise(module, batches):
+    """Return the multiplications in the largest batch, 0 if it is not normalised."""
+    if not module.architecture.batchnorm:
+        return 0
+    n_units = sum(module.architecture.layer_sizes[1:-1])
+    n_rows = min(batches.batch_size, max(map(len, batches.indices)))
+    return n_rows * (_n_weights(module) + PRODUCTS_OF_UNIT * n_units)
 
 
 class NetworkPlan:

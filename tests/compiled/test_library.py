@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -172,6 +173,8 @@ LONG = {
     "one step": {"hidden_layer_sizes": (1024, 1024), "batch_size": 200_000},
     "validation": {"hidden_layer_sizes": (1024, 1024), "validation_fraction": 0.99},
     "an iteration": {"hidden_layer_sizes": (512, 512), "solver": "lbfgs"},
+    "a normalised batch": {"activation": "gelu", "batchnorm": True, "batch_size": 10**6},
+    "a step of a deep network": {"hidden_layer_sizes": (1024,) * 12, "batch_size": 1024},
     "the violation": {"hidden_layer_sizes": (512, 512), "group_l1": 1e-3},
 }
 LONG["validation"] |= {"early_stopping": True, "batch_size": 1000}
@@ -192,11 +195,11 @@ TOO_LARGE = """
 import resource
 import numpy as np
 from skreg import MLPRegressor
-X = np.zeros((300_000, 1), np.float32)
+X = np.zeros((300, 1), np.float32)
 used = 4096 * int(open("/proc/self/statm").read().split()[0])
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**31, used + 2**31))
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
 try:
-    MLPRegressor(4096, batchnorm=True, batch_size=len(X), max_iter=1).fit(X, X[:, 0])
+    MLPRegressor(2**21, batch_size=len(X), max_iter=1).fit(X, X[:, 0])
 except MemoryError as error:
     print(error)
 """
@@ -235,6 +238,32 @@ def test_inputs_that_overflow():
     found = fitted.predict_proba(X)
     with with_torch():
         np.testing.assert_allclose(found, fitted.predict_proba(X), rtol=1e-4, atol=1e-6)
+
+
+def test_copies_that_take_longer_than_a_call(monkeypatch):
+    """Each call predicts some rows even so."""
+    X, y = data(MLPRegressor, n_samples=300)
+    X = np.tile(X, (10, 1))
+    fitted = MLPRegressor((20,), max_iter=2, n_estimators=2, random_state=0)
+    expected = fitted.fit(X, np.tile(y, 10)).predict(X)
+    monkeypatch.setattr(module, "CALL", 0.0)
+    np.testing.assert_array_equal(fitted.predict(X), expected)
+
+
+def test_threads_that_predict_with_one_estimator():
+    """None sees the plan that another one has begun."""
+    X, y = data(MLPRegressor, n_samples=300)
+    fitted = MLPRegressor((20,), max_iter=2, random_state=0).fit(X + 100, y)
+    expected, interval = fitted.predict(X + 100), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(200):
+                fitted._get_inference()._plan = None
+                for found in threads.map(fitted.predict, [X + 100] * 4):
+                    np.testing.assert_array_equal(found, expected)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def covered(**settings):

@@ -15,6 +15,22 @@ namespace skreg {
 constexpr Index rows_at_a_time = 32;
 constexpr Index large_weights = 1 << 18;  // in bytes
 
+// The activation of a unit, with its derivative, takes as long as so many multiplications.
+constexpr Index products_of_unit = 512;
+
+// Rows of a part, whose outputs fit a cache. There are fewer in a large network, because
+// an interrupt waits for the end of a part.
+inline Index rows_of_part(const Plan& plan) {
+    Index products = 0;  // of a row
+    for (Index i = 0; i < plan.n_parameters; ++i) {
+        const Parameter& source = plan.parameters[i];
+        if (source.is_weight) products += source.n_rows * source.n_columns;
+    }
+    for (Index l = 1; l <= plan.n_hidden; ++l) products += products_of_unit * plan.sizes[l];
+    Index n_blocks = (Index(1) << 31) / products / rows_at_a_time;
+    return std::clamp<Index>(n_blocks, 2, 16) * rows_at_a_time;
+}
+
 // Rows of an epoch that are in memory together. Without rows, there is nothing to do.
 struct Part {
     const std::int64_t* order;  // of the epoch's rows

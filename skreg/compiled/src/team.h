@@ -121,7 +121,7 @@ template <class T> class TeamOf final : public Team {
     // a cache. Normalisation needs all rows.
     Index rows_in_memory() const {
         if (normalises()) return most_rows(plan_, true);
-        return std::min<Index>(most_rows(plan_, takes_steps()), 16 * rows_at_a_time);
+        return std::min(most_rows(plan_, takes_steps()), rows_of_part(plan_));
     }
 
     Part next_part(std::atomic<std::int64_t>& next_model, Time end, double* losses) {

@@ -103,8 +103,8 @@ template <class T> inline T total(Vec<T> v) {
 }
 #endif
 
-// The sums of the numbers of as many vectors as there are lanes, each in the order of `total`: number i of the
-// result is that of vector i.
+// The sums of the numbers of as many vectors as there are lanes, each in the order of
+// `total`: number i of the result is that of vector i.
 #if SKREG_HAS_SHUFFLES
 template <class T, Index n, std::size_t... i>
 inline Vec<T> halves_added(Vec<T> a, Vec<T> b, std::index_sequence<i...>) {
