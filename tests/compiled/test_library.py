@@ -173,11 +173,12 @@ LONG = {
     "one step": {"hidden_layer_sizes": (1024, 1024), "batch_size": 200_000},
     "validation": {"hidden_layer_sizes": (1024, 1024), "validation_fraction": 0.99},
     "an iteration": {"hidden_layer_sizes": (512, 512), "solver": "lbfgs"},
-    "a normalised batch": {"activation": "gelu", "batchnorm": True, "batch_size": 10**6},
-    "a step of a deep network": {"hidden_layer_sizes": (1024,) * 12, "batch_size": 1024},
+    "a normalised batch": {"activation": "gelu", "batchnorm": True},
+    "a deep network": {"hidden_layer_sizes": (1024,) * 12, "batch_size": 1024},
     "the violation": {"hidden_layer_sizes": (512, 512), "group_l1": 1e-3},
 }
 LONG["validation"] |= {"early_stopping": True, "batch_size": 1000}
+LONG["a normalised batch"] |= {"batch_size": 10**6}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
