@@ -125,18 +125,6 @@ def covers_steps(stack):
     )
 
 
-def largest_product(module, batches):
-    """Return the number of multiplications in the largest product of a batch.
-
-    It is the total over all models, because threads divide the models of a stack among
-    themselves.
-    """
-    rows = min(batches.batch_size, max(map(len, batches.indices)))
-    architecture = module.architecture
-    n_networks = module.n_models * architecture.n_members
-    return rows * n_networks * architecture.largest_product
-
-
 def is_for_torch(problem, is_full_batch):
     """Return whether torch is faster, or is interrupted earlier.
 

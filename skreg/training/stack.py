@@ -15,7 +15,6 @@ from skreg.training.assembly import (
     stacked_penalties,
     stacked_vectors,
 )
-from skreg.training.compiled_plan import largest_product
 from skreg.training.gradual_pruning import pruning_of
 from skreg.training.lbfgs import Solver
 from skreg.training.noise import Noise
@@ -80,8 +79,15 @@ class Stack:
         return self.averages.network if self.averages else self.module
 
     def largest_product(self):
-        """Return the number of multiplications in the largest product of a step."""
-        return largest_product(self.module, self.batches)
+        """Return the number of multiplications in the largest product of a batch.
+
+        It is the total over all models, because threads divide the models of a stack
+        among themselves.
+        """
+        batches, architecture = self.batches, self.module.architecture
+        rows = min(batches.batch_size, max(map(len, batches.indices)))
+        n_networks = self.module.n_models * architecture.n_members
+        return rows * n_networks * architecture.largest_product
 
     def state_of(self, position):
         """Return a copy of the state of one model, in the requested precision."""
