@@ -27,6 +27,8 @@ NOT_BUILT = (
 
 # Seconds that a call should take: an interrupt waits for its end.
 CALL = 0.2
+# What calls return besides 0, when they are done, and 1, when they should be repeated.
+NO_MEMORY, NO_THREAD = 2, 3
 # In the order of their codes in `compiled/src/team.h`.
 TASKS = ("train", "differentiate", "differentiate_epoch", "evaluate")
 
@@ -158,10 +160,6 @@ class Crew:
         work, begins = self._library.skreg_work, True
         while _check(work(self._address, begins, CALL, losses)):
             begins = False
-
-
-# What calls return besides 0, when they are done, and 1, when they should be repeated.
-NO_MEMORY, NO_THREAD = 2, 3
 
 
 def _check(code):

@@ -65,18 +65,7 @@ class Inference:
         self._plan, self._n_weights = None, 0
 
     def predictions(self, X):
-        """Return the means, probabilities or quantiles that the networks predict.
-
-        Parameters
-        ----------
-        X : {ndarray, CSR} of shape (n_samples, n_features)
-            Checked rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs)
-            The inverse link of the `scores`.
-        """
+        """Return what the `scores` of rows predict: their inverse link."""
         if self.network.n_models == 1 and self._used_inputs(X) is None:
             found = self._with_library(X, links=True)
             if found is not None:

@@ -10,7 +10,7 @@ SHARED_PRODUCTS = 2**23
 # Multiplications from which on threads compute a part of the rows together. They wait
 # for one another twice, which takes microseconds.
 PART_PRODUCTS = 2**22
-# Rows of such a part, at most.
+# Rows of such a part, at most: those of large networks have fewer.
 ROWS_OF_A_PART = 512
 
 

@@ -15,6 +15,7 @@ SINGLE_THREAD_PRODUCTS = 2**23
 # threads that wait for one another in each of its short operations do not run at the
 # same time, it takes twenty times as long.
 SINGLE_THREAD_PRODUCTS_OF_MODELS = 2**20
+
 _lock = threading.Lock()
 _active = {"count": 0, "found": 1}
 

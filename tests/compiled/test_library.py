@@ -206,7 +206,10 @@ except MemoryError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="others do not keep this limit")
+@pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="needs /proc and a limit of the address space, which others do not keep",
+)
 def test_a_batch_that_does_not_fit_the_memory():
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TOO_LARGE],

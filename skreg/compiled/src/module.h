@@ -13,11 +13,7 @@
 #define SKREG_INIT(name) SKREG_JOIN(PyInit_, name)
 #define SKREG_TEXT(name) #name
 #define SKREG_NAME(name) SKREG_TEXT(name)
-#if defined(_WIN32)
-#define SKREG_EXPORT extern "C" __declspec(dllexport)
-#else
 #define SKREG_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
 
 static PyModuleDef definition = {PyModuleDef_HEAD_INIT, SKREG_NAME(SKREG_MODULE),
                                  nullptr, 0, nullptr, nullptr, nullptr, nullptr, nullptr};

@@ -171,7 +171,8 @@ template <class T> class TeamOf final : public Team {
     }
 
     // The thread's share of the rows. Normalisation needs all threads, even without rows.
-    void forward_and_backward(Worker<T>& worker, const Part& part, Share share) {
+    void forward_and_backward(Worker<T>& worker, const Part& part,
+                              const Share& share) {
         Index each = (part.n + n_threads_ - 1) / n_threads_;
         each = (each + rows_at_a_time - 1) / rows_at_a_time * rows_at_a_time;
         if (normalises()) {
