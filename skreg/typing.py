@@ -30,6 +30,7 @@ __all__ = [
     "DataFrame",
     "ErrorbarContainer",
     "Estimator",
+    "CategoricalFeatures",
     "FeatureGroups",
     "FeaturePenalties",
     "Line2D",
@@ -103,6 +104,7 @@ Sizes = int | Sequence[int] | NDArray[Any]
 Bounds = Sequence[float] | NDArray[Any]
 
 # A label for each feature, or lists of indices or names.
+CategoricalFeatures = Literal["from_dtype"] | ArrayLike | None
 FeatureGroups = ArrayLike | Sequence[Collection[int | str]] | None
 # A number for each feature, or numbers by index or name.
 FeaturePenalties = ArrayLike | Mapping[int, float] | Mapping[str, float] | None

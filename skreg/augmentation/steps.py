@@ -87,7 +87,7 @@ class StackedFunctions:
         else:
             if found.shape != shape:
                 problem = found.shape if np.ndim(given) else repr(given)
-            elif not np.isfinite(found).all():
+            elif not (np.isfinite(found) | np.isnan(batch)).all():
                 problem = "numbers that are not finite"
         if problem is not None:
             raise ValueError(

@@ -44,7 +44,7 @@ MODEL = _structure(
 )
 # The networks of a stack, and their rows.
 PLAN = _structure(
-    (WHOLE, "is_double n_models n_hidden n_inputs"),
+    (WHOLE, "is_double n_models n_hidden n_inputs n_columns"),
     (ADDRESS, "sizes"),
     (WHOLE, "activation loss norm has_skip is_adam has_nesterov"),
     (NUMBER, "loss_parameter"),
@@ -54,6 +54,8 @@ PLAN = _structure(
     (WHOLE, "x_is_double"),
     (ADDRESS, "x row_ends columns"),
     (WHOLE, "has_long_indices"),
+    (ADDRESS, "first_inputs code_starts column_of_input slots marks fill"),
+    (WHOLE, "n_codes n_marks shares_encoding"),
     (ADDRESS, "offset scale"),
     (WHOLE, "shares_scaling clips"),
     (ADDRESS, "y weight"),

@@ -19,6 +19,8 @@ ROUNDING = 10 * np.finfo(np.float64).eps
 class Moments:
     """The weighted mean and standard deviation of each column of the rows so far.
 
+    Missing numbers, which are nan, do not count.
+
     The numbers of a column are shifted by the first of them and multiplied by a power
     of two before anything is squared. So digits are not lost to large means, and very
     large or very small numbers do not leave the range of floating-point numbers.
@@ -33,8 +35,8 @@ class Moments:
         The powers of two that numbers are divided by.
     shifted_mean, shifted_variance : ndarray of shape (n_columns,)
         Of the shifted and divided numbers.
-    total_weight : float
-        The sum of the weights.
+    total_weight : float or ndarray of shape (n_columns,)
+        The sum of the weights, for each column if numbers are missing.
     n_rows : int
     """
 
@@ -58,11 +60,12 @@ class Moments:
             Weights of all rows of the array.
         """
         few = array[index[: _n_at_a_time(array)]]
-        largest = abs(few).max(axis=0)
         if sp.issparse(few):
-            largest, origin = largest.toarray().ravel(), None
+            largest, origin = abs(few).max(axis=0).toarray().ravel(), None
         else:
-            origin = few[0].astype(np.float64)
+            # nan only in columns without any number
+            largest = np.nan_to_num(np.fmax.reduce(np.abs(few), axis=0), copy=False)
+            origin = _first_numbers(few).astype(np.float64)
         # Within what can be inverted.
         exponents = np.frexp(largest.astype(np.float64))[1]
         exponents = np.minimum(np.maximum(exponents, -1000), 1000)
@@ -89,7 +92,7 @@ class Moments:
             part = part / self.unit
             part -= self.origin / self.unit
             own = _moments(part, weight)
-        if self.total_weight:
+        if np.any(self.total_weight):
             before = self.shifted_mean, self.shifted_variance, self.total_weight
             own = _merged(before, own)
         mean, variance, total = own
@@ -189,9 +192,31 @@ def _moments(part, weight):
     total = float(len(part)) if weight is None else weight.sum()
     share = np.full(len(part), 1 / total) if weight is None else weight / total
     mean = share @ part
+    if np.isnan(mean).any():
+        return _moments_of_present(part, share, total)
     part -= mean
     np.square(part, out=part)
     return mean, share @ part, total
+
+
+def _moments_of_present(part, share, total):
+    """Return the same of the numbers that are not nan."""
+    shares = np.where(np.isnan(part), 0.0, share[:, None])
+    sums = shares.sum(axis=0)
+    shares /= np.where(sums > 0, sums, 1)
+    part = np.nan_to_num(part, copy=False)
+    mean = (shares * part).sum(axis=0)
+    part -= mean
+    return mean, (shares * part**2).sum(axis=0), total * sums
+
+
+def _first_numbers(rows):
+    """Return the first number of each column that is not nan, 0 if there is none."""
+    first = rows[0]
+    if np.isnan(first).any():
+        is_number = ~np.isnan(rows)
+        first = np.take_along_axis(rows, is_number.argmax(axis=0)[None], 0)[0]
+    return np.nan_to_num(first, copy=False)
 
 
 def _sparse_moments(data, indices, n_stored, weight, n_columns):
@@ -225,7 +250,7 @@ def _merged(one, other):
     Chan, Golub and LeVeque (1983), "Algorithms for Computing the Sample Variance".
     """
     (mean, variance, total), (mean_2, variance_2, total_2) = one, other
-    share = total_2 / (total + total_2)
+    share = total_2 / np.maximum(total + total_2, np.finfo(np.float64).tiny)
     difference = mean_2 - mean
     variance = variance + share * (variance_2 - variance)
     variance += share * (1 - share) * difference**2

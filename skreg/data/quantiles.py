@@ -11,7 +11,8 @@ def quantiles(array, index, weight, levels):
 
     A quantile is the smallest value with a share of at least `level` of the weight at
     or below it (the inverse of the distribution function). So it is a value of the
-    data, and a row of weight 2 counts as a row given twice.
+    data, and a row of weight 2 counts as a row given twice. Missing numbers, which are
+    nan, do not count. A column without any number has quantiles of 0.
 
     Parameters
     ----------
@@ -42,15 +43,34 @@ def quantiles(array, index, weight, levels):
     result = np.empty((len(levels), n_columns), array.dtype)
     size = max(1, ELEMENTS_AT_A_TIME // n_rows)
     for start in range(0, n_columns, size):
-        columns = slice(start, start + size)
-        part = array[index, columns]
-        if weight is None:
-            positions = np.maximum(np.ceil(levels * n_rows).astype(int) - 1, 0)
-            part.partition(np.unique(positions), axis=0)
-            result[:, columns] = part[positions]
-        else:
-            result[:, columns] = _weighted(part, weight[index], levels)
+        part = array[index, start : start + size]
+        own = None if weight is None else weight[index]
+        is_missing = np.isnan(part)
+        for column in np.flatnonzero(is_missing.any(axis=0)):
+            result[:, start + column] = _of_numbers(part[:, column], own, levels)
+        complete = np.flatnonzero(~is_missing.any(axis=0))
+        if len(complete) < part.shape[1]:
+            part = part[:, complete]
+        result[:, start + complete] = _of_rows(part, own, levels)
     return result
+
+
+def _of_numbers(column, weight, levels):
+    """Return the quantiles of the numbers of a column that are not nan, else 0."""
+    is_number = ~np.isnan(column)
+    if not is_number.any():
+        return np.zeros(len(levels))
+    weight = None if weight is None else weight[is_number]
+    return _of_rows(column[is_number, None], weight, levels)[:, 0]
+
+
+def _of_rows(part, weight, levels):
+    """Return the quantiles of all rows of an array, which may be overwritten."""
+    if weight is not None:
+        return _weighted(part, weight, levels)
+    positions = np.maximum(np.ceil(levels * len(part)).astype(int) - 1, 0)
+    part.partition(np.unique(positions), axis=0)
+    return part[positions]
 
 
 def _weighted(part, weight, levels):
@@ -122,7 +142,7 @@ def bin_edges(rising):
 
 
 def has_two_values(array, index):
-    """Return which columns have at most two different values.
+    """Return which columns have at most two different values, besides nan.
 
     Parameters
     ----------
@@ -147,6 +167,6 @@ def has_two_values(array, index):
     for start in range(0, len(found), size):
         columns = slice(start, start + size)
         part = array[index, columns]
-        is_extreme = (part == part.min(axis=0)) | (part == part.max(axis=0))
-        found[columns] = is_extreme.all(axis=0)
+        low, high = (f.reduce(part, axis=0) for f in (np.fmin, np.fmax))
+        found[columns] = ((part == low) | (part == high) | np.isnan(part)).all(axis=0)
     return found

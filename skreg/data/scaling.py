@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skreg.data.encoding import Encoding, StackedEncoding
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -12,23 +14,31 @@ class Scaling:
 
     Parameters
     ----------
-    offset, scale : ndarray of shape (n_features,) or None, default=None
-        Numbers that are subtracted from each column, and by which it is then divided.
+    offset, scale : ndarray of shape (n_inputs,) or None, default=None
+        Numbers that are subtracted from each input, and by which it is then divided.
         None changes nothing. They have the precision of the data, so that large offsets
         are removed before rounding.
     clips : bool, default=False
         Whether `smooth_clip` is applied at the end.
+    encoding : Encoding or None, default=None
+        What makes inputs of the columns first. None takes the columns as they are.
     """
 
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
     clips: bool = False
+    encoding: Encoding | None = None
 
     def tensors(self):
         """Return the offset, the scale and `clips`, as `scaled` takes them."""
         arrays = (self.offset, self.scale)
         tensors = [None if array is None else torch.tensor(array) for array in arrays]
         return *tensors, self.clips
+
+    @property
+    def kind(self):
+        """What the scalings of a stack have in common: which parts there are."""
+        return self.offset is None, self.scale is None, self.clips
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +47,18 @@ class StackedScaling:
 
     Parameters
     ----------
-    offset, scale : Tensor of shape (n_models, 1, n_features) or None, default=None
+    offset, scale : Tensor of shape (n_models, 1, n_inputs) or None, default=None
         As in `Scaling`. The first axis may have length 1, for all models.
     clips : bool, default=False
+        As in `Scaling`.
+    encoding : StackedEncoding or None, default=None
         As in `Scaling`.
     """
 
     offset: torch.Tensor | None = None
     scale: torch.Tensor | None = None
     clips: bool = False
+    encoding: StackedEncoding | None = None
 
     @property
     def is_shared(self):
@@ -74,28 +87,50 @@ class StackedScaling:
 
         offsets = stacked([scaling.offset for scaling in scalings])
         scales = stacked([scaling.scale for scaling in scalings])
-        return cls(offsets, scales, scalings[0].clips)
+        encoding = StackedEncoding.of([s.encoding for s in scalings], device)
+        return cls(offsets, scales, scalings[0].clips, encoding)
 
     def select(self, models):
         """Return the scaling of the models in the index `models`."""
         parts = (self.offset, self.scale)
         parts = (None if part is None else part[models] for part in parts)
-        return StackedScaling(*parts, self.clips)
+        encoding = self.encoding and self.encoding.select(models)
+        return StackedScaling(*parts, self.clips, encoding)
 
-    def apply(self, x, dtype):
-        """Scale a tensor in place, and return it in another precision.
+    def of_rows(self, x):
+        """Return the scaled inputs of the same rows for all models.
 
         Parameters
         ----------
-        x : Tensor of shape (k, n_rows, n_features)
-            Rows of the first `k` models.
+        x : Tensor of shape (n_rows, n_columns)
+            It is not changed.
+
+        Returns
+        -------
+        Tensor of shape (1 or n_models, n_rows, n_inputs)
+        """
+        x = x.unsqueeze(0)
+        if self.encoding is not None:
+            n_models = self.encoding.slots.size(0)
+            x = self.encoding.apply(x.expand(n_models, -1, -1))
+        return scaled(x, self.offset, self.scale, self.clips)
+
+    def apply(self, x, dtype):
+        """Return the scaled inputs of rows in another precision.
+
+        Parameters
+        ----------
+        x : Tensor of shape (k, n_rows, n_columns)
+            Rows of the first `k` models. They may be overwritten.
         dtype : torch.dtype
 
         Returns
         -------
-        Tensor of shape (k, n_rows, n_features)
+        Tensor of shape (k, n_rows, n_inputs)
         """
         k = x.size(0)
+        if self.encoding is not None:
+            x = self.encoding.apply(x)
         offset = None if self.offset is None else self.offset[:k]
         scale = None if self.scale is None else self.scale[:k]
         return scaled(x, offset, scale, self.clips, out=x).to(dtype)

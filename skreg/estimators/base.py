@@ -127,11 +127,12 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
 
     def _make_inputs(self):
         """Return the kind of the inputs, which depends on the parameters."""
-        return Table()
+        return Table(self.categorical_features)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = not dense_only(self)
+        tags.input_tags.allow_nan = tags.input_tags.categorical = True
         return tags
 
     @property

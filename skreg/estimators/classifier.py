@@ -126,6 +126,9 @@ class BaseClassifierNetwork(ClassPredictionsMixin, BaseNetwork):
     @property
     def coef_(self) -> NDArray[Any]:
         """Coefficients of a linear model, of shape (n_outputs, n_features)."""
+        return self._coef_of_columns(self._output_coef())
+
+    def _output_coef(self):
         return self._linear_coef()[0]
 
     @property

@@ -29,6 +29,7 @@ CONSTRAINTS = {
     "l1": [NON_NEGATIVE, "array-like"],
     "l2": [NON_NEGATIVE, "array-like"],
     "group_l1": [NON_NEGATIVE],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "feature_groups": ["array-like", None],
     "feature_penalties": ["array-like", dict, None],
     "weight_decay": [NON_NEGATIVE],

@@ -13,7 +13,7 @@ from skreg.typing import NDArray
 # Parameters that networks of images do not have.
 OF_TABLES = (
     *("numeric_embedding", "embedding_size", "embedding_scale", "ensemble"),
-    *("feature_groups", "feature_penalties"),
+    *("categorical_features", "feature_groups", "feature_penalties"),
 )
 OF_IMAGES = {
     "image_shape": ["array-like", None],
@@ -46,7 +46,7 @@ class ConvolutionalMixin:
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
+        tags.input_tags.three_d_array, tags.input_tags.categorical = True, False
         return tags
 
     def _make_inputs(self):

@@ -49,6 +49,20 @@ REGULARISATION = """
 """
 
 FEATURE_PENALTIES = """
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns are categories: "from_dtype" takes those of strings, objects that
+        are not numbers, and the types "category" and "enum" of a DataFrame; a list has
+        names, indices or a mask; None is none. A level is an input, centred and divided
+        by the standard deviation of all levels of its column together, so that columns
+        count alike. Levels of few training rows share an input (fewer than 1 % of the
+        rows, if that is from 3 to 10; and all but the 255 most frequent ones), which
+        unknown levels use, too. Missing is a level. Where numbers are missing, the mean
+        of the training rows stands (with "robust", the median), and another input says
+        so. In `partial_fit` the first call shows all levels and whether numbers can be
+        missing. All inputs of a column form one feature in `group_l1`,
+        `feature_importances_`, `support_`, `feature_groups`, `feature_penalties`, and
+        in `input_dropout`, `cutmix` and `cutout`. Functions in `augment` get levels as
+        codes 0, 1, ... and missing numbers as nan.
     feature_groups : array-like or list of lists, default=None
         Groups of features that `group_l1` drops together, such as the dummies of a
         category: a label for each feature, or lists of indices or column names, where

@@ -11,7 +11,7 @@ ATTRIBUTES = """
         `snapshots_`, the curves and the numbers of epochs and rows are those of the
         first network; with ``ensemble="shared"`` they are those of all members, whose
         last layers stand side by side.
-    skip_coef_ : ndarray of shape (`n_features_in_`, `n_outputs_`) or None
+    skip_coef_ : ndarray of shape (n_inputs, `n_outputs_`) or None
         Weights S of the linear skip connection, for standardised inputs.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer; with ``ensemble="shared"`` of shape (n_estimators, n_out).
@@ -25,15 +25,22 @@ ATTRIBUTES = """
     coef_, intercept_ : ndarray
         Coefficients and intercepts of a linear model (``hidden_layer_sizes=()``), on
         the scale of the data. Not available with `numeric_embedding` or
-        ``standardize="robust"``, nor for averages of probabilities or counts.
-    feature_offset_, feature_scale_ : ndarray of shape (`n_features_in_`,) or None
+        ``standardize="robust"``, nor for averages of probabilities or counts, and
+        `coef_` not with categories.
+    level_effects_ : dict
+        Of a linear model with categories or missing numbers: for each such column, by
+        its name or index, a dict of the effects of its levels on the outputs, relative
+        to the mean of the training rows. The key None stands for missing values.
+    is_categorical_ : ndarray of bool of shape (`n_features_in_`,) or None
+        Which columns are categories; None if there are none.
+    feature_offset_, feature_scale_ : ndarray of shape (n_inputs,) or None
         Centre and scale of the inputs; "robust" clips them afterwards.
     support_ : ndarray of bool of shape (`n_features_in_`,)
-        Whether an input has a weight other than zero, in any network of an ensemble.
+        Whether a column has a weight other than zero, in any network of an ensemble.
     sparsity_ : float
         Share of the weights that are exactly zero.
     feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norm of each input's outgoing weights, averaged over an ensemble.
+        Norm of each column's outgoing weights, averaged over an ensemble.
     kkt_violation_ : float
         Distance from the optimality conditions: the largest absolute component of the
         smallest subgradient of the objective, 0 at an optimum. It is computed with l1

@@ -10,11 +10,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.compatibility import ParametersMixin, callback_attributes
+from skreg.estimators.effects import level_effects
 from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
-from skreg.estimators.validation import is_valid, validated
+from skreg.estimators.validation import ReadRows, is_valid, validated
+from skreg.networks.columns import places_of
 from skreg.training.gradual_pruning import sparsity
+from skreg.training.input_penalties import columns_of_rows
 from skreg.typing import NDArray
 from skreg.version import __version__
 
@@ -93,9 +96,16 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
         """Return rows to predict as the networks take them."""
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # it has the message
-        if is_valid(self, X):
-            return X
-        return validated(self, self._layout.inputs.rows_of(X)[0])
+        layout = self._layout
+        if isinstance(X, ReadRows):
+            X = X.view(np.ndarray)
+        else:
+            if layout.inputs.categories is None and is_valid(self, X):
+                return X
+            X, inputs = layout.inputs.rows_of(X)
+            table = None if inputs.categories is None else inputs.table_of(X)
+            X = validated(self, X, inputs=inputs, table=table)
+        return layout.filled(X)
 
     def _input_weights(self):
         """Return, for each network, the weights that leave each input."""
@@ -153,12 +163,13 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
         return inference_net(network, self._layout.loss, self.history_)
 
     def _linear_coef(self):
-        """Return coefficients and intercepts of a linear model on the inputs' scale.
+        """Return coefficients and intercepts of a linear model on the scale of the data.
 
         Returns
         -------
-        coef : ndarray of shape (n_outputs, n_features)
+        coef : ndarray of shape (n_outputs, n_inputs)
         intercept : ndarray of shape (n_outputs,)
+            The outputs where numbers are 0 and categories at their means.
         """
         check_is_fitted(self)
         layout, name = self._layout, type(self).__name__
@@ -186,7 +197,34 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
             coef = coef / scaling.scale
         if scaling.offset is not None:
             intercept = intercept - coef @ scaling.offset
+        if scaling.encoding is not None:
+            levels = places_of(scaling.encoding.columns).levels
+            intercept = intercept + coef[:, levels] @ scaling.encoding.fill[levels]
         return coef, intercept
+
+    def _coef_of_columns(self, coef):
+        """Return the coefficients of the columns, given those of the inputs."""
+        columns = self._layout.architecture.columns
+        if columns is None:
+            return coef
+        if any(columns.n_codes):
+            raise AttributeError(
+                f"{type(self).__name__} has no coef_ with categories, which have a "
+                "coefficient for each level. See level_effects_, and coefs_."
+            )
+        return coef[:, places_of(columns).first]
+
+    @property
+    def level_effects_(self) -> dict[Any, dict[Any, Any]]:
+        """The effects of levels and of missing numbers on the outputs, by column.
+
+        Of a linear model, see `coef_`. An array of shape (n_outputs,) for each level,
+        relative to the mean of the column in the training rows. None is missing.
+        """
+        coef, layout = self._output_coef(), self._layout
+        if layout.scaling.encoding is None:
+            return {}
+        return level_effects(layout.inputs, layout.scaling.encoding, coef)
 
 
 def fitted_attributes(layout, device, fits):
@@ -229,7 +267,7 @@ def fitted_attributes(layout, device, fits):
 
 
 def input_weights(architecture, state):
-    """Return the weights that leave each input, of shape (n_features, n_weights).
+    """Return the weights that leave each column, of shape (n_features, n_weights).
 
     Pixels share the weights of their channel and have the norm of these.
 
@@ -238,17 +276,31 @@ def input_weights(architecture, state):
     architecture : Architecture
     state : list of ndarray
     """
-    first = state[0]
     if architecture.convolutions:
         shape = architecture.convolutions[0]
-        filters = first.reshape(shape.n_in, -1).astype(np.float64)
+        filters = state[0].reshape(shape.n_in, -1).astype(np.float64)
         norms = np.linalg.norm(filters, axis=1, keepdims=True)
-        weights = np.tile(norms, (shape.height * shape.width, 1))
-    else:
-        columns = architecture.embedding_columns()
-        weights = np.zeros((*columns.shape, first.shape[1]))
-        weights[columns] = first
-        weights = weights.reshape(len(columns), -1)
-    if architecture.skip != "linear":
-        return weights
-    return np.hstack([weights, state[architecture.n_hidden + 1]])
+        weights = [np.tile(norms, (shape.height * shape.width, 1))]
+        if architecture.skip == "linear":
+            weights.append(state[architecture.n_hidden + 1])
+        return np.hstack(weights)
+    layers = columns_of_rows(architecture).items()
+    return np.hstack([_side_by_side(state[layer], of_rows) for layer, of_rows in layers])
+
+
+def _side_by_side(weights, columns):
+    """Return the rows of weights that belong to each column side by side.
+
+    Columns with fewer rows than others get zeros.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_rows, n_out)
+    columns : ndarray of shape (n_rows,)
+        The column of each row, in ascending order.
+    """
+    n_rows = np.bincount(columns)
+    places = np.arange(len(columns)) - (np.cumsum(n_rows) - n_rows)[columns]
+    found = np.zeros((len(n_rows), n_rows.max(), weights.shape[1]))
+    found[columns, places] = weights
+    return found.reshape(len(n_rows), -1)

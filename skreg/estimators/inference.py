@@ -8,7 +8,7 @@ import torch
 from sklearn.utils import gen_batches
 
 from skreg.compiled.library import library
-from skreg.data.scaling import Scaling, StackedScaling, scaled
+from skreg.data.scaling import Scaling, StackedScaling
 from skreg.networks.shared_members import mean_of_members
 from skreg.networks.stacked import StackedNetwork
 from skreg.parameters.devices import device_here
@@ -138,7 +138,10 @@ class Inference:
             return None
         architecture = self._layout.architecture
         is_plain = not (
-            architecture.convolutions or architecture.embedding or architecture.skip
+            architecture.convolutions
+            or architecture.embedding
+            or architecture.skip
+            or architecture.columns
         )
         if not is_plain or architecture.n_members > 1:
             return None
@@ -220,8 +223,7 @@ class Inference:
         elif not X.flags.writeable:
             X = X.copy()  # torch warns of arrays that it could write to
         network, layout = self.network, self._layout
-        x, weight = torch.from_numpy(X).unsqueeze(0), network.weights[0]
-        x = scaled(x, self._scaling.offset, self._scaling.scale, self._scaling.clips)
+        x, weight = self._scaling.of_rows(torch.from_numpy(X)), network.weights[0]
         if x.dtype != weight.dtype or weight.device.type != "cpu":
             x = x.to(weight.device, weight.dtype)
         n_models = network.n_models

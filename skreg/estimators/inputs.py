@@ -2,37 +2,81 @@
 
 from dataclasses import dataclass, replace
 from math import isqrt, prod
-from types import MappingProxyType
 
 import numpy as np
 
+from skreg.estimators.levels import Categories
+from skreg.estimators.table_columns import columns_of_table
 from skreg.networks.architecture import convolution_shapes
 from skreg.parameters.image_shapes import channels_last
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Inputs that are rows of numbers.
+    """Inputs that are the columns of a table: numbers and categories.
 
     Parameters
     ----------
+    categorical_features : {"from_dtype"}, array-like or None, default="from_dtype"
+        Which columns are categories, the parameter of an estimator.
     feature_names : ndarray of str of shape (n_features,) or None, default=None
         The names of the columns, if they have any.
+    categories : Categories or None, default=None
+        None as long as they are unknown, and if there are none.
     """
 
+    categorical_features: object = "from_dtype"
     feature_names: np.ndarray | None = None
+    categories: Categories | None = None
 
     image_shape = None
     convolutions = ()
-    attributes = MappingProxyType({})
+
+    @property
+    def attributes(self):
+        """Public attributes of an estimator fitted to these inputs."""
+        known = self.categories
+        return {"is_categorical_": None if known is None else known.is_categorical}
 
     def continued(self, known):
         """Return the inputs of a fit that continues one with the inputs `known`."""
-        return replace(self, feature_names=known.feature_names)
+        return replace(
+            self, feature_names=known.feature_names, categories=known.categories
+        )
 
     def rows_of(self, X):
         """Return `X` with a row for each sample, and the inputs that it reveals."""
         return X, self
+
+    def table_of(self, X):
+        """Return the columns of a table that may have categories.
+
+        Returns
+        -------
+        TableColumns or None
+            None for rows of numbers.
+        """
+        is_named = self.categories is not None or not (
+            self.categorical_features is None
+            or isinstance(self.categorical_features, str)
+        )
+        return columns_of_table(X, is_named)
+
+    def learned(self, table):
+        """Return the inputs with the categories of a table, if it has any."""
+        if table is None:
+            return self
+        categories = Categories.of(table, self.categorical_features)
+        if not categories.is_categorical.any():
+            categories = None
+        return replace(self, categories=categories)
+
+    def coded(self, table):
+        """Return the rows of a table as numbers, in which levels are codes, or None.
+
+        None if there are no categories.
+        """
+        return None if self.categories is None else self.categories.coded(table)
 
     def sized(self, n_features, names=None):
         """Return the inputs, given the number of features and their names."""
@@ -62,12 +106,19 @@ class Images:
     source: str = "image_shape"
     data_format: str = "channels_last"
 
-    feature_names = None
+    feature_names = categories = None
 
     @property
     def attributes(self):
         """Public attributes of an estimator fitted to these inputs."""
         return {"image_shape_": self.image_shape}
+
+    def table_of(self, X):
+        """Return None: images have no categories."""
+
+    def learned(self, table):
+        """Return the inputs, whatever the columns are."""
+        return self
 
     @property
     def convolutions(self):

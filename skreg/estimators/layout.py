@@ -1,11 +1,13 @@
 """What a fit learns from its data besides the weights."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from skreg.augmentation.parameter import batch_changes, n_channels
+from skreg.data.encoding import columns_of, learn_inputs
 from skreg.data.moments import Moments
 from skreg.data.quantiles import has_two_values, robust_scaling
 from skreg.data.rows import Rows
@@ -15,6 +17,7 @@ from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
 from skreg.estimators.numeric_targets import Numbers
 from skreg.networks.architecture import Architecture, architecture_of, difference
+from skreg.networks.columns import Columns, places_of
 from skreg.networks.losses import Loss
 from skreg.parameters.checks import check_hidden_layer_sizes
 
@@ -45,6 +48,9 @@ class Layout:
     loss : Loss
     scaling : Scaling
         The centring and scaling of the inputs.
+    centre : ndarray of shape (n_features,) or None, default=None
+        What takes the place of missing numbers, the centre of each column of the
+        training rows; None for sparse data.
     running : RunningMoments or None, default=None
         What later calls of partial_fit still learn the scales from.
     """
@@ -54,6 +60,7 @@ class Layout:
     architecture: Architecture
     loss: Loss
     scaling: Scaling
+    centre: np.ndarray | None = None
     running: RunningMoments | None = None
 
     @property
@@ -63,6 +70,18 @@ class Layout:
         own = {"feature_offset_": scaling.offset, "feature_scale_": scaling.scale}
         return own | self.inputs.attributes | self.targets.attributes
 
+    def filled(self, X):
+        """Return rows in which missing numbers are filled, unless the encoding does it.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR} of shape (n_samples, n_features)
+            It is not changed.
+        """
+        if self.scaling.encoding is not None or not has_gaps(X):
+            return X
+        return np.where(np.isnan(X), self.centre, X)
+
     def encoded(self, rows, dtype):
         """Return rows with encoded targets."""
         # The scaling of targets depends on the loss and the standardising, too.
@@ -71,7 +90,15 @@ class Layout:
         return Rows(rows.X, encoded, rows.weight, rows.index)
 
 
-def learn_layout(estimator, inputs, targets, loss, rows):
+def has_gaps(X):
+    """Return whether numbers of checked rows are missing."""
+    # The sum of finite numbers may overflow, but no other sum of them is nan.
+    with np.errstate(over="ignore", invalid="ignore"):
+        may_have = not sp.issparse(X) and not math.isfinite(X.sum())
+    return may_have and bool(np.isnan(X).any())
+
+
+def learn_layout(estimator, inputs, targets, loss, rows, columns=None, is_step=False):
     """Learn the layout of the networks from training rows.
 
     Parameters
@@ -83,16 +110,46 @@ def learn_layout(estimator, inputs, targets, loss, rows):
     loss : Loss
     rows : Rows
         With checked, unencoded targets.
+    columns : Columns or None, default=None
+        What inputs the columns become, if it is known from more rows than these.
+    is_step : bool, default=False
+        Whether this is a call of partial_fit, in which all levels may still be rare.
     """
     _check_dense(estimator, rows)
-    sizes = _embedding_sizes(estimator, rows)
-    architecture = _architecture(estimator, inputs, targets, rows, sizes)
+    if columns is None:
+        columns = table_columns(inputs, rows, merges_rare=not is_step)
+    sizes = _embedding_sizes(estimator, rows, columns)
+    architecture = _architecture(estimator, inputs, targets, rows, sizes, columns)
     _check_batchnorm(estimator, architecture, rows)
-    scaling = _scaling(estimator, inputs, rows)
+    scaling, centre = learn_scaling(estimator, inputs, rows, columns, not is_step)
     targets = targets.learned_from(
         rows, loss, estimator.standardize, estimator.fit_intercept
     )
-    return Layout(inputs, targets, architecture, loss, scaling)
+    return Layout(inputs, targets, architecture, loss, scaling, centre)
+
+
+def table_columns(inputs, rows, merges_rare=True):
+    """Return what inputs the columns of rows become, None if each is one input.
+
+    Parameters
+    ----------
+    inputs : Table or Images
+    rows : Rows
+    merges_rare : bool, default=True
+        Whether rare levels share an input.
+
+    Returns
+    -------
+    Columns or None
+    """
+    n_codes = (0,) * rows.X.shape[1]
+    if inputs.categories is not None:
+        n_codes = inputs.categories.n_codes
+    elif inputs.image_shape is not None or not has_gaps(rows.X):
+        return None
+    what = "columns", n_codes, merges_rare
+    data = rows.X, rows.index, rows.row_weight
+    return rows.once(what, lambda: columns_of(*data, n_codes, merges_rare))
 
 
 def continued_layout(estimator, known, inputs, loss, rows):
@@ -114,8 +171,9 @@ def continued_layout(estimator, known, inputs, loss, rows):
         If the parameters ask for other layers or another loss.
     """
     _check_dense(estimator, rows)
+    columns = known.architecture.columns
     sizes = _known_embedding_sizes(estimator, known, rows)
-    architecture = _architecture(estimator, inputs, known.targets, rows, sizes)
+    architecture = _architecture(estimator, inputs, known.targets, rows, sizes, columns)
     if architecture != known.architecture:
         raise ValueError(
             f"The layers changed: {difference(known.architecture, architecture)}. "
@@ -148,9 +206,9 @@ def _check_dense(estimator, rows):
         )
 
 
-def _architecture(estimator, inputs, targets, rows, embedding_sizes):
+def _architecture(estimator, inputs, targets, rows, embedding_sizes, columns):
     return architecture_of(
-        rows.X.shape[1],
+        n_inputs_of(rows.X, columns),
         check_hidden_layer_sizes(estimator.hidden_layer_sizes),
         targets.n_outputs,
         estimator.activation,
@@ -161,7 +219,13 @@ def _architecture(estimator, inputs, targets, rows, embedding_sizes):
         inputs.convolutions,
         estimator.n_estimators if is_shared(estimator) else 1,
         bool(estimator.fit_intercept),
+        columns,
     )
+
+
+def n_inputs_of(X, columns):
+    """Return the number of inputs that the columns of rows become."""
+    return X.shape[1] if columns is None else columns.n_inputs
 
 
 def _check_batchnorm(estimator, architecture, rows):
@@ -177,7 +241,7 @@ def _check_batchnorm(estimator, architecture, rows):
         )
 
 
-def _embedding_sizes(estimator, rows):
+def _embedding_sizes(estimator, rows, columns):
     """Return the number of embedding values of each input.
 
     Bins are useless for an input with two values, which keeps one number. Under
@@ -187,44 +251,88 @@ def _embedding_sizes(estimator, rows):
         return ()
     sizes = np.full(rows.X.shape[1], estimator.embedding_size)
     has_bins = estimator.numeric_embedding == "piecewise_linear"
-    if has_bins and estimator.group_l1 == 0:
+    if has_bins and (estimator.group_l1 == 0 or columns is not None):
         has_two = rows.once("two", lambda: has_two_values(rows.X, rows.index))
         sizes[has_two] = 1
+    if columns is not None:
+        places = places_of(columns)
+        rest = 1 if has_bins else estimator.embedding_size
+        of_inputs = np.full(columns.n_inputs, rest)
+        of_inputs[places.first[places.numbers]] = sizes[places.numbers]
+        sizes = of_inputs
     return tuple(sizes.tolist())
 
 
 def _known_embedding_sizes(estimator, known, rows):
     """Return the embedding sizes of a continued fit, whatever its rows are."""
+    columns = known.architecture.columns
     if not (estimator.numeric_embedding and known.architecture.embedding):
-        return _embedding_sizes(estimator, rows)
-    sizes = np.full(rows.X.shape[1], estimator.embedding_size)
+        return _embedding_sizes(estimator, rows, columns)
+    sizes = np.full(n_inputs_of(rows.X, columns), estimator.embedding_size)
     sizes[np.equal(known.architecture.embedding_sizes, 1)] = 1
     return tuple(sizes.tolist())
 
 
-def _scaling(estimator, inputs, rows):
-    """Return the scaling of the inputs.
+def learn_scaling(estimator, inputs, rows, columns, merges_rare=True):
+    """Learn the scaling of the inputs, and the centre of the columns.
 
     Pixels have that of their channel, because images move from pixel to pixel.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+        Only its parameters are read.
+    inputs : Table or Images
+    rows : Rows
+    columns : Columns or None
+    merges_rare : bool, default=True
+        As in `table_columns`.
+
+    Returns
+    -------
+    scaling : Scaling
+    centre : ndarray of shape (n_features,) or None
     """
-    if not estimator.standardize:
-        return Scaling()
     channels = n_channels_of(estimator, inputs, rows.X.shape[1])
     data = rows.X, rows.index, rows.row_weight
     if estimator.standardize == "robust":
         parts = rows.once(("robust", channels), lambda: robust_scaling(*data, channels))
-        scaling = Scaling(*parts, clips=True)
     else:
-        scaling = scaling_by(input_moments(rows), rows.X.dtype, channels)
-    return scaling_of(estimator, scaling)
+        parts = centre_and_scale(input_moments(rows), rows.X.dtype, channels)
+    learned = None
+    if columns is not None:
+        what = "inputs", columns, merges_rare
+        learned = rows.once(what, lambda: learn_inputs(columns, *data, merges_rare))
+    return scaling_of(estimator, parts, learned), parts[0]
 
 
-def scaling_of(estimator, scaling):
-    """Return a scaling without centring if the estimator has no intercept.
+def scaling_of(estimator, parts, learned=None):
+    """Return the scaling of inputs, given the centre and scale of the columns.
 
-    The centres, times the weights, would be an intercept on the scale of the data.
+    Without an intercept there is no centring: the centres, times the weights, would be
+    an intercept on the scale of the data.
+
+    Parameters
+    ----------
+    estimator : BaseNetwork
+        Only its parameters are read.
+    parts : tuple of (ndarray of shape (n_features,) or None)
+        The centre and the scale.
+    learned : LearnedInputs or None, default=None
+        What inputs the columns become. None is one for each.
+
+    Returns
+    -------
+    Scaling
     """
-    return scaling if estimator.fit_intercept else replace(scaling, offset=None)
+    encoding, (centre, scale) = None, parts
+    if learned is not None:
+        learned = learned.with_numbers(centre, scale)
+        encoding, centre, scale = learned.encoding, learned.centre, learned.scale
+    if not estimator.standardize:
+        return Scaling(encoding=encoding)
+    offset = centre if estimator.fit_intercept else None
+    return Scaling(offset, scale, estimator.standardize == "robust", encoding)
 
 
 def input_moments(rows):
@@ -232,8 +340,8 @@ def input_moments(rows):
     return rows.once("moments", lambda: Moments.of(rows.X, rows.index, rows.row_weight))
 
 
-def scaling_by(moments, dtype, channels):
-    """Return the scaling of inputs with some `Moments`.
+def centre_and_scale(moments, dtype, channels):
+    """Return the centre and scale of columns with some `Moments`.
 
     Parameters
     ----------
@@ -244,8 +352,8 @@ def scaling_by(moments, dtype, channels):
         The number of channels of images, whose pixels are scaled alike.
     """
     if channels:
-        return Scaling(*moments.channel_standardisation(dtype, channels))
-    return Scaling(*moments.standardisation(dtype))
+        return moments.channel_standardisation(dtype, channels)
+    return moments.standardisation(dtype)
 
 
 def n_channels_of(estimator, inputs, n_features):

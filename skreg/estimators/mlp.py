@@ -12,6 +12,7 @@ from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.typing import (
     ClassWeight,
+    CategoricalFeatures,
     FeatureGroups,
     FeaturePenalties,
     PerLayer,
@@ -86,6 +87,7 @@ class MLPClassifier(BaseClassifierNetwork):
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
         group_l1: float = 0.0,
+        categorical_features: CategoricalFeatures = "from_dtype",
         feature_groups: FeatureGroups = None,
         feature_penalties: FeaturePenalties = None,
         weight_decay: float = 0.0,
@@ -216,6 +218,7 @@ class MLPRegressor(BaseRegressorNetwork):
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
         group_l1: float = 0.0,
+        categorical_features: CategoricalFeatures = "from_dtype",
         feature_groups: FeatureGroups = None,
         feature_penalties: FeaturePenalties = None,
         weight_decay: float = 0.0,

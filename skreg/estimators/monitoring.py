@@ -5,6 +5,7 @@ import copy
 from skreg.estimators.score_checks import check_score
 from skreg.estimators.scoring import comparable_score
 from skreg.estimators.trained import with_state
+from skreg.estimators.validation import as_read
 
 
 def validation_score(estimator, prepared, is_step=False):
@@ -60,7 +61,8 @@ def scorer_of_states(estimator, scoring, prepared, rows, options, parameter="mon
         The name of the parameter that gives the score, for messages.
     """
     compute = comparable_score(parameter, scoring, prepared.layout.targets)
-    bare, X, y = copy.copy(estimator), rows.X[rows.index], rows.y[rows.index]
+    bare, y = copy.copy(estimator), rows.y[rows.index]
+    X = as_read(rows.X[rows.index])
 
     def score(state):
         return compute(with_state(bare, prepared, state), X, y, **options)

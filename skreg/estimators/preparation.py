@@ -23,6 +23,7 @@ from skreg.estimators.layout import Layout, continued_layout, learn_layout
 from skreg.estimators.numeric_targets import Numbers, check_values
 from skreg.estimators.running_scales import begin_running, rescaled
 from skreg.estimators.validation import validated
+from skreg.networks.columns import Columns
 from skreg.parameters.devices import check_device
 
 SLICED = (
@@ -43,12 +44,15 @@ class CheckedData:
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
     inputs : Table or Images
     targets : Labels or Numbers
+    columns : Columns or None, default=None
+        What inputs the columns become, if all folds of a search share it.
     """
 
     X: object
     y: np.ndarray
     inputs: Table | Images
     targets: Labels | Numbers
+    columns: Columns | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +145,11 @@ def check_data(estimator, X, y, earlier=NEW, owner=None):
     else:
         inputs = continued_inputs(estimator, known.inputs)
     X, inputs = inputs.rows_of(X)
-    X, y = _validated(owner, X, y, estimator._numeric_targets, reset=known is None)
+    table = inputs.table_of(X)
+    if known is None:
+        inputs = inputs.learned(table)
+    given = owner, X, y, inputs, table, estimator._numeric_targets
+    X, y = _validated(*given, reset=known is None)
     names = getattr(owner, "feature_names_in_", None)
     inputs = inputs.sized(X.shape[1], names)
     if known is not None:
@@ -164,10 +172,9 @@ def continued_inputs(estimator, known):
     return estimator._make_inputs().continued(known)
 
 
-def _validated(owner, X, y, is_numeric, reset):
-    X, y = validated(
-        owner, X, y=y, multi_output=True, y_numeric=is_numeric, reset=reset
-    )
+def _validated(owner, X, y, inputs, table, is_numeric, reset):
+    targets = {"y": y, "multi_output": True, "y_numeric": is_numeric}
+    X, y = validated(owner, X, inputs=inputs, table=table, reset=reset, **targets)
     # Targets of several columns may come sparse.
     return X, y.toarray() if sp.issparse(y) else y
 
@@ -244,9 +251,11 @@ def _given_validation(estimator, data, weights, X_val, y_val, sample_weight_val=
         )
     if is_sliced_by_search("X_val", X_val):
         warnings.warn(SLICED, stacklevel=6)  # the caller of fit, above scikit-learn
-    X_val, _ = data.inputs.rows_of(X_val)
-    is_numeric = estimator._numeric_targets
-    X_val, y_val = _validated(estimator, X_val, y_val, is_numeric, reset=False)
+    inputs = data.inputs
+    X_val, _ = inputs.rows_of(X_val)
+    table, is_numeric = inputs.table_of(X_val), estimator._numeric_targets
+    given = estimator, X_val, y_val, inputs, table, is_numeric
+    X_val, y_val = _validated(*given, reset=False)
     if sp.issparse(data.X) and not sp.issparse(X_val):
         X_val = sp.csr_array(X_val)
     elif sp.issparse(X_val) and not sp.issparse(data.X):
@@ -287,11 +296,28 @@ def prepare_rows(estimator, data, train, validation, earlier=NEW):
     if validation is not None:
         check_values(validation.y, loss, is_whole=False)
     if known is None:
-        layout = learn_layout(estimator, data.inputs, data.targets, loss, train)
+        kinds, is_step = (data.inputs, data.targets), earlier.is_step
+        layout = learn_layout(estimator, *kinds, loss, train, data.columns, is_step)
     else:
         layout = continued_layout(estimator, known, data.inputs, loss, train)
     if earlier.is_step:
         learn_scales = begin_running if known is None else rescaled
         layout = learn_scales(estimator, layout, train)
     device = check_device(estimator.device, estimator.dtype)
-    return Prepared(layout, device, train, validation)
+    return Prepared(layout, device, *_filled(layout, train, validation))
+
+
+def _filled(layout, *parts):
+    """Return rows in which missing numbers are filled, unless the encoding does it."""
+    if layout.scaling.encoding is not None:
+        return parts
+    filled = {}  # by the identity of the arrays, which parts may share
+    for part in parts:
+        if part is not None and id(part.X) not in filled:
+            filled[id(part.X)] = layout.filled(part.X)
+    return [
+        part
+        if part is None or filled[id(part.X)] is part.X
+        else Rows(filled[id(part.X)], part.y, part.weight, part.index)
+        for part in parts
+    ]

@@ -119,12 +119,17 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     @property
     def coef_(self) -> NDArray[Any]:
         """Coefficients of a linear model, of shape ([n_outputs,] n_features)."""
+        coef = self._coef_of_columns(self._output_coef())
+        return coef[0] if self._layout.targets.is_flat else coef
+
+    def _output_coef(self):
+        """Return the coefficients of the inputs, on the scale of the targets."""
         coef, targets = self._linear_coef()[0], self._layout.targets
         if targets.scale is not None and self.out_activation_ == "identity":
             coef = coef * targets.scale[:, None]
         if targets.constants is not None:
             coef = np.where(np.isnan(targets.constants)[:, None], coef, 0.0)
-        return coef[0] if targets.is_flat else coef
+        return coef
 
     @property
     def intercept_(self) -> float | NDArray[Any]:

@@ -20,6 +20,7 @@ from skreg.estimators.members import (
 )
 from skreg.estimators.monitoring import validation_score
 from skreg.networks.architecture import Start, state_names
+from skreg.networks.columns import places_of
 from skreg.parameters.checks import per_layer
 from skreg.training.gradual_pruning import sparsity
 from skreg.training.request import FitRequest
@@ -75,7 +76,7 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
             estimator.augment, rows.X.shape[1], layout.inputs.image_shape
         ),
         inputs=input_penalties(
-            estimator, layout.architecture.n_inputs, layout.inputs.feature_names
+            estimator, layout.architecture.n_columns, layout.inputs.feature_names
         ),
         keep_optimizer=is_step,
         callbacks=list(estimator.callbacks or ()),
@@ -271,14 +272,30 @@ def _start(estimator, layout, rows, dtype, before):
         # New members have the encoding of the others.
         edges = before.state[state_names(architecture).index("embedding_edges")]
     elif architecture.embedding == "piecewise_linear":
-        levels = np.linspace(0, 1, architecture.embedding_size + 1)
-        edges = rows.once(
-            ("bins", len(levels)),
-            lambda: quantiles(rows.X, rows.index, rows.row_weight, levels),
-        )
-        edges = scaled(torch.from_numpy(edges), *layout.scaling.tensors())
-        edges = bin_edges(edges.numpy().T.astype(dtype))
+        edges = _learn_edges(layout, rows, architecture.embedding_size + 1)
+    if edges is not None:
+        edges = edges.astype(dtype)
     return Start(estimator.init, float(estimator.embedding_scale), edges)
+
+
+def _learn_edges(layout, rows, n_edges):
+    """Return the edges of the bins of scaled inputs, of shape (n_inputs, n_edges).
+
+    Inputs that are not numbers have a single bin, in which they stay as they are.
+    """
+    levels, columns = np.linspace(0, 1, n_edges), layout.architecture.columns
+    data = rows.X, rows.index, rows.row_weight
+    edges = rows.once(("bins", n_edges), lambda: quantiles(*data, levels))
+    if columns is not None:
+        places = places_of(columns)
+        numbers, of_numbers = places.first[places.numbers], edges[:, places.numbers]
+        edges = np.zeros((n_edges, columns.n_inputs), edges.dtype)
+        edges[:, numbers] = of_numbers
+    edges = scaled(torch.from_numpy(edges), *layout.scaling.tensors()).numpy()
+    if columns is not None:
+        rest = np.delete(np.arange(columns.n_inputs), numbers)
+        edges[:, rest] = np.arange(n_edges)[:, None] > 0
+    return bin_edges(edges.T)
 
 
 def member_requests(estimator, prepared, seed, earlier):

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from skreg.data.scaling import Scaling
+from skreg.data.encoding import LearnedInputs
 from skreg.estimators.layout import (
     RunningMoments,
+    centre_and_scale,
     input_moments,
     n_channels_of,
-    scaling_by,
     scaling_of,
 )
 from skreg.estimators.numeric_targets import columns
+from skreg.networks.columns import places_of
 
 # Quantiles of fewer rows say nothing about the spread.
 FEWEST_FOR_QUANTILES = 8
@@ -55,10 +56,8 @@ def rescaled(estimator, layout, rows):
     if layout.running.inputs is not None:
         before = layout.running.inputs
         inputs = before.updated(rows.X, rows.index, rows.row_weight)
-        scaling = scaling_by(inputs, rows.X.dtype, n_channels)
-        scaling = scaling_of(estimator, scaling)
         stays = before.is_settled(n_channels)
-        layout = replace(layout, scaling=_merged(stays, layout.scaling, scaling))
+        layout = _with_scales(estimator, layout, inputs, stays, n_channels)
     if layout.running.targets is not None:
         before = layout.running.targets
         targets = before.updated(columns(rows.y), rows.index, rows.row_weight)
@@ -80,12 +79,31 @@ def _with_unsettled(layout, inputs, targets, n_channels):
     return replace(layout, running=running)
 
 
-def _merged(stays, known, learned):
-    """Return a scaling with the known numbers of the columns that stay."""
-    parts = (known.offset, learned.offset), (known.scale, learned.scale)
-    return Scaling(
-        *(None if new is None else np.where(stays, old, new) for old, new in parts)
-    )
+def _with_scales(estimator, layout, moments, stays, n_channels):
+    """Return the layout with the centres and scales of columns that may still change.
+
+    Parameters
+    ----------
+    moments : Moments
+        After the rows of this call.
+    stays : ndarray of bool of shape (n_features,)
+        Which columns keep their scale.
+    """
+    scaling, known = layout.scaling, layout.scaling.scale
+    if scaling.encoding is not None:
+        known = known[places_of(scaling.encoding.columns).first]
+    parts = [
+        None if new is None else np.where(stays, old, new)
+        for old, new in zip(
+            (layout.centre, known),
+            centre_and_scale(moments, known.dtype, n_channels),
+        )
+    ]
+    learned = None
+    if scaling.encoding is not None:
+        learned = LearnedInputs(scaling.encoding, scaling.encoding.fill, scaling.scale)
+    scaling = scaling_of(estimator, parts, learned)
+    return replace(layout, scaling=scaling, centre=parts[0])
 
 
 def _warn_of_few_rows(estimator, rows):

@@ -1,7 +1,9 @@
 """The predictions of several fitted estimators, for a few rows in stacks."""
 
 from skreg.estimators.inference import Inference
+from skreg.estimators.layout import has_gaps
 from skreg.estimators.trained import layout_of, states_of
+from skreg.estimators.validation import as_read
 
 # For more rows than this, a stack is no faster than its networks one by one.
 FEW_ROWS = 64
@@ -39,7 +41,8 @@ class SideBySide:
         list of ndarray
         """
         estimators = self.estimators
-        if self._stacks is None or X.shape[0] > FEW_ROWS:
+        if self._stacks is None or X.shape[0] > FEW_ROWS or has_gaps(X):
+            X = as_read(X)
             return [each._decoded(each._raw_predict(X)) for each in estimators]
         found = {}
         for places, stack in self._stacks:
@@ -51,9 +54,8 @@ class SideBySide:
 def _structure(estimator):
     """Return what the networks of a stack have in common."""
     layout, dtype = layout_of(estimator), states_of(estimator)[0][0].dtype
-    scaling = layout.scaling
-    of_scaling = scaling.offset is None, scaling.scale is None, scaling.clips
-    return layout.architecture, layout.loss, of_scaling, dtype, estimator._device
+    architecture, kind = layout.architecture, layout.scaling.kind
+    return architecture, layout.loss, kind, dtype, estimator._device
 
 
 def _stack(estimators):

@@ -1,13 +1,23 @@
-"""scikit-learn's validation of inputs, and one way to write a sparse matrix."""
+"""Validation of inputs as scikit-learn does it, and one way to write sparse ones."""
 
 import math
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_X_y, validate_data
+
+from skreg.estimators.table_columns import check_numbers, columns_of_table
+
+# What scikit-learn checks of numbers, of which some may be missing.
+NUMBERS = {
+    "accept_sparse": "csr",
+    "dtype": (np.float64, np.float32),
+    "order": "C",
+    "ensure_all_finite": "allow-nan",
+}
 
 
-def validated(estimator, X, *, reset=False, **targets):
+def validated(estimator, X, *, inputs=None, table=None, reset=False, **targets):
     """Validate inputs, and targets if they are given, as scikit-learn does.
 
     Parameters
@@ -15,6 +25,10 @@ def validated(estimator, X, *, reset=False, **targets):
     estimator : BaseEstimator
         Its `n_features_in_` and `feature_names_in_` are set or compared.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    inputs : Table or Images
+        With the categories of the columns, which become codes.
+    table : TableColumns or None
+        The columns of `X` that `inputs` reads.
     reset : bool, default=False
         Whether the attributes are set.
     **targets
@@ -23,35 +37,60 @@ def validated(estimator, X, *, reset=False, **targets):
     Returns
     -------
     X : {ndarray, CSR} of shape (n_samples, n_features)
-        In single or double precision.
+        In single or double precision. Missing numbers are nan.
     y : ndarray
         If it was given.
     """
-    is_plain = _is_plain(X) and (not targets or _is_plain_target(targets["y"], X))
+    has_categories = inputs is not None and inputs.categories is not None
+    if has_categories and table is not None:
+        if table.names is None:
+            X = np.asarray(X, dtype=object)  # lists have no shape
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        X = inputs.coded(table)
+        options = NUMBERS | {"estimator": estimator}
+        return check_X_y(X, **targets, **options) if targets else X
+    is_plain = not has_categories and _is_plain(X) and (not targets or _is_plain_target(targets["y"], X))
     if is_plain and (reset or _has_known_columns(estimator, X)):
         if reset:
             _note_columns(estimator, X)
         return (X, targets["y"]) if targets else X
+    is_sparse = sp.issparse(X)
+    options = NUMBERS | ({"ensure_all_finite": True} if is_sparse else {})
+    X = canonical(X) if is_sparse else X
     try:
-        return validate_data(
-            estimator,
-            canonical(X) if sp.issparse(X) else X,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=reset,
-            **targets,
-        )
+        found = validate_data(estimator, X, reset=reset, **options, **targets)
     except ValueError as error:
-        words = _words(X) if "could not convert string" in str(error) else None
-        if words is None:
-            raise
+        if "could not convert string" in str(error):
+            _name_words(X, error)
+        raise
+    if has_categories:
         raise ValueError(
-            f"X must hold numbers, but column {words[0]!r} has the word {words[1]!r}. "
-            f"{type(estimator).__name__} does not encode words. Put an encoder before "
-            "it in a pipeline, such as OneHotEncoder, or use "
-            f"skrub.tabular_pipeline({type(estimator).__name__}())."
-        ) from error
+            "X must be a DataFrame whose columns have different names, or a dense "
+            f"array, because some columns are categories, got {type(X).__name__}."
+        )
+    return found
+
+
+def _name_words(X, error):
+    """Raise an error that names the column of words where there should be numbers."""
+    table = columns_of_table(X)
+    for column in range(0 if table is None else table.n_columns):
+        try:
+            check_numbers(table, column)
+        except ValueError as named:
+            raise named from error
+
+
+class ReadRows(np.ndarray):
+    """Rows that were validated, with the codes of levels, which are predicted as such.
+
+    Scorers get them inside a fit, where the table of the user was read once.
+    """
+
+
+def as_read(X):
+    """Return validated rows as `ReadRows`; sparse ones are returned unchanged."""
+    return X if sp.issparse(X) else np.ascontiguousarray(X).view(ReadRows)
 
 
 def is_valid(estimator, X):
@@ -112,24 +151,6 @@ def _note_columns(estimator, X):
     estimator.n_features_in_ = X.shape[1]
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
-
-
-def _words(X):
-    """Return the name of the first column with words, and a word; or None."""
-    names = getattr(X, "columns", None)
-    if names is None:
-        X = np.asarray(X, dtype=object)
-        columns = enumerate(X.T if X.ndim == 2 else ())
-    else:
-        columns = ((name, X[name]) for name in names)
-    for name, column in columns:
-        for value in column:
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                if isinstance(value, str):
-                    return name, value
-    return None
 
 
 def canonical(X):

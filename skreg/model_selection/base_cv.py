@@ -3,6 +3,7 @@
 import os
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Self
 
@@ -21,8 +22,10 @@ from skreg.compatibility import (
     raise_for_params,
 )
 from skreg.data.random_streams import generator_of
+from skreg.data.rows import Rows
 from skreg.data.sample_weights import check_weights
 from skreg.estimators.base import BaseNetwork
+from skreg.estimators.layout import table_columns
 from skreg.estimators.preparation import check_data
 from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
@@ -108,7 +111,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         given = isinstance(self.estimator, self._network)
         network = self.estimator if given else self._default_estimator()
         network = network.__sklearn_tags__()
-        tags.input_tags.sparse = network.input_tags.sparse
+        tags.input_tags = network.input_tags
         tags.target_tags = network.target_tags
         tags.classifier_tags = network.classifier_tags
         tags.regressor_tags = network.regressor_tags
@@ -182,6 +185,10 @@ class BaseNetworkCV(BaseEstimator, ABC):
         if self.estimator is None:
             adapt(prototype, X, y)
         weight = check_weights(sample_weight, X)
+        # What all folds share, so that their networks can train together.
+        counted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
+        columns = table_columns(checked.inputs, Rows(X, y, weight, counted))
+        checked = replace(checked, columns=columns)
         if weight is not None and (
             self.scoring is None or "sample_weight" in score_params
         ):
@@ -243,8 +250,10 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _mean(self, X):
         """Return the average of the predictions of the networks."""
         self._check_can_predict()
-        if not is_valid(self, X):
-            X = validated(self, X)
+        inputs = self._inputs
+        if inputs.categories is not None or not is_valid(self, X):
+            table = None if inputs.categories is None else inputs.table_of(X)
+            X = validated(self, X, inputs=inputs, table=table)
         together = vars(self).get("_together")
         if together is None or together.estimators is not self.estimators_:
             # As after unpickling, or if the user has set other networks.
@@ -288,9 +297,10 @@ class BaseNetworkCV(BaseEstimator, ABC):
         checked = check_data(prototype, X, y, owner=self)
         if "classes_" in checked.targets.attributes:
             self.classes_ = checked.targets.classes
-        # The networks predict from arrays, which have no feature names.
-        prototype.n_features_in_ = self.n_features_in_
-        self._targets = checked.targets
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(prototype, name, getattr(self, name))
+        self._targets, self._inputs = checked.targets, checked.inputs
         return checked
 
     def get_metadata_routing(self) -> MetadataRouter:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from skreg.estimators.preparation import learn_weights
+from skreg.estimators.validation import as_read
 from skreg.model_selection.prediction_averages import mean_over
 from skreg.model_selection.trials import most_regularised
 
@@ -84,7 +85,7 @@ def _held_out(chosen, average, prototype, data):
     predictions = [
         np.concatenate(
             [
-                average.predictions(model, data.X[part])
+                average.predictions(model, as_read(data.X[part]))
                 for model, part in zip(trial.models, parts)
             ]
         )

@@ -16,7 +16,7 @@ from skreg.estimators.preparation import prepare
 from skreg.estimators.request import layer_settings, make_request
 from skreg.estimators.trained import become_trained
 from skreg.training.active_set import Unsolved
-from skreg.training.input_penalties import rows_of_inputs
+from skreg.training.input_penalties import columns_of_rows
 from skreg.training.sparse_path import SparsePath, takes
 from skreg.training.stack import loss_gradients
 from skreg.training.train import train
@@ -72,7 +72,7 @@ class PathProblem:
         inputs = self.request.inputs
         if inputs is None or inputs.factors is None:
             return {}
-        rows = rows_of_inputs(self.request.architecture).items()
+        rows = columns_of_rows(self.request.architecture).items()
         return {layer: inputs.factors[of_rows] == 0 for layer, of_rows in rows}
 
     def _layer_strengths(self, strength):

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from skreg.networks.columns import Columns, places_of
+
 # The tensors of a batch normalisation.
 BATCHNORM = ("gamma", "beta", "running_mean", "running_var")
 # The number of frequencies per input of a periodic embedding, as in RealMLP.
@@ -97,6 +99,8 @@ class Architecture:
         Number of networks that share the weights of the hidden layers.
     has_intercept : bool, default=True
         Whether the last layer has a bias, which is otherwise kept at zero.
+    columns : Columns or None, default=None
+        The columns that the inputs come from. None is a column for each input.
     """
 
     layer_sizes: tuple
@@ -108,6 +112,7 @@ class Architecture:
     convolutions: tuple = ()
     n_members: int = 1
     has_intercept: bool = True
+    columns: Columns | None = None
 
     @property
     def n_hidden(self):
@@ -139,11 +144,25 @@ class Architecture:
         return convolutions + list(pairwise(self.layer_sizes))
 
     @property
+    def n_columns(self):
+        """Number of columns of the data, before they become inputs."""
+        return self.n_inputs if self.columns is None else len(self.columns.n_codes)
+
+    @property
     def group_rows(self):
-        """Number of neighbouring rows of the first weights that belong to one input."""
+        """Number of neighbouring rows of the first weights that belong to one column.
+
+        Only if it is the same for all columns, which it is not with `columns`.
+        """
         if self.convolutions:
             return self.convolutions[0].n_taps
         return self.embedding_size
+
+    def input_columns(self):
+        """Return the column of each input, an ndarray of shape (n_inputs,)."""
+        if self.columns is None:
+            return np.arange(self.n_inputs)
+        return places_of(self.columns).columns
 
     @property
     def embedding_size(self):
@@ -312,6 +331,7 @@ _PARAMETERS = {
     "convolutions": "channels, kernel_size, pool or image_shape",
     "n_members": "n_estimators (ensemble='shared')",
     "has_intercept": "fit_intercept",
+    "columns": "the levels and the missing numbers of the columns",
 }
 
 
@@ -355,18 +375,19 @@ def architecture_of(
     convolutions=(),
     n_members=1,
     has_intercept=True,
+    columns=None,
 ):
     """Return the `Architecture` that estimators' parameters describe.
 
     Parameters
     ----------
     n_features : int
-        Number of columns of the data.
+        Number of inputs before any embedding.
     hidden_layer_sizes : sequence of int
     n_outputs : int
     activation : str
     batchnorm : {False, True, "before", "after"}
-    skip, embedding, embedding_sizes, convolutions, n_members, has_intercept
+    skip, embedding, embedding_sizes, convolutions, n_members, has_intercept, columns
         As in `Architecture`.
     """
     norm = {False: None, True: "before"}.get(batchnorm, batchnorm)
@@ -380,7 +401,7 @@ def architecture_of(
         n_inputs = convolutions[-1].n_outputs
     sizes = (n_inputs, *hidden_layer_sizes, n_outputs)
     parts = activation, norm, skip, embedding, embedding_sizes
-    return Architecture(sizes, *parts, convolutions, n_members, has_intercept)
+    return Architecture(sizes, *parts, convolutions, n_members, has_intercept, columns)
 
 
 def convolution_shapes(image_shape, channels, kernel_sizes, pools):

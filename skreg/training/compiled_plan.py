@@ -17,6 +17,7 @@ from skreg.compiled.structures import (
     PLAN,
 )
 from skreg.networks.architecture import parameter_shapes
+from skreg.networks.columns import places_of
 from skreg.networks.embeddings import encoding
 from skreg.networks.losses import (
     AbsoluteError,
@@ -39,6 +40,8 @@ LOSSES = (
     PoissonLoss,
     QuantileLoss,
 )
+# What stands in place of the first code of columns of numbers, as in `compiled/src/plan.h`.
+NUMBER, MARKED_NUMBER = -1, -2
 # Elements of a matrix of weights from which on the library is slower than torch.
 HUGE_WEIGHTS = 2**21
 # The same for all weights of a network: an interrupt would wait for their copies.
@@ -91,6 +94,8 @@ def covers_rows(x, scaling):
         arrays = [x.data, x.indptr, x.indices]
     dtype = torch.float64 if x.dtype == np.float64 else torch.float32
     parts = [part for part in (scaling.offset, scaling.scale) if part is not None]
+    if scaling.encoding is not None:
+        parts += [scaling.encoding.marks, scaling.encoding.fill]
     return (
         all(part.dtype == dtype and part.is_contiguous() for part in parts)
         and all(array.flags.c_contiguous and array.flags.aligned for array in arrays)
@@ -194,6 +199,7 @@ class NetworkPlan:
             n_models=module.n_models,
             n_hidden=architecture.n_hidden,
             n_inputs=architecture.n_inputs,
+            n_columns=architecture.n_columns,
             sizes=np.array(architecture.layer_sizes, np.int64),
             activation=ACTIVATIONS.index(architecture.activation),
             loss=LOSSES.index(type(loss)),
@@ -307,6 +313,26 @@ class NetworkPlan:
             scale=scaling.scale,
             shares_scaling=scaling.is_shared,
             clips=scaling.clips,
+        )
+        if scaling.encoding is not None:
+            self._set_encoding(scaling.encoding)
+
+    def _set_encoding(self, encoding):
+        """Set the `StackedEncoding`, which makes inputs of the columns."""
+        columns = encoding.columns
+        places = places_of(columns)
+        starts = np.where(columns.is_marked, MARKED_NUMBER, NUMBER)
+        starts[places.categories] = places.code_starts
+        self._set(
+            first_inputs=np.append(places.first, columns.n_inputs),
+            code_starts=starts,
+            column_of_input=places.columns,
+            slots=encoding.slots,
+            marks=encoding.marks,
+            fill=encoding.fill,
+            n_codes=encoding.slots.size(1),
+            n_marks=encoding.marks.size(2),
+            shares_encoding=encoding.slots.size(0) == 1,
         )
 
     def set_batches(self, batches):

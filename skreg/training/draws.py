@@ -53,7 +53,7 @@ def draw(batch, noise, loss, architecture, streams=None):
     batch = for_members(batch, architecture.n_members)
     if streams is None:
         return Drawn(batch)
-    batch = noise.apply(batch, streams)
+    batch = noise.apply(batch, streams, architecture.columns)
     masks = noise.masks(batch, streams, architecture.hidden_widths)
     paths = noise.paths(batch, streams, architecture.n_paths)
     epsilon = noise.adversarial if noise.active["adversarial"] else None

@@ -1,6 +1,6 @@
 """The factors and groups of inputs, and those of the rows of each layer's weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ class InputPenalties:
 
     Parameters
     ----------
-    factors : ndarray of float of shape (n_inputs,) or None
+    factors : ndarray of float of shape (n_columns,) or None
         What to multiply the strengths of l1, l2 and group_l1 by. An infinite factor
-        leaves an input out. None is 1 for all inputs.
-    groups : ndarray of int64 of shape (n_inputs,) or None
-        The number of each input's group, from 0 on. None is a group for each input.
+        leaves a column out. None is 1 for all columns.
+    groups : ndarray of int64 of shape (n_columns,) or None
+        The number of each column's group, from 0 on. None is a group for each column.
     """
 
     factors: np.ndarray | None
@@ -27,8 +27,8 @@ class InputPenalties:
     def group_factors(self):
         """Return what to multiply the strength of group_l1 by, for each group.
 
-        This is the factor of its inputs, which are equal, times the square root of
-        their number (Yuan and Lin 2006). Inputs that are left out do not count.
+        This is the factor of its columns, which are equal, times the square root of
+        their number (Yuan and Lin 2006). Columns that are left out do not count.
         """
         if self.groups is None:
             return None if self.factors is None else _finite(self.factors)
@@ -38,14 +38,14 @@ class InputPenalties:
         return total / np.sqrt(np.maximum(n_kept, 1))
 
     def leave_out(self, architecture, state):
-        """Set the weights of inputs that are left out to zero, in place.
+        """Set the weights of columns that are left out to zero, in place.
 
         Other initial weights would make the first loss infinite.
         """
         if self.factors is None or np.isfinite(self.factors).all():
             return
-        for layer, inputs in rows_of_inputs(architecture).items():
-            state[layer][np.isinf(self.factors[inputs])] = 0
+        for layer, columns in columns_of_rows(architecture).items():
+            state[layer][np.isinf(self.factors[columns])] = 0
 
     @property
     def key(self):
@@ -57,8 +57,8 @@ def _finite(factors):
     return np.where(np.isfinite(factors), factors, 0.0)
 
 
-def rows_of_inputs(architecture):
-    """Return the input of each row, for the layers of weights that read the inputs.
+def columns_of_rows(architecture):
+    """Return the column of each row, for the layers of weights that read the inputs.
 
     Parameters
     ----------
@@ -70,14 +70,17 @@ def rows_of_inputs(architecture):
     dict of {int: ndarray of int of shape (n_rows,)}
         By the position of the layer.
     """
-    layers = {0: np.nonzero(architecture.embedding_columns())[0]}
+    of_inputs = architecture.input_columns()
+    layers = {0: of_inputs[np.nonzero(architecture.embedding_columns())[0]]}
     if architecture.skip == "linear":
-        layers[architecture.n_hidden + 1] = np.arange(architecture.n_inputs)
+        layers[architecture.n_hidden + 1] = of_inputs
     return layers
 
 
 def stacked_input_terms(requests, like):
     """Return the `InputTerms` of the requests by layer, None if all inputs are alike.
+
+    Columns may have different numbers of inputs, which group_l1 must be told.
 
     Parameters
     ----------
@@ -85,22 +88,24 @@ def stacked_input_terms(requests, like):
     like : dict
         The `dtype` and `device` of the tensors.
     """
-    parts = [request.inputs for request in requests]
-    if not any(parts):
+    parts, architecture = [r.inputs for r in requests], requests[0].architecture
+    groups = next((part.groups for part in parts if part), None)
+    is_grouped = any(any(r.settings["group_l1"]) for r in requests)
+    if groups is None and is_grouped and architecture.columns is not None:
+        groups = np.arange(architecture.n_columns)
+    if groups is None and not any(parts):
         return None
-    architecture = requests[0].architecture
-    alike = InputPenalties(None, next(part for part in parts if part).groups)
-    parts = [part or alike for part in parts]
-    factors = _stacked([part.factors for part in parts], architecture.n_inputs)
+    parts = [part or InputPenalties(None, None) for part in parts]
+    parts = [replace(part, groups=groups) for part in parts]
+    factors = _stacked([part.factors for part in parts], architecture.n_columns)
     group_factors = [part.group_factors() for part in parts]
     n_groups = max((len(f) for f in group_factors if f is not None), default=0)
-    group_factors = _stacked(group_factors, n_groups)
-    labels, terms = alike.groups, {}
-    for layer, inputs in rows_of_inputs(architecture).items():
-        of_rows = None if factors is None else torch.tensor(factors[:, inputs], **like)
+    group_factors, terms = _stacked(group_factors, n_groups), {}
+    for layer, columns in columns_of_rows(architecture).items():
+        of_rows = None if factors is None else torch.tensor(factors[:, columns], **like)
         rows = None
-        if labels is not None:
-            rows = torch.tensor(labels[inputs], device=like["device"])
+        if groups is not None:
+            rows = torch.tensor(groups[columns], device=like["device"])
         of_groups = (
             None if group_factors is None else torch.tensor(group_factors, **like)
         )

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from skreg.data.encoding import encoded
 from skreg.data.scaling import scaled
 
 # Up to this number of elements, scaled inputs are kept. Beyond it, and for sparse
@@ -35,6 +36,9 @@ class LinearRows:
         self.weight = (weight / (n_rows * weight.mean())).view(1, -1, 1)
         self.target = _smoothed(request, rows.y[rows.index])
         self._x, self._by_input = rows.X[rows.index], None
+        if self._scaling.encoding is not None:
+            inputs = encoded(torch.from_numpy(self._x), self._scaling.encoding)
+            self._x = inputs.numpy()
         self._is_sparse = sp.issparse(self._x)
         # Inputs that are kept have a row each, so that some can be read at once.
         if self._is_sparse:

@@ -20,6 +20,7 @@ from skreg.data.random_streams import (
     MIXUP,
     PATH,
 )
+from skreg.networks.columns import places_of
 from skreg.parameters.regularisers import regularisers
 
 # Number of units for which random bits are drawn in one call. The bits should fit into
@@ -137,7 +138,7 @@ class Noise:
         uniform = loss.uniform_target(batch.target.shape[2])
         return batch.replace(target=batch.target + smoothing * (uniform - batch.target))
 
-    def apply(self, batch, streams):
+    def apply(self, batch, streams, columns=None):
         """Apply the regularisers of the inputs: mixing, noise, dropout and cutout.
 
         Parameters
@@ -145,30 +146,43 @@ class Noise:
         batch : Batch
             It is not modified.
         streams : list of Streams
+        columns : Columns or None, default=None
+            The columns of the data, which are dropped and exchanged as a whole. None is
+            a column for each input.
 
         Returns
         -------
         Batch
         """
-        numbers = self._numbers
+        numbers, width = self._numbers, batch.x.shape[2]
+        if columns is not None:
+            width, columns = len(columns.n_codes), places_of(columns).columns
         if self.active["mixup"]:
             batch = _mix(batch, [s[MIXUP] for s in streams], numbers["mixup"])
         if self.active["cutmix"]:
             generators = [s[CUTMIX] for s in streams]
-            batch = _cut_and_mix(batch, generators, numbers["cutmix"])
+            rates = numbers["cutmix"]
+            batch = _cut_and_mix(batch, generators, rates, width, columns)
         if self.active["input_noise"]:
             noise = _normal(streams, numbers["input_noise"], batch)
             batch = batch.replace(x=batch.x + noise)
         if self.active["input_dropout"]:
-            width, rates = batch.x.shape[2], self.input_dropout
+            rates = self.input_dropout
             mask = self._mask(INPUT_DROPOUT, rates, streams, batch, width)
-            batch = batch.replace(x=batch.x * mask)
+            batch = batch.replace(x=batch.x * _of_inputs(mask, columns))
         if self.active["cutout"]:
             # Cutout comes last, so that noise does not change its zeros.
             generators = [s[CUTOUT] for s in streams]
-            mask = _cut_mask(batch, generators, numbers["cutout"])
-            batch = batch.replace(x=batch.x * mask)
+            mask = _cut_mask(batch, generators, numbers["cutout"], width)
+            batch = batch.replace(x=batch.x * _of_inputs(mask, columns))
         return batch
+
+
+def _of_inputs(mask, columns):
+    """Return a mask of inputs, given that of columns and the column of each input."""
+    if columns is None:
+        return mask
+    return mask.index_select(2, torch.from_numpy(columns).to(mask.device))
 
 
 def cuts(rates):
@@ -271,14 +285,14 @@ def _mix(batch, generators, alphas):
     return _mixed(batch, partner, lam, lam)
 
 
-def _cut_and_mix(batch, generators, alphas):
+def _cut_and_mix(batch, generators, alphas, n_columns, columns):
     """Replace some columns of each row by those of a partner (CutMix, Yun et al. 2019).
 
     With ``lam ~ Beta(alpha, alpha)``, ``round((1 - lam) * n_features)`` columns are
     replaced, the same ones in all rows. Targets and weights are mixed in proportion to
     the columns kept.
     """
-    k, n_rows, n_columns = batch.x.shape
+    k, n_rows, _ = batch.x.shape
     partner = torch.arange(n_rows).repeat(k, 1)
     own = torch.ones(k, 1, n_columns, dtype=batch.x.dtype)
     for model, alpha in enumerate(alphas[:k]):
@@ -288,7 +302,8 @@ def _cut_and_mix(batch, generators, alphas):
             order = generator.permutation(batch.rows[model])
             partner[model, : len(order)] = torch.from_numpy(order)
             own[model, 0, generator.permutation(n_columns)[:n_cut]] = 0
-    return _mixed(batch, partner, own, own.mean(2, keepdim=True))
+    kept = own.mean(2, keepdim=True)
+    return _mixed(batch, partner, _of_inputs(own, columns), kept)
 
 
 def _mixed(batch, partner, lam_x, lam):
@@ -320,14 +335,14 @@ def _mixed(batch, partner, lam_x, lam):
     )
 
 
-def _cut_mask(batch, generators, shares):
-    """Return the masks of cutout (DeVries and Taylor 2017).
+def _cut_mask(batch, generators, shares, n_columns):
+    """Return the masks of cutout (DeVries and Taylor 2017), with one for each column.
 
     As in Kadra et al. (2021), columns are cut out: ``round(share * n_features)`` random
     elements of each row are 0, the others 1.
     """
-    k, _, n_columns = batch.x.shape
-    mask = torch.ones(batch.x.shape, dtype=batch.x.dtype)
+    k, n_rows, _ = batch.x.shape
+    mask = torch.ones(k, n_rows, n_columns, dtype=batch.x.dtype)
     for model, share in enumerate(shares[:k]):
         # The inner round removes the error of a share in single precision.
         n_cut = round(round(share * n_columns, 4))

@@ -84,8 +84,9 @@ template <class T> struct Rows {
 template <class T> class Gatherer {
   public:
     Gatherer(const Plan& plan, Use use)
-        : plan_(plan), use_(use), masks_(plan.n_inputs),
-          dense_(plan.row_ends ? plan.n_inputs : 0) {}
+        : plan_(plan), use_(use), masks_(plan.n_columns),
+          dense_(plan.row_ends || plan.first_inputs ? plan.n_inputs : 0),
+          mask_(plan.first_inputs ? padded<T>(plan.n_columns) : 0) {}
 
     // Go over to a model, whose rows are gathered by `n_rows` at most. All memory is
     // taken here: a thread that failed later would leave others waiting for it.
@@ -126,14 +127,17 @@ template <class T> class Gatherer {
     Index n_words_ = 0;
     Buffer<Word> words_;
     Buffer<double> dense_;
+    Buffer<T> mask_;  // of the columns of a row
 
-    // A row of the data, made dense if it is sparse.
+    // The inputs of a row of the data.
     template <class S> const S* row_of(Index place) {
         const S* x = static_cast<const S*>(plan_.x);
-        if (!plan_.row_ends) return x + place * plan_.n_inputs;
+        if (!plan_.row_ends && !plan_.first_inputs) return x + place * plan_.n_columns;
         S* row = reinterpret_cast<S*>(&dense_[0]);
         std::memset(row, 0, plan_.n_inputs * sizeof(S));
-        if (plan_.has_long_indices)
+        if (plan_.first_inputs)
+            encode(x + place * plan_.n_columns, row);
+        else if (plan_.has_long_indices)
             scatter<std::int64_t>(x, place, row);
         else
             scatter<std::int32_t>(x, place, row);
@@ -144,6 +148,29 @@ template <class T> class Gatherer {
         const I* ends = static_cast<const I*>(plan_.row_ends);
         const I* columns = static_cast<const I*>(plan_.columns);
         for (I k = ends[place]; k < ends[place + 1]; ++k) row[columns[k]] += x[k];
+    }
+
+    // Write the inputs of a row, which are zero so far: numbers with the missing ones
+    // filled, what says that they are missing, and the slots of levels.
+    template <class S> void encode(const S* x, S* row) const {
+        const Index model = plan_.shares_encoding ? 0 : model_;
+        const S* fill = static_cast<const S*>(plan_.fill) + model * plan_.n_inputs;
+        const S* mark = static_cast<const S*>(plan_.marks) + model * plan_.n_marks;
+        for (Index j = 0; j < plan_.n_columns; ++j) {
+            const Index first = plan_.first_inputs[j], start = plan_.code_starts[j];
+            if (start < 0) {
+                bool is_missing = std::isnan(x[j]);
+                row[first] = is_missing ? fill[first] : x[j];
+                if (start == marked_number) row[first + 1] = is_missing ? *mark : S(0);
+                if (start == marked_number) ++mark;
+                continue;
+            }
+            const Index code = start + static_cast<Index>(x[j]);
+            const Index slot = plan_.slots[model * plan_.n_codes + code];
+            if (slot >= 0) row[slot] = S(1);
+            for (Index i = first; slot == unknown && i < plan_.first_inputs[j + 1]; ++i)
+                row[i] = fill[i];
+        }
     }
 
     // Centre and scale a row, in the precision of the data.
@@ -188,12 +215,16 @@ template <class T> class Gatherer {
     }
 
     // Change row number i of those that were drawn.
-    void disturb(Index i, T* x) const {
+    void disturb(Index i, T* x) {
         for (Index j = 0; has_noise() && j < plan_.n_inputs; ++j) {
             Word word = words_[i * plan_.n_inputs + j];
             x[j] += static_cast<T>(normal(word) * settings().input_noise);
         }
-        if (has_masks()) masks_.apply<T>(i, x, nullptr);
+        if (!has_masks()) return;
+        if (!plan_.first_inputs) return masks_.apply<T>(i, x, nullptr);
+        for (Index j = 0; j < plan_.n_columns; ++j) mask_[j] = 1;
+        masks_.apply<T>(i, mask_, nullptr);
+        for (Index j = 0; j < plan_.n_inputs; ++j) x[j] *= mask_[plan_.column_of_input[j]];
     }
 
     void embed(const T* x, T* __restrict out) const {

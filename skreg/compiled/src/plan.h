@@ -42,11 +42,14 @@ enum Activation : std::int64_t {
 enum LossKind : std::int64_t {
     log_loss, binary_log_loss, squared, absolute_, huber, poisson, quantile
 };
+enum ColumnKind : std::int64_t { number = -1, marked_number = -2 };
+enum Slot : std::int64_t { no_input = -1, unknown = -2 };
 enum Norm : std::int64_t { no_norm, norm_before, norm_after };
 
 struct Plan {
     std::int64_t is_double, n_models, n_hidden;
     std::int64_t n_inputs;      // before the embedding
+    std::int64_t n_columns;     // of the data
     const std::int64_t* sizes;  // of the layers, n_hidden + 2 of them
     std::int64_t activation, loss, norm, has_skip, is_adam, has_nesterov;
     double loss_parameter;
@@ -59,9 +62,17 @@ struct Plan {
     void* const* average_variances;
     // The rows of the pool.
     std::int64_t x_is_double;
-    const void* x;  // (n_pool, n_inputs), or the elements of a CSR matrix
+    const void* x;  // (n_pool, n_columns), or the elements of a CSR matrix
     const void *row_ends, *columns;  // of a CSR matrix, or null
     std::int64_t has_long_indices;   // whether they have 64 bits and not 32
+    // How columns become inputs, or null if they are the same. Column j becomes the inputs
+    // from first_inputs[j] to first_inputs[j + 1]. `code_starts` has the first code of a
+    // category, and a `ColumnKind` for numbers. Models may share one row of the others:
+    // `slots` (n_models, n_codes) has the input of each code or a `Slot`; `marks` (n_models,
+    // n_marks) and `fill` (n_models, n_inputs) have the precision of x.
+    const std::int64_t *first_inputs, *code_starts, *column_of_input, *slots;
+    const void *marks, *fill;
+    std::int64_t n_codes, n_marks, shares_encoding;
     // (n_models, n_inputs) in the precision of x, or null. Models may share one row.
     const void *offset, *scale;
     std::int64_t shares_scaling;
