@@ -52,13 +52,13 @@ class Heat:
     ):
         self.candidates, self.n_folds = candidates, len(data.folds)
         self.deadline, self.entries, self.scorers = deadline, [], []
-        self.scored_by = "The loss" if scoring is None else f"scoring={scoring!r}"
+        self.scoring = scoring
         self.checkpoint, self.data, self.content = checkpoint, data, content or {}
         for params in candidates:
             for fold, seed in zip(data.folds, seeds):
                 entry = entered(prototype, params, data, fold, seed)
                 self.entries.append(entry)
-                self.scorers.append(_scorer(entry, data, scoring))
+                self.scorers.append(scorer_of(entry, data, scoring))
         self.rungs = np.zeros(len(candidates), int)
         self.race = self.file = None
         # The candidates that continued after each rung.
@@ -144,13 +144,8 @@ class Heat:
         return np.array([self._score(p) for p in self._positions(candidate)])
 
     def _score(self, position):
-        tracker = self.race.trackers[position]
-        if tracker.error is not None or not tracker.validation_loss_curve:
-            return math.nan
-        if self.scorers[position] is not None:
-            return self.scorers[position](self.race.state(position))
-        # The tracker's best score may be of another metric than the loss.
-        return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
+        tracker, state = self.race.trackers[position], self.race.state
+        return score_of(tracker, self.scorers[position], lambda: state(position))
 
     def _trials(self, finalists):
         """End the race, and return the trial of each candidate."""
@@ -159,41 +154,87 @@ class Heat:
         if self.file is not None:
             self._keep()
         for c, own in enumerate(scores):
-            of_folds = [results[p] for p in self._positions(c)]
-            trial = self._trial(c, own, of_folds, is_finalist=c in finalists)
-            self._judge(trial)
+            positions = self._positions(c)
+            trial = trial_of(
+                c,
+                self.candidates[c],
+                [self.entries[p] for p in positions],
+                [results[p] for p in positions],
+                own,
+                rung=int(self.rungs[c]),
+                is_finalist=c in finalists,
+            )
+            judge(trial, self.scoring)
             trials.append(trial)
         return trials
 
-    def _trial(self, c, scores, results, is_finalist):
-        trackers = [result.tracker for result in results]
-        return Trial(
-            number=c,
-            params=self.candidates[c],
-            entries=[self.entries[p] for p in self._positions(c)],
-            scores=scores,
-            rung=int(self.rungs[c]),
-            is_finalist=is_finalist,
-            n_epochs=[tracker.n_iter for tracker in trackers],
-            best_epochs=[_length(tracker) for tracker in trackers],
-            curves=[tracker.validation_loss_curve for tracker in trackers],
-            seconds=np.array([result.seconds for result in results]),
-            results=results,
-        )
 
-    def _judge(self, trial):
-        """Mark a trial as failed, or make the models of a finalist."""
-        errors = [result.tracker.error for result in trial.results]
-        error = next(filter(None, errors), None)
-        if error is None and not np.isfinite(trial.scores).all():
-            error = ValueError(
-                f"{self.scored_by} gave scores of the folds that are not finite: "
-                f"{trial.scores.tolist()}."
-            )
-        if error is not None:
-            trial.fail(error)
-        elif trial.is_finalist:
-            trial.keep()
+def score_of(tracker, scorer, state):
+    """Return the score of a network on its held-out rows, nan if it has none.
+
+    Parameters
+    ----------
+    tracker : Tracker
+    scorer : callable or None
+        From a state to the score. None is the negative loss.
+    state : callable
+        Returns the state of the network.
+    """
+    if tracker.error is not None or not tracker.validation_loss_curve:
+        return math.nan
+    if scorer is not None:
+        return scorer(state())
+    # The tracker's best score may be of another metric than the loss.
+    return -tracker.validation_loss_curve[max(_length(tracker), 1) - 1]
+
+
+def trial_of(number, params, entries, results, scores, rung=0, is_finalist=True):
+    """Return the trial of a candidate, given what its training on each fold gave.
+
+    Parameters
+    ----------
+    number, params, entries, rung, is_finalist
+        As in `Trial`.
+    results : list of FitResult
+    scores : sequence of float
+    """
+    trackers = [result.tracker for result in results]
+    return Trial(
+        number=number,
+        params=params,
+        entries=entries,
+        scores=np.asarray(scores, dtype=float),
+        rung=rung,
+        is_finalist=is_finalist,
+        n_epochs=[tracker.n_iter for tracker in trackers],
+        best_epochs=[_length(tracker) for tracker in trackers],
+        curves=[tracker.validation_loss_curve for tracker in trackers],
+        seconds=np.array([result.seconds for result in results]),
+        results=results,
+    )
+
+
+def judge(trial, scoring):
+    """Mark a trial as failed, or make the models of a finalist.
+
+    Parameters
+    ----------
+    trial : Trial
+    scoring : str, callable or None
+        What the scores are, for the message. None is the loss.
+    """
+    errors = [result.tracker.error for result in trial.results]
+    error = next(filter(None, errors), None)
+    if error is None and not np.isfinite(trial.scores).all():
+        name = "The loss" if scoring is None else f"scoring={scoring!r}"
+        error = ValueError(
+            f"{name} gave scores of the folds that are not finite: "
+            f"{trial.scores.tolist()}."
+        )
+    if error is not None:
+        trial.fail(error)
+    elif trial.is_finalist:
+        trial.keep()
 
 
 def _are_survivors(known, n_candidates, n_rungs):
@@ -215,7 +256,7 @@ def _length(tracker):
     return tracker.best_iter if tracker.request.restore_best else tracker.n_iter
 
 
-def _scorer(entry, data, scoring):
+def scorer_of(entry, data, scoring):
     """Return a function that scores a state of a network, or None for the loss.
 
     As in GridSearchCV, class weights do not enter the score.
