@@ -44,9 +44,10 @@ def prepared_by_skrub(estimator, X):
         tablevectorizer__datetime__add_total_seconds=False,
         # Else its singular value decomposition depends on numpy's global state.
         tablevectorizer__high_cardinality__random_state=0,
-        # A column may be empty in the training rows of a fold.
-        simpleimputer__keep_empty_features=True,
     )
+    if "simpleimputer" in pipeline.named_steps:  # the estimator needs it
+        # A column may be empty in the training rows of a fold.
+        pipeline.set_params(simpleimputer__keep_empty_features=True)
     pipeline.steps.insert(1, ("powerscaler", PowerScaler()))
     if seconds:
         times = FunctionTransformer(add_seconds, kw_args={"names": seconds})

@@ -117,5 +117,8 @@ def _bits(values):
 
 def _are_equal(X, one, other):
     """Return whether the rows at two lists of positions are equal, pair by pair."""
-    different = X[one] != X[other]
+    one, other = X[one], X[other]
+    different = one != other
+    if not sp.issparse(X):  # two missing numbers are equal, too
+        different &= ~(np.isnan(one) & np.isnan(other))
     return np.asarray(different.sum(axis=1)).reshape(-1) == 0

@@ -163,7 +163,7 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
         return inference_net(network, self._layout.loss, self.history_)
 
     def _linear_coef(self):
-        """Return coefficients and intercepts of a linear model on the scale of the data.
+        """Return coefficients and intercepts of a linear model, on the data's scale.
 
         Returns
         -------
@@ -285,7 +285,9 @@ def input_weights(architecture, state):
             weights.append(state[architecture.n_hidden + 1])
         return np.hstack(weights)
     layers = columns_of_rows(architecture).items()
-    return np.hstack([_side_by_side(state[layer], of_rows) for layer, of_rows in layers])
+    return np.hstack(
+        [_side_by_side(state[layer], of_rows) for layer, of_rows in layers]
+    )
 
 
 def _side_by_side(weights, columns):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import isqrt, prod
 
 import numpy as np
+import scipy.sparse as sp
 
 from skreg.estimators.levels import Categories
 from skreg.estimators.table_columns import columns_of_table
@@ -56,11 +57,20 @@ class Table:
         TableColumns or None
             None for rows of numbers.
         """
-        is_named = self.categories is not None or not (
-            self.categorical_features is None
-            or isinstance(self.categorical_features, str)
+        if sp.issparse(X) and self._names_columns:
+            raise ValueError(
+                "X must be a DataFrame or a dense array, because some columns are "
+                f"categories, got {type(X).__name__}."
+            )
+        return columns_of_table(X, self._names_columns)
+
+    @property
+    def _names_columns(self):
+        """Whether there may be categories in columns of numbers."""
+        given = self.categorical_features
+        return self.categories is not None or not (
+            given is None or isinstance(given, str)
         )
-        return columns_of_table(X, is_named)
 
     def learned(self, table):
         """Return the inputs with the categories of a table, if it has any."""

@@ -17,7 +17,7 @@ from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
 from skreg.estimators.numeric_targets import Numbers
 from skreg.networks.architecture import Architecture, architecture_of, difference
-from skreg.networks.columns import Columns, places_of
+from skreg.networks.columns import places_of
 from skreg.networks.losses import Loss
 from skreg.parameters.checks import check_hidden_layer_sizes
 

@@ -11,8 +11,8 @@ from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.typing import (
-    ClassWeight,
     CategoricalFeatures,
+    ClassWeight,
     FeatureGroups,
     FeaturePenalties,
     PerLayer,

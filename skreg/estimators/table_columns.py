@@ -75,8 +75,8 @@ class FrameColumns(TableColumns):
         if kind.is_temporal():
             return "dates or times"
         if kind == nw.Object:
-            return _kind_of_objects(self._frame.get_column(self.names[column]).to_numpy())
-        if kind == nw.Unknown and self._frame.get_column(self.names[column]).is_null().all():
+            return _kind_of_objects(self._series(column).to_numpy())
+        if kind == nw.Unknown and self._series(column).is_null().all():
             return NUMBERS
         return f"values of type {kind}"
 
@@ -88,7 +88,7 @@ class FrameColumns(TableColumns):
     def _read(self, column):
         import narwhals.stable.v2 as nw
 
-        series = self._frame.get_column(self.names[column])
+        series = self._series(column)
         kind = self._types[column]
         if kind.is_numeric() or kind == nw.Boolean:
             return self.numbers([column])[:, 0]
@@ -96,6 +96,9 @@ class FrameColumns(TableColumns):
         found = np.array(series.to_numpy(), dtype=object)
         found[is_missing.astype(bool)] = np.nan
         return found
+
+    def _series(self, column):
+        return self._frame.get_column(self.names[column])
 
     def numbers(self, columns):
         names = [self.names[column] for column in columns]

@@ -49,7 +49,11 @@ def validated(estimator, X, *, inputs=None, table=None, reset=False, **targets):
         X = inputs.coded(table)
         options = NUMBERS | {"estimator": estimator}
         return check_X_y(X, **targets, **options) if targets else X
-    is_plain = not has_categories and _is_plain(X) and (not targets or _is_plain_target(targets["y"], X))
+    is_plain = (
+        not has_categories
+        and _is_plain(X)
+        and (not targets or _is_plain_target(targets["y"], X))
+    )
     if is_plain and (reset or _has_known_columns(estimator, X)):
         if reset:
             _note_columns(estimator, X)
@@ -65,8 +69,8 @@ def validated(estimator, X, *, inputs=None, table=None, reset=False, **targets):
         raise
     if has_categories:
         raise ValueError(
-            "X must be a DataFrame whose columns have different names, or a dense "
-            f"array, because some columns are categories, got {type(X).__name__}."
+            "X must be a DataFrame whose columns have different names, because some "
+            "are categories."
         )
     return found
 

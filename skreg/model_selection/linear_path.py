@@ -1,4 +1,4 @@
-"""The penalised linear model at a path of strengths, beside the networks of a search."""
+"""The penalised linear model with several strengths, beside networks of a search."""
 
 from dataclasses import replace
 
@@ -115,7 +115,9 @@ def _next_places(scores):
 def _trial(number, params, entries, results, data, scoring):
     """Return the trial of one strength, with its scores on the held-out rows."""
     scores = [
-        score_of(result.tracker, scorer_of(entry, data, scoring), lambda: result.state)
+        score_of(
+            result.tracker, scorer_of(entry, data, scoring), lambda r=result: r.state
+        )
         for entry, result in zip(entries, results)
     ]
     trial = trial_of(number, params, entries, results, scores)

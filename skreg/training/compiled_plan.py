@@ -40,7 +40,7 @@ LOSSES = (
     PoissonLoss,
     QuantileLoss,
 )
-# What stands in place of the first code of columns of numbers, as in `compiled/src/plan.h`.
+# What stands in place of the first code in columns of numbers, as in `src/plan.h`.
 NUMBER, MARKED_NUMBER = -1, -2
 # Elements of a matrix of weights from which on the library is slower than torch.
 HUGE_WEIGHTS = 2**21

@@ -123,7 +123,9 @@ def test_stacked_encodings_are_those_of_each_model(rows):
     x = torch.from_numpy(rows).expand(2, -1, -1)
     found = StackedEncoding.of(each, "cpu").apply(x)
     for model, encoding in enumerate(each):
-        torch.testing.assert_close(found[model], encoded(x[0], encoding), rtol=0, atol=0)
+        torch.testing.assert_close(
+            found[model], encoded(x[0], encoding), rtol=0, atol=0
+        )
     (last,) = StackedEncoding.of(each, "cpu").select(torch.tensor([1])).apply(x[:1])
     torch.testing.assert_close(last, found[1], rtol=0, atol=0)
 

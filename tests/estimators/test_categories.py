@@ -7,7 +7,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from sklearn.compose import make_column_transformer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -234,13 +233,13 @@ def test_coef_with_gaps_is_that_of_the_filled_columns(frame, y):
 def test_importances_and_support_are_of_columns(frame, y):
     noise = np.random.default_rng(4).choice(["a", "b", "c", "d"], 240)
     frame = with_gaps(frame).assign(noise=noise)
-    settings = {"group_l1": 0.03, "early_stopping": True, "random_state": 0}
+    settings = {"group_l1": 0.08, "early_stopping": True, "random_state": 0}
     model = MLPClassifier((8,), **settings).fit(frame, y)
     assert model.support_.shape == model.feature_importances_.shape == (5,)
     columns = np.array([0, 0, 1, 1, 1, 1, 2, 3, 4, 4, 4, 4])
     norms = [np.linalg.norm(model.coefs_[0][columns == j]) for j in range(5)]
     np.testing.assert_allclose(model.feature_importances_, norms, rtol=1e-12)
-    assert model.support_.tolist() == [True, True, True, False, False]
+    assert model.support_.tolist() == [True, True, True, True, False]
     chosen = SelectFromModel(model, prefit=True).get_support()
     np.testing.assert_array_equal(chosen, model.support_)
 
@@ -379,7 +378,10 @@ def test_missing_pixels_are_filled():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"when": pd.Timestamp("2020-01-01")}, "dates or times in column 'when'.*skrub"),
+        (
+            {"when": pd.Timestamp("2020-01-01")},
+            "dates or times in column 'when'.*skrub",
+        ),
         ({"age": np.inf}, "infinity"),
     ],
 )
@@ -390,10 +392,12 @@ def test_columns_that_are_no_inputs(frame, y, change, message):
 
 def test_texts_are_no_categories(frame, y):
     texts = [f"a text about number {i} of some" for i in range(240)]
-    with pytest.raises(ValueError, match="texts in column 'note'.*skrub.StringEncoder"):
+    with pytest.raises(ValueError, match=r"texts in column 'note'.*StringEncoder"):
         MLPClassifier().fit(frame.assign(note=texts), y)
     # But names are, whose levels are all rare.
-    model = MLPClassifier(**SMALL).fit(frame.assign(note=[f"name-{i}" for i in range(240)]), y)
+    model = MLPClassifier(**SMALL).fit(
+        frame.assign(note=[f"name-{i}" for i in range(240)]), y
+    )
     assert model.predict(frame.assign(note="name")).shape == (240,)
 
 

@@ -131,8 +131,8 @@ def test_wrong_images():
         estimator.predict(X.transpose(0, 2, 1, 3))
     with pytest.raises(ValueError, match="expecting 96 features"):
         estimator.predict(rows[:, 1:])
-    X[0, 0, 0, 0] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
+    X[0, 0, 0, 0] = np.inf
+    with pytest.raises(ValueError, match="Input X contains inf"):
         CNNRegressor(**SMALL).fit(X, y)
     with pytest.raises(ValueError, match=r"X must hold rows, .* got one of 5 dimens"):
         CNNRegressor(**SMALL).fit(np.zeros((5, 2, 2, 2, 2)), np.arange(5))

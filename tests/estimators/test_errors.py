@@ -32,8 +32,8 @@ def with_value(kind, value):
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
 class TestData:
-    def test_nan(self, kind):
-        check(kind, "Input X contains NaN", with_value(kind, np.nan))
+    def test_nan_in_sparse_data(self, kind):
+        check(kind, "Input X contains NaN", sp.csr_array(with_value(kind, np.nan)))
 
     @pytest.mark.parametrize("value", [np.inf, -np.inf])
     def test_infinity(self, kind, value):
@@ -45,7 +45,7 @@ class TestData:
     def test_strings(self, kind):
         X = with_value(kind, 0).astype(object)
         X[0, 0] = "blue"
-        check(kind, "column 0 has the word 'blue'", X)
+        check(kind, "column 0 must have levels of one kind", X)
 
     def test_complex(self, kind):
         check(kind, "Complex data not supported", with_value(kind, 0) + 1j)
@@ -74,11 +74,10 @@ class TestData:
         with pytest.raises(ValueError, match=r"X has 4 features, but .* 5 features"):
             kind(max_iter=1).fit(X, y).predict(X[:, :4])
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_predict_not_finite(self, kind, value):
+    def test_predict_not_finite(self, kind):
         X, y = data(kind)
         with pytest.raises(ValueError, match="Input X contains"):
-            kind(max_iter=1).fit(X, y).predict(with_value(kind, value))
+            kind(max_iter=1).fit(X, y).predict(with_value(kind, np.inf))
 
     def test_unfitted(self, kind):
         X, _ = data(kind)

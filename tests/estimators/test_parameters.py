@@ -35,6 +35,7 @@ FLIPS = {
     "l2": ({}, 0.01, "coefs_"),
     "group_l1": ({}, 0.1, "coefs_"),
     "feature_groups": ({"group_l1": 0.1}, [0, 1, 0, 1, 1], "coefs_"),
+    "categorical_features": ({}, [0], "coefs_"),
     "feature_penalties": ({"l2": 0.1}, [0, 1, 2, 1, 1], "coefs_"),
     "weight_decay": ({}, 0.1, "coefs_"),
     "max_norm": ({}, 0.5, "coefs_"),

@@ -54,6 +54,7 @@ COMMON = {
     "l2": per_layer(strength()),
     "group_l1": strength(),
     "feature_groups": st.sampled_from([None, None, [[0]], [[0, 2]], [0, 1, 0, 1]]),
+    "categorical_features": st.sampled_from(["from_dtype", None]),
     "feature_penalties": st.sampled_from(
         [None, None, {0: 0}, {0: np.inf}, {0: 1e9, 1: 0.5}, [1, 0, 2], np.ones(4)]
     ),
@@ -138,7 +139,7 @@ OF_KIND = {
 }
 # Convolutions have these for embeddings.
 OF_TABLES = ("numeric_embedding", "embedding_size", "embedding_scale", "ensemble")
-OF_TABLES += ("feature_groups", "feature_penalties")
+OF_TABLES += ("categorical_features", "feature_groups", "feature_penalties")
 OF_IMAGES = {
     "channels": st.sampled_from([(), (3,), 2, [2, 2], (3, 1, 2)]),
     "image_shape": st.sampled_from([None, None, (1, 6), (2, 2, 1), (2, 1, 2)]),

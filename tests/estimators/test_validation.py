@@ -11,7 +11,12 @@ from sklearn.utils.validation import validate_data
 from skreg import MLPRegressor
 from skreg.estimators.validation import is_valid, validated
 
-OPTIONS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32), "order": "C"}
+OPTIONS = {
+    "accept_sparse": "csr",
+    "dtype": (np.float64, np.float32),
+    "order": "C",
+    "ensure_all_finite": "allow-nan",
+}
 ROWS = np.arange(12.0).reshape(4, 3) - 5
 HUGE = np.full((4, 3), 1e308)
 INPUTS = {

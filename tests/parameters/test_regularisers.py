@@ -88,6 +88,7 @@ def test_every_parameter_that_takes_a_regulariser_is_listed():
         *("clip_norm", "standardize", "warm_start", "random_state", "device", "dtype"),
         *("callbacks", "verbose", "loss", "quantile", "class_weight"),
         *("fit_intercept", "feature_groups", "feature_penalties"),
+        "categorical_features",
     }
     names = {*signature(MLPClassifier).parameters, *signature(MLPRegressor).parameters}
     assert names - others == REGULARISERS.keys()
