@@ -24,6 +24,7 @@ ORDER = {
         "combined",
         "checks",
     ],
+    "losses": ["links", "contract", "kinds", "checks"],
     "networks": [
         "activations",
         "columns",
@@ -31,7 +32,6 @@ ORDER = {
         "contract",
         "convolution",
         "first_models",
-        "losses",
         "chain",
         "embeddings",
         "products",
@@ -161,6 +161,7 @@ ORDER = {
         "scoring",
         "guesses",
         "score_checks",
+        "given_losses",
         "monitoring",
         "preparation",
         "request",

@@ -13,6 +13,7 @@ from skreg.compatibility import (
     RealNotInt,
     StrOptions,
 )
+from skreg.losses.contract import Loss
 from skreg.networks.activations import ACTIVATIONS
 from skreg.parameters.intervals import (
     BETWEEN_0_AND_1,
@@ -59,7 +60,7 @@ CONSTRAINTS = {
     "max_samples": [COUNT, Interval(RealNotInt, 0, 1, closed="right")],
     "early_stopping": ["boolean"],
     # `check_conflicts` names the scores that a misspelt name resembles.
-    "monitor": [str, callable],
+    "monitor": [str, callable, Loss],
     "validation_fraction": [BETWEEN_0_AND_1, None],
     "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
     "tol": [NON_NEGATIVE],

@@ -13,6 +13,8 @@ from skreg.training.request import OptimizerState
 CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
 # Weights and losses are seldom larger than this unless the network diverges.
 USUAL = 100
+# Inverse links whose results are no larger than what they are given, or than 1.
+MODERATE_LINKS = ("identity", "logistic", "softmax")
 # Number of rows whose predictions are checked if some are larger.
 JUDGED_ROWS = 200
 
@@ -151,7 +153,7 @@ def _is_usable(result, rows, prepared):
     numbers = [np.abs(array).max() for array in result.state]
     numbers += result.tracker.loss_curve[-1:]
     is_safe = layout.scaling.offset is not None or np.isfinite(result.kkt_violation)
-    grows = layout.loss.out_activation == "exp"
+    grows = layout.loss.out_activation not in MODERATE_LINKS
     if is_safe and max(numbers) < USUAL and not grows:
         return True
     inference = Inference(layout, [result.state], prepared.device)

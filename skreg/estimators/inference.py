@@ -15,6 +15,7 @@ from skreg.parameters.devices import device_here
 from skreg.training.compiled_passes import SHARED_PRODUCTS
 from skreg.training.compiled_plan import (
     NetworkPlan,
+    covers_loss,
     covers_network,
     covers_rows,
     is_huge,
@@ -203,6 +204,8 @@ class Inference:
         """Return a plan of the networks, or None, as `_with_library`."""
         network, found = self.network, library()
         if found is None or not covers_rows(X, self._scaling):
+            return None
+        if not covers_loss(self._layout.loss):
             return None
         if self._plan is None or not self._plan.is_current():
             weight = network.weights[0]

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skreg.networks.losses import CLASSIFICATION_LOSSES
+from skreg.losses.kinds import CLASSIFICATION_LOSSES
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
 from skreg.estimators.numeric_targets import Numbers
+from skreg.losses.contract import Loss
 from skreg.networks.architecture import Architecture, architecture_of, difference
 from skreg.networks.columns import places_of
-from skreg.networks.losses import Loss
 from skreg.parameters.checks import check_hidden_layer_sizes
 
 

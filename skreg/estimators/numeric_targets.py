@@ -7,7 +7,11 @@ import numpy as np
 from sklearn.utils import column_or_1d
 
 from skreg.data.moments import Moments
-from skreg.networks.losses import REGRESSION_LOSSES, PoissonLoss, QuantileLoss
+from skreg.losses.contract import Loss
+from skreg.losses.kinds import REGRESSION_LOSSES, QuantileLoss
+
+# How targets are scaled under an inverse link. Under others they stay as they are.
+SCALINGS = {"identity": "standard", "exp": "mean"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +67,7 @@ class Numbers:
         fit_intercept : bool, default=True
         """
         targets = replace(self, has_intercept=bool(fit_intercept))
-        if not standardize:
+        if not standardize or scaling_for(loss) is None:
             return targets
         return targets.scaled_by(self.moments(rows), loss)
 
@@ -74,13 +78,15 @@ class Numbers:
 
     def scaled_by(self, moments, loss):
         """Return the targets with the centre and the scale of some `Moments`."""
-        mean, scale = moments.mean, moments.scale
+        mean, scale, kind = moments.mean, moments.scale, scaling_for(loss)
+        if kind is None:
+            return self
         if not self.has_intercept:
-            return self if isinstance(loss, PoissonLoss) else replace(self, scale=scale)
+            return self if kind == "mean" else replace(self, scale=scale)
         constants = None
         if moments.is_constant.any():
             constants = np.where(moments.is_constant, mean, np.nan)
-        if isinstance(loss, PoissonLoss):
+        if kind == "mean":
             scale = np.where(mean > 0, mean, 1.0)
             return replace(self, scale=scale, constants=constants)
         return replace(self, offset=mean, scale=scale, constants=constants)
@@ -174,9 +180,16 @@ def learn_numbers(y, owner):
     return y, Numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, dtype)
 
 
-def regression_loss(name, quantile):
+def scaling_for(loss):
+    """Return how targets are scaled for a loss: "standard", by their "mean" or None."""
+    return SCALINGS.get(loss.out_activation) if loss.scales_targets else None
+
+
+def regression_loss(given, quantile):
     """Return the loss that the parameters `loss` and `quantile` stand for."""
-    kind = REGRESSION_LOSSES[name]
+    if isinstance(given, Loss):
+        return given
+    kind = REGRESSION_LOSSES[given]
     return kind(quantile) if kind is QuantileLoss else kind()
 
 
@@ -214,7 +227,7 @@ def _numeric(y, owner):
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def check_values(y, loss, is_whole):
+def check_values(y, loss, given, is_whole):
     """Raise if a loss cannot take some targets.
 
     Parameters
@@ -222,13 +235,34 @@ def check_values(y, loss, is_whole):
     y : ndarray
         Checked, unencoded targets.
     loss : Loss
+    given : object
+        The parameter that stands for the loss, for the message.
     is_whole : bool
         Whether the scale is that of these targets alone.
     """
-    if not isinstance(loss, PoissonLoss):
+    low, high = loss.target_range
+    if (low, high) == (-math.inf, math.inf):
         return
-    if np.any(y < 0) or (is_whole and not np.any(y > 0)):
+    needs_scale = is_whole and scaling_for(loss) == "mean"
+    if np.any((y < low) | (y > high)) or (needs_scale and not np.any(y > 0)):
+        wanted = "not negative" if low == 0 else f"at least {low:g}"
+        if high < math.inf:
+            wanted = f"between {low:g} and {high:g}"
+        if scaling_for(loss) == "mean":
+            wanted += " and not all zero"
         raise ValueError(
-            "loss='poisson' needs targets that are not negative and not all zero, got "
-            f"values from {y.min():g} to {y.max():g}."
+            f"loss={given!r} needs targets that are {wanted}, got values from "
+            f"{y.min():g} to {y.max():g}."
         )
+
+
+def has_positive_targets(given):
+    """Return whether the parameter `loss` needs targets that are not negative.
+
+    Parameters
+    ----------
+    given : object
+        Not checked yet.
+    """
+    kind = REGRESSION_LOSSES.get(given) if isinstance(given, str) else given
+    return getattr(kind, "target_range", (-math.inf, math.inf))[0] >= 0

@@ -292,9 +292,10 @@ def prepare_rows(estimator, data, train, validation, earlier=NEW):
     known = earlier.layout
     loss = estimator._loss_of(data.targets)
     is_whole = known is None and not earlier.is_step
-    check_values(train.y, loss, is_whole)
+    given = getattr(estimator, "loss", None)
+    check_values(train.y, loss, given, is_whole)
     if validation is not None:
-        check_values(validation.y, loss, is_whole=False)
+        check_values(validation.y, loss, given, is_whole=False)
     if known is None:
         kinds, is_step = (data.inputs, data.targets), earlier.is_step
         layout = learn_layout(estimator, *kinds, loss, train, data.columns, is_step)

@@ -10,11 +10,13 @@ from sklearn.metrics import r2_score
 from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.numeric_targets import (
+    has_positive_targets,
     learn_numbers,
     r_squared,
     regression_loss,
 )
-from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.losses.contract import Loss
+from skreg.losses.kinds import REGRESSION_LOSSES
 from skreg.parameters.intervals import BETWEEN_0_AND_1
 from skreg.training.threads import threads_for
 from skreg.typing import ArrayLike, MatrixLike, NDArray
@@ -25,7 +27,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
 
     _parameter_constraints = {
         **BaseNetwork._parameter_constraints,
-        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
         "quantile": [BETWEEN_0_AND_1],
     }
     _numeric_targets = True
@@ -33,7 +35,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = self.loss == "poisson"
+        tags.target_tags.positive_only = has_positive_targets(self.loss)
         return tags
 
     def _learn_targets(self, y, classes, owner):

@@ -11,6 +11,7 @@ from skreg.data.batches import count_batches
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.scaling import scaled
 from skreg.estimators.full_batch import n_batch_rows
+from skreg.estimators.given_losses import check_given_loss
 from skreg.estimators.input_penalties import input_penalties
 from skreg.estimators.members import (
     drawn_rows,
@@ -19,6 +20,7 @@ from skreg.estimators.members import (
     n_trained,
 )
 from skreg.estimators.monitoring import validation_score
+from skreg.losses.contract import Loss
 from skreg.networks.architecture import Start, state_names
 from skreg.networks.columns import places_of
 from skreg.parameters.checks import per_layer
@@ -55,6 +57,9 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
     """
     layout, rows = prepared.layout, prepared.train
     dtype = training_dtype_name(estimator, prepared)
+    train = layout.encoded(rows, dtype)
+    if isinstance(getattr(estimator, "loss", None), Loss):
+        check_given_loss("loss", layout.loss, train, getattr(torch, dtype))
     settings = layer_settings(estimator, layout.architecture) | step_settings(estimator)
     n_layers = len(settings["l1"])
     return FitRequest(
@@ -63,7 +68,7 @@ def make_request(estimator, prepared, seed, before=None, is_step=False, is_score
         solver=estimator.solver,
         dtype=getattr(torch, dtype),
         device=prepared.device,
-        train=layout.encoded(rows, dtype),
+        train=train,
         validation=prepared.validation and layout.encoded(prepared.validation, dtype),
         scaling=layout.scaling,
         settings=settings | pruning_setting(estimator, before, n_layers, is_step),
@@ -228,7 +233,7 @@ def _monitored(estimator, prepared):
 
     A request holds encoded targets, and scores are computed from those of the user.
     """
-    if callable(estimator.monitor):
+    if callable(estimator.monitor) or isinstance(estimator.monitor, Loss):
         return estimator.monitor
     if not type(estimator).__module__.startswith("skreg."):
         return estimator.monitor, type(estimator)  # it may predict in any way

@@ -91,15 +91,14 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """Return the network to tune if `estimator` is None."""
 
     @abstractmethod
-    def _average(self, prototype, targets):
+    def _average(self, prototype, data):
         """Return how predictions are averaged, judged and calibrated.
 
         Parameters
         ----------
         prototype : MLPClassifier or MLPRegressor
             The network with the settings that all candidates share.
-        targets : Labels or Numbers
-            The kind of the targets.
+        data : SearchData
 
         Returns
         -------
@@ -197,7 +196,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         folds = folds_of(self, X, y, weight, split_params, seed)
         data = SearchData(checked, weight, folds, score_params)
         seeds = rng.randint(2**31 - 1, size=len(data.folds) + 1).tolist()
-        average = self._average(prototype, checked.targets)
+        average = self._average(prototype, data)
         is_default = self.scoring is None
         if not is_default:
             self._check_scoring(data)

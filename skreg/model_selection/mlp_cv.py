@@ -23,7 +23,7 @@ from skreg.model_selection.defaults import SETTINGS, SMOOTHING
 from skreg.model_selection.documentation import SECTIONS
 from skreg.model_selection.number_average import NumberAverage
 from skreg.model_selection.prediction_averages import mean_over, tempered
-from skreg.model_selection.target_loss import TargetLoss
+from skreg.model_selection.target_loss import target_loss
 from skreg.typing import (
     ArrayLike,
     ClassWeight,
@@ -142,8 +142,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     def _default_estimator(self):
         return MLPClassifier(label_smoothing=SMOOTHING, **SETTINGS)
 
-    def _average(self, prototype, targets):
-        return ClassAverage(targets)
+    def _average(self, prototype, data):
+        return ClassAverage(data.checked.targets)
 
     def predict_proba(self, X: MatrixLike) -> NDArray[Any]:
         """Return the calibrated mean of the probabilities of the networks.
@@ -287,8 +287,8 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
     def _default_estimator(self):
         return MLPRegressor(**SETTINGS)
 
-    def _average(self, prototype, targets):
-        return NumberAverage(TargetLoss(prototype))
+    def _average(self, prototype, data):
+        return NumberAverage(target_loss(prototype, data))
 
     @document
     def score(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import make_scorer
 
-from skreg.model_selection.target_loss import TargetLoss
+from skreg.model_selection.target_loss import MeanLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +16,11 @@ class NumberAverage:
 
     Parameters
     ----------
-    loss : TargetLoss
+    loss : MeanLoss
         The loss of the network.
     """
 
-    loss: TargetLoss
+    loss: MeanLoss
 
     @property
     def scoring(self):

@@ -1,1 +1,1 @@
-"""Stacked networks: layers, initial weights, losses, and their derivatives."""
+"""Stacked networks: layers, initial weights, and their derivatives."""

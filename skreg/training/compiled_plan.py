@@ -19,7 +19,7 @@ from skreg.compiled.structures import (
 from skreg.networks.architecture import parameter_shapes
 from skreg.networks.columns import places_of
 from skreg.networks.embeddings import encoding
-from skreg.networks.losses import (
+from skreg.losses.kinds import (
     AbsoluteError,
     BinaryLogLoss,
     HuberLoss,
@@ -83,6 +83,16 @@ def _is_as_built(module):
     )
 
 
+def covers_loss(loss):
+    """Return whether the library has a loss; not those of users, even if they derive.
+
+    Parameters
+    ----------
+    loss : Loss
+    """
+    return type(loss) in LOSSES
+
+
 def covers_rows(x, scaling):
     """Return whether the library can read rows and scale them in their precision."""
     if x.dtype not in (np.float32, np.float64):
@@ -113,7 +123,7 @@ def covers_gradient(problem):
     on = {name for name, is_on in problem.noise.active.items() if is_on}
     return (
         covers_network(problem.module)
-        and type(problem.loss) in LOSSES
+        and covers_loss(problem.loss)
         and on <= NOISE
         and problem.batches.augmentation is None
         and covers_rows(problem.batches.pool.x, problem.batches.scaling)

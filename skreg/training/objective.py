@@ -6,7 +6,7 @@ import torch
 
 from skreg.compiled.library import library
 from skreg.data.batches import Batches
-from skreg.networks.losses import Loss
+from skreg.losses.contract import Loss
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
 from skreg.training.compiled_passes import Passes

@@ -13,7 +13,7 @@ from _numeric import request_of
 from skreg import MLPClassifier, MLPRegressor
 from skreg.compiled.structures import ACTIVATIONS
 from skreg.estimators import inference
-from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.losses.kinds import REGRESSION_LOSSES
 from skreg.training.train import train
 
 # Few epochs on purpose.

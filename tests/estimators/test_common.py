@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skreg import CNNRegressor, MLPRegressor, MLPRegressorCV
-from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.losses.kinds import REGRESSION_LOSSES
 
 # Few epochs on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skreg import CNNRegressor, MLPRegressor, MLPRegressorCV
-from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.losses.kinds import REGRESSION_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}

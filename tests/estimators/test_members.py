@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from skreg import MLPClassifier, MLPRegressor
 from skreg.estimators.members import member_seeds
-from skreg.networks.losses import REGRESSION_LOSSES
+from skreg.losses.kinds import REGRESSION_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

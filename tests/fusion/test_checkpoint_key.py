@@ -18,7 +18,7 @@ import skreg.fusion.keys
 from skreg import ImageAugmenter, MLPRegressor
 from skreg.fusion.keys import keys_of
 from skreg.networks.architecture import Architecture, Start
-from skreg.networks.losses import HuberLoss, QuantileLoss, SquaredError
+from skreg.losses.kinds import HuberLoss, QuantileLoss, SquaredError
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.input_penalties import InputPenalties
 from skreg.training.noise import Noise

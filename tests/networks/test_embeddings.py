@@ -21,7 +21,7 @@ from skreg.fusion.checkpoint import Checkpoint
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.networks.embeddings import PiecewiseLinear
 from skreg.networks.initial import initial_state
-from skreg.networks.losses import SquaredError
+from skreg.losses.kinds import SquaredError
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import GroupLasso
 from skreg.training.grouping import group_key

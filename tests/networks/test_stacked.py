@@ -22,7 +22,7 @@ from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import Architecture, state_names, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import Activation, BatchNorm, Dropout, Linear
-from skreg.networks.losses import CLASSIFICATION_LOSSES, SquaredError
+from skreg.losses.kinds import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.stacked import StackedNetwork
 
 BATCHNORMS = [None, "before", "after"]

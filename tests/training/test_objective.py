@@ -18,7 +18,7 @@ from skreg.data.rows import Rows
 from skreg.data.scaling import StackedScaling
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.networks.losses import LogLoss
+from skreg.losses.kinds import LogLoss
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES

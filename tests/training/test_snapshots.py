@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
-from skreg.networks.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from skreg.losses.kinds import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from skreg.training.tracker import Tracker
 from skreg.training.train import train
 

@@ -13,7 +13,7 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from skreg.networks.losses import (
+from skreg.losses.kinds import (
     CLASSIFICATION_LOSSES,
     REGRESSION_LOSSES,
     BinaryLogLoss,
