@@ -1,6 +1,7 @@
 """The list of estimators and configurations for the contract tests."""
 
 import numpy as np
+from _losses import Expectile
 from sklearn.base import RegressorMixin
 
 from skreg import (
@@ -111,7 +112,10 @@ ALL_CONFIGURATIONS = CONFIGURATIONS | {
 
 # Classifiers have class weights on top of them, and regressors losses.
 OF_CLASSIFIERS = {"balanced": {"class_weight": "balanced"}}
-OF_REGRESSORS = {"poisson": {"loss": "poisson"}} | {
+OF_REGRESSORS = {
+    "poisson": {"loss": "poisson"},
+    "own_loss": {"loss": Expectile(0.5), "early_stopping": True, "monitor": Expectile(0.5)},
+} | {
     loss: POLISHED | {"loss": loss, "l1": 1e-3}
     for loss in ("absolute_error", "huber", "quantile")
 }

@@ -11,6 +11,7 @@ from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.convolutional import ConvolutionalMixin, image_constraints
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
+from skreg.losses.contract import Loss
 from skreg.typing import (
     ClassWeight,
     PerLayer,
@@ -110,7 +111,7 @@ class CNNClassifier(ConvolutionalMixin, BaseClassifierNetwork):
         bootstrap: bool = False,
         max_samples: float = 1.0,
         early_stopping: bool = False,
-        monitor: str | Callable[..., float] = "loss",
+        monitor: str | Callable[..., float] | Loss = "loss",
         validation_fraction: float | None = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 1e-4,
@@ -207,7 +208,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         data_format: Literal["channels_last", "channels_first"] = "channels_last",
         kernel_size: Sizes = 3,
         pool: Sizes = 2,
-        loss: str = "squared_error",
+        loss: str | Loss = "squared_error",
         quantile: float = 0.5,
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
@@ -234,7 +235,7 @@ class CNNRegressor(ConvolutionalMixin, BaseRegressorNetwork):
         bootstrap: bool = False,
         max_samples: float = 1.0,
         early_stopping: bool = False,
-        monitor: str | Callable[..., float] = "loss",
+        monitor: str | Callable[..., float] | Loss = "loss",
         validation_fraction: float | None = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 1e-4,

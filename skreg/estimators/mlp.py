@@ -10,6 +10,7 @@ from skreg.estimators.base import store_parameters
 from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.regressor import BaseRegressorNetwork
+from skreg.losses.contract import Loss
 from skreg.typing import (
     CategoricalFeatures,
     ClassWeight,
@@ -117,7 +118,7 @@ class MLPClassifier(BaseClassifierNetwork):
         bootstrap: bool = False,
         max_samples: float = 1.0,
         early_stopping: bool = False,
-        monitor: str | Callable[..., float] = "loss",
+        monitor: str | Callable[..., float] | Loss = "loss",
         validation_fraction: float | None = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 1e-4,
@@ -213,7 +214,7 @@ class MLPRegressor(BaseRegressorNetwork):
         hidden_layer_sizes: Sizes = (100,),
         activation: str = "relu",
         *,
-        loss: str = "squared_error",
+        loss: str | Loss = "squared_error",
         quantile: float = 0.5,
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
@@ -247,7 +248,7 @@ class MLPRegressor(BaseRegressorNetwork):
         bootstrap: bool = False,
         max_samples: float = 1.0,
         early_stopping: bool = False,
-        monitor: str | Callable[..., float] = "loss",
+        monitor: str | Callable[..., float] | Loss = "loss",
         validation_fraction: float | None = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 1e-4,

@@ -35,7 +35,8 @@ def keys_of(requests):
     -------
     list of {str, None}
         None for a fit that is not kept: one with skorch callbacks, one that reads or
-        leaves the state of an optimiser, or one whose monitor is a function.
+        leaves the state of an optimiser, or one whose monitor is a function, or whose
+        loss or monitor is of a class outside skreg, the code of which may change.
     """
     digests = {}  # by identity, which is valid while the requests are alive
     return [_key(request, digests) for request in requests]

@@ -16,18 +16,20 @@ class LogLoss(Loss):
 
     out_activation = "softmax"
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return log_softmax(score).mul_(target).neg_()
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return softmax(score).sub_(target)
 
-    def curvature(self, score, target, direction):
+    def curvature(
+        self, score: torch.Tensor, target: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
         probability = softmax(score)
         moved = probability * direction
         return moved - probability * moved.sum(-1, keepdim=True)
 
-    def uniform_target(self, n_outputs):
+    def uniform_target(self, n_outputs: int) -> float:
         """Return the target that favours no class, for label smoothing."""
         return 1 / n_outputs
 
@@ -41,19 +43,21 @@ class BinaryLogLoss(Loss):
 
     out_activation = "logistic"
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         # Beyond 40, softplus(z) - z is below the spacing of float64. Without any
         # threshold, exp(z) would overflow.
         log_partition = functional.softplus(score, threshold=40)
         return log_partition.addcmul_(target, score, value=-1)
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(score).sub_(target)
 
-    def curvature(self, score, target, direction):
+    def curvature(
+        self, score: torch.Tensor, target: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
         return torch.sigmoid(score) * torch.sigmoid(-score) * direction
 
-    def uniform_target(self, n_outputs):
+    def uniform_target(self, n_outputs: int) -> float:
         """Return the target that favours no class, for label smoothing."""
         return 0.5
 
@@ -64,13 +68,15 @@ class SquaredError(Loss):
 
     is_quadratic = True
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (score - target).square_().mul_(0.5)
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return score - target
 
-    def curvature(self, score, target, direction):
+    def curvature(
+        self, score: torch.Tensor, target: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
         return direction
 
 
@@ -80,10 +86,10 @@ class AbsoluteError(Loss):
 
     has_curvature = False
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (score - target).abs_()
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (score - target).sign_()
 
 
@@ -99,15 +105,17 @@ class HuberLoss(Loss):
 
     delta: float = 1.0
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         residual = score - target
         clipped = residual.clamp(-self.delta, self.delta)
         return clipped * (residual - clipped * 0.5)
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (score - target).clamp_(-self.delta, self.delta)
 
-    def curvature(self, score, target, direction):
+    def curvature(
+        self, score: torch.Tensor, target: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
         return ((score - target).abs() <= self.delta) * direction
 
 
@@ -118,14 +126,16 @@ class PoissonLoss(Loss):
     out_activation = "exp"
     target_range = 0.0, inf
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         saturated = torch.special.xlogy(target, target) - target
         return score.exp().addcmul_(target, score, value=-1).add_(saturated)
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return score.exp().sub_(target)
 
-    def curvature(self, score, target, direction):
+    def curvature(
+        self, score: torch.Tensor, target: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
         return score.exp() * direction
 
 
@@ -144,11 +154,11 @@ class QuantileLoss(Loss):
     quantile: float = 0.5
     has_curvature = False
 
-    def elementwise(self, score, target):
+    def elementwise(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         residual = target - score
         return torch.maximum(self.quantile * residual, (self.quantile - 1) * residual)
 
-    def derivative(self, score, target):
+    def derivative(self, score: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         below = (score > target).to(score.dtype).sub_(self.quantile)
         return torch.where(score == target, 0.0, below)
 

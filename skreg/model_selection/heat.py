@@ -15,7 +15,8 @@ from skreg.model_selection.trials import Trial
 UNKEPT = (
     "checkpoint needs networks and a score that can be compared with those of an "
     "earlier call. Functions cannot: leave callbacks of the estimator unset, give "
-    "names for its monitor and for scoring, and no function in augment."
+    "names for its monitor and for scoring, no loss of your own, and no function in "
+    "augment."
 )
 
 
