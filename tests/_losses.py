@@ -30,8 +30,10 @@ class Expectile(Loss):
         self.share = share
 
     def elementwise(self, score, target):
-        factor = torch.where(score < target, self.share, 1 - self.share)
-        return factor * (score - target) ** 2
+        square = (score - target) ** 2
+        return torch.where(
+            score < target, self.share * square, (1 - self.share) * square
+        )
 
 
 class Tweedie(Loss):

@@ -57,6 +57,9 @@ class Loss(ABC):
     such as the `delta` of `HuberLoss`, which is in standard deviations. Set
     ``scales_targets = False`` if they must keep their unit.
 
+    Numbers beside tensors keep the precision of these, but ``torch.where`` of two
+    numbers, and a comparison times a number, are in single precision.
+
     Automatic differentiation takes longer than a `derivative` written by hand, and both
     are slower than the losses by name, which the compiled library computes.
 
@@ -72,9 +75,10 @@ class Loss(ABC):
     ...         self.factor = factor
     ...
     ...     def elementwise(self, score, target):
-    ...         residual = target - score
-    ...         weight = torch.where(residual < 0, self.factor, 1.0)
-    ...         return weight * residual**2 / 2
+    ...         half_square = (target - score) ** 2 / 2
+    ...         return torch.where(
+    ...             target < score, self.factor * half_square, half_square
+    ...         )
     >>> import torch
     >>> loss = AsymmetricSquaredError(4.0)
     >>> check_loss(loss)
