@@ -141,11 +141,12 @@ CONVOLUTIONS = """
 """
 
 LOSSES = """
-    loss : str, default="squared_error"
+    loss : str or Loss, default="squared_error"
         "squared_error" is half the squared difference; "absolute_error"; "huber"
         becomes linear at 1, which is a standard deviation of standardised targets;
         "poisson" is half the Poisson deviance with a log link; "quantile" is the
-        pinball loss.
+        pinball loss. Or a loss of `skreg.losses`, such as ``HuberLoss(0.5)``, or of
+        your own; fits with one of your own are not kept in checkpoints.
     quantile : float, default=0.5
         Which quantile ``loss="quantile"`` predicts.
 """
@@ -225,9 +226,12 @@ MEMBERS = N_MEMBERS.rstrip() + SHARED.rstrip() + DRAWN
 TRAINING = """
     early_stopping : bool, default=False
         Stop training when the score of validation rows no longer improves.
-    monitor : str or callable, default="loss"
+    monitor : str, callable or Loss, default="loss"
         Score of the validation rows: "loss", the loss without penalties, or the name of
-        a scorer, or a scorer; greater is better. A score by name is that of labels
+        a scorer, or a scorer; greater is better. Or a loss of `skreg.losses` or of your
+        own, whose mean over the rows is watched; less is better. It gets the raw
+        outputs and targets of the loss that is minimised, and needs the same inverse
+        link. A score by name is that of labels
         coded as 0, 1, ... in the order of `classes_`, so that "f1" is that of the
         second of two classes. Scores of probabilities know all classes, also those that
         the rows lack. A score that is undefined for the predictions is the worst; one
@@ -353,7 +357,8 @@ ACTIVATION = """
 
 SCALED_TARGETS = """
         The targets are standardised too, and predictions scaled back; under the
-        Poisson loss they are divided by their mean.
+        Poisson loss they are divided by their mean. For other losses see
+        `skreg.losses.Loss`.
 """
 
 LABEL_SMOOTHING = """

@@ -72,7 +72,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         return self._fit(X, y, sample_weight, is_step=True)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Return the predicted mean, median or quantile.
+        """Return the predicted mean, median or quantile, or what an own loss predicts.
 
         Parameters
         ----------

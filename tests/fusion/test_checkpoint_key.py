@@ -11,6 +11,7 @@ import skorch
 import torch
 from _estimators import data
 from _fitted import key_of, prepared_request
+from _losses import Expectile
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, make_scorer
 
@@ -102,6 +103,14 @@ def test_what_decides_the_result_changes_the_key(field, base):
     other = key_of(replace(base, **{field: value}))
     assert other is not None
     assert other != key_of(base)
+
+
+def test_losses_as_objects(base):
+    """Those of skreg are known by their parameters. The code of others may change."""
+    for field in ("loss", "monitor"):
+        keys = [key_of(replace(base, **{field: HuberLoss(d)})) for d in (1.0, 1.0, 0.5)]
+        assert keys[0] == keys[1] != keys[2] is not None
+        assert key_of(replace(base, **{field: Expectile(0.5)})) is None
 
 
 def test_clipping_changes_the_key(base):
