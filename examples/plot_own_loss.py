@@ -2,20 +2,20 @@
 What if no loss fits?
 =====================
 
-Targets may be of a kind that no built-in loss is made for: amounts that are mostly zero,
-or times of which only a lower bound is known. ``loss`` then takes a loss of your own.
-This example writes two of them, from one function each to a search, on simulated data
-whose truth is known.
+Targets may be of a kind that no built-in loss is made for: amounts many of which are
+zero, or times of which only a lower bound is known. ``loss`` then takes a loss of your
+own. This example writes two of them, from one function each to a search, on simulated
+data whose truth is known.
 """
 
 # %%
-# Amounts that are mostly zero
-# ----------------------------
+# Amounts with many zeros
+# -----------------------
 # The claims of 4,000 insured: a Poisson number of them, of exponentially distributed
 # amounts. Two of eight inputs matter, and one of these not linearly. Their number and
 # their size rise alike with the expected total. Totals then have Tweedie's distribution
-# with a power of 1.5: the variance is proportional to this power of the mean, many totals
-# are zero, and some are large.
+# with a power of 1.5: the variance is proportional to this power of the mean, many
+# totals are zero, and some are large.
 
 import numpy as np
 
@@ -53,10 +53,11 @@ class Tweedie(Loss):
 check_loss(Tweedie(1.5))
 
 # %%
-# It is a parameter like any other. Here a grid chooses between three powers, the Poisson
-# loss and the squared error, by the deviance of held-out rows. Inside ``skreg.fused()``
-# networks whose losses are equal train as one. Predictions of the squared error can be
-# negative, for which there is no deviance, so they are raised to a small number.
+# It is a parameter like any other. Here a grid chooses between three powers, the
+# Poisson loss and the squared error, by the deviance of held-out rows. Inside
+# ``skreg.fused()`` networks whose losses are equal train as one. Predictions of the
+# squared error can be negative, for which there is no deviance, so they are raised to a
+# small number.
 
 from sklearn.metrics import make_scorer, mean_tweedie_deviance
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -83,7 +84,9 @@ for params, score in zip(
     print(f"{params['loss']!s:20} {-score:.3f}")
 
 # %%
-# The truth is the expected amount, which is known here. Its deviance is the least that a
+# The squared error, for which large amounts count most, is far behind. The losses under
+# which the variance rises with the mean are close together, whatever the power. The
+# truth is the expected amount, which is known here. Its deviance is the least that a
 # model can reach on average.
 
 from sklearn.linear_model import TweedieRegressor
@@ -104,8 +107,9 @@ for name, prediction in predictions.items():
 # ------------------------------------------
 # Survival times are censored: of those who are alive at the end of a study, one knows
 # only that they lived for so long. Here times have a Weibull distribution whose scale
-# depends on the second input. Its shape depends on how far the first one is from zero, so
-# hazards are not proportional, and curves cross. About 40 % of the times are censored.
+# depends on the second input. Its shape depends on how far the first one is from zero,
+# so hazards are not proportional, and curves cross. About 40 % of the times are
+# censored.
 
 X = rng.normal(size=(4000, 8))
 shape = np.where(np.abs(X[:, 0]) > 0.7, 0.7, 2.0)
@@ -116,12 +120,13 @@ has_event, seen = times <= end, np.minimum(times, end)
 print(f"{1 - has_event.mean():.0%} censored")
 
 # %%
-# In discrete time (`Gensheimer and Narasimhan 2019 <https://doi.org/10.7717/peerj.6257>`_)
-# the loss is a sum over intervals: for each interval that a row enters, the log loss of
-# whether it ends there. So there is an output for each interval, the log-odds of its
-# hazard, and a target for each: 1 is an event, 0 is none, and -1 is an interval that the
-# row was not at risk in, which adds nothing. As in the paper, a censored time
-# counts for the intervals of which it covers at least half.
+# In discrete time (`Gensheimer and Narasimhan 2019
+# <https://doi.org/10.7717/peerj.6257>`_) the loss is a sum over intervals: for each
+# interval that a row enters, the log loss of whether it ends there. So there is an
+# output for each interval, the log-odds of its hazard, and a target for each: 1 is an
+# event, 0 is none, and -1 is an interval that the row was not at risk in, which adds
+# nothing. As in the paper, a censored time counts for the intervals of which it covers
+# at least half.
 
 edges = np.linspace(0, 6, 13)
 
@@ -167,9 +172,10 @@ def survival(hazard):
 predicted = survival(network.predict(X_test))
 
 # %%
-# Without inputs, the same hazards are the actuarial life table: the events in an interval
-# divided by the rows at risk. A linear model, ``hidden_layer_sizes=()``, is a logistic
-# regression for each interval. The true curves are those of the Weibull distribution.
+# Without inputs, the same hazards are the actuarial life table: the events in an
+# interval divided by the rows at risk. A linear model, ``hidden_layer_sizes=()``, is a
+# logistic regression for each interval. The true curves are those of the Weibull
+# distribution.
 
 is_at_risk = y_train >= 0
 table = (y_train == 1).sum(axis=0) / is_at_risk.sum(axis=0)
@@ -183,7 +189,9 @@ curves = {
     "network": predicted,
 }
 for name, curve in curves.items():
-    print(f"{name:12} mean distance to the true curve {np.abs(curve - true).mean():.3f}")
+    print(
+        f"{name:12} mean distance to the true curve {np.abs(curve - true).mean():.3f}"
+    )
 
 # %%
 # Two persons with crossing curves:
@@ -205,13 +213,13 @@ plt.show()
 # %%
 # What about Cox's model?
 # -----------------------
-# Its partial likelihood compares each event with all rows that were at risk at that time,
-# so the loss of a row depends on other rows. A loss of skreg may not: the objective is a
-# weighted mean over rows, of which a batch is a sample, whichever rows it holds. Nearly
-# everything relies on this: a row of weight 2 equals a row given twice, equal rows are
-# merged, full gradients are summed in parts that fit the memory, and the networks of a
-# stack have batches of different sizes. Over the rows of a batch, Cox's loss would be
-# another function for each batch size. ``check_loss`` refuses it:
+# Its partial likelihood compares each event with all rows that were at risk at that
+# time, so the loss of a row depends on other rows. A loss of skreg may not: the
+# objective is a weighted mean over rows, of which a batch is a sample, whichever rows
+# it holds. Nearly everything relies on this: a row of weight 2 equals a row given
+# twice, equal rows are merged, full gradients are summed in parts that fit the memory,
+# and the networks of a stack have batches of different sizes. Over the rows of a batch,
+# Cox's loss would be another function for each batch size. ``check_loss`` refuses it:
 
 
 class Cox(Loss):
@@ -226,6 +234,6 @@ except AssertionError as error:
     print(error)
 
 # %%
-# Discrete hazards are a likelihood of single rows, need no proportional hazards, and give
-# probabilities without a second estimate of the baseline. With short intervals, Cox's
-# model is their special case in which the inputs shift all intervals alike.
+# Discrete hazards are a likelihood of single rows, need no proportional hazards, and
+# give probabilities without a second estimate of the baseline. With short intervals,
+# Cox's model is their special case in which the inputs shift all intervals alike.

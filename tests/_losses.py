@@ -48,7 +48,9 @@ class Tweedie(Loss):
     def elementwise(self, score, target):
         one, two = 1 - self.power, 2 - self.power
         saturated = target**two / (one * two)
-        return saturated - target * (one * score).exp() / one + (two * score).exp() / two
+        return (
+            saturated - target * (one * score).exp() / one + (two * score).exp() / two
+        )
 
     def derivative(self, score, target):
         one, two = 1 - self.power, 2 - self.power

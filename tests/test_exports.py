@@ -21,6 +21,15 @@ EXPORTS = {
         "Sum",
         "check_penalty",
     },
+    "losses": {
+        "AbsoluteError",
+        "HuberLoss",
+        "Loss",
+        "PoissonLoss",
+        "QuantileLoss",
+        "SquaredError",
+        "check_loss",
+    },
     "networks": set(),
     "parameters": set(),
     "data": set(),
@@ -59,15 +68,19 @@ EXPORTS = {
     },
 }
 # For those who look for them in a subpackage; `skreg` itself leaves them out.
-IN_SUBPACKAGES_ONLY = EXPORTS["penalties"] | {
-    "Certainty",
-    "Choice",
-    "ColumnRole",
-    "DataError",
-    "Statistics",
-    "Table",
-    "load_table",
-}
+IN_SUBPACKAGES_ONLY = (
+    EXPORTS["penalties"]
+    | EXPORTS["losses"]
+    | {
+        "Certainty",
+        "Choice",
+        "ColumnRole",
+        "DataError",
+        "Statistics",
+        "Table",
+        "load_table",
+    }
+)
 
 
 @pytest.mark.parametrize("package", EXPORTS)

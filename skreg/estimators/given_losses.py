@@ -25,4 +25,5 @@ def check_given_loss(parameter, loss, encoded, dtype):
         check_on_targets(loss, encoded.y[encoded.index], dtype)
     except AssertionError as error:
         # The cause is an error in the user's function, if it raised one.
-        raise ValueError(f"{parameter}={loss!r} cannot be used: {error}") from error.__cause__
+        cause = error.__cause__
+        raise ValueError(f"{parameter}={loss!r} cannot be used: {error}") from cause

@@ -34,6 +34,7 @@ def check_loss(
     Parameters
     ----------
     loss : Loss
+        The loss to check.
     target : array-like of shape (n_rows, n_outputs) or None, default=None
         Targets as the loss gets them, after their scaling. None draws numbers from the
         inside of `target_range`.
@@ -261,9 +262,10 @@ class _Checks:
     def check_link(self):
         """`link` undoes `inverse_link`, and both are what `out_activation` says."""
         loss, name = self.loss, self.loss.out_activation
-        own = type(loss)
-        is_known = name in LINKS
-        has_own = own.inverse_link is not Loss.inverse_link and own.link is not Loss.link
+        is_known, kind = name in LINKS, type(loss)
+        has_own = (
+            kind.inverse_link is not Loss.inverse_link and kind.link is not Loss.link
+        )
         if not is_known and not has_own:
             raise AssertionError(
                 f"out_activation={name!r} of {loss!r} is none of {list(LINKS)}. Use "
@@ -272,7 +274,9 @@ class _Checks:
         prediction = self.call("inverse_link", self.score)
         again = self.call("inverse_link", self.call("link", prediction))
         if not torch.allclose(again, prediction, rtol=1e-6, atol=1e-9):
-            raise AssertionError(f"link of {loss!r} is not the inverse of inverse_link.")
+            raise AssertionError(
+                f"link of {loss!r} is not the inverse of inverse_link."
+            )
         if is_known and not torch.allclose(
             LINKS[name].inverse(self.score), prediction, rtol=1e-6, atol=1e-9
         ):

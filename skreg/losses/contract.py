@@ -146,6 +146,7 @@ class Loss(ABC):
         Returns
         -------
         Tensor of shape (n_models, n_rows, n_outputs)
+            For each row, the product of its second derivatives and its direction.
         """
         if not self.has_curvature:
             return torch.zeros_like(direction)
@@ -167,10 +168,12 @@ class Loss(ABC):
         Parameters
         ----------
         score : Tensor of shape (..., n_outputs)
+            Raw outputs.
 
         Returns
         -------
         Tensor of the same shape
+            Predictions of scaled targets.
         """
         return LINKS[self.out_activation].inverse(score)
 
@@ -180,10 +183,13 @@ class Loss(ABC):
         Parameters
         ----------
         prediction : Tensor of shape (..., n_outputs)
+            Predictions of scaled targets. Those at a bound of the named links count as
+            the nearest number within.
 
         Returns
         -------
         Tensor of the same shape
+            Raw outputs.
         """
         return LINKS[self.out_activation].forward(prediction)
 
@@ -195,10 +201,12 @@ class Loss(ABC):
         Parameters
         ----------
         scores : Tensor of shape (n_models, n_rows, n_outputs)
+            Raw outputs of each network.
 
         Returns
         -------
         Tensor of shape (n_rows, n_outputs)
+            Raw outputs of the mean.
         """
         if self.out_activation in LINKS:
             return LINKS[self.out_activation].mean_score(scores)
@@ -215,6 +223,7 @@ class Loss(ABC):
         Parameters
         ----------
         score, target : Tensor of shape (n_models, n_rows, n_outputs)
+            Raw outputs and scaled targets.
         weight : Tensor of shape (n_models, n_rows, 1 or n_outputs), default=None
             Weight of each row i, or of each output l of each row. Weights that sum to
             one over the rows give a mean. None weighs each row ``1 / n_rows``.
@@ -222,6 +231,7 @@ class Loss(ABC):
         Returns
         -------
         Tensor of shape (n_models,)
+            The sum over rows and outputs.
         """
         loss = self.elementwise(score, target)
         if weight is None:
@@ -234,9 +244,17 @@ class Loss(ABC):
         target: torch.Tensor,
         weight: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return the gradient of `value`, a tensor of the shape of `score`.
+        """Return the gradient of `value`.
 
-        The parameters are those of `value`.
+        Parameters
+        ----------
+        score, target, weight : Tensor
+            As of `value`.
+
+        Returns
+        -------
+        Tensor of shape (n_models, n_rows, n_outputs)
+            The derivative with respect to `score`.
         """
         derivative = self.derivative(score, target)
         return derivative.mul_(1 / score.shape[1] if weight is None else weight)
@@ -247,7 +265,20 @@ class Loss(ABC):
         target: torch.Tensor,
         weight: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return `value` and `gradient`, whose parameters are the same."""
+        """Return `value` and `gradient`.
+
+        Parameters
+        ----------
+        score, target, weight : Tensor
+            As of `value`.
+
+        Returns
+        -------
+        value : Tensor of shape (n_models,)
+            The weighted loss of each model.
+        gradient : Tensor of shape (n_models, n_rows, n_outputs)
+            Its derivative with respect to `score`.
+        """
         value = self.value(score, target, weight)
         return value, self.gradient(score, target, weight)
 

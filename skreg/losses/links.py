@@ -1,6 +1,7 @@
 """The inverse links of losses: from raw outputs to what they predict."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -22,9 +23,9 @@ class Link(NamedTuple):
         those whose inverse link is the mean of the networks' predictions.
     """
 
-    inverse: object
-    forward: object
-    mean_score: object
+    inverse: Callable[[torch.Tensor], torch.Tensor]
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    mean_score: Callable[[torch.Tensor], torch.Tensor]
 
 
 def _same(values):

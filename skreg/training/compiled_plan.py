@@ -16,9 +16,6 @@ from skreg.compiled.structures import (
     PARAMETER,
     PLAN,
 )
-from skreg.networks.architecture import parameter_shapes
-from skreg.networks.columns import places_of
-from skreg.networks.embeddings import encoding
 from skreg.losses.kinds import (
     AbsoluteError,
     BinaryLogLoss,
@@ -28,6 +25,9 @@ from skreg.losses.kinds import (
     QuantileLoss,
     SquaredError,
 )
+from skreg.networks.architecture import parameter_shapes
+from skreg.networks.columns import places_of
+from skreg.networks.embeddings import encoding
 from skreg.training.noise import cuts
 
 # In the order of their codes in `compiled/src/plan.h`.

@@ -9,8 +9,8 @@ from skreg.augmentation.parameter import is_random
 from skreg.data.batches import count_batches
 from skreg.data.rows import Rows
 from skreg.data.scaling import Scaling
-from skreg.networks.architecture import Architecture, Start
 from skreg.losses.contract import Loss
+from skreg.networks.architecture import Architecture, Start
 from skreg.parameters.regularisers import regularisers
 from skreg.training.gradual_pruning import ramp_length
 from skreg.training.input_penalties import InputPenalties

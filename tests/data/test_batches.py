@@ -13,9 +13,9 @@ from skreg.data.batches import Batches, Pool, count_batches
 from skreg.data.random_streams import ORDER, Streams
 from skreg.data.rows import Rows
 from skreg.data.scaling import StackedScaling
+from skreg.losses.kinds import SquaredError
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import SquaredError
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES

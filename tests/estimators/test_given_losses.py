@@ -334,7 +334,7 @@ def test_an_error_of_the_user_is_the_cause():
             raise KeyError("own")
 
     X, y, _ = draw()
-    with pytest.raises(ValueError, match="elementwise .* raised KeyError") as raised:
+    with pytest.raises(ValueError, match=r"elementwise .* raised KeyError") as raised:
         MLPRegressor(loss=Failing()).fit(X, y)
     assert isinstance(raised.value.__cause__, KeyError)
 
@@ -403,8 +403,8 @@ def test_monitors_that_do_not_fit():
     with pytest.raises(ValueError, match=r"monitor=Wrong\(\) cannot be used: deriv"):
         MLPRegressor(monitor=Wrong(), **STOPPED).fit(X, y)
     with pytest.raises(ValueError, match=r"monitor=Expectile.* needs validation rows"):
-        MLPRegressor(
-            monitor=Expectile(0.5), validation_fraction=None, **STOPPED
-        ).fit(X, y)
+        MLPRegressor(monitor=Expectile(0.5), validation_fraction=None, **STOPPED).fit(
+            X, y
+        )
     with pytest.raises(ValueError, match="must be called as Wrong"):
         MLPRegressor(monitor=Wrong).fit(X, y)

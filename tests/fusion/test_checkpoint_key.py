@@ -18,8 +18,8 @@ from sklearn.metrics import accuracy_score, make_scorer
 import skreg.fusion.keys
 from skreg import ImageAugmenter, MLPRegressor
 from skreg.fusion.keys import keys_of
-from skreg.networks.architecture import Architecture, Start
 from skreg.losses.kinds import HuberLoss, QuantileLoss, SquaredError
+from skreg.networks.architecture import Architecture, Start
 from skreg.penalties.kinds import PENALTIES
 from skreg.training.input_penalties import InputPenalties
 from skreg.training.noise import Noise

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from _losses import USERS_LOSSES, Hazard, Tweedie
+from _losses import USERS_LOSSES, Hazard
 from _numeric import derivative
 from scipy.special import expit, softmax
 from sklearn.metrics import (
@@ -20,7 +20,6 @@ from skreg.losses.kinds import (
     BinaryLogLoss,
     HuberLoss,
     LogLoss,
-    PoissonLoss,
     QuantileLoss,
 )
 

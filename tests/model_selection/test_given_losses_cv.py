@@ -29,8 +29,10 @@ def loss_of(loss, weight=None, n_outputs=1, **options):
     X, y, _ = draw(n_outputs)
     network = MLPRegressor(loss=loss, **options)
     data = SearchData(check_data(network, X, y), weight, [])
-    return target_loss(network, data), y, y * np.linspace(0.5, 1.5, 90).reshape(
-        (-1,) + (1,) * (y.ndim - 1)
+    return (
+        target_loss(network, data),
+        y,
+        y * np.linspace(0.5, 1.5, 90).reshape((-1,) + (1,) * (y.ndim - 1)),
     )
 
 

@@ -18,10 +18,10 @@ from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.data.quantiles import bin_edges, quantiles
 from skreg.data.random_streams import INIT, Streams
 from skreg.fusion.checkpoint import Checkpoint
+from skreg.losses.kinds import SquaredError
 from skreg.networks.architecture import N_FREQUENCIES, Architecture, Start, state_shapes
 from skreg.networks.embeddings import PiecewiseLinear
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import SquaredError
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.kinds import GroupLasso
 from skreg.training.grouping import group_key

@@ -19,9 +19,9 @@ from sklearn.model_selection import GridSearchCV
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor
 from skreg.data.batches import Batch
 from skreg.data.random_streams import INIT, Streams
+from skreg.losses.kinds import REGRESSION_LOSSES, LogLoss, SquaredError
 from skreg.networks.architecture import Architecture, Start, shared_shapes, state_shapes
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import REGRESSION_LOSSES, LogLoss, SquaredError
 from skreg.networks.shared_members import (
     Heads,
     SharedLinear,

@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from skreg import MLPClassifier, MLPRegressor, regularization_path
 from skreg.data.random_streams import PATH, Streams
 from skreg.fusion.checkpoint import Checkpoint
-from skreg.networks.architecture import Architecture
 from skreg.losses.kinds import SquaredError
+from skreg.networks.architecture import Architecture
 from skreg.training.grouping import group_key
 from skreg.training.stack import Stack
 from skreg.training.train import train

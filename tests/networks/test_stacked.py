@@ -18,11 +18,11 @@ from _networks import (
 )
 from _pairs import all_pairs
 
+from skreg.losses.kinds import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.activations import ACTIVATIONS
 from skreg.networks.architecture import Architecture, state_names, state_shapes
 from skreg.networks.initial import initial_state
 from skreg.networks.layers import Activation, BatchNorm, Dropout, Linear
-from skreg.losses.kinds import CLASSIFICATION_LOSSES, SquaredError
 from skreg.networks.stacked import StackedNetwork
 
 BATCHNORMS = [None, "before", "after"]

@@ -12,9 +12,9 @@ from _numeric import derivative, request_of
 from skorch.callbacks import Callback
 
 from skreg import MLPClassifier, MLPRegressor
+from skreg.losses.kinds import LogLoss
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import LogLoss
 from skreg.networks.stacked import StackedNetwork
 from skreg.training.run import run
 from skreg.training.stack import Stack

@@ -22,9 +22,9 @@ from skreg.data.random_streams import (
 )
 from skreg.data.rows import Rows
 from skreg.data.scaling import StackedScaling
+from skreg.losses.kinds import BinaryLogLoss, LogLoss
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import BinaryLogLoss, LogLoss
 from skreg.networks.stacked import StackedNetwork
 from skreg.training.noise import Noise
 from skreg.training.stack import Stack

@@ -16,9 +16,9 @@ from skreg.data.batches import Batches, Pool
 from skreg.data.random_streams import Streams
 from skreg.data.rows import Rows
 from skreg.data.scaling import StackedScaling
+from skreg.losses.kinds import LogLoss
 from skreg.networks.architecture import Architecture
 from skreg.networks.initial import initial_state
-from skreg.losses.kinds import LogLoss
 from skreg.networks.stacked import StackedNetwork
 from skreg.penalties.combined import Penalties
 from skreg.penalties.kinds import PENALTIES
