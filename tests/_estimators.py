@@ -115,7 +115,6 @@ OF_CLASSIFIERS = {"balanced": {"class_weight": "balanced"}}
 OF_REGRESSORS = {
     "poisson": {"loss": "poisson"},
     "own_loss": {"loss": Expectile(0.6), "skip": "linear"},
-    "own_monitor": {"monitor": Expectile(0.4), "early_stopping": True},
 } | {
     loss: POLISHED | {"loss": loss, "l1": 1e-3}
     for loss in ("absolute_error", "huber", "quantile")
