@@ -18,6 +18,7 @@ from _estimators import (
     data,
     make,
 )
+from _losses import Expectile
 from _tuned import KINDS, numbers
 from _tuned import make as make_tuned
 from _tuned import rows as tuned_rows
@@ -59,6 +60,11 @@ OTHERS = {
     "huber": (MLPRegressor, {"loss": "huber"}),
     "quantile": (MLPRegressor, {"loss": "quantile", "quantile": 0.8}),
     "poisson": (MLPRegressor, {"loss": "poisson"}),
+    "own loss": (MLPRegressor, {"loss": Expectile(0.8)}),
+    "own monitor": (
+        MLPRegressor,
+        {"early_stopping": True, "monitor": Expectile(0.4), "max_iter": 9},
+    ),
     "monitor": (MLPClassifier, {"early_stopping": True, "monitor": "accuracy"}),
     "scorer": (MLPRegressor, {"early_stopping": True, "monitor": "r2", "max_iter": 9}),
     "shared members": (

@@ -58,7 +58,8 @@ class Loss(ABC):
     ``scales_targets = False`` if they must keep their unit.
 
     Numbers beside tensors keep the precision of these, but ``torch.where`` of two
-    numbers, and a comparison times a number, are in single precision.
+    numbers, and a comparison times a number, are in single precision. Arrays among the
+    attributes become tensors of the same kind and device by ``score.new_tensor``.
 
     Automatic differentiation takes longer than a `derivative` written by hand, and both
     are slower than the losses by name, which the compiled library computes.

@@ -18,13 +18,20 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LogisticRegression, TweedieRegressor
+from sklearn.linear_model import LogisticRegression, Ridge, TweedieRegressor
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.utils import get_tags
 
-from skreg import CNNRegressor, MLPClassifier, MLPRegressor, MLPRegressorCV, fused
+from skreg import (
+    CNNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    MLPRegressorCV,
+    fused,
+    regularization_path,
+)
 from skreg.estimators import base
-from skreg.losses import HuberLoss, QuantileLoss, SquaredError
+from skreg.losses import HuberLoss, QuantileLoss, SquaredError, check_loss
 from skreg.training.grouping import stacks_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -106,6 +113,30 @@ def test_the_losses_with_names_as_objects(given, name, options):
     own = MLPRegressor(loss=given, random_state=0).fit(X, y)
     named = MLPRegressor(loss=name, random_state=0, **options).fit(X, y)
     assert (own.predict(X) == named.predict(X)).all()
+
+
+class Doubled(SquaredError):
+    """Squared error without the factor of one half, derived from a loss of skreg."""
+
+    is_quadratic = False
+
+    def elementwise(self, score, target):
+        return (score - target) ** 2
+
+    def derivative(self, score, target):
+        return 2 * (score - target)
+
+    def curvature(self, score, target, direction):
+        return 2 * direction
+
+
+def test_a_loss_that_derives_from_one_of_skreg_is_another():
+    """Ridge regression, with the loss doubled instead of the penalty halved."""
+    X, y, _ = draw()
+    check_loss(Doubled())
+    found = MLPRegressor(loss=Doubled(), l2=0.2, **EXACT).fit(X, y)
+    reference = Ridge(alpha=0.2 * len(y)).fit(X, y)
+    assert_allclose(found.coef_, reference.coef_, atol=1e-8)
 
 
 @pytest.mark.parametrize("power", [1.2, 1.5, 1.9])
@@ -408,3 +439,16 @@ def test_monitors_that_do_not_fit():
         )
     with pytest.raises(ValueError, match="must be called as Wrong"):
         MLPRegressor(monitor=Wrong).fit(X, y)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_paths_of_linear_models(name):
+    """Newton's method, with curvature by automatic differentiation."""
+    X, y, _ = draw()
+    paths = [
+        regularization_path(MLPRegressor(loss=loss, **LINEAR), X, y, n=8, cv=3)
+        for loss in (name, NAMED[name])
+    ]
+    assert_allclose(paths[0].strengths, paths[1].strengths, rtol=1e-12)
+    # Both end at rounding errors of the optimality conditions.
+    assert_allclose(paths[0].coefs, paths[1].coefs, atol=1e-8)
