@@ -173,6 +173,7 @@ ORDER = {
     ],
     "model_selection": [
         "chosen",
+        "conformal",
         "cv_results",
         "deadline",
         "documentation",

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.utils import gen_batches
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,6 +37,7 @@ from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import is_valid, validated
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.model_selection.chosen import chosen_table
+from skreg.model_selection.conformal import HeldOutScores, held_out_rows
 from skreg.model_selection.deadline import Deadline
 from skreg.model_selection.defaults import adapt, named_space
 from skreg.model_selection.ensemble_selection import select_ensemble
@@ -103,6 +105,26 @@ class BaseNetworkCV(BaseEstimator, ABC):
         Returns
         -------
         ClassAverage or NumberAverage
+        """
+
+    @abstractmethod
+    def _calibrated(self, mean):
+        """Return the calibrated average of predictions, an array of their shape."""
+
+    @abstractmethod
+    def _true_scores(self, prediction, y):
+        """Return the conformity scores of true targets.
+
+        Parameters
+        ----------
+        prediction : ndarray of shape (n_rows[, n_outputs])
+            The calibrated average of networks that were not trained on the rows.
+        y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_outputs) or None
+            None if there are no scores for such targets.
         """
 
     def __sklearn_tags__(self):
@@ -205,18 +227,21 @@ class BaseNetworkCV(BaseEstimator, ABC):
         trials, seen = self._search(
             prototype, data, scoring, seeds, deadline, rng, checkpoint
         )
-        chosen, weights, calibration = select_ensemble(
+        chosen, weights, calibration, held_out = select_ensemble(
             trials, self.n_ensemble, average, prototype, seen
         )
         vars(self).update(calibration)
         self._keep_trials(trials, chosen[0])
         self.chosen_ = chosen_table(trials, chosen, weights)
+        self._held_out = None
         vars(self).pop("estimators_", None)  # from an earlier fit
         if self.refit:
             chosen = [trial for trial, share in zip(chosen, weights) if share]
             self._keep_networks(
                 prototype, chosen, weights[weights > 0], data, seeds[-1], checkpoint
             )
+        if self.refit == "folds":
+            self._keep_scores(held_out, seen)
 
     def _open_checkpoint(self):
         """Return where networks are kept, or None."""
@@ -246,18 +271,73 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self.weights_ = weights
         self._together = SideBySide(self.estimators_)
 
+    def _keep_scores(self, held_out, data):
+        """Keep how far held-out targets are from the predictions of their folds.
+
+        Parameters
+        ----------
+        held_out : list of ndarray
+            The average, not calibrated, for the held-out rows of each fold.
+        data : SearchData
+        """
+        rows, folds, mean = held_out_rows(data.folds, held_out, data.X.shape[0])
+        scores = self._true_scores(self._calibrated(mean), data.y[rows])
+        if scores is not None:
+            weight = data.sample_weight
+            weight = None if weight is None else weight[rows]
+            self._held_out = HeldOutScores.of(scores, folds, weight)
+
+    def _scores_kept(self):
+        """Return the scores of the held-out rows, or raise if there are none."""
+        self._check_can_predict()
+        if self._held_out is None:
+            raise AttributeError(
+                f"This {type(self).__name__} was fitted with refit={self.refit!r}, and "
+                "intervals and sets need the networks of the folds. Set refit='folds'."
+            )
+        return self._held_out
+
+    def _of_folds(self, X, function):
+        """Return what a function makes of the predictions of each fold.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        function : callable
+            Gets a list with the average of the networks of each fold for some rows,
+            and returns an array with those rows first.
+        """
+        X, results = self._checked(X), []
+        for part in gen_batches(X.shape[0], self._held_out.n_at_a_time):
+            found, n_folds = self._predictions(X[part]), self.n_splits_
+            # The networks of a candidate are in the order of the folds.
+            of_folds = [
+                mean_over(found[k::n_folds], n_folds * self.weights_[k::n_folds])
+                for k in range(n_folds)
+            ]
+            results.append(function(of_folds))
+        return np.concatenate(results)
+
     def _mean(self, X):
         """Return the average of the predictions of the networks."""
+        return mean_over(self._predictions(self._checked(X)), self.weights_)
+
+    def _checked(self, X):
+        """Return rows to predict as the networks take them."""
         self._check_can_predict()
         inputs = self._inputs
         if inputs.categories is not None or not is_valid(self, X):
             table = None if inputs.categories is None else inputs.table_of(X)
             X = validated(self, X, inputs=inputs, table=table)
+        return X
+
+    def _predictions(self, X):
+        """Return the predictions of each network for checked rows."""
         together = vars(self).get("_together")
         if together is None or together.estimators is not self.estimators_:
             # As after unpickling, or if the user has set other networks.
             together = self._together = SideBySide(self.estimators_)
-        return mean_over(together.predictions(X), self.weights_)
+        return together.predictions(X)
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -135,7 +135,49 @@ SCORE = """
             The score. Greater is better.
 """
 
+GUARANTEE = """
+        Were all candidates chosen beforehand, they would hold the truth with a
+        probability of at least ``2 * coverage - 1 - sqrt(2 / n)``, whatever the
+        distribution, if rows are exchangeable (independent, for example); with
+        `coverage` in almost all cases. This is a mean over training rows and new ones,
+        and not a promise for each x. Here epochs, candidates, their weights and the
+        calibration are chosen by the same held-out rows, whose scores are therefore a
+        little too low, so that sets hold the truth a little less often. Against this,
+        the networks of a single fold are worse than the average that predicts. The
+        user guide has what was measured. Rows that are grouped or ordered in time have
+        no guarantee.
+
+        Held-out rows count by their sample weights, and a new row as much as the
+        heaviest of them. The bound then holds for weights that do not depend on the
+        targets (Barber et al. 2023), with n replaced by the sum of the weights over the
+        largest. Weights that are ratios of densities make the training rows resemble
+        the new ones, as far as they are right. A row that is held out by several folds
+        has one score, by the mean of their networks; those that are never held out
+        have none.
+"""
+
+CONFORMAL_REFERENCES = """
+        Barber, Candès, Ramdas and Tibshirani (2021), "Predictive inference with the
+        jackknife+".
+        Barber, Candès, Ramdas and Tibshirani (2023), "Conformal prediction beyond
+        exchangeability".
+        Romano, Sesia and Candès (2020), "Classification with Valid and Adaptive
+        Coverage".
+"""
+
+COVERAGE = """
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+        coverage : float or array-like of shape (n_coverages,), default=0.9
+            The probability, or several. Between 0 and 1, exclusive.
+"""
+
 SECTIONS = {
+    "coverage": COVERAGE,
+    "conformal_references": CONFORMAL_REFERENCES,
+    "guarantee": GUARANTEE,
     "score": SCORE,
     "search": SEARCH,
     "search_attributes": SEARCH_ATTRIBUTES,

@@ -41,6 +41,8 @@ def select_ensemble(trials, n_ensemble, average, prototype, data):
         Weights of the candidates in the average.
     calibration : dict
         Fitted attributes that calibrate the average.
+    mean : list of ndarray
+        The average, not calibrated, for the held-out rows of each fold.
     """
     chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
     chosen = chosen[:n_ensemble]
@@ -60,7 +62,9 @@ def select_ensemble(trials, n_ensemble, average, prototype, data):
         predictions = _held_out(chosen, average, prototype, data)[0]
         weights = np.ones(1)
     mean = mean_over(predictions, weights)
-    return chosen, weights, average.calibrated(mean, y, weight, is_found)
+    ends = np.cumsum([len(test) for _, test in data.folds])[:-1]
+    calibration = average.calibrated(mean, y, weight, is_found)
+    return chosen, weights, calibration, np.split(mean, ends)
 
 
 def _held_out(chosen, average, prototype, data):

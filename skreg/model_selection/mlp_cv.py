@@ -16,9 +16,16 @@ from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.labels import check_indicators
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
+from skreg.estimators.numeric_targets import columns
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.base_cv import BaseNetworkCV
 from skreg.model_selection.class_average import ClassAverage
+from skreg.model_selection.conformal import (
+    adaptive_scores,
+    check_coverage,
+    interval_scores,
+    intervals,
+)
 from skreg.model_selection.defaults import SETTINGS, SMOOTHING
 from skreg.model_selection.documentation import SECTIONS
 from skreg.model_selection.number_average import NumberAverage
@@ -160,10 +167,90 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
             multilabel targets, they are the probabilities of the labels instead. None
             is exactly 0 or 1, so that log losses are finite.
         """
-        mean = self._mean(X)
-        if not self._targets.is_multilabel:
-            mean = tempered(mean, self.temperature_, self.class_prior_)
-        return inside_unit_interval(mean)
+        return inside_unit_interval(self._calibrated(self._mean(X)))
+
+    @document
+    def predict_set(
+        self, X: MatrixLike, coverage: float | ArrayLike = 0.9
+    ) -> NDArray[np.bool_]:
+        """Return sets of classes that hold the true one with a given probability.
+
+        They are the CV+ adaptive prediction sets of Romano, Sesia and Candès (2020).
+        The score ``e_k(x, c)`` of class c is the probability of the classes that the
+        networks of fold k find more probable, so that the classes with the lowest
+        scores are the smallest set with a given probability. Where k(i) is the fold
+        that held out row i, a class is in the set of x if ``e_k(i)(x, c)`` is above
+        ``e_k(i)(x_i, y_i)`` for less than ``coverage * (n + 1)`` of the n rows. So sets
+        are larger where classes are hard to tell apart.
+
+        These are the sets without randomisation, so that equal rows have equal sets.
+        The predicted class is always in. So no set is empty, and if `coverage` is below
+        the accuracy, sets hold the true class as often as predictions are right.
+
+        {guarantee}
+
+        {coverage}
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples, n_classes)
+            Which classes are in the set, in the order of `classes_`. With several
+            coverages, of shape (n_samples, n_classes, n_coverages).
+
+        Raises
+        ------
+        AttributeError
+            If it was fitted without ``refit="folds"``, or to multilabel targets.
+
+        References
+        ----------
+        {conformal_references}
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from skreg import MLPClassifierCV
+        >>> X, y = load_wine(return_X_y=True)
+        >>> clf = MLPClassifierCV(n_candidates=4, random_state=0).fit(X, y)
+        >>> is_in = clf.predict_set(X, coverage=0.95)
+        >>> is_in.shape
+        (178, 3)
+        >>> clf.classes_[is_in[0]]
+        array([0])
+        """
+        levels = check_coverage(coverage)
+        held_out = self._scores_kept()
+
+        def sets(of_folds):
+            scores = adaptive_scores(self._calibrated(held_out.means(of_folds)))
+            below = held_out.below_scores(scores)[..., None]
+            is_in = below < held_out.needed(np.atleast_1d(levels))
+            mean = self._calibrated(np.mean(of_folds, axis=0))
+            is_in[np.arange(len(mean)), mean.argmax(axis=1)] = True
+            return is_in
+
+        found = self._of_folds(X, sets)
+        return found if levels.ndim else found[..., 0]
+
+    def _scores_kept(self):
+        if self._targets.is_multilabel:
+            raise AttributeError(
+                "predict_set needs targets with one class for each row, and this "
+                f"estimator was fitted to {self._targets.n_outputs} labels. Fit one "
+                "for each label."
+            )
+        return super()._scores_kept()
+
+    def _calibrated(self, mean):
+        if self._targets.is_multilabel:
+            return mean
+        return tempered(mean, self.temperature_, self.class_prior_)
+
+    def _true_scores(self, prediction, y):
+        if self._targets.is_multilabel:
+            return None
+        codes = self._targets.codes(y)[:, None]
+        return np.take_along_axis(adaptive_scores(prediction), codes, axis=1)
 
     def _decision(self, X):
         scores = self.predict_proba(X)
@@ -317,11 +404,80 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the targets.
         """
-        mean = self._mean(X)
+        return self._calibrated(self._mean(X))
+
+    @document
+    def predict_interval(
+        self, X: MatrixLike, coverage: float | ArrayLike = 0.9
+    ) -> NDArray[Any]:
+        """Return intervals that hold the target with a given probability.
+
+        They are the CV+ intervals of Barber, Candès, Ramdas and Tibshirani (2021). With
+        the networks of the fold k(i) that held out row i, which predict
+        ``m_k(i)(x)``, and the residuals ``r_i = |y_i - m_k(i)(x_i)|``, the bounds for x
+        are the ``floor((1 - coverage) * (n + 1))``-th smallest of the numbers
+        ``m_k(i)(x) - r_i`` and the ``ceil(coverage * (n + 1))``-th smallest of the
+        numbers ``m_k(i)(x) + r_i``. They are infinite if n is below
+        ``coverage / (1 - coverage)``.
+
+        {guarantee}
+
+        {coverage}
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper bounds, in the units of the targets, for each output by
+            itself. With several coverages, these are a last axis, of length
+            n_coverages.
+
+        Raises
+        ------
+        AttributeError
+            If it was fitted without ``refit="folds"``.
+
+        References
+        ----------
+        {conformal_references}
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from skreg import MLPRegressorCV
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = MLPRegressorCV(n_candidates=4, random_state=0).fit(X, y)
+        >>> low, high = reg.predict_interval(X, coverage=0.8).T
+        >>> bool((low < high).all())
+        True
+        """
+        levels = check_coverage(coverage)
+        held_out = self._scores_kept()
+
+        def bounds(of_folds):
+            predicted = self._calibrated(held_out.means(of_folds))
+            low, high = self._ends(predicted, n_axes=3)
+            found = intervals(held_out, low, high, np.atleast_1d(levels))
+            return found.astype(of_folds[0].dtype, copy=False)
+
+        found = self._of_folds(X, bounds)
+        found = found[:, 0] if self._targets.is_flat else found
+        return found if levels.ndim else found[..., 0]
+
+    def _ends(self, prediction, n_axes):
+        """Return the ends of what is predicted, with an axis for the outputs."""
+        if prediction.ndim < n_axes:
+            prediction = prediction[..., None]
+        return prediction, prediction
+
+    def _calibrated(self, mean):
         if self.shrinkage_ == 1:
             return mean
         center = np.asarray(self.target_center_, mean.dtype)
         return center + mean.dtype.type(self.shrinkage_) * (mean - center)
+
+    def _true_scores(self, prediction, y):
+        low, high = self._ends(prediction, n_axes=2)
+        return interval_scores(low, high, columns(y))
 
     @property
     def coef_(self) -> NDArray[Any]:

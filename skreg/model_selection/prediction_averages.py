@@ -40,14 +40,14 @@ def tempered(probability, temperature, prior=None):
 
     Parameters
     ----------
-    probability : ndarray of shape (n_rows, n_classes)
+    probability : ndarray of shape (..., n_classes)
     temperature : float
     prior : ndarray of shape (n_classes,), default=None
         The base rate. None is uniform.
 
     Returns
     -------
-    ndarray of shape (n_rows, n_classes)
+    ndarray of shape (..., n_classes)
 
     Examples
     --------
@@ -145,4 +145,4 @@ def _log_prior(prior):
 
 
 def _log_tempered(logs, temperature, log_prior):
-    return log_softmax((logs - log_prior) / temperature + log_prior, axis=1)
+    return log_softmax((logs - log_prior) / temperature + log_prior, axis=-1)
