@@ -17,6 +17,7 @@ from skreg.model_selection import (
 )
 from skreg.plotting import (
     ComparisonDisplay,
+    CoverageDisplay,
     LearningCurvesDisplay,
     RegularizationPathDisplay,
     SearchDisplay,
@@ -31,6 +32,7 @@ __all__ = [
     "CNNRegressor",
     "ComparisonDisplay",
     "ComparisonResult",
+    "CoverageDisplay",
     "ImageAugmenter",
     "LearningCurvesDisplay",
     "MLPClassifier",

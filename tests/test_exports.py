@@ -51,6 +51,7 @@ EXPORTS = {
     "sparsity": {"compact", "prune"},
     "plotting": {
         "ComparisonDisplay",
+        "CoverageDisplay",
         "LearningCurvesDisplay",
         "RegularizationPathDisplay",
         "SearchDisplay",

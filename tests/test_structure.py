@@ -208,6 +208,7 @@ ORDER = {
     "sparsity": ["surgery", "units", "compaction", "pruning"],
     "plotting": [
         "checks",
+        "coverage",
         "curves",
         "path",
         "spread",

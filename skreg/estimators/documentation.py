@@ -147,8 +147,12 @@ LOSSES = """
         "poisson" is half the Poisson deviance with a log link; "quantile" is the
         pinball loss. Or a loss of `skreg.losses`, such as ``HuberLoss(0.5)``, or of
         your own; fits with one of your own are not kept in checkpoints.
-    quantile : float, default=0.5
-        Which quantile ``loss="quantile"`` predicts.
+    quantile : float or list of float, default=0.5
+        Which quantile ``loss="quantile"`` predicts. A list of increasing numbers, such
+        as ``[0.05, 0.5, 0.95]``, gives a column for each, with the sum of their losses
+        as the loss and targets of one output. The network's outputs are sorted to
+        predict, so that quantiles never cross; this makes their error smaller, if
+        anything (Chernozhukov, Fernández-Val and Galichon 2010).
 """
 
 SKIPS = """

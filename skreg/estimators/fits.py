@@ -14,7 +14,7 @@ CURVES = ("loss_curve", "validation_loss_curve", "validation_scores")
 # Weights and losses are seldom larger than this unless the network diverges.
 USUAL = 100
 # Inverse links whose results are no larger than what they are given, or than 1.
-MODERATE_LINKS = ("identity", "logistic", "softmax")
+MODERATE_LINKS = ("identity", "sorted", "logistic", "softmax")
 # Number of rows whose predictions are checked if some are larger.
 JUDGED_ROWS = 200
 

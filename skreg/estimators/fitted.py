@@ -188,8 +188,9 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
         if len(self._fits) > 1 and layout.loss.out_activation != "identity":
             raise AttributeError(
                 f"{name} has no coef_ and intercept_ with n_estimators="
-                f"{len(self._fits)}: a mean of probabilities or counts is not a linear "
-                "model. Those of its networks are in estimators_."
+                f"{len(self._fits)}: a mean of probabilities, counts or sorted "
+                "quantiles is not a linear model. Those of its networks are in "
+                "estimators_."
             )
         coef = np.mean([fit.state[0] for fit in self._fits], axis=0).T
         intercept = np.mean([fit.state[1][0] for fit in self._fits], axis=0)

@@ -47,7 +47,7 @@ def problem_of(compute, targets, y, **options):
 def _guesses(targets):
     """Return estimators that guess in different ways."""
     if not isinstance(targets, Labels):
-        return [GuessedNumbers(distance) for distance in (0.3, 30.3)]
+        return [GuessedNumbers(targets, distance) for distance in (0.3, 30.3)]
     n_kinds = 2 if targets.is_multilabel else len(targets.classes)
     # All classes are guessed for each row, if there are not too many of them.
     return [GuessedLabels(targets, shift) for shift in range(min(n_kinds, 5))]
@@ -110,16 +110,20 @@ class GuessedNumbers(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
+    targets : Numbers
     distance : float
         By how much; not a whole number, as predictions are none.
     """
 
-    def __init__(self, distance):
-        self.distance = distance
+    def __init__(self, targets, distance):
+        self.targets, self.distance = targets, distance
 
     def predict(self, X):
         """Return the guessed numbers."""
-        return X + self.distance
+        guess = X + self.distance
+        if self.targets.levels:
+            return np.repeat(guess[:, None], self.targets.n_outputs, axis=1)
+        return guess
 
     def __sklearn_is_fitted__(self):
         return True

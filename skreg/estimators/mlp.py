@@ -215,7 +215,7 @@ class MLPRegressor(BaseRegressorNetwork):
         activation: str = "relu",
         *,
         loss: str | Loss = "squared_error",
-        quantile: float = 0.5,
+        quantile: float | Sequence[float] = 0.5,
         l1: PerLayer = 0.0,
         l2: PerLayer = 0.0,
         group_l1: float = 0.0,

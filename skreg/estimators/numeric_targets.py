@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils import column_or_1d
 
 from skreg.data.moments import Moments
@@ -11,7 +12,7 @@ from skreg.losses.contract import Loss
 from skreg.losses.kinds import REGRESSION_LOSSES, QuantileLoss
 
 # How targets are scaled under an inverse link. Under others they stay as they are.
-SCALINGS = {"identity": "standard", "exp": "mean"}
+SCALINGS = {"identity": "standard", "sorted": "standard", "exp": "mean"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class Numbers:
     constants : ndarray of shape (n_outputs,) or None, default=None
         The value of each output that is the same in all training rows, which is then
         predicted, and nan for the others.
+    levels : tuple of float or None, default=None
+        The levels of several quantiles of one target, each of which is an output.
     has_intercept : bool, default=True
         Whether the targets may be centred. Without it they are only scaled, counts not
         at all, and constants not learned: each would be an intercept on the scale of
@@ -43,6 +46,7 @@ class Numbers:
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
     constants: np.ndarray | None = None
+    levels: tuple[float, ...] | None = None
     has_intercept: bool = True
 
     @property
@@ -118,12 +122,19 @@ class Numbers:
         return None
 
     def encode(self, y, dtype):
-        """Return the targets of the loss, of shape (n_samples, n_outputs)."""
+        """Return the targets of the loss, of shape (n_samples, n_outputs).
+
+        Predictions are encoded in the same way.
+        """
         encoded = columns(y)
         if self.offset is not None:
             encoded = encoded - self.offset
         if self.scale is not None:
             encoded = encoded / self.scale
+        if self.levels:
+            # Predictions have a column for each level, and targets one for all.
+            n_times = self.n_outputs // encoded.shape[1]
+            encoded = np.repeat(encoded, n_times, axis=1)
         return encoded.astype(dtype)
 
     def decode(self, values):
@@ -148,12 +159,32 @@ class Numbers:
         """
         y = _numeric(y, "The targets")
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
-        if n_outputs != self.n_outputs:
+        known = 1 if self.levels else self.n_outputs
+        if n_outputs != known:
             raise ValueError(
-                f"y must have {self.n_outputs} outputs as in the training data, got "
-                f"{n_outputs}."
+                f"y must have {known} outputs as in the training data, got {n_outputs}."
             )
         return y
+
+    def for_quantiles(self, levels):
+        """Return the targets with an output for each of several quantiles.
+
+        Parameters
+        ----------
+        levels : tuple of float
+
+        Raises
+        ------
+        ValueError
+            If there are several targets.
+        """
+        if not self.is_flat:
+            raise ValueError(
+                f"A list of quantiles needs one target, got y with {self.n_outputs} "
+                f"outputs and quantile={list(levels)!r}. Fit an estimator for each "
+                "output, or set quantile to a number."
+            )
+        return replace(self, n_outputs=len(levels), is_flat=False, levels=levels)
 
 
 def columns(y):
@@ -191,6 +222,37 @@ def regression_loss(given, quantile):
         return given
     kind = REGRESSION_LOSSES[given]
     return kind(quantile) if kind is QuantileLoss else kind()
+
+
+def levels_of(loss):
+    """Return the levels of a loss of several quantiles as a tuple, or else None."""
+    several = isinstance(loss, QuantileLoss) and isinstance(loss.quantile, tuple)
+    return loss.quantile if several else None
+
+
+def pinball_score(y, predicted, levels, sample_weight=None):
+    """Return the share of the pinball loss that quantiles explain, the mean over them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+    predicted : ndarray of shape (n_samples, n_quantiles)
+    levels : sequence of float
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    float
+        At most 1; 0 for the quantiles of `y`.
+    """
+    return float(
+        np.mean(
+            [
+                d2_pinball_score(y, column, sample_weight=sample_weight, alpha=level)
+                for level, column in zip(levels, predicted.T)
+            ]
+        )
+    )
 
 
 def r_squared(y, predicted):

@@ -10,8 +10,11 @@ from sklearn.metrics import r2_score
 from skreg.compatibility import StrOptions, available_if, fit_context
 from skreg.estimators.base import BaseNetwork, takes_steps
 from skreg.estimators.numeric_targets import (
+    SCALINGS,
     has_positive_targets,
     learn_numbers,
+    levels_of,
+    pinball_score,
     r_squared,
     regression_loss,
 )
@@ -28,7 +31,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     _parameter_constraints = {
         **BaseNetwork._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
-        "quantile": [BETWEEN_0_AND_1],
+        "quantile": [BETWEEN_0_AND_1, "array-like"],
     }
     _numeric_targets = True
     _n_scheduled_epochs = 15
@@ -39,7 +42,9 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         return tags
 
     def _learn_targets(self, y, classes, owner):
-        return learn_numbers(y, owner)
+        y, targets = learn_numbers(y, owner)
+        levels = levels_of(self._loss_of(targets))
+        return y, targets.for_quantiles(levels) if levels else targets
 
     def _loss_of(self, targets):
         return regression_loss(self.loss, self.quantile)
@@ -82,14 +87,15 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of the targets.
+            In the units of the targets. With a list of quantiles, of shape (n_samples,
+            n_quantiles), in ascending order.
         """
         return self._decoded(self._raw_predict(X))
 
     def score(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return the coefficient of determination, R^2.
+        """Return the coefficient of determination, R^2; D^2 with a list of quantiles.
 
         Parameters
         ----------
@@ -103,9 +109,14 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         Returns
         -------
         float
-            At most 1; 0 for the mean of `y`. The mean over several outputs.
+            At most 1; 0 for the mean of `y`. The mean over several outputs. With a list
+            of quantiles, the mean over these of scikit-learn's `d2_pinball_score`: the
+            share of the pinball loss that is explained, 0 for the quantiles of `y`.
         """
         predicted = self.predict(X)
+        levels = self._layout.targets.levels
+        if levels:
+            return pinball_score(y, predicted, levels, sample_weight)
         found = r_squared(y, predicted) if sample_weight is None else None
         if found is None:
             found = r2_score(y, predicted, sample_weight=sample_weight)
@@ -119,6 +130,11 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
         return prediction[:, 0] if targets.is_flat else prediction
 
     @property
+    def _predicts_its_outputs(self):
+        """Whether raw outputs are predictions of scaled targets, sorted or not."""
+        return SCALINGS.get(self.out_activation_) == "standard"
+
+    @property
     def coef_(self) -> NDArray[Any]:
         """Coefficients of a linear model, of shape ([n_outputs,] n_features)."""
         coef = self._coef_of_columns(self._output_coef())
@@ -127,7 +143,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     def _output_coef(self):
         """Return the coefficients of the inputs, on the scale of the targets."""
         coef, targets = self._linear_coef()[0], self._layout.targets
-        if targets.scale is not None and self.out_activation_ == "identity":
+        if targets.scale is not None and self._predicts_its_outputs:
             coef = coef * targets.scale[:, None]
         if targets.constants is not None:
             coef = np.where(np.isnan(targets.constants)[:, None], coef, 0.0)
@@ -137,7 +153,7 @@ class BaseRegressorNetwork(RegressorMixin, BaseNetwork):
     def intercept_(self) -> float | NDArray[Any]:
         """Intercepts of a linear model: a number, or an array of shape (n_outputs,)."""
         intercept, targets = self._linear_coef()[1], self._layout.targets
-        if self.out_activation_ == "identity":
+        if self._predicts_its_outputs:
             intercept = targets.decode(intercept)
         elif targets.scale is not None:
             # The constant of an output is decoded as it is.

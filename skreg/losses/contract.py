@@ -31,14 +31,14 @@ class Loss(ABC):
     ----------
     out_activation : str, default="identity"
         The name of the inverse link, which maps raw outputs to predictions: "identity",
-        "exp", "logistic" (of each output) or "softmax" (over the outputs of a row).
-        A loss that defines an `inverse_link` of its own needs a name of its own and a
-        `link`, too.
+        "exp", "logistic" (of each output), "softmax" (over the outputs of a row) or
+        "sorted" (the outputs of a row in ascending order). A loss that defines an
+        `inverse_link` of its own needs a name of its own and a `link`, too.
     scales_targets : bool, default=True
         Whether targets are scaled before the loss sees them, if the estimator has
-        `standardize`. Under "identity" they are centred and divided by their standard
-        deviation, and under "exp" they are divided by their mean. Predictions are
-        scaled back. Under other links targets always stay as they are.
+        `standardize`. Under "identity" and "sorted" they are centred and divided by
+        their standard deviation, and under "exp" they are divided by their mean.
+        Predictions are scaled back. Under other links targets always stay as they are.
     target_range : tuple of float, default=(-inf, inf)
         The lowest and the highest target that are allowed, before they are scaled.
     has_curvature : bool, default=True

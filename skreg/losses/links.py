@@ -36,6 +36,14 @@ def _mean(scores):
     return scores.mean(0)
 
 
+def _sort(values):
+    return values.sort(-1).values
+
+
+def _mean_of_sorted(scores):
+    return _mean(_sort(scores))
+
+
 def _log(values):
     return values.clamp(min=torch.finfo(values.dtype).tiny).log()
 
@@ -83,9 +91,10 @@ def _over_classes(function, score):
     return function(score.mT.contiguous(), -2).mT.contiguous()
 
 
-# By their names, which are those of scikit-learn's `out_activation_`.
+# By their names, which are those of scikit-learn's `out_activation_` if it has them.
 LINKS = {
     "identity": Link(_same, _same, _mean),
+    "sorted": Link(_sort, _same, _mean_of_sorted),
     "exp": Link(torch.exp, _log, _log_mean_exp),
     "logistic": Link(torch.sigmoid, _logit, _mean_of_logits),
     "softmax": Link(softmax, _log, _mean_of_classes),

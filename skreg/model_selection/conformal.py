@@ -285,3 +285,21 @@ def adaptive_scores(probability):
     scores = np.empty_like(above)
     np.put_along_axis(scores, order, above, axis=-1)
     return scores
+
+
+def class_sets(held_out, probability, coverage):
+    """Return the CV+ sets of classes of rows.
+
+    Parameters
+    ----------
+    held_out : HeldOutScores
+    probability : ndarray of shape (n_groups, n_rows, n_classes)
+        What the networks of each group predict.
+    coverage : ndarray of shape (n_coverages,)
+
+    Returns
+    -------
+    ndarray of bool of shape (n_rows, n_classes, n_coverages)
+    """
+    below = held_out.below_scores(adaptive_scores(probability))
+    return below[..., None] < held_out.needed(coverage)

@@ -16,13 +16,14 @@ from skreg.estimators.classifier import BaseClassifierNetwork
 from skreg.estimators.documentation import fill_docstring
 from skreg.estimators.labels import check_indicators
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
-from skreg.estimators.numeric_targets import columns
+from skreg.estimators.numeric_targets import columns, pinball_score
 from skreg.estimators.regressor import BaseRegressorNetwork
 from skreg.model_selection.base_cv import BaseNetworkCV
 from skreg.model_selection.class_average import ClassAverage
 from skreg.model_selection.conformal import (
     adaptive_scores,
     check_coverage,
+    class_sets,
     interval_scores,
     intervals,
 )
@@ -185,7 +186,7 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
         These are the sets without randomisation, so that equal rows have equal sets.
         The predicted class is always in. So no set is empty, and if `coverage` is below
-        the accuracy, sets hold the true class as often as predictions are right.
+        the accuracy, they hold the true class at least as often as predictions do.
 
         {guarantee}
 
@@ -213,8 +214,6 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         >>> X, y = load_wine(return_X_y=True)
         >>> clf = MLPClassifierCV(n_candidates=4, random_state=0).fit(X, y)
         >>> is_in = clf.predict_set(X, coverage=0.95)
-        >>> is_in.shape
-        (178, 3)
         >>> clf.classes_[is_in[0]]
         array([0])
         """
@@ -222,22 +221,21 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         held_out = self._scores_kept()
 
         def sets(of_folds):
-            scores = adaptive_scores(self._calibrated(held_out.means(of_folds)))
-            below = held_out.below_scores(scores)[..., None]
-            is_in = below < held_out.needed(np.atleast_1d(levels))
-            mean = self._calibrated(np.mean(of_folds, axis=0))
-            is_in[np.arange(len(mean)), mean.argmax(axis=1)] = True
+            probability = self._calibrated(held_out.means(of_folds))
+            is_in = class_sets(held_out, probability, np.atleast_1d(levels))
+            predicted = self._calibrated(np.mean(of_folds, axis=0)).argmax(axis=1)
+            is_in[np.arange(len(predicted)), predicted] = True
             return is_in
 
         found = self._of_folds(X, sets)
         return found if levels.ndim else found[..., 0]
 
     def _scores_kept(self):
+        self._check_can_predict()
         if self._targets.is_multilabel:
             raise AttributeError(
-                "predict_set needs targets with one class for each row, and this "
-                f"estimator was fitted to {self._targets.n_outputs} labels. Fit one "
-                "for each label."
+                "predict_set needs one class for each row, and this estimator was "
+                f"fitted to {self._targets.n_outputs} labels. Fit one for each label."
             )
         return super()._scores_kept()
 
@@ -385,11 +383,15 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
         sample_weight: ArrayLike | None = None,
         **params: Any,
     ) -> float:
-        """Return the score by `scoring`, else R2.
+        """Return the score by `scoring`, else R2, or D2 of a list of quantiles.
 
         {score}
         """
-        return self._scored(super().score, X, y, sample_weight, params)
+        default = self._pinball_score if self._targets.levels else super().score
+        return self._scored(default, X, y, sample_weight, params)
+
+    def _pinball_score(self, X, y, sample_weight):
+        return pinball_score(y, self.predict(X), self._targets.levels, sample_weight)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Return the mean of the predictions of the networks.
@@ -460,13 +462,15 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
             return found.astype(of_folds[0].dtype, copy=False)
 
         found = self._of_folds(X, bounds)
-        found = found[:, 0] if self._targets.is_flat else found
+        found = found[:, 0] if found.shape[1] == 1 else found
         return found if levels.ndim else found[..., 0]
 
     def _ends(self, prediction, n_axes):
         """Return the ends of what is predicted, with an axis for the outputs."""
         if prediction.ndim < n_axes:
             prediction = prediction[..., None]
+        if self._targets.levels:
+            return prediction[..., :1], prediction[..., -1:]
         return prediction, prediction
 
     def _calibrated(self, mean):

@@ -43,7 +43,8 @@ class NumberAverage:
 
     def constant(self, y, weight):
         """Return the constant prediction with the lowest mean loss, for each row."""
-        return np.broadcast_to(self.loss.constant(y, weight), y.shape)
+        constant = self.loss.constant(y, weight)
+        return np.broadcast_to(constant, (len(y), *np.shape(constant)))
 
     def losses(self, judged, y):
         """Return the loss of each row, averaged over its outputs, as a column."""
@@ -72,7 +73,7 @@ class NumberAverage:
         if is_found:
             return {"target_center_": center, "shrinkage_": 1.0}
         # Half of the factor that fits the held-out rows best, as for classifiers.
-        distance, residual = mean - center, y - center
+        distance, residual = mean - center, self.loss.beside(y) - center
         weight = np.ones(len(y)) if weight is None else weight
         # Targets may have any unit: no fixed number is small, and squares can overflow.
         unit = np.abs(distance).max() or 1.0

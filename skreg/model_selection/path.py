@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
@@ -18,6 +19,7 @@ from skreg.compatibility import (
 )
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.convergence import early_end
+from skreg.estimators.numeric_targets import pinball_score
 from skreg.estimators.preparation import check_data
 from skreg.estimators.score_checks import check_score
 from skreg.estimators.scoring import comparable_score
@@ -163,7 +165,8 @@ def regularization_path(
     cv : int, cross-validation splitter, iterable or None, default=5
         The folds of the cross-validation, as in `cross_val_score`. None is 5 folds.
     scoring : str, callable or None, default=None
-        A scorer, as `monitor` of the estimator. None is the accuracy, or R2.
+        A scorer, as `monitor` of the estimator. None is the accuracy, R2, or for a list
+        of quantiles D2.
     sample_weight : array-like of shape (n_samples,), default=None
         Sample weights for training and for the scores.
 
@@ -199,15 +202,16 @@ def regularization_path(
     [0, 5, 8]
     """
     check_scorer("scoring", scoring)
-    if scoring is None:
-        scoring = "accuracy" if is_classifier(estimator) else "r2"
     X, y = indexable(X, y)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     rows = [np.arange(num_samples(X)), *(train for train, _ in folds)]
     problems = [
         PathProblem(estimator, penalty, X, y, part, sample_weight) for part in rows
     ]
-    y = check_data(problems[0].model, X, y).y
+    checked = check_data(problems[0].model, X, y)
+    y = checked.y
+    if scoring is None:
+        scoring = _default_scoring(estimator, checked.targets)
     scorers = [
         _scorer_of(problem, scoring, X, y, test, sample_weight)
         for problem, (_, test) in zip(problems[1:], folds)
@@ -282,6 +286,14 @@ def _warn_of_early_ends(fits):
             ConvergenceWarning,
             stacklevel=4,  # the caller, above scikit-learn's wrapper
         )
+
+
+def _default_scoring(estimator, targets):
+    """Return the score that corresponds to the estimator's own."""
+    if is_classifier(estimator):
+        return "accuracy"
+    levels = targets.levels
+    return make_scorer(pinball_score, levels=levels) if levels else "r2"
 
 
 def _scorer_of(problem, scoring, X, y, rows, sample_weight):

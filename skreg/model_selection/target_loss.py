@@ -51,6 +51,10 @@ class MeanLoss(ABC):
         """Return the loss of each row, averaged over its outputs."""
 
     @abstractmethod
+    def beside(self, y):
+        """Return targets in an array that agrees with that of predictions."""
+
+    @abstractmethod
     def constant(self, y, weight):
         """Return the constant prediction with the lowest mean loss."""
 
@@ -71,19 +75,23 @@ class TargetLoss(MeanLoss):
 
     def __init__(self, network):
         self.name = network.loss
-        self.level = network.quantile if self.name == "quantile" else 0.5
+        self.level = np.array(network.quantile if self.name == "quantile" else 0.5)
 
     @property
     def in_words(self):
         words = {
             "squared_error": "squared error",
             "poisson": "Poisson deviance",
-            "quantile": f"pinball loss of the {self.level:g} quantile, doubled",
+            "quantile": f"pinball loss of the {self._levels} quantile, doubled",
         }
         return words.get(self.name, "absolute error")
 
+    @property
+    def _levels(self):
+        return ", ".join(f"{level:g}" for level in np.atleast_1d(self.level))
+
     def of_rows(self, y, prediction):
-        error = y - prediction
+        error = self.beside(y) - prediction
         if self.name == "squared_error":
             loss = error**2
         elif self.name == "poisson":
@@ -93,6 +101,9 @@ class TargetLoss(MeanLoss):
             # Twice the pinball loss, which is the absolute error for the median.
             loss = 2 * np.maximum(self.level * error, (self.level - 1) * error)
         return loss.reshape(len(y), -1).mean(axis=1)
+
+    def beside(self, y):
+        return y[:, None] if self.level.ndim else y
 
     def constant(self, y, weight):
         if self.name in ("squared_error", "poisson"):
@@ -124,6 +135,9 @@ class GivenLoss(MeanLoss):
     def of_rows(self, y, prediction):
         score = self.loss.link(self._encoded(prediction))
         return self.loss.elementwise(score, self._encoded(y))[0].mean(1).numpy()
+
+    def beside(self, y):
+        return y[:, None] if self.targets.levels else y
 
     def constant(self, y, weight):
         target = self._encoded(y)

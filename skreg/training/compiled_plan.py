@@ -1,6 +1,5 @@
 """The plan of networks for the compiled library: where tensors are, and all numbers."""
 
-import math
 from copy import copy
 from dataclasses import fields
 
@@ -55,6 +54,12 @@ PRODUCTS_OF_UNIT = 512
 MANY_INPUTS = 2048
 # The random changes of a batch that the library makes.
 NOISE = {"dropout", "input_dropout", "input_noise", "label_smoothing"}
+
+
+def _of_outputs(loss, n_outputs):
+    """Return the number that a loss depends on, for each output."""
+    number = getattr(loss, "delta", getattr(loss, "quantile", np.nan))
+    return np.array(np.broadcast_to(number, n_outputs), float)
 
 
 def covers_network(module):
@@ -213,7 +218,7 @@ class NetworkPlan:
             sizes=np.array(architecture.layer_sizes, np.int64),
             activation=ACTIVATIONS.index(architecture.activation),
             loss=LOSSES.index(type(loss)),
-            loss_parameter=getattr(loss, "delta", getattr(loss, "quantile", math.nan)),
+            loss_parameters=_of_outputs(loss, architecture.layer_sizes[-1]),
             norm=NORMS.index(architecture.batchnorm),
             has_skip=architecture.skip == "linear",
             parameters=self._parameters,

@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skreg import (
     ComparisonDisplay,
+    CoverageDisplay,
     LearningCurvesDisplay,
     MLPClassifierCV,
     RegularizationPathDisplay,
@@ -33,6 +34,10 @@ MAKERS = [
     (lambda x: SearchDisplay(x, [1], [1], 0).plot(), "values must be a dict of"),
     (SearchDisplay.from_cv_results, "cv_results must be the cv_results_ |not one of"),
     (SearchDisplay.from_estimator, "estimator must be a fitted search"),
+    (
+        lambda x: CoverageDisplay.from_estimator(x, X, Y),
+        "estimator must be a fitted MLPRegressorCV or MLPClassifierCV",
+    ),
 ]
 
 
@@ -99,6 +104,7 @@ def test_a_search_in_the_place_of_its_table():
         lambda ax: ComparisonDisplay(RESULT).plot(ax),
         lambda ax: LearningCurvesDisplay({"a": [1, 2]}).plot(ax),
         lambda ax: SearchDisplay.from_cv_results(TABLE, ax=ax),
+        lambda ax: CoverageDisplay([0.5], [0.5], [1.0], n_samples=9).plot(ax),
     ],
 )
 def test_axes_of_other_kinds(draw):

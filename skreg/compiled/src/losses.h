@@ -13,7 +13,7 @@ template <class T> struct Outputs {
     const T* target;
     const T* share;   // weights of rows, or of outputs of rows
     Index share_stride;  // 0 if all outputs of a row have one weight
-    T parameter;
+    const double* parameters;  // of each output
 };
 
 // log(1 + exp(x)) where x <= 0.
@@ -110,7 +110,8 @@ void loss_of(std::int64_t kind, const Outputs<T>& o, Index n_rows, double* sums)
             T* score = o.score + l * o.stride + i;
             const T* share = o.share + l * o.share_stride + i;
             LossAt<T> at = loss_at<T, wants_value>(
-                kind, load(score), load(o.target + l * o.stride + i), o.parameter);
+                kind, load(score), load(o.target + l * o.stride + i),
+                static_cast<T>(o.parameters[l]));
             if (wants_gradient) store(score, at.slope * load(share));
             if (wants_value) add(at.value, share);
         }
@@ -118,7 +119,8 @@ void loss_of(std::int64_t kind, const Outputs<T>& o, Index n_rows, double* sums)
     }
 }
 
-// Replace scores by what they predict: means, probabilities or quantiles.
+// Replace scores by what they predict: means, probabilities or quantiles, where those of
+// several levels are not sorted.
 template <class T>
 void inverse_link(std::int64_t kind, const Outputs<T>& o, Index n_rows) {
     for (Index i = 0; i < n_rows; i += lanes<T>) {

@@ -239,7 +239,7 @@ template <class T> class Network {
         bool by_output = plan.n_weights > 1;
         return {rows.n_outputs, rows.row_stride, score_ + first, rows.target + first,
                 rows.share + first, by_output ? rows.row_stride : 0,
-                static_cast<T>(plan.loss_parameter)};
+                plan.loss_parameters};
     }
 
     // The inputs of a layer, from a row on, and the distance of rows.

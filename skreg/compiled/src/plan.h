@@ -52,7 +52,7 @@ struct Plan {
     std::int64_t n_columns;     // of the data
     const std::int64_t* sizes;  // of the layers, n_hidden + 2 of them
     std::int64_t activation, loss, norm, has_skip, is_adam, has_nesterov;
-    double loss_parameter;
+    const double* loss_parameters;  // of each output
     // Weights, skip weights, biases, then gamma and beta of each normalisation.
     const Parameter* parameters;
     std::int64_t n_parameters;
