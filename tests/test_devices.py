@@ -59,6 +59,7 @@ OTHERS = {
     "absolute_error": (MLPRegressor, {"loss": "absolute_error"}),
     "huber": (MLPRegressor, {"loss": "huber"}),
     "quantile": (MLPRegressor, {"loss": "quantile", "quantile": 0.8}),
+    "quantiles": (MLPRegressor, {"loss": "quantile", "quantile": [0.2, 0.8]}),
     "poisson": (MLPRegressor, {"loss": "poisson"}),
     "own loss": (MLPRegressor, {"loss": Expectile(0.8)}),
     "own monitor": (

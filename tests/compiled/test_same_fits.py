@@ -133,6 +133,13 @@ def test_losses(loss, dtype):
     compare(MLPRegressor, X, y, {"loss": loss}, dtype=dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_several_quantiles(dtype):
+    X, y = data(MLPRegressor, n_samples=83)
+    settings = {"loss": "quantile", "quantile": [0.1, 0.3, 0.8]}
+    compare(MLPRegressor, X, y, settings, dtype=dtype)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3, 20])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_classes_and_weights(n_classes, weighted):

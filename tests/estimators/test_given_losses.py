@@ -105,6 +105,7 @@ def test_the_same_loss_written_by_a_user(name, setting, n_outputs):
         (SquaredError(), "squared_error", {}),
         (HuberLoss(), "huber", {}),
         (QuantileLoss(0.8), "quantile", {"quantile": 0.8}),
+        (QuantileLoss([0.2, 0.8]), "quantile", {"quantile": (0.2, 0.8)}),
     ],
 )
 def test_the_losses_with_names_as_objects(given, name, options):

@@ -133,7 +133,8 @@ OF_KIND = {
         "loss": st.sampled_from(
             ["squared_error", "absolute_error", "huber", "poisson", "quantile"]
         ),
-        "quantile": st.floats(0, 1, exclude_min=True, exclude_max=True),
+        "quantile": st.floats(0, 1, exclude_min=True, exclude_max=True)
+        | st.sampled_from([[0.5], (0.1, 0.9), [0.05, 0.5, 0.95]]),
         "monitor": st.sampled_from(["loss", "r2", "neg_mean_absolute_error"]),
     },
 }

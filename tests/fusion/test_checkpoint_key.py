@@ -188,7 +188,7 @@ def test_sparse_data(part, base):
 
 def test_losses_differ_in_their_parameters(base):
     losses = [SquaredError(), HuberLoss(), HuberLoss(2), QuantileLoss(0.2)]
-    losses += [QuantileLoss(0.3)]
+    losses += [QuantileLoss(0.3), QuantileLoss((0.2, 0.3)), QuantileLoss((0.3,))]
     keys = [key_of(replace(base, loss=loss)) for loss in losses]
     assert len({*keys}) == len(losses)
     assert None not in keys

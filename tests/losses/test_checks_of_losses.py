@@ -9,9 +9,15 @@ from _losses import USERS_LOSSES, Expectile, Hazard, OwnSquaredError, Softplus
 
 from skreg.losses import Loss, check_loss
 from skreg.losses.checks import check_on_targets
-from skreg.losses.kinds import REGRESSION_LOSSES, BinaryLogLoss, LogLoss
+from skreg.losses.kinds import (
+    REGRESSION_LOSSES,
+    BinaryLogLoss,
+    LogLoss,
+    QuantileLoss,
+)
 
 GOOD = {name: kind() for name, kind in REGRESSION_LOSSES.items()} | USERS_LOSSES
+GOOD["three quantiles"] = QuantileLoss((0.1, 0.5, 0.8))
 INTERVALS = np.array([[0, 0, 1], [0, 1, -1], [0, 0, 0], [1, -1, -1]])
 
 

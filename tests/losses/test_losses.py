@@ -229,6 +229,47 @@ def test_label_smoothing_leans_to_the_uniform_target(kind, smoothing):
     torch.testing.assert_close(value[0], reference, rtol=1e-13, atol=0)
 
 
+class TestSeveralQuantiles:
+    """Each output has a level of its own."""
+
+    levels = (0.1, 0.5, 0.8)
+    loss = QuantileLoss(levels)
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_value_and_gradient_are_those_of_each_output(self, dtype):
+        score, target, weight = (each.to(dtype) for each in batch(self.loss))
+        value, gradient = self.loss.value_and_gradient(score, target, weight)
+        each = [
+            QuantileLoss(level).value_and_gradient(
+                score[..., k : k + 1], target[..., k : k + 1], weight
+            )
+            for k, level in enumerate(self.levels)
+        ]
+        torch.testing.assert_close(value, sum(v for v, _ in each))
+        torch.testing.assert_close(gradient, torch.cat([g for _, g in each], -1))
+        assert value.dtype == gradient.dtype == dtype
+
+    def test_sorted_outputs_have_no_larger_loss(self):
+        """For every target, as Chernozhukov et al. (2010) show for the distance."""
+        rng = torch.Generator().manual_seed(0)
+        score = torch.randn(1, 2000, 3, generator=rng, dtype=torch.float64)
+        target = torch.randn(1, 2000, 1, generator=rng, dtype=torch.float64)
+        found = self.loss.inverse_link(score)
+        assert torch.equal(found, torch.from_numpy(np.sort(score.numpy(), axis=-1)))
+        before, after = (
+            self.loss.elementwise(each, target.expand_as(score)).sum(-1)
+            for each in (score, found)
+        )
+        assert (after <= before + 1e-12).all()
+        assert (after < before - 0.1).any()
+
+    def test_the_mean_is_that_of_sorted_outputs(self):
+        scores = torch.tensor([[[3.0, 1.0, 2.0]], [[0.0, 10.0, 5.0]]])
+        mean = self.loss.mean_score(scores)
+        assert mean.tolist() == [[0.5, 3.5, 6.5]]
+        assert torch.equal(self.loss.inverse_link(mean), mean)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_extreme_scores(name, dtype):
