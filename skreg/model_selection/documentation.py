@@ -144,9 +144,9 @@ GUARANTEE = """
         each x. Here candidates, epochs, weights and calibration are chosen by the
         held-out rows, whose scores are therefore a little too low. This lowers the
         coverage, and that the networks of one fold are worse than the average of all
-        raises it: of 0.9, the user guide measures 0.886 with 100 rows in the worst case,
-        and 0.895 or more from 300 on. There is no bound for rows that come in groups or in the
-        order of time, nor for splitters other than K disjoint folds.
+        raises it. In simulations, 0.9 was 0.886 with 100 rows in the worst case, and
+        0.895 or more from 300 on. There is no bound for rows that come in groups or in
+        the order of time, nor for splitters other than K disjoint folds.
 
         Held-out rows count by their sample weights, and a new row as much as the
         heaviest of them, because it may be exchanged with any. So the unit of the
