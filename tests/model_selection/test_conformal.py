@@ -12,7 +12,8 @@ from skreg.model_selection.conformal import (
     intervals,
 )
 
-LEVELS = np.array([0.05, 0.5, 0.8, 0.9, 0.99])
+# 0.55 * 20 is above 11 to a computer.
+LEVELS = np.array([0.05, 0.55, 0.8, 0.9, 0.99])
 
 
 def fold_matrix(groups):
@@ -32,7 +33,6 @@ def jackknife_plus(center, residual, groups, coverage):
     """Return the bounds of Barber et al. (2021), section 3, for one row."""
     n, alpha = len(residual), 1 - coverage
     shifted = center[groups]
-    # 0.1 * 20 is not a whole number to a computer.
     low = ranked(shifted - residual, int(np.floor(alpha * (n + 1) + 1e-9)))
     high = ranked(shifted + residual, int(np.ceil(coverage * (n + 1) - 1e-9)))
     return low, high
