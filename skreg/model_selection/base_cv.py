@@ -113,18 +113,9 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     @abstractmethod
     def _true_scores(self, prediction, y):
-        """Return the conformity scores of true targets.
+        """Return the conformity scores of true targets, or None if there are none.
 
-        Parameters
-        ----------
-        prediction : ndarray of shape (n_rows[, n_outputs])
-            The calibrated average of networks that were not trained on the rows.
-        y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_outputs) or None
-            None if there are no scores for such targets.
+        They have shape (n_rows, n_outputs), and belong to calibrated predictions.
         """
 
     def __sklearn_tags__(self):
@@ -274,11 +265,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _keep_scores(self, held_out, data):
         """Keep how far held-out targets are from the predictions of their folds.
 
-        Parameters
-        ----------
-        held_out : list of ndarray
-            The average, not calibrated, for the held-out rows of each fold.
-        data : SearchData
+        `held_out` is the average for the held-out rows of each fold, not calibrated.
         """
         rows, folds, mean = held_out_rows(data.folds, held_out, data.X.shape[0])
         scores = self._true_scores(self._calibrated(mean), data.y[rows])
@@ -300,12 +287,8 @@ class BaseNetworkCV(BaseEstimator, ABC):
     def _of_folds(self, X, function):
         """Return what a function makes of the predictions of each fold.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        function : callable
-            Gets a list with the average of the networks of each fold for some rows,
-            and returns an array with those rows first.
+        It gets a list with the average of the networks of each fold for some rows, and
+        returns an array with those rows first.
         """
         X, results = self._checked(X), []
         for part in gen_batches(X.shape[0], self._held_out.n_at_a_time):
