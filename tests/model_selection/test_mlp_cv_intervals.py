@@ -114,6 +114,43 @@ def test_sets_are_cv_plus():
     np.testing.assert_array_equal(search.predict_set(X, 0.8), found[..., 1])
 
 
+def table(X):
+    """Return a table with a column of categories, and with gaps."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(X[:, 1:3], columns=["width", "height"])
+    frame["kind"] = np.array(["low", "middle", "high"])[np.digitize(X[:, 0], [-0.5, 1])]
+    for name, missing in (("width", np.nan), ("kind", None)):
+        frame.loc[rng.random(len(X)) < 0.2, name] = missing
+    return frame
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_with_categories_and_gaps(kind):
+    """The same counts, of what the networks of the folds predict for tables."""
+    X, y = rows(kind)
+    frame = table(X)
+    search = make(kind, cv=FOLDS).fit(frame, y)
+    new = frame.head(3).assign(kind=["high", None, "unknown"], width=[np.nan, 0, 1])
+    predictions, of_new = of_folds(search, frame, 3), of_folds(search, new, 3)
+    found = predicted(search, new, 0.8)
+    if kind is MLPRegressorCV:
+        residuals = np.abs(y - predictions[FOLD_OF, np.arange(90)])
+        expected = np.transpose(counted_bounds(of_new[FOLD_OF].T, residuals, 0.8))
+        np.testing.assert_allclose(found, expected, rtol=1e-7)
+    else:
+        own = adaptive(predictions)[FOLD_OF, np.arange(90), y]
+        above = own[:, None, None] < adaptive(of_new)[FOLD_OF] - 1e-12
+        expected = above.sum(axis=0) < 0.8 * 91
+        expected[np.arange(3), search.predict(new)] = True
+        np.testing.assert_array_equal(found, expected)
+    # The category counts, and many rows are predicted as few are.
+    assert (predicted(search, new.assign(kind="low"), 0.8) != found).any()
+    many = pd.concat([new] * 30, ignore_index=True)
+    np.testing.assert_allclose(
+        predicted(search, many, 0.8), np.concatenate([found] * 30), rtol=1e-7
+    )
+
+
 def test_a_single_fold_is_split_conformal():
     """The residuals of one held-out part, around the predictions of one network."""
     X, y = rows(MLPRegressorCV)
