@@ -9,7 +9,7 @@ METHOD = "forkserver"
 if METHOD not in multiprocessing.get_all_start_methods():  # on Windows
     METHOD = "spawn"
 CONTEXT = multiprocessing.get_context(METHOD)
-CONTEXT.set_forkserver_preload(["skreg.model_selection.mlp_cv", "sklearn.datasets"])
+CONTEXT.set_forkserver_preload(["skreg.model_selection", "sklearn.datasets"])
 
 
 def started(code, *arguments):

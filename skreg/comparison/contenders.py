@@ -10,7 +10,8 @@ from skreg.comparison.inner_scorer import InnerScorer
 from skreg.compatibility import RIDGE_LOGISTIC_CV
 from skreg.estimators.mlp import MLPClassifier, MLPRegressor
 from skreg.model_selection.defaults import N_FOLDS
-from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.mlp_classifier_cv import MLPClassifierCV
+from skreg.model_selection.mlp_regressor_cv import MLPRegressorCV
 
 DEFAULT_NETWORK = "default network"
 TUNED_NETWORK = "tuned network"

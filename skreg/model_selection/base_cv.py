@@ -1,7 +1,6 @@
 """Base class of the networks that choose their regularisation by cross-validation."""
 
 import os
-import warnings
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from numbers import Integral
@@ -9,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import gen_batches
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter
 from sklearn.utils.validation import check_is_fitted
@@ -28,7 +27,6 @@ from skreg.data.sample_weights import check_weights
 from skreg.estimators.base import BaseNetwork
 from skreg.estimators.layout import table_columns
 from skreg.estimators.preparation import check_data
-from skreg.estimators.request import n_epochs
 from skreg.estimators.rollback import fit_kept_on_failure
 from skreg.estimators.score_checks import check_score
 from skreg.estimators.scoring import score_function
@@ -36,23 +34,21 @@ from skreg.estimators.side_by_side import SideBySide
 from skreg.estimators.trained import in_precision
 from skreg.estimators.validation import is_valid, validated
 from skreg.fusion.checkpoint import Checkpoint
+from skreg.model_selection.candidate_search import search_candidates
 from skreg.model_selection.chosen import chosen_table
 from skreg.model_selection.conformal import HeldOutScores, held_out_rows
 from skreg.model_selection.deadline import Deadline
-from skreg.model_selection.defaults import adapt, named_space
+from skreg.model_selection.defaults import adapt
 from skreg.model_selection.ensemble_selection import select_ensemble
 from skreg.model_selection.folds import folds_of
-from skreg.model_selection.heat import Heat
-from skreg.model_selection.pilot import within_limit
 from skreg.model_selection.prediction_averages import mean_over
 from skreg.model_selection.refit import check_callbacks_of_refit, refitted
 from skreg.model_selection.routing import routed_to, routing_of
 from skreg.model_selection.search_data import SearchData
 from skreg.model_selection.strategies import STRATEGIES
-from skreg.model_selection.trials import ranked, results_table
+from skreg.model_selection.trials import results_table
 from skreg.parameters.intervals import COUNT, NON_NEGATIVE, POSITIVE
 from skreg.parameters.scorer_names import check_scorer, scorer_name
-from skreg.parameters.suggestions import did_you_mean
 from skreg.training.threads import at_most
 from skreg.typing import ArrayLike, MatrixLike, NDArray
 
@@ -75,6 +71,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         "strategy": [StrOptions(set(STRATEGIES))],
         "refit": [StrOptions({"folds"}), "boolean"],
         "n_ensemble": [COUNT],
+        "linear_path": ["boolean", StrOptions({"auto"})],
         "max_time": [POSITIVE, None],
         "checkpoint": [str, os.PathLike, None],
         "checkpoint_interval": [NON_NEGATIVE, None],
@@ -215,24 +212,18 @@ class BaseNetworkCV(BaseEstimator, ABC):
             self._check_scoring(data)
         scoring = average.scoring if is_default else self.scoring
         self.score_name_ = average.score_name if is_default else scorer_name(scoring)
-        trials, seen = self._search(
-            prototype, data, scoring, seeds, deadline, rng, checkpoint
+        trials, seen = search_candidates(
+            self, prototype, data, scoring, seeds, deadline, rng, checkpoint
         )
-        chosen, weights, calibration, held_out = select_ensemble(
-            trials, self.n_ensemble, average, prototype, seen
-        )
-        vars(self).update(calibration)
-        self._keep_trials(trials, chosen[0])
-        self.chosen_ = chosen_table(trials, chosen, weights)
+        chosen = select_ensemble(trials, self.n_ensemble, average, prototype, seen)
+        vars(self).update(chosen.calibration)
+        self._keep_trials(trials, chosen)
         self._held_out = None
         vars(self).pop("estimators_", None)  # from an earlier fit
         if self.refit:
-            chosen = [trial for trial, share in zip(chosen, weights) if share]
-            self._keep_networks(
-                prototype, chosen, weights[weights > 0], data, seeds[-1], checkpoint
-            )
+            self._keep_networks(prototype, chosen, data, seeds[-1], checkpoint)
         if self.refit == "folds":
-            self._keep_scores(held_out, seen)
+            self._keep_scores(chosen.held_out, seen)
 
     def _open_checkpoint(self):
         """Return where networks are kept, or None."""
@@ -248,13 +239,18 @@ class BaseNetworkCV(BaseEstimator, ABC):
         checkpoint.begin()
         return checkpoint
 
-    def _keep_networks(self, prototype, chosen, weights, data, seed, checkpoint):
+    def _keep_networks(self, prototype, chosen, data, seed, checkpoint):
         """Set the networks whose predictions are averaged, and their weights."""
+        is_used = chosen.weights > 0
+        trials = [trial for trial, used in zip(chosen.trials, is_used) if used]
+        weights, temperatures = chosen.weights[is_used], chosen.temperatures[is_used]
         if self.refit == "folds":
-            self.estimators_ = [model for trial in chosen for model in trial.models]
+            self.estimators_ = [model for trial in trials for model in trial.models]
             weights = np.repeat(weights / self.n_splits_, self.n_splits_)
+            temperatures = np.repeat(temperatures, self.n_splits_)
         else:
-            self.estimators_ = refitted(prototype, chosen, data, seed, checkpoint)
+            self.estimators_ = refitted(prototype, trials, data, seed, checkpoint)
+        self._temperatures = temperatures
         if self.estimator is None:
             # The default network trains in single precision, which is twice as fast.
             dtype = data.X.dtype
@@ -375,69 +371,13 @@ class BaseNetworkCV(BaseEstimator, ABC):
         """
         return routing_of(self)
 
-    def _search(self, prototype, data, scoring, seeds, deadline, rng, checkpoint):
-        """Return the trials of the candidates, from best to worst, and their data."""
-        space, n_candidates = self._space(prototype, data), self.n_candidates
-        if deadline.is_finite:
-            n_candidates, data = within_limit(
-                self, prototype, space, data, seeds, deadline, rng
-            )
-        content = {"scoring": self.scoring, "max_time": self.max_time}
-        if not type(prototype).__module__.startswith("skreg."):
-            content["kind"] = type(prototype)  # it may predict in any way
-        is_first = True
-
-        def evaluate(candidates, epochs, n_kept):
-            nonlocal is_first
-            if deadline.has_passed and not is_first:
-                return []
-            is_first = False
-            options = scoring, seeds, deadline, checkpoint, content
-            heat = Heat(prototype, candidates, data, *options)
-            return heat.run(epochs, n_kept, self._report)
-
-        trials = STRATEGIES[self.strategy](
-            space,
-            n_candidates,
-            self.n_ensemble,
-            n_epochs(prototype, len(data.folds[0][0])),
-            rng,
-            evaluate,
-        )
-        _warn_of_failures(trials)
-        return ranked(trials), data
-
-    def _space(self, prototype, data):
-        """Return the distributions of the hyperparameters to search."""
-        if isinstance(self.param_distributions, str):
-            n_rows = len(data.folds[0][0])
-            return named_space(prototype, self.param_distributions, data.X, n_rows)
-        known = prototype.get_params()
-        for name in self.param_distributions:
-            if name == "random_state":
-                raise ValueError(
-                    "param_distributions must not contain 'random_state', because each "
-                    "fold has its own seed, which all candidates share. Set "
-                    f"random_state of {type(self).__name__} instead."
-                )
-            if name not in known:
-                raise ValueError(
-                    f"param_distributions contains {name!r}, which is not a parameter "
-                    f"of {type(prototype).__name__}; {did_you_mean(name, known)}"
-                )
-        return self.param_distributions
-
-    def _report(self, rung, n_candidates, epoch, scores):
-        if self.verbose:
-            best = np.max(scores, where=~np.isnan(scores), initial=-np.inf)
-            print(
-                f"rung {rung + 1}: {n_candidates} candidates, {epoch} epochs, "
-                f"best score {best:.6g}",
-                flush=True,
-            )
-
-    def _keep_trials(self, trials, best):
+    def _keep_trials(self, trials, chosen):
         """Set the fitted attributes that describe the candidates."""
+        self.chosen_ = chosen_table(trials, chosen.trials, chosen.weights)
+        self.linear_weight_ = chosen.linear_weight
+        scores = [trial.mean_score for trial in trials if trial.is_linear]
+        self.linear_score_ = float(max(scores, default=np.nan))
+        best = chosen.trials[0]
         self.best_index_, self.n_splits_ = best.number, len(best.scores)
         self.best_params_, self.best_score_ = best.params, float(best.scores.mean())
         in_order = sorted(trials, key=lambda trial: trial.number)
@@ -475,17 +415,3 @@ class BaseNetworkCV(BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
-
-
-def _warn_of_failures(trials):
-    """Warn of candidates that could not be trained, and raise if none could."""
-    failed = [trial for trial in trials if trial.error is not None]
-    if len(failed) == len(trials):
-        raise failed[0].error
-    if failed:
-        warnings.warn(
-            f"{len(failed)} of {len(trials)} candidates could not be trained on all "
-            f"folds and will not be chosen. First error: {failed[0].error}",
-            FitFailedWarning,
-            stacklevel=6,  # the caller of fit, above scikit-learn
-        )

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skreg.estimators.labels import Labels
-from skreg.model_selection.prediction_averages import TINY, best_temperature
+from skreg.model_selection.prediction_averages import (
+    TINY,
+    best_temperature,
+    tempered,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,21 @@ class ClassAverage:
     def losses(self, judged, y):
         """Return the log loss of each row, in a column for each label."""
         return -np.log(np.maximum(judged, TINY))
+
+    def temperature(self, probability, y, weight):
+        """Return the temperature that calibrates a candidate before it is averaged.
+
+        Label smoothing makes networks less confident than a linear model, beside which
+        they would count for less than they are worth.
+        """
+        if self.labels.is_multilabel:
+            return 1.0
+        prior = self._base_rates(y, weight)
+        return best_temperature(probability, self.labels.codes(y), weight, prior)
+
+    def tempered(self, probability, temperature, y, weight):
+        """Return the probabilities at a temperature, which `temperature` has found."""
+        return tempered(probability, temperature, self._base_rates(y, weight))
 
     def calibrated(self, mean, y, weight, is_found):
         """Learn the temperature of the average from held-out predictions.

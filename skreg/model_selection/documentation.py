@@ -36,9 +36,16 @@ SEARCH = """
         stopping, this takes the mean over the folds of the best number of epochs.
         Otherwise it is an ordinary fit. With False the estimator cannot predict.
     n_ensemble : int, default=3
-        Largest number of candidates whose predictions are averaged. Their weights are
-        found by greedy forward selection on the held-out rows [2]_. With 1 only the
-        best candidate predicts.
+        Largest number of candidates whose predictions are averaged, besides the linear
+        model. Their weights are those of the convex combination with the lowest loss on
+        the held-out rows [2]_. With 1 a single candidate predicts.
+    linear_path : bool or "auto", default="auto"
+        Whether a linear model with a penalty `l2` takes part, at strengths around the
+        best one. Only as much of the average is taken as is certain to be better: of a
+        gain over the linear model of z standard errors on the held-out rows, less half
+        of what the choice of the best epochs adds to it, a share of ``1 - 2 / z**2``.
+        The linear model gets the rest. "auto" is True for the named spaces. Without
+        hidden layers, and for images, it does not take part.
     max_time : float or None, default=None
         Seconds that the fit may take, of which training gets nine tenths. A short trial
         tells how many candidates can be trained to the end in this time, and if these
@@ -90,6 +97,9 @@ SEARCH_ATTRIBUTES = """
         The networks whose predictions are averaged.
     weights_ : ndarray of shape (n_estimators,)
         Weights of the networks in the average.
+    linear_weight_, linear_score_ : float
+        Weight of the linear model in the average, and its best mean score over the
+        folds; 0 and nan if it did not take part.
     chosen_ : dict of str to ndarray
         The candidates of the average, from best to worst, and the best one besides:
         their index in `cv_results_`, "weight", "mean_test_score", parameters, the "gap"
@@ -113,8 +123,7 @@ SEARCH_ATTRIBUTES = """
 SEARCH_REFERENCES = """
     .. [1] Jamieson and Talwalkar (2016), "Non-stochastic Best Arm Identification and
        Hyperparameter Optimization".
-    .. [2] Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble Selection from
-       Libraries of Models".
+    .. [2] van der Laan, Polley and Hubbard (2007), "Super Learner".
 """
 
 SCORE = """

@@ -1,33 +1,75 @@
 """The choice of the candidates whose predictions are averaged."""
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from skreg.estimators.preparation import learn_weights
 from skreg.estimators.validation import as_read
 from skreg.model_selection.prediction_averages import mean_over
+from skreg.model_selection.super_learner import (
+    convex_weights,
+    mean_in_errors,
+    share_of_gain,
+)
 from skreg.model_selection.trials import most_regularised
 
 # The best candidate must predict the held-out rows better than a constant by this many
 # standard errors. Without any signal, the best of many candidates is only the luckiest.
 N_ERRORS = 2.0
-# Number of picks of a forward selection.
-N_PICKS = 25
+# The part of the optimism of networks, whose best epochs are those of the held-out
+# rows, that is taken from their gain over the linear model. The mean of the networks of
+# all folds, which no held-out row shows, makes up for the rest.
+OPTIMISM = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The candidates that are averaged, and how.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        In order of their rank.
+    weights : ndarray of shape (n_trials,)
+        Their weights in the average.
+    temperatures : ndarray of shape (n_trials,)
+        What calibrates each of them before.
+    calibration : dict
+        Fitted attributes that calibrate the average.
+    held_out : list of ndarray
+        The average, not calibrated, for the held-out rows of each fold.
+    """
+
+    trials: list
+    weights: np.ndarray
+    temperatures: np.ndarray
+    calibration: dict
+    held_out: list
+
+    @property
+    def linear_weight(self):
+        """The weight of the linear model from the path beside the search."""
+        is_linear = [trial.is_linear for trial in self.trials]
+        return float(self.weights[is_linear].sum())
 
 
 def select_ensemble(trials, n_ensemble, average, prototype, data):
     """Choose the candidates to average, their weights and the calibration.
 
-    If the best candidate is not clearly better than a constant prediction, the most
-    strongly regularised candidate is chosen.
+    The weights are those of a convex combination with the lowest loss on the held-out
+    rows. If there is a linear model from the path beside the search, it takes part, and
+    as much of the weight as makes the gain of the others certain. If the best candidate
+    is not clearly better than a constant prediction, one is chosen alone: the linear
+    model, or else the most strongly regularised candidate.
 
     Parameters
     ----------
     trials : list of Trial
         From best to worst.
     n_ensemble : int
-        Largest number of candidates.
+        Largest number of candidates besides the linear model; with 1, there is a single
+        one, whatever it is.
     average : ClassAverage or NumberAverage
     prototype : MLPClassifier or MLPRegressor
         The network with the settings that all candidates share.
@@ -35,36 +77,84 @@ def select_ensemble(trials, n_ensemble, average, prototype, data):
 
     Returns
     -------
-    chosen : list of Trial
-        In order of their rank.
-    weights : ndarray of shape (n_chosen,)
-        Weights of the candidates in the average.
-    calibration : dict
-        Fitted attributes that calibrate the average.
-    mean : list of ndarray
-        The average, not calibrated, for the held-out rows of each fold.
+    Chosen
     """
-    chosen = [trial for trial in trials if trial.is_finalist] or trials[:1]
-    chosen = chosen[:n_ensemble]
-    predictions, y, weight = _held_out(chosen, average, prototype, data)
+    chosen, linear = _considered(trials, n_ensemble)
+    rows = _held_out(chosen, average, prototype, data)
+    predictions, y, weight = rows
     judged = [average.judged(prediction, y) for prediction in predictions]
     share = _shares(weight, len(y))
-    constant = average.losses(average.constant(y, weight), y)
-    gain = constant - average.losses(judged[0], y)
-    is_found = _mean_in_errors(gain, share) >= N_ERRORS
+    losses = [average.losses(each, y) for each in judged]
+    best = np.argmin([(share * each).sum() for each in losses])
+    gain = average.losses(average.constant(y, weight), y) - losses[best]
+    is_found = mean_in_errors(gain, share) >= N_ERRORS
+    temperatures, weights = np.ones(1), np.ones(1)
     if is_found:
-        weights = forward_selection(
-            judged,
-            lambda mean: (share * average.losses(mean, y)).sum(),
-        )
+        temperatures, weights = _weights(chosen, average, rows, share)
+        if n_ensemble == 1:
+            chosen = [chosen[np.argmax(weights)]]
+            temperatures, weights = np.ones(1), np.ones(1)
     else:
-        chosen = [most_regularised([t for t in trials if t.error is None])]
+        alone = linear or most_regularised([t for t in trials if t.error is None])
+        chosen = [alone]
+    if len(chosen) == 1:
         predictions = _held_out(chosen, average, prototype, data)[0]
-        weights = np.ones(1)
-    mean = mean_over(predictions, weights)
+    mean = mean_over(
+        (
+            average.tempered(prediction, temperature, y, weight)
+            for prediction, temperature in zip(predictions, temperatures)
+        ),
+        weights,
+    )
     ends = np.cumsum([len(test) for _, test in data.folds])[:-1]
     calibration = average.calibrated(mean, y, weight, is_found)
-    return chosen, weights, calibration, np.split(mean, ends)
+    return Chosen(chosen, weights, temperatures, calibration, np.split(mean, ends))
+
+
+def _considered(trials, n_ensemble):
+    """Return the candidates to weigh, and the best linear model or None."""
+    linear = next((t for t in trials if t.is_linear and t.error is None), None)
+    others = [trial for trial in trials if not trial.is_linear]
+    chosen = [trial for trial in others if trial.is_finalist] or others[:1]
+    chosen = chosen[:n_ensemble]
+    if linear is None:
+        return chosen, None
+    return [trial for trial in trials if trial in chosen or trial is linear], linear
+
+
+def _weights(chosen, average, rows, share):
+    """Return the temperature and the weight of each candidate.
+
+    Parameters
+    ----------
+    chosen : list of Trial
+    average : ClassAverage or NumberAverage
+    rows : tuple
+        What `_held_out` returns.
+    share : ndarray
+        Weights of the rows, with sums of 1.
+    """
+    predictions, y, weight = rows
+    if len(chosen) == 1:
+        return np.ones(1), np.ones(1)
+    temperatures = [average.temperature(each, y, weight) for each in predictions]
+    judged = [
+        average.judged(average.tempered(each, temperature, y, weight), y)
+        for each, temperature in zip(predictions, temperatures)
+    ]
+
+    def losses(weights):
+        return average.losses(mean_over(judged, weights), y)
+
+    weights = convex_weights(judged, lambda p: (share * average.losses(p, y)).sum())
+    anchor = np.array([float(trial.is_linear) for trial in chosen])
+    if anchor.any():
+        optimism = np.array([trial.optimism for trial in chosen]) @ weights
+        found = losses(weights)
+        optimism *= OPTIMISM * abs((share * found).sum())
+        part = share_of_gain(losses(anchor) - found, share, optimism)
+        weights = part * weights + (1 - part) * anchor
+    return np.array(temperatures), weights
 
 
 def _held_out(chosen, average, prototype, data):
@@ -104,67 +194,3 @@ def _shares(weight, n_rows):
     weight = weight.reshape(n_rows, -1)
     total = weight.sum(axis=0)
     return weight / np.where(total > 0, total, 1)
-
-
-def _mean_in_errors(values, share):
-    """Return the sum of the columns' weighted means in units of its standard error.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-    share : ndarray of shape (n_rows, 1) or (n_rows, n_columns)
-        Weights of the rows, with sums of 1.
-    """
-    mean = (share * values).sum(axis=0)
-    error = np.linalg.norm((share * (values - mean)).sum(axis=1))
-    mean = mean.sum()
-    return mean / error if error else math.copysign(math.inf, mean)
-
-
-def forward_selection(predictions, loss, n_picks=N_PICKS):
-    """Choose the weights of models in an average by greedy forward selection.
-
-    In each step, the model that lowers the loss of the mean prediction the most is
-    added (Caruana et al. 2004). A model can be added several times. The best of all
-    means is returned.
-
-    Parameters
-    ----------
-    predictions : sequence of ndarray
-        Predictions of each model for rows that it was not trained on.
-    loss : callable
-        Maps a prediction to a number.
-    n_picks : int, default=25
-        Number of steps.
-
-    Returns
-    -------
-    ndarray of shape (n_models,)
-        The weights. They are multiples of one over the number of picks of the best
-        mean, and their sum is 1.
-
-    References
-    ----------
-    Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble Selection from Libraries
-    of Models".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skreg.model_selection.ensemble_selection import forward_selection
-    >>> high, low, far = np.array([3.0]), np.array([1.0]), np.array([9.0])
-    >>> forward_selection([high, low, far], lambda p: abs(p - 2.0)[0]).tolist()
-    [0.5, 0.5, 0.0]
-    """
-    if len(predictions) == 1:
-        return np.ones(1)
-    counts, total = np.zeros(len(predictions)), 0.0
-    best, best_counts = np.inf, counts
-    for n in range(1, n_picks + 1):
-        losses = [loss((total + prediction) / n) for prediction in predictions]
-        pick = int(np.argmin(losses))
-        counts[pick] += 1
-        total = total + predictions[pick]
-        if losses[pick] < best:
-            best, best_counts = losses[pick], counts / n
-    return best_counts

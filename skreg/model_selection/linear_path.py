@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 MOST_ITERATIONS = 200
 
 
-def linear_trials(prototype, data, scoring, seeds, deadline, checkpoint, first):
+def linear_trials(prototype, data, scoring, seeds, deadline, checkpoint):
     """Train a linear model on all folds, with several strengths of l2.
 
     The first strengths are a power of ten apart. Then those beside the best one follow,
@@ -40,13 +40,11 @@ def linear_trials(prototype, data, scoring, seeds, deadline, checkpoint, first):
         No further strength begins after it.
     checkpoint : Checkpoint or None
         Where fits are kept.
-    first : int
-        The number of the first trial.
 
     Returns
     -------
     list of Trial
-        In the order of their training.
+        In the order of their training, by which they are numbered.
     """
     settings, n_rows, found = linear_settings(prototype), len(data.folds[0][0]), {}
     places = FIRST
@@ -60,7 +58,7 @@ def linear_trials(prototype, data, scoring, seeds, deadline, checkpoint, first):
         results = _train(entries, starts, checkpoint)
         for i, *parts in zip(places, params, entries, results):
             states = [result.state for result in parts[-1]]
-            trial = _trial(first + len(found), *parts, data, scoring)
+            trial = _trial(len(found), *parts, data, scoring)
             found[i] = trial, states
         places = _next_places({i: trial.mean_score for i, (trial, _) in found.items()})
     return [trial for trial, _ in found.values()]
@@ -121,6 +119,7 @@ def _trial(number, params, entries, results, data, scoring):
         for entry, result in zip(entries, results)
     ]
     trial = trial_of(number, params, entries, results, scores)
+    trial.is_linear = True
     judge(trial, scoring)
     return trial
 

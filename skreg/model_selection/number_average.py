@@ -50,6 +50,16 @@ class NumberAverage:
         """Return the loss of each row, averaged over its outputs, as a column."""
         return self.loss.of_rows(y, judged)[:, None]
 
+    @staticmethod
+    def temperature(prediction, y, weight):
+        """Return 1: numbers need no calibration before they are averaged."""
+        return 1.0
+
+    @staticmethod
+    def tempered(prediction, temperature, y, weight):
+        """Return the prediction as it is."""
+        return prediction
+
     def calibrated(self, mean, y, weight, is_found):
         """Learn the center and the shrinkage of the average from held-out predictions.
 

@@ -41,7 +41,8 @@ def tempered(probability, temperature, prior=None):
     Parameters
     ----------
     probability : ndarray of shape (..., n_classes)
-    temperature : float
+    temperature : float or ndarray
+        An array broadcasts with the probabilities.
     prior : ndarray of shape (n_classes,), default=None
         The base rate. None is uniform.
 
@@ -56,7 +57,7 @@ def tempered(probability, temperature, prior=None):
     >>> tempered(np.array([[0.8, 0.2]]), 0.5).round(3).tolist()
     [[0.941, 0.059]]
     """
-    if temperature == 1:
+    if np.all(np.equal(temperature, 1)):
         return probability
     logs = _log_tempered(_log(probability), temperature, _log_prior(prior))
     return np.exp(logs).astype(probability.dtype, copy=False)

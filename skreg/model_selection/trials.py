@@ -38,6 +38,8 @@ class Trial:
         Training results from which `keep` makes fitted models.
     error : Exception or None
         The first error of its fits.
+    is_linear : bool
+        Whether it is a linear model from the path beside the search.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Trial:
     seconds: np.ndarray
     results: list
     error: Exception | None = None
+    is_linear: bool = False
 
     @property
     def models(self):
@@ -63,6 +66,22 @@ class Trial:
         """Mean score over the folds, minus infinity if it is not finite."""
         mean = self.scores.mean()
         return mean if np.isfinite(mean) else -math.inf
+
+    @property
+    def optimism(self):
+        """How much lower the loss is for the choice of the best epoch on each fold.
+
+        As a share of the loss: the difference to the epoch that is best on the other
+        folds, on average. 0 without curves, or with a single fold.
+        """
+        n_epochs = min(map(len, self.curves), default=0)
+        if n_epochs == 0 or len(self.curves) < 2:
+            return 0.0
+        curves = np.array([curve[:n_epochs] for curve in self.curves])
+        epochs = ((curves.sum(axis=0) - curves) / (len(curves) - 1)).argmin(axis=1)
+        chosen = curves[np.arange(len(curves)), epochs].mean()
+        lowest = np.mean([min(curve) for curve in self.curves])
+        return float((chosen - lowest) / abs(chosen)) if chosen else 0.0
 
     def keep(self):
         """Make its models fitted estimators.

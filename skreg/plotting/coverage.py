@@ -6,7 +6,8 @@ import numpy as np
 
 from skreg.compatibility import InvalidParameterError, check_matplotlib_support
 from skreg.model_selection.conformal import check_coverage
-from skreg.model_selection.mlp_cv import MLPClassifierCV, MLPRegressorCV
+from skreg.model_selection.mlp_classifier_cv import MLPClassifierCV
+from skreg.model_selection.mlp_regressor_cv import MLPRegressorCV
 from skreg.model_selection.prediction_averages import effective_n_rows
 from skreg.plotting.checks import check_axes
 from skreg.typing import ArrayLike, Axes, Line2D, MatrixLike
