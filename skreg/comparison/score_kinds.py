@@ -87,7 +87,7 @@ def needs_positive_predictions(scoring):
         return False
     y = np.array([1.0, 2.0])
     try:
-        get_scorer(scoring)(GuessedNumbers(-3.0), y, y)
+        get_scorer(scoring)(GuessedNumbers(Numbers(1, is_flat=True), -3.0), y, y)
     except ValueError:
         return True
     return False

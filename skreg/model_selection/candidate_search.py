@@ -26,15 +26,18 @@ def search_candidates(
 ):
     """Return the trials of the candidates, from best to worst, and their data."""
     space, n_candidates = _space(search, prototype, data), search.n_candidates
+    has_linear = _takes_linear(search, prototype)
     if deadline.is_finite:
-        # The rest is for the linear model.
-        limit = Deadline((1 - LINEAR_SHARE) * deadline.seconds_left)
+        limit = deadline
+        if has_linear:
+            limit = Deadline((1 - LINEAR_SHARE) * deadline.seconds_left)
         n_candidates, data = within_limit(
             search, prototype, space, data, seeds, limit, rng
         )
-    linear = _linear_trials(
-        search, prototype, data, scoring, seeds, deadline, checkpoint
-    )
+    linear = []
+    if has_linear:
+        options = scoring, seeds, deadline, checkpoint
+        linear = _linear_trials(search, prototype, data, *options)
     content = {"scoring": search.scoring, "max_time": search.max_time}
     if not type(prototype).__module__.startswith("skreg."):
         content["kind"] = type(prototype)  # it may predict in any way
@@ -61,15 +64,18 @@ def search_candidates(
     return ranked([*trials, *_beside(trials, linear)]), data
 
 
-def _linear_trials(search, prototype, data, scoring, seeds, deadline, checkpoint):
-    """Return the trials of the linear model, none if it does not take part."""
+def _takes_linear(search, prototype):
+    """Return whether the linear model takes part."""
     if search.linear_path == "auto":
         is_wanted = isinstance(search.param_distributions, str)
     else:
         is_wanted = search.linear_path
     sizes = check_hidden_layer_sizes(prototype.hidden_layer_sizes)
-    if not is_wanted or not sizes or hasattr(prototype, "channels"):
-        return []
+    return bool(is_wanted and sizes and not hasattr(prototype, "channels"))
+
+
+def _linear_trials(search, prototype, data, scoring, seeds, deadline, checkpoint):
+    """Return the trials of the linear model."""
     if deadline.is_finite:
         deadline = Deadline(LINEAR_SHARE * deadline.seconds_left)
     trials = linear_trials(prototype, data, scoring, seeds, deadline, checkpoint)

@@ -22,7 +22,8 @@ SEARCH = """
         the network's `class_weight`, a scorer does not. If
         the loss of the best candidate is not lower than that of a constant prediction
         by two standard errors, there is no signal and the best score is only luck. The
-        candidate with the strongest penalties is then chosen.
+        linear model, or without it the candidate with the strongest penalties, is then
+        chosen.
     strategy : {"halving", "random", "grid", "bayes"}, default="halving"
         "halving" starts all candidates and drops the worse half at each rung. The
         others continue their training for twice as many epochs, until `n_ensemble` or a
@@ -85,8 +86,9 @@ SEARCH_ATTRIBUTES = """
     best_index_ : int
         Index of the best candidate in `cv_results_`.
     cv_results_ : dict of str to ndarray
-        As in GridSearchCV, in the order in which candidates were drawn. "rung" and
-        "n_epochs" are the last rung and the number of epochs of each candidate.
+        As in GridSearchCV, in the order in which candidates were drawn, with those of
+        the linear model at the end. "rung" and "n_epochs" are the last rung and the
+        number of epochs of each candidate.
     scores_ : ndarray of shape (n_candidates, `n_splits_`)
         Scores on the held-out rows, nan if training failed.
     curves_ : list of list of list of float

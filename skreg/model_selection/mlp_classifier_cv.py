@@ -44,8 +44,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
 
     Candidates are drawn from a space of regularisers. All candidates and folds are
     trained together as one stack. The better candidates continue their training, and
-    the predictions of the best ones are averaged. Every candidate contains a linear
-    model (``skip="linear"``), which remains if everything else is strongly regularised.
+    the predictions of the best ones are averaged with those of a linear model, from
+    which the average departs as far as the held-out rows are certain of a gain.
     Probabilities are calibrated with a temperature on the held-out rows [3]_:
     overconfident predictions are moved towards the base rate.
 
@@ -71,6 +71,9 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
         those of the base rate are divided. Above 1 the average was overconfident, below
         1 underconfident. It is doubled if the best candidate is not clearly better than
         a constant prediction.
+    temperatures_ : ndarray of shape (n_estimators,)
+        Temperatures of the networks of each candidate, learned in the same way, which
+        are applied before the average. All ones for a single candidate.
     class_prior_ : ndarray of shape (n_classes,)
         The base rate: the share of each class or, for multilabel targets, the share of
         the rows with each label.
@@ -102,8 +105,8 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
     >>> clf = MLPClassifierCV(n_candidates=8, random_state=0).fit(X_train, y_train)
     >>> bool(clf.score(X_test, y_test) > 0.95)
     True
-    >>> sorted(clf.best_params_)
-    ['dropout', 'l2', 'numeric_embedding', 'skip_l2']
+    >>> clf.linear_weight_ < 1  # networks are better than the linear model alone
+    True
     """
 
     def __init__(
@@ -232,6 +235,12 @@ class MLPClassifierCV(ClassPredictionsMixin, BaseNetworkCV):
                 f"fitted to {self._targets.n_outputs} labels. Fit one for each label."
             )
         return super()._scores_kept()
+
+    @property
+    def temperatures_(self) -> NDArray[Any]:
+        """What calibrates the probabilities of each network before the average."""
+        self._check_can_predict()
+        return self._temperatures
 
     def _predictions(self, X):
         found = super()._predictions(X)

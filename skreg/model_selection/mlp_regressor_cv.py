@@ -41,8 +41,8 @@ class MLPRegressorCV(RegressorMixin, BaseNetworkCV):
 
     Candidates are drawn from a space of regularisers. All candidates and folds are
     trained together as one stack. The better candidates continue their training, and
-    the predictions of the best ones are averaged. Every candidate contains a linear
-    model (``skip="linear"``), which remains if everything else is strongly regularised.
+    the predictions of the best ones are averaged with those of a linear model, from
+    which the average departs as far as the held-out rows are certain of a gain.
 
     Parameters
     ----------

@@ -11,6 +11,9 @@ from sklearn.utils.estimator_checks import (
 
 from skreg import MLPClassifier, MLPClassifierCV, MLPRegressor, MLPRegressorCV
 
+# Of the checks' classes, made of rounded numbers, one has a single row.
+pytestmark = pytest.mark.filterwarnings("ignore:The least populated class in y")
+
 KINDS = {MLPClassifierCV: MLPClassifier, MLPRegressorCV: MLPRegressor}
 
 # Few candidates, folds and epochs keep the checks quick.
@@ -47,7 +50,11 @@ def expected_failures(estimator):
     Otherwise, for the checks on weights, scikit-learn gives folds that keep a row's
     copies together.
     """
+    kinds = ["dense", "sparse"]
     if estimator.estimator is None:
+        if isinstance(estimator, MLPRegressorCV):
+            # There is no signal in the dense data, and the linear model is used alone.
+            kinds.remove("dense")
         reason = (
             "batches of 64 draw a row given twice at random, and single precision "
             "rounds"
@@ -61,7 +68,7 @@ def expected_failures(estimator):
     else:
         return {}
     name = "check_sample_weight_equivalence_on_{}_data"
-    return {name.format(kind): reason for kind in ("dense", "sparse")}
+    return {name.format(kind): reason for kind in kinds}
 
 
 def made(is_full):

@@ -16,6 +16,7 @@ from sklearn.model_selection import (
 )
 
 from skreg import MLPClassifierCV, MLPRegressor, MLPRegressorCV
+from skreg.model_selection.prediction_averages import tempered
 
 LEVELS = [0.5, 0.8, 0.9]
 FOLD_OF = np.argmax([np.isin(np.arange(90), part) for _, part in FOLDS], axis=0)
@@ -30,6 +31,9 @@ def of_folds(search, X, n_folds):
     """Return the calibrated mean of the networks of each fold."""
     kind = "predict_proba" if hasattr(search, "classes_") else "predict"
     each = [getattr(model, kind)(X) for model in search.estimators_]
+    if hasattr(search, "classes_"):
+        temperatures = search.temperatures_[:, None, None]
+        each = tempered(np.array(each), temperatures, search.class_prior_)
     means = np.array(
         [
             sum(
