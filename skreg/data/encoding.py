@@ -160,10 +160,11 @@ def columns_of(X, index, weight, n_codes, merges_rare=True):
     merges_rare : bool, default=True
         Whether rare levels share a slot.
     """
-    is_number = np.equal(n_codes, 0)
-    is_marked = np.zeros(len(n_codes), bool)
-    is_marked[is_number] = np.isnan(X[index][:, is_number]).any(axis=0)
-    if is_number.all() and not is_marked.any():
+    is_marked = tuple(
+        n == 0 and bool(np.isnan(X[index, column]).any())
+        for column, n in enumerate(n_codes)
+    )
+    if not any(n_codes) and not any(is_marked):
         return None
     n_slots = []
     for column, n in enumerate(n_codes):
@@ -173,7 +174,7 @@ def columns_of(X, index, weight, n_codes, merges_rare=True):
         shares = _shares(X, index, weight, column, n)
         own = _own_slots(shares, _least_share(index, weight, merges_rare))
         n_slots.append(len(own) + bool(np.delete(shares, own).any()) or 1)
-    return Columns(tuple(n_codes), tuple(n_slots), tuple(is_marked.tolist()))
+    return Columns(tuple(n_codes), tuple(n_slots), is_marked)
 
 
 def _shares(X, index, weight, column, n_codes):

@@ -91,8 +91,10 @@ def _linear_trials(search, prototype, data, scoring, seeds, deadline, checkpoint
 def _space(search, prototype, data):
     """Return the distributions of the hyperparameters to search."""
     if isinstance(search.param_distributions, str):
-        n_rows = len(data.folds[0][0])
-        return named_space(prototype, search.param_distributions, data.X, n_rows)
+        n_rows, categories = len(data.folds[0][0]), data.checked.inputs.categories
+        return named_space(
+            prototype, search.param_distributions, data.X, n_rows, categories
+        )
     known = prototype.get_params()
     for name in search.param_distributions:
         if name == "random_state":

@@ -75,7 +75,7 @@ def default_n_folds(y, is_classifier):
     return max(2, min(N_FOLDS, n_rows))
 
 
-def named_space(network, kind, X, n_samples):
+def named_space(network, kind, X, n_samples, categories=None):
     """Return the predefined search space of a kind, without what does not suit `X`.
 
     Parameters
@@ -85,21 +85,25 @@ def named_space(network, kind, X, n_samples):
     X : {ndarray, sparse matrix} of shape (n_rows, n_features)
     n_samples : int
         Number of training rows of a fold.
+    categories : Categories or None, default=None
+        Those of the columns, which are not embedded.
 
     Returns
     -------
     dict of str to list or distribution
     """
     space = search_space(network, kind, n_samples)
-    return space if _can_embed(X) else _without_quantiles(space)
+    return space if _can_embed(X, categories) else _without_quantiles(space)
 
 
-def _can_embed(X):
+def _can_embed(X, categories):
     """Return whether piecewise linear embeddings are possible and worth their time."""
     if sp.issparse(X):
         return False
-    n_binned = X.shape[1] - has_two_values(X, np.arange(len(X))).sum()
-    return n_binned <= MOST_BINNED
+    is_binned = ~has_two_values(X, np.arange(len(X)))
+    if categories is not None:
+        is_binned &= ~categories.is_categorical
+    return 0 < is_binned.sum() <= MOST_BINNED
 
 
 def _without_quantiles(space):

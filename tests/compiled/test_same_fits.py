@@ -109,6 +109,28 @@ def test_settings(kind, name, solver, dtype):
     compare(kind, X, y, settings, dtype=dtype)
 
 
+TABLES = (
+    *("plain", "linear", "as they are", "robust", "no intercept", "early stopping"),
+    *("input dropout", "input noise", "linear skip", "bins and a skip", "batchnorm"),
+)
+
+
+@pytest.mark.parametrize("build", builds())
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", TABLES)
+def test_categories_and_missing_numbers(name, dtype, build):
+    """Also of levels that training has not seen, in the validation rows."""
+    X, y = data(MLPClassifier, n_samples=83)
+    X[:, 1] = np.arange(83) % 4
+    X[:, 3] = np.arange(83) % 2
+    X[::5, 0] = X[::7, 4] = np.nan
+    X_val, y_val = X[:20].astype(dtype), y[:20]
+    X_val[:3, 1], X_val[:5, 2] = 9, np.nan
+    given = {} if name == "early stopping" else {"X_val": X_val, "y_val": y_val}
+    settings = SETTINGS[name] | {"categorical_features": [1, 3]}
+    compare(MLPClassifier, X, y, settings, build, dtype, **given)
+
+
 @pytest.mark.parametrize("build", builds())
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["everything", "two hidden layers", "batchnorm after"])
