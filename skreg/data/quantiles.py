@@ -51,7 +51,8 @@ def quantiles(array, index, weight, levels):
         complete = np.flatnonzero(~is_missing.any(axis=0))
         if len(complete) < part.shape[1]:
             part = part[:, complete]
-        result[:, start + complete] = _of_rows(part, own, levels)
+        if len(complete):
+            result[:, start + complete] = _of_rows(part, own, levels)
     return result
 
 

@@ -16,7 +16,8 @@ def split_validation(index, fraction, strata, seed, groups=None):
         Share of the validation rows. There are at least as many as classes, unless
         groups are given.
     strata : ndarray of shape (n_rows,) or None
-        Classes, in the same shares in both parts. None splits without regard to them.
+        Classes, in the same shares in both parts. The row of a class that has no other
+        is a training row. None splits without regard to classes.
     seed : int
     groups : ndarray of shape (n_rows,) or None, default=None
         The rows of a group stay in one part.
@@ -32,12 +33,20 @@ def split_validation(index, fraction, strata, seed, groups=None):
     """
     if groups is not None:
         return _split_groups(index, fraction, strata, seed, groups)
-    n_classes = 1 if strata is None else len(np.unique(strata))
+    n_classes, alone = 1, index[:0]
+    if strata is not None:
+        _, own, counts = np.unique(strata, return_inverse=True, return_counts=True)
+        has_others = counts[own] > 1
+        if has_others.any():
+            alone, index = index[~has_others], index[has_others]
+            strata = strata[has_others]
+        n_classes = len(np.unique(strata))
     n_validation = max(math.ceil(fraction * len(index)), n_classes)
     try:
-        return train_test_split(
+        train, validation = train_test_split(
             index, test_size=n_validation, stratify=strata, random_state=seed
         )
+        return np.concatenate([train, alone]), validation
     except ValueError as error:
         raise ValueError(
             f"early_stopping=True cannot set aside validation_fraction={fraction:g} of "

@@ -459,7 +459,7 @@ def test_regressors_and_estimators_that_tune_themselves():
     model = MLPRegressor(**(SMALL | {"augment": augment})).fit(X, X[:, 0])
     assert not same(model, MLPRegressor(**SMALL).fit(X, X[:, 0]))
     network = classifier(augment=augment, early_stopping=True)
-    options = {"n_candidates": 3, "cv": 2, "random_state": 0}
+    options = {"n_candidates": 3, "cv": 2, "random_state": 0, "linear_path": False}
     tuned = MLPClassifierCV(network, **options).fit(X, y)
     plain = MLPClassifierCV(clone(network).set_params(augment=None), **options)
     found, other = tuned.predict_proba(X), plain.fit(X, y).predict_proba(X)

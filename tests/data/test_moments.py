@@ -93,3 +93,25 @@ def test_parts_are_the_whole(sizes, as_sparse):
     np.testing.assert_allclose(found.mean, whole.mean, atol=1e-14)
     np.testing.assert_allclose(found.deviation, whole.deviation, atol=1e-14)
     assert found.n_rows == whole.n_rows
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_numbers_do_not_count(weighted):
+    """In one part or in several; a column without numbers has a mean of 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(1e6, [1, 2, 3, 4], (90, 4))
+    X[rng.random((90, 4)) < [0, 0.3, 1, 0.1]] = np.nan
+    X[:30, 3] = np.nan
+    weight = rng.uniform(0.5, 2, 90) if weighted else None
+    whole = Moments.of(X, np.arange(90), weight)
+    parts = Moments.of(X, np.arange(30), weight)
+    parts = parts.updated(X, np.arange(30, 90), weight)
+    for moments in (whole, parts):
+        for column in (0, 1, 3):
+            known = ~np.isnan(X[:, column])
+            own = None if weight is None else weight[known]
+            mean = np.average(X[known, column], weights=own)
+            variance = np.average((X[known, column] - mean) ** 2, weights=own)
+            assert moments.mean[column] == pytest.approx(mean, rel=1e-14)
+            assert moments.deviation[column] ** 2 == pytest.approx(variance, rel=1e-9)
+        assert moments.mean[2] == 0 and moments.scale[2] == 1

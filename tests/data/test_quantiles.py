@@ -130,3 +130,20 @@ def test_sparse_inputs():
         MLPRegressor(**QUICK).fit(sp.csr_array(X), y)
     model = MLPRegressor(**QUICK).fit(X, y)
     np.testing.assert_array_equal(model.predict(sp.csr_array(X)), model.predict(X))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_numbers_do_not_count(weighted):
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(size=(50, 3)), rng.uniform(0.5, 2, 50) if weighted else None
+    X[rng.random((50, 3)) < [0.0, 0.3, 1.0]] = np.nan
+    levels, index = [0, 0.25, 0.5, 1], np.arange(50)
+    found = quantiles(X, index, weight, levels)
+    for column in (0, 1):
+        known = np.flatnonzero(~np.isnan(X[:, column]))
+        own = None if weight is None else weight[known]
+        alone = X[known, column]
+        expected = np.quantile(alone, levels, weights=own, method="inverted_cdf")
+        np.testing.assert_array_equal(found[:, column], expected)
+    assert (found[:, 2] == 0).all()
+    assert np.isfinite(quantiles(X[:, 1:], index, weight, levels)).all()

@@ -464,7 +464,8 @@ class TestFits:
     def test_tuned(self):
         X, y = data(MLPClassifier)
         net = MLPClassifier(**QUICK)
-        search = MLPClassifierCV(net, n_candidates=3, cv=2, random_state=0).fit(X, y)
+        options = {"n_candidates": 3, "cv": 2, "linear_path": False}
+        search = MLPClassifierCV(net, random_state=0, **options).fit(X, y)
         each = [member.predict_proba(X) for member in search.estimators_]
         assert (
             len(each[0]) == 60
