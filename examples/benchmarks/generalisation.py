@@ -1,15 +1,20 @@
 """Errors and log losses on public tables, against the models that users have.
 
-    python examples/benchmarks/generalisation.py [--out FILE] [--data NAME ...]
+    python examples/benchmarks/generalisation.py [--size small|middle]
+                                                 [--inputs matrices|frames]
+                                                 [--out FILE] [--data NAME ...]
                                                  [--models NAME ...] [--repeats N]
                                                  [--rows N] [--threads N]
 
-Every table is cut to at most --rows rows, stratified by class, and split --repeats
-times into three quarters for training and one for testing. All models get the
-same matrices in float32: missing values are replaced by medians and marked in another
-column, columns are standardised, and each category of at least 1 % of the rows has a
-column. The targets of scikit-learn's MLP are standardised, which the other networks do
-themselves. Models have their defaults. MLP and MLPCV are skreg's.
+Small tables are cut to at most 2,000 rows, middle ones to at most 15,000, stratified by
+class, and split --repeats times into three quarters for training and one for testing.
+Models have their defaults (see peers.py). MLP and MLPCV are skreg's.
+
+With --inputs matrices all models get the same matrices in float32: missing values are
+replaced by medians and marked in another column, columns are standardised, and each
+category of at least 1 % of the rows has a column. The targets of scikit-learn's MLP are
+standardised, which the other networks do themselves. With --inputs frames all models
+get the same DataFrames, with words and gaps, and treat them in their own way.
 
 Three tables are printed: the error rate, the log loss and 1 - R2, as means over the
 repeats, on the data sets on which no model failed. "rank" is the mean rank among all
@@ -17,7 +22,9 @@ models, and "rank of 4" the mean rank among skreg's MLP and its competitors,
 scikit-learn's MLPs and the linear model. "MLP wins" and "MLPCV wins" are the numbers of
 data sets on which skreg's model is the better of two, where a tie counts as half a win.
 The geometric mean is that of the score + 0.01, minus 0.01. "seconds" is the mean time
-of a fit.
+of a fit. Lines below a table tell where MLPCV is worse than the linear model: by more
+than 1 % of the linear model's mean, and significantly, by the corrected resampled
+t-test of Nadeau and Bengio at 5 %, which needs three repeats.
 
 Rows are written to --out as they are measured. Rows that are already there are not
 measured again, so an interrupted run can be continued, and two runs may divide the data
@@ -26,84 +33,27 @@ sets with --data. Another version of a model needs another file.
 
 import argparse
 import json
-import logging
 import sys
 import time
 import traceback
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import peers
+import ranks
 import suite
 import torch
-from sklearn.compose import (
-    TransformedTargetRegressor,
-    make_column_selector,
-    make_column_transformer,
-)
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
+from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
-from sklearn.neural_network import MLPRegressor as SklearnMLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-import skreg
-
 LEAST_PROBABILITY = 1e-7
-SHIFT = 0.01
-TO_BEAT = ("linear", "sklearn", "sklearn-stop")
-LABELS = {
-    "linear": "LogisticRegressionCV, RidgeCV",
-    "sklearn": "scikit-learn's MLP",
-    "sklearn-stop": "scikit-learn's, early stopping",
-    "boosting": "HistGradientBoosting",
-    "realmlp": "RealMLP-TD",
-    "mlp": "MLP",
-    "mlp-cv": "MLPCV",
-}
-
-
-def unfitted(name, is_regression, seed, threads):
-    """Return a model with its defaults."""
-    if name == "linear":
-        if is_regression:
-            return RidgeCV(np.logspace(-3, 4, 20))
-        return LogisticRegressionCV(
-            l1_ratios=(0,),
-            scoring="neg_log_loss",
-            use_legacy_attributes=False,
-            max_iter=300,
-        )
-    if name == "boosting":
-        kinds = HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    elif name == "mlp":
-        kinds = skreg.MLPClassifier, skreg.MLPRegressor
-    elif name == "mlp-cv":
-        kinds = skreg.MLPClassifierCV, skreg.MLPRegressorCV
-    elif name == "realmlp":
-        from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
-
-        # Which lightning sets when it is imported.
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-        kind = RealMLP_TD_Regressor if is_regression else RealMLP_TD_Classifier
-        return kind(random_state=seed, device="cpu", n_threads=threads)
-    else:
-        stops = name == "sklearn-stop"
-        if is_regression:
-            network = SklearnMLPRegressor(random_state=seed, early_stopping=stops)
-            return TransformedTargetRegressor(network, transformer=StandardScaler())
-        return SklearnMLPClassifier(random_state=seed, early_stopping=stops)
-    return kinds[is_regression](random_state=seed)
+TEST_SHARE = 0.25
 
 
 def cut(X, y, n_rows, is_regression):
@@ -116,26 +66,34 @@ def cut(X, y, n_rows, is_regression):
     return X, y
 
 
+def frames(X, y, is_regression, seed):
+    """Return training and test inputs and targets, the inputs as they are."""
+    strata = None if is_regression or np.bincount(y).min() < 2 else y
+    return train_test_split(
+        X, y, test_size=TEST_SHARE, stratify=strata, random_state=seed
+    )
+
+
 def matrices(X, y, is_regression, seed):
     """Return training and test inputs and targets, the inputs as matrices."""
-    strata = None if is_regression or np.bincount(y).min() < 2 else y
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=0.25, stratify=strata, random_state=seed
-    )
+    X_train, X_test, y_train, y_test = frames(X, y, is_regression, seed)
     columns = make_column_transformer(
         (
             make_pipeline(
                 SimpleImputer(strategy="median", add_indicator=True), StandardScaler()
             ),
-            make_column_selector(dtype_include=float),
+            peers.NUMBERS,
         ),
         (
-            OneHotEncoder(
-                handle_unknown="infrequent_if_exist",
-                min_frequency=0.01,
-                sparse_output=False,
+            make_pipeline(
+                SimpleImputer(strategy="constant", fill_value="missing"),
+                OneHotEncoder(
+                    handle_unknown="infrequent_if_exist",
+                    min_frequency=0.01,
+                    sparse_output=False,
+                ),
             ),
-            make_column_selector(dtype_exclude=float),
+            peers.WORDS,
         ),
     )
     X_train = columns.fit_transform(X_train).astype(np.float32)
@@ -156,12 +114,12 @@ def scores(model, X, y, n_classes):
     }
 
 
-def measured(name, is_regression, seed, threads, parts, n_classes):
+def measured(name, task, inputs, parts, n_classes):
     """Fit a model and return its row, with the error if it raised one."""
     X_train, X_test, y_train, y_test = parts
     row = {"train_rows": len(X_train), "columns": X_train.shape[1]}
-    model = unfitted(name, is_regression, seed, threads)
     try:
+        model = peers.unfitted(name, task, inputs)
         start = time.perf_counter()
         model.fit(X_train, y_train)
         row["seconds"] = time.perf_counter() - start
@@ -175,19 +133,26 @@ def measured(name, is_regression, seed, threads, parts, n_classes):
 def measure(options, rows):
     """Add the rows that are missing, and write them to the file."""
     known = {key(row) for row in rows}
+    split = {"matrices": matrices, "frames": frames}[options.inputs]
     for data in options.data:
         is_regression = suite.TABLES[data].is_regression
+        models = [
+            name
+            for name in options.models
+            if peers.MODELS[name].takes_numbers or not is_regression
+        ]
         X, y = cut(*suite.load(data), options.rows, is_regression)
         n_classes = 0 if is_regression else y.max() + 1
         for repeat in range(options.repeats):
-            parts = matrices(X, y, is_regression, repeat)
-            for name in options.models:
+            parts = split(X, y, is_regression, repeat)
+            words = peers.WORDS(X) if options.inputs == "frames" else ()
+            task = peers.Task(is_regression, repeat, options.threads, tuple(words))
+            for name in models:
                 row = dict(data=data, repeat=repeat, model=name, rows=options.rows)
+                row["inputs"] = options.inputs
                 if key(row) in known:
                     continue
-                row |= measured(
-                    name, is_regression, repeat, options.threads, parts, n_classes
-                )
+                row |= measured(name, task, options.inputs, parts, n_classes)
                 print(f"{data} {repeat} {name} {outcome(row)}", file=sys.stderr)
                 rows.append(row)
                 if options.out:
@@ -197,7 +162,7 @@ def measure(options, rows):
 
 def key(row):
     """Return what tells a row from all others."""
-    return row["data"], row["repeat"], row["model"], row["rows"]
+    return tuple(row[name] for name in ("data", "repeat", "model", "rows", "inputs"))
 
 
 def outcome(row):
@@ -210,78 +175,41 @@ def outcome(row):
     )
 
 
-def summary(rows, score):
-    """Return the table of one score, and the number of data sets it is of.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        With columns data, model, seconds and the score.
-    score : str
-
-    Returns
-    -------
-    DataFrame
-        One row for each model, the best mean rank first.
-    int
-    """
-    of_repeats = rows.groupby(["data", "model"])[score]
-    means = of_repeats.agg(lambda values: values.mean(skipna=False))
-    means = means.unstack().dropna()
-    models = list(means)
-    table = pd.DataFrame(index=models)
-    table["rank"] = means.rank(axis=1).mean()
-    table["best on"] = (means.rank(axis=1, method="min") == 1).sum()
-    few = [name for name in models if name in (*TO_BEAT, "mlp")]
-    table[f"rank of {len(few)}"] = means[few].rank(axis=1).mean()
-    for own in ("mlp", "mlp-cv"):
-        if own in models:
-            less = means.gt(means[own], axis=0) + means.eq(means[own], axis=0) / 2
-            table[f"{LABELS[own]} wins"] = less.sum().drop(own)
-    table["geo. mean"] = np.exp(np.log(means + SHIFT).mean()) - SHIFT
-    of_complete = rows[rows["data"].isin(means.index)]
-    table["seconds"] = of_complete.groupby("model")["seconds"].mean()
-    return table.sort_values("rank"), len(means)
-
-
-def report(rows):
-    """Print the tables."""
-    rows = pd.DataFrame(rows)
-    failures = rows.get("failure", pd.Series(dtype=object)).dropna()
-    for index, failure in failures.items():
-        print(f"{rows['data'][index]}, {rows['model'][index]}: {failure}")
-    formats = {"rank": "{:.2f}", "geo. mean": "{:.4f}", "seconds": "{:.2f}"}
-    for score in ("error", "log loss", "1 - R2"):
-        if score not in rows:
-            continue
-        names = rows["data"][rows[score].notna()]
-        table, n_data = summary(rows[rows["data"].isin(names)], score)
-        for column in table:
-            default = "{:.2f}" if column.startswith("rank") else "{:g}"
-            text = formats.get(column, default).format
-            table[column] = [
-                "–" if pd.isna(value) else text(value) for value in table[column]
-            ]
-        print(f"\n{score}, {n_data} data sets")
-        print(table.rename(index=LABELS).to_string())
-
-
 def arguments(argv=None):
     """Return the parsed options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=suite.ROWS, default="small")
+    parser.add_argument("--inputs", choices=("matrices", "frames"), default="matrices")
     parser.add_argument("--data", nargs="+", choices=suite.TABLES)
-    parser.add_argument("--models", nargs="+", choices=LABELS)
+    parser.add_argument("--models", nargs="+", choices=peers.MODELS)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rows", type=int, help="instead of those of the size")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, help="a file of JSON lines")
     options = parser.parse_args(argv)
-    options.data = options.data or list(suite.TABLES)
-    options.models = options.models or list(LABELS)
-    if "realmlp" in options.models and find_spec("pytabkit") is None:
-        print("RealMLP-TD is left out: pip install 'pytabkit>=1.7,<1.8'")
-        options.models.remove("realmlp")
+    options.data = options.data or suite.names(options.size)
+    options.rows = options.rows or suite.ROWS[options.size]
+    options.models = available(options.models or list(peers.MODELS), options.inputs)
     return options
+
+
+def available(models, inputs):
+    """Return the models that can be measured here, and print what others lack."""
+    found = []
+    for name in models:
+        model = peers.MODELS[name]
+        if missing := model.missing(inputs):
+            print(f"{model.label} is left out: pip install {' '.join(missing)}")
+        elif model.takes_matrices or inputs == "frames":
+            found.append(name)
+    return found
+
+
+def read(path):
+    """Return the rows of a file, if there is one."""
+    if path is None or not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def main(argv=None):
@@ -289,18 +217,16 @@ def main(argv=None):
     options = arguments(argv)
     warnings.simplefilter("ignore")  # of convergence, and lightning's own
     torch.set_num_threads(options.threads)
-    rows = []
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        if options.out.exists():
-            rows = [json.loads(line) for line in options.out.read_text().splitlines()]
     wanted = [
         row
-        for row in rows
+        for row in read(options.out)
         if row["data"] in options.data
         and row["model"] in options.models
         and row["repeat"] < options.repeats
         and row["rows"] == options.rows
+        and row["inputs"] == options.inputs
         and "failure" not in row
     ]
     print(
@@ -309,7 +235,7 @@ def main(argv=None):
     )
     with threadpool_limits(options.threads):
         measure(options, wanted)
-    report(wanted)
+    ranks.report(wanted, TEST_SHARE)
 
 
 if __name__ == "__main__":
