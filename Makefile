@@ -14,7 +14,8 @@
 #                                    memory, undefined behaviour and data races; GCC, Linux
 #   make lint                        ruff, numpydoc validation and mypy
 #   make bench                       speed against scikit-learn, skorch, celer, skglm
-#   make generalisation              errors on public tables; takes hours
+#   make generalisation              errors on small public tables; takes hours
+#   make generalisation BENCH_ARGS="--size middle"  on larger ones; takes days
 #   make intervals                   coverage of intervals and sets, against MAPIE
 #   make genes                       select genes, with the data of ISLP
 #   make docs                        HTML in docs/_build/html
