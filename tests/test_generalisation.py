@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import BaseEstimator
 
 from skreg.compatibility import SKLEARN
 
@@ -150,6 +151,24 @@ def test_matrices_are_imputed_encoded_and_scaled(generalisation, pets):
         assert list(words) == ["cat", "dog", "missing"]
         np.testing.assert_allclose(matrix, np.hstack([scaled, words]), atol=1e-6)
     np.testing.assert_array_equal(of_matrices[2], of_frames[2])
+
+
+def test_gaps_are_filled_for_models_that_want_none(generalisation, pets):
+    class Model(BaseEstimator):
+        def fit(self, X, y):
+            self.X_ = X
+            return self
+
+    X, y = generalisation.suite.load("pets")
+    peers = generalisation.peers
+    of_words = peers.WITH_A_WORD_FOR_GAPS(Model()).fit(X, y)[-1].X_
+    pd.testing.assert_series_equal(of_words["age"], pets["age"])
+    of_all = peers.WITHOUT_GAPS(Model()).fit(X, y)[-1].X_
+    filled = pets["age"].fillna(np.nanmedian(pets["age"]))
+    pd.testing.assert_series_equal(of_all["age"], filled)
+    assert of_all["missingindicator_age"].tolist() == pets["age"].isna().tolist()
+    for found in (of_words, of_all):
+        assert found["animal"].tolist() == pets["animal"].fillna("missing").tolist()
 
 
 def test_what_is_left_out(generalisation, monkeypatch, capsys):

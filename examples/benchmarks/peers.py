@@ -9,7 +9,8 @@ scaling. In a regression both would be the same.
 
 Where inputs are DataFrames, models that take words and gaps get them as they are.
 CatBoost wants gaps among words as a word, and pytabkit wants no gaps among numbers. The
-linear models and scikit-learn's networks are behind skrub's `tabular_pipeline`.
+linear models and scikit-learn's networks are behind skrub's `tabular_pipeline`, and
+skreg's network that tunes itself is measured with it and without.
 """
 
 import logging
@@ -206,9 +207,8 @@ class Model:
         return sorted(name for name in needed if find_spec(name) is None)
 
 
-OF_PYTABKIT = dict(
-    with_frames=behind_fillers(FILLED_WORDS, FILLED_NUMBERS), packages=("pytabkit",)
-)
+WITH_A_WORD_FOR_GAPS = behind_fillers(FILLED_WORDS)
+WITHOUT_GAPS = behind_fillers(FILLED_WORDS, FILLED_NUMBERS)
 MODELS = {
     "linear": Model("LogisticRegressionCV, RidgeCV", linear, behind_skrub),
     "sklearn": Model("scikit-learn's MLP", sklearn_mlp, behind_skrub),
@@ -216,18 +216,16 @@ MODELS = {
         "scikit-learn's, early stopping", sklearn_mlp_stopped, behind_skrub
     ),
     "boosting": Model("HistGradientBoosting", boosting),
-    "catboost": Model(
-        "CatBoost", catboost, behind_fillers(FILLED_WORDS), ("catboost",)
-    ),
-    "realmlp": Model("RealMLP-TD", realmlp, **OF_PYTABKIT),
+    "catboost": Model("CatBoost", catboost, WITH_A_WORD_FOR_GAPS, ("catboost",)),
+    "realmlp": Model("RealMLP-TD", realmlp, WITHOUT_GAPS, ("pytabkit",)),
     "realmlp-ll": Model(
         "RealMLP-TD, for log loss",
         realmlp_log_loss,
-        OF_PYTABKIT["with_frames"],
+        WITHOUT_GAPS,
         ("pytabkit", "probmetrics"),
         takes_numbers=False,
     ),
-    "tabm": Model("TabM-D", tabm, **OF_PYTABKIT),
+    "tabm": Model("TabM-D", tabm, WITHOUT_GAPS, ("pytabkit",)),
     "mlp": Model("MLP", mlp),
     "mlp-cv": Model("MLPCV", mlp_cv),
     "mlp-cv-skrub": Model(
