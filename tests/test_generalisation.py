@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 from sklearn.base import BaseEstimator
 
 from skreg.compatibility import SKLEARN
@@ -169,6 +169,29 @@ def test_gaps_are_filled_for_models_that_want_none(generalisation, pets):
     assert of_all["missingindicator_age"].tolist() == pets["age"].isna().tolist()
     for found in (of_words, of_all):
         assert found["animal"].tolist() == pets["animal"].fillna("missing").tolist()
+
+
+def test_a_temperature_undoes_overconfidence(generalisation):
+    pytest.importorskip("probmetrics")
+
+    class Overconfident(BaseEstimator):
+        def fit(self, X, y, X_val, y_val):
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict_proba(self, X):
+            return special.softmax(4 * X, axis=1)
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    true = special.softmax(X, axis=1)
+    # A class that is not its column, as where training rows lack classes.
+    y = 2 * (rng.random((len(X), 1)) > true.cumsum(axis=1)).sum(axis=1)
+    scaled = generalisation.peers.TemperatureScaled(Overconfident(), 0).fit(X, y)
+    # The temperature is of 4,000 rows: its standard error is about 3 %, which changes
+    # probabilities by less than 0.02 where logits differ by 2 or less, as most do.
+    assert np.abs(scaled.predict_proba(X) - true).mean() < 0.02
+    assert scaled.classes_.tolist() == [0, 2, 4]
 
 
 def test_what_is_left_out(generalisation, monkeypatch, capsys):

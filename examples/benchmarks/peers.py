@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
+from calibrated import TemperatureScaled
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
@@ -123,9 +124,8 @@ def realmlp(task, **settings):
 
 def realmlp_log_loss(task):
     """Return RealMLP as its authors advise it for the log loss."""
-    return realmlp(
-        task, val_metric_name="ref-ll-ts", calibration_method="ts-mix", use_ls=False
-    )
+    network = realmlp(task, val_metric_name="ref-ll-ts", use_ls=False)
+    return TemperatureScaled(network, task.seed)
 
 
 def tabm(task):

@@ -4,7 +4,7 @@ Columns that identify a row, that reveal the target or that are constant are lef
 
 Small tables are cut to 2,000 rows, of which 1,500 are for training. Middle ones are cut
 to 15,000, so that the largest have 7.5 times as many. More would take too long for the
-slowest network, TabM, which needs 25 seconds of a core for an epoch, and dozens of them.
+slowest network, TabM, which needs 25 seconds of a core for each of dozens of epochs.
 """
 
 import middle_tables
