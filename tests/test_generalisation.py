@@ -171,6 +171,7 @@ def test_gaps_are_filled_for_models_that_want_none(generalisation, pets):
         assert found["animal"].tolist() == pets["animal"].fillna("missing").tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # of probmetrics' own imports
 def test_a_temperature_undoes_overconfidence(generalisation):
     pytest.importorskip("probmetrics")
 
@@ -188,9 +189,9 @@ def test_a_temperature_undoes_overconfidence(generalisation):
     # A class that is not its column, as where training rows lack classes.
     y = 2 * (rng.random((len(X), 1)) > true.cumsum(axis=1)).sum(axis=1)
     scaled = generalisation.peers.TemperatureScaled(Overconfident(), 0).fit(X, y)
-    # The temperature is of 4,000 rows: its standard error is about 3 %, which changes
-    # probabilities by less than 0.02 where logits differ by 2 or less, as most do.
-    assert np.abs(scaled.predict_proba(X) - true).mean() < 0.02
+    # Unscaled, they are off by 0.18. The temperature of 4,000 rows has a standard error
+    # of about 3 %, which changes them by 0.003 on average: the bound is at four of it.
+    assert np.abs(scaled.predict_proba(X) - true).mean() < 0.012
     assert scaled.classes_.tolist() == [0, 2, 4]
 
 
