@@ -171,7 +171,7 @@ def arguments(argv=None):
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, help="a file of JSON lines")
     options = parser.parse_args(argv)
-    options.data = options.data or list(suite.TABLES)
+    options.data = options.data or suite.names("small")
     return options
 
 

@@ -106,12 +106,12 @@ def test_missing_numbers_do_not_count(weighted):
     whole = Moments.of(X, np.arange(90), weight)
     parts = Moments.of(X, np.arange(30), weight)
     parts = parts.updated(X, np.arange(30, 90), weight)
-    for moments in (whole, parts):
+    for found in (whole, parts):
         for column in (0, 1, 3):
             known = ~np.isnan(X[:, column])
             own = None if weight is None else weight[known]
             mean = np.average(X[known, column], weights=own)
             variance = np.average((X[known, column] - mean) ** 2, weights=own)
-            assert moments.mean[column] == pytest.approx(mean, rel=1e-14)
-            assert moments.deviation[column] ** 2 == pytest.approx(variance, rel=1e-9)
-        assert moments.mean[2] == 0 and moments.scale[2] == 1
+            assert found.mean[column] == pytest.approx(mean, rel=1e-14)
+            assert found.deviation[column] ** 2 == pytest.approx(variance, rel=1e-9)
+        assert found.mean[2] == 0 and found.scale[2] == 1
