@@ -4,6 +4,7 @@
 # configurations train in test_isolation.py.
 CONTRACT = {
     "comparison/test_comparing.py",
+    "estimators/test_categories.py",
     "estimators/test_common.py",
     "estimators/test_isolation.py",
     "estimators/test_preparation.py",

@@ -12,10 +12,10 @@ LARGEST = 1e100
 def prepared_by_skrub(estimator, X):
     """Return a pipeline that takes the columns of a table as they are.
 
-    It is skrub's `tabular_pipeline`, which encodes texts and dates, fills missing
-    values, and centres, scales and clips numbers. Numbers and times stay in double
-    precision until they are scaled, because single precision cannot hold the
-    differences between large ones.
+    It is skrub's `tabular_pipeline`, which encodes texts and dates, centres, scales and
+    clips numbers, and fills missing values if the estimator does not take them. Numbers
+    and times stay in double precision until they are scaled, because single precision
+    cannot hold the differences between large ones.
 
     Parameters
     ----------

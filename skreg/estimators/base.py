@@ -167,10 +167,11 @@ class BaseNetwork(CallbackSupportMixin, FittedNetwork, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training inputs. Convolutional networks also take images in all methods:
-            dense arrays of shape (n_samples, height, width), (n_samples, height,
-            width, channels) or, with ``data_format="channels_first"``, (n_samples,
-            channels, height, width).
+            Training inputs. The columns of a table are numbers, of which some may be
+            missing, or categories (see `categorical_features`). Convolutional networks
+            also take images in all methods: dense arrays of shape (n_samples, height,
+            width), (n_samples, height, width, channels) or, with
+            ``data_format="channels_first"``, (n_samples, channels, height, width).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
