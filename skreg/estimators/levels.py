@@ -41,7 +41,8 @@ class Levels:
         if column.dtype != object:
             values = np.unique(present)
         else:
-            values = np.empty(len(found := _sorted(set(present), label)), object)
+            found = _sorted(present, label)
+            values = np.empty(len(found), object)
             values[:] = found
         return cls(values, bool(is_missing.any()))
 
@@ -73,9 +74,10 @@ class Levels:
 
 
 def _sorted(values, label):
+    """Return the different ones of some objects, in ascending order."""
     try:
-        return sorted(values)
-    except TypeError as error:
+        return sorted(set(values))
+    except TypeError as error:  # not comparable, or not hashable
         kinds = sorted({type(value).__name__ for value in values})
         raise ValueError(
             f"The category in column {label} must have levels of one kind, strings or "

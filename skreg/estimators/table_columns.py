@@ -75,7 +75,7 @@ class FrameColumns(TableColumns):
         if kind.is_temporal():
             return "dates or times"
         if kind == nw.Object:
-            return _kind_of_objects(self._series(column).to_numpy())
+            return _kind_of_objects(self.values(column))
         if kind == nw.Unknown and self._series(column).is_null().all():
             return NUMBERS
         return f"values of type {kind}"
@@ -101,6 +101,12 @@ class FrameColumns(TableColumns):
         return self._frame.get_column(self.names[column])
 
     def numbers(self, columns):
+        import narwhals.stable.v2 as nw
+
+        if any(self._types[column] == nw.Object for column in columns):
+            # Which may hold a missing value that numpy does not know.
+            parts = [self.values(column).astype(np.float64) for column in columns]
+            return as_numbers(np.stack(parts, axis=1))
         names = [self.names[column] for column in columns]
         return as_numbers(self._frame.select(names).to_native())
 

@@ -166,6 +166,24 @@ def test_gaps_mean_the_same_in_every_form(frame, y, form):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_missing_values_of_pandas(y):
+    """Of its types of numbers, booleans and strings, and among objects."""
+    rng, n = np.random.default_rng(5), 240
+    columns = {
+        "count": pd.array(rng.integers(0, 9, n), "Int64"),
+        "flag": pd.array(rng.random(n) < 0.5, "boolean"),
+        "name": pd.array(rng.choice(["a", "b", "c"], n), "string"),
+    }
+    frame = pd.DataFrame(columns).mask(rng.random((n, 3)) < 0.1)
+    model = MLPClassifier(**SMALL).fit(frame, y)
+    assert model.is_categorical_.tolist() == [False, False, True]
+    expected = model.predict_proba(frame)
+    for other in (frame.astype(object), pl.from_pandas(frame)):
+        np.testing.assert_array_equal(model.predict_proba(other), expected)
+    again = MLPClassifier(**SMALL).fit(frame.astype(object), y)
+    np.testing.assert_array_equal(again.predict_proba(frame), expected)
+
+
 def test_missing_numbers_that_training_did_not_have_are_its_means(frame, y):
     row = frame[:1].copy()
     for settings in ({}, {"standardize": False}, {"standardize": "robust"}):
@@ -426,6 +444,9 @@ def test_mixed_levels_and_sparse_rows(frame, y):
     mixed = np.array([1, "a"] * 120, dtype=object)
     with pytest.raises(ValueError, match="'mixed' must have levels of one kind"):
         MLPClassifier().fit(frame.assign(mixed=mixed), y)
+    lists = pd.Series([["a", "b"], ["c"]] * 120, dtype=object)
+    with pytest.raises(ValueError, match="'lists' must have levels of one kind"):
+        MLPClassifier().fit(frame.assign(lists=lists), y)
     model = MLPClassifier(categorical_features=[0], **SMALL)
     model.fit(np.c_[y % 2, y], y)
     with pytest.raises(ValueError, match="some columns are categories"):
