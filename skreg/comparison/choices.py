@@ -114,7 +114,10 @@ def tried_fewer(estimator):
     wanted = getattr(search, "n_candidates", None)
     if not isinstance(wanted, int) or getattr(search, "strategy", None) == "grid":
         return False
-    return len(search.cv_results_["params"]) < wanted
+    results = search.cv_results_
+    # The linear model beside a search is none of its candidates.
+    n_linear = int(np.count_nonzero(results.get("is_linear", False)))
+    return len(results["params"]) - n_linear < wanted
 
 
 def most_chosen(chosen):

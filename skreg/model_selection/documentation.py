@@ -87,8 +87,8 @@ SEARCH_ATTRIBUTES = """
         Index of the best candidate in `cv_results_`.
     cv_results_ : dict of str to ndarray
         As in GridSearchCV, in the order in which candidates were drawn, with those of
-        the linear model at the end. "rung" and "n_epochs" are the last rung and the
-        number of epochs of each candidate.
+        the linear model at the end, where "is_linear" is True. "rung" and "n_epochs"
+        are the last rung and the number of epochs of each candidate.
     scores_ : ndarray of shape (n_candidates, `n_splits_`)
         Scores on the held-out rows, nan if training failed.
     curves_ : list of list of list of float

@@ -156,6 +156,7 @@ def results_table(trials, best_first):
     table = {"mean_fit_time": seconds.mean(1), "std_fit_time": seconds.std(1)}
     table["rung"] = np.array([trial.rung for trial in trials])
     table["n_epochs"] = np.array([max(trial.n_epochs) for trial in trials])
+    table["is_linear"] = np.array([trial.is_linear for trial in trials])
     for name in sorted({name for trial in trials for name in trial.params}):
         column = np.ma.masked_all(n_trials, dtype=object)
         for i, trial in enumerate(trials):

@@ -76,7 +76,7 @@ def test_grid_is_grid_search(kind):
     # Scoring is part of training here.
     timing = {"mean_score_time", "std_score_time"}
     assert expected.keys() - found.keys() == timing
-    assert found.keys() - expected.keys() == {"rung", "n_epochs"}
+    assert found.keys() - expected.keys() == {"rung", "n_epochs", "is_linear"}
     assert found["params"] == expected["params"]
     for name in expected.keys() - timing - {"params", "mean_fit_time", "std_fit_time"}:
         if name.startswith("param_"):
