@@ -288,7 +288,7 @@ class TestValidationRows:
         )
         weight = np.r_[1.0, np.zeros(59)]
         if kind is MLPClassifier:
-            X, y, match = X[:4], [0, 0, 1, 2], match.replace("=1 ", "=4 ")
+            X, y, match = X[:4], [0, 1, 2, 3], match.replace("=1 ", "=4 ")
             weight = None
         check(
             kind,
