@@ -53,11 +53,11 @@ ORDER = {
         "devices",
     ],
     "data": [
-        "encoding",
         "quantiles",
         "random_streams",
         "rows",
         "sample_weights",
+        "encoding",
         "scaling",
         "shared_arrays",
         "splitting",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from skreg.data.sample_weights import effective_n_rows
 from skreg.networks.columns import Columns, places_of
 
 # Levels of fewer rows than a share of RARE share a slot: a level of fewer than
@@ -187,15 +188,13 @@ def _shares(X, index, weight, column, n_codes):
 def _least_share(index, weight, merges_rare):
     """Return the smallest share of a level that is not rare.
 
-    The number of rows is the effective one (Kish 1965), so that it does not depend on
-    the unit of the weights.
+    The number of rows is the effective one, so that it does not depend on the unit of
+    the weights.
     """
     if not merges_rare:
         return 0.0
-    n_rows = len(index)
-    if weight is not None:
-        own = weight[index]
-        n_rows = own.sum() ** 2 / (own @ own)
+    own = None if weight is None else weight[index]
+    n_rows = effective_n_rows(len(index), own)
     return min(max(RARE * n_rows, FEWEST_ROWS), MANY_ROWS) / n_rows
 
 
@@ -203,35 +202,43 @@ def _own_slots(shares, least):
     """Return the codes that are not rare, in ascending order."""
     # A count of exactly as many rows is enough, however its share is rounded.
     (own,) = np.nonzero((shares > 0) & (shares >= least * (1 - 1e-9)))
-    if len(own) > MOST_LEVELS:
-        order = np.argsort(-shares[own], kind="stable")
-        own = np.sort(own[order[:MOST_LEVELS]])
-    return own
+    return _most_frequent(own, shares, MOST_LEVELS)
+
+
+def _most_frequent(codes, shares, n):
+    """Return the `n` codes with the largest shares, in ascending order."""
+    if len(codes) <= n:
+        return codes
+    order = np.argsort(-shares[codes], kind="stable")
+    return np.sort(codes[order[:n]])
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedInputs:
-    """The encoding of training rows, and the centre and scale of each input.
+    """The encoding of training rows, and the scale of each input.
 
     Parameters
     ----------
     encoding : Encoding
-    centre, scale : ndarray of shape (n_inputs,)
+    scale : ndarray of shape (n_inputs,)
     """
 
     encoding: Encoding
-    centre: np.ndarray
     scale: np.ndarray
+
+    @property
+    def centre(self):
+        """The centre of each input, which fills what is missing."""
+        return self.encoding.fill
 
     def with_numbers(self, centre, scale):
         """Return the same with the centre and scale of each column of numbers."""
         places = places_of(self.encoding.columns)
         inputs, columns = places.first[places.numbers], places.numbers
-        found = {"centre": self.centre.copy(), "scale": self.scale.copy()}
-        for own, given in zip(found.values(), (centre, scale)):
+        found = self.centre.copy(), self.scale.copy()
+        for own, given in zip(found, (centre, scale)):
             own[inputs] = given[columns]
-        encoding = replace(self.encoding, fill=found["centre"])
-        return LearnedInputs(encoding, **found)
+        return LearnedInputs(replace(self.encoding, fill=found[0]), found[1])
 
 
 def learn_inputs(columns, X, index, weight, merges_rare=True):
@@ -270,7 +277,7 @@ def learn_inputs(columns, X, index, weight, merges_rare=True):
         slots.append(np.where(is_input, first + own, others))
     centre, scale, marks = (a.astype(X.dtype) for a in (centre, scale, shares > 0))
     encoding = Encoding(columns, np.concatenate(slots), marks, centre)
-    return LearnedInputs(encoding, centre, scale)
+    return LearnedInputs(encoding, scale)
 
 
 def _share_missing(X, index, weight, column):
@@ -285,8 +292,7 @@ def _slots(shares, least, n_slots):
     n_present = np.count_nonzero(shares)
     room = n_slots - (n_present > len(own))
     if len(own) > room:
-        order = np.argsort(-shares[own], kind="stable")
-        own = np.sort(own[order[: n_slots - 1]])
+        own = _most_frequent(own, shares, n_slots - 1)
     slots = np.full(len(shares), len(own) if n_present > len(own) else -1)
     slots[own] = np.arange(len(own))
     return slots

@@ -52,6 +52,36 @@ def weighted(factors, weight, X):
     return _in_range(product)
 
 
+def effective_n_rows(n_rows, weight=None):
+    """Return the number of rows of equal weight that a mean is as certain as.
+
+    It is ``(sum of the weights)^2 / (sum of their squares)`` (Kish 1965), which does
+    not depend on the unit of the weights.
+
+    Parameters
+    ----------
+    n_rows : int
+    weight : ndarray of shape (n_rows,), default=None
+        None is equal weights.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Kish (1965), "Survey Sampling", section 8.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.data.sample_weights import effective_n_rows
+    >>> float(effective_n_rows(4, np.array([0.1, 0.1, 0.0, 0.0])))
+    2.0
+    """
+    return n_rows if weight is None else weight.sum() ** 2 / (weight @ weight)
+
+
 def is_weighted(weight):
     """Return for each row whether it counts, for any label.
 

@@ -14,7 +14,7 @@ from skreg.estimators.effects import level_effects
 from skreg.estimators.fits import CURVES
 from skreg.estimators.inference import Inference
 from skreg.estimators.members import ALONE
-from skreg.estimators.validation import ReadRows, is_valid, validated
+from skreg.estimators.validation import ReadRows, is_valid, read
 from skreg.networks.columns import places_of
 from skreg.training.gradual_pruning import sparsity
 from skreg.training.input_penalties import columns_of_rows
@@ -103,8 +103,7 @@ class FittedNetwork(ParametersMixin, BaseEstimator):
             if layout.inputs.categories is None and is_valid(self, X):
                 return X
             X, inputs = layout.inputs.rows_of(X)
-            table = None if inputs.categories is None else inputs.table_of(X)
-            X = validated(self, X, inputs=inputs, table=table)
+            X = read(self, X, inputs)
         return layout.filled(X)
 
     def _input_weights(self):

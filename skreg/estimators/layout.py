@@ -1,6 +1,5 @@
 """What a fit learns from its data besides the weights."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from skreg.estimators.inputs import Images, Table
 from skreg.estimators.labels import Labels
 from skreg.estimators.members import is_shared
 from skreg.estimators.numeric_targets import Numbers
+from skreg.estimators.validation import has_finite_sum
 from skreg.losses.contract import Loss
 from skreg.networks.architecture import Architecture, architecture_of, difference
 from skreg.networks.columns import places_of
@@ -92,9 +92,7 @@ class Layout:
 
 def has_gaps(X):
     """Return whether numbers of checked rows are missing."""
-    # The sum of finite numbers may overflow, but no other sum of them is nan.
-    with np.errstate(over="ignore", invalid="ignore"):
-        may_have = not sp.issparse(X) and not math.isfinite(X.sum())
+    may_have = not sp.issparse(X) and not has_finite_sum(X)
     return may_have and bool(np.isnan(X).any())
 
 

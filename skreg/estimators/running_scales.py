@@ -101,7 +101,7 @@ def _with_scales(estimator, layout, moments, stays, n_channels):
     ]
     learned = None
     if scaling.encoding is not None:
-        learned = LearnedInputs(scaling.encoding, scaling.encoding.fill, scaling.scale)
+        learned = LearnedInputs(scaling.encoding, scaling.scale)
     scaling = scaling_of(estimator, parts, learned)
     return replace(layout, scaling=scaling, centre=parts[0])
 

@@ -97,6 +97,20 @@ def as_read(X):
     return X if sp.issparse(X) else np.ascontiguousarray(X).view(ReadRows)
 
 
+def read(estimator, X, inputs):
+    """Validate rows to predict, with the categories of the training rows as codes.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        A fitted one.
+    X : object
+    inputs : Table or Images
+    """
+    table = None if inputs.categories is None else inputs.table_of(X)
+    return validated(estimator, X, inputs=inputs, table=table)
+
+
 def is_valid(estimator, X):
     """Return whether `validated` would return `X` unchanged.
 
@@ -122,7 +136,7 @@ def _is_plain(X):
         and X.ndim == 2
         and X.size > 0
         and X.flags.c_contiguous
-        and _has_finite_sum(X)
+        and has_finite_sum(X)
     )
 
 
@@ -134,11 +148,12 @@ def _is_plain_target(y, X):
         and y.ndim in (1, 2)
         and y.size > 0
         and len(y) == len(X)
-        and (y.dtype.kind != "f" or _has_finite_sum(y))
+        and (y.dtype.kind != "f" or has_finite_sum(y))
     )
 
 
-def _has_finite_sum(array):
+def has_finite_sum(array):
+    """Return whether the sum of all numbers is finite."""
     # The sum of finite numbers may overflow, but no other sum is finite.
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(array.sum())

@@ -32,7 +32,7 @@ from skreg.estimators.score_checks import check_score
 from skreg.estimators.scoring import score_function
 from skreg.estimators.side_by_side import SideBySide
 from skreg.estimators.trained import in_precision
-from skreg.estimators.validation import is_valid, validated
+from skreg.estimators.validation import is_valid, read
 from skreg.fusion.checkpoint import Checkpoint
 from skreg.model_selection.candidate_search import search_candidates
 from skreg.model_selection.chosen import chosen_table
@@ -306,8 +306,7 @@ class BaseNetworkCV(BaseEstimator, ABC):
         self._check_can_predict()
         inputs = self._inputs
         if inputs.categories is not None or not is_valid(self, X):
-            table = None if inputs.categories is None else inputs.table_of(X)
-            X = validated(self, X, inputs=inputs, table=table)
+            X = read(self, X, inputs)
         return X
 
     def _predictions(self, X):

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from skreg.data.sample_weights import effective_n_rows
+
 # Temperatures are searched between exp(-LIMIT) and exp(LIMIT).
 LIMIT = 3.0
 # Lower bound of probabilities inside logarithms.
@@ -61,36 +63,6 @@ def tempered(probability, temperature, prior=None):
         return probability
     logs = _log_tempered(_log(probability), temperature, _log_prior(prior))
     return np.exp(logs).astype(probability.dtype, copy=False)
-
-
-def effective_n_rows(n_rows, weight=None):
-    """Return the number of rows of equal weight that a mean is as certain as.
-
-    It is ``(sum of the weights)^2 / (sum of their squares)`` (Kish 1965), which does
-    not depend on the unit of the weights.
-
-    Parameters
-    ----------
-    n_rows : int
-    weight : ndarray of shape (n_rows,), default=None
-        None is equal weights.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    Kish (1965), "Survey Sampling", section 8.2.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skreg.model_selection.prediction_averages import effective_n_rows
-    >>> float(effective_n_rows(4, np.array([0.1, 0.1, 0.0, 0.0])))
-    2.0
-    """
-    return n_rows if weight is None else weight.sum() ** 2 / (weight @ weight)
 
 
 def best_temperature(probability, target, weight=None, prior=None):

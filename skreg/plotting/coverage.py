@@ -5,10 +5,10 @@ from typing import Any, Self
 import numpy as np
 
 from skreg.compatibility import InvalidParameterError, check_matplotlib_support
+from skreg.data.sample_weights import effective_n_rows
 from skreg.model_selection.conformal import check_coverage
 from skreg.model_selection.mlp_classifier_cv import MLPClassifierCV
 from skreg.model_selection.mlp_regressor_cv import MLPRegressorCV
-from skreg.model_selection.prediction_averages import effective_n_rows
 from skreg.plotting.checks import check_axes
 from skreg.typing import ArrayLike, Axes, Line2D, MatrixLike
 

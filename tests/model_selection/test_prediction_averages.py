@@ -7,9 +7,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from sklearn.metrics import log_loss
 
+from skreg.data.sample_weights import effective_n_rows
 from skreg.model_selection.prediction_averages import (
     best_temperature,
-    effective_n_rows,
     mean_over,
     tempered,
 )
